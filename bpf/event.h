@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+//
+// One packet at one probe: decide, reserve once, fill in place, submit.
+#pragma once
+
+// What a hook knows about an event besides the sk_buff.
+struct hit {
+	__u64 probe;
+	__u64 id;
+	__u64 retval;
+	struct drop drop;
+	__u16 has;
+};
+
+static __always_inline void read_netns(struct event *e, struct net *net)
+{
+	if (!net || bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum))
+		return;
+	e->has |= HAS_NETNS;
+	if (bpf_core_field_exists(net->net_cookie) &&
+	    bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie) == 0)
+		e->has |= HAS_COOKIE;
+}
+
+// The device, and the network namespace by it or, before a route is known, by the socket.
+// skb->dev shares its place with other things while a packet waits in a queue (rbnode,
+// dev_scratch): user space believes only what has the shape of a device.
+static __always_inline void read_dev(struct event *e)
+{
+	struct net_device *dev = *(struct net_device **)e->front;
+	struct sock *sk = *(struct sock **)(e->front + 8);
+	struct net *net = NULL;
+
+	if (dev && bpf_core_read(e->dev, sizeof(e->dev), &dev->name) == 0) {
+		bpf_core_read(&e->ifindex, sizeof(e->ifindex), &dev->ifindex);
+		bpf_core_read(&e->dev_type, sizeof(e->dev_type), &dev->type);
+		bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
+		e->has |= HAS_DEV;
+	} else if (sk) {
+		bpf_core_read(&net, sizeof(net), &sk->__sk_common.skc_net.net);
+	}
+	read_netns(e, net);
+}
+
+// Not inlined: it is the same for each size of record below.
+static __noinline void fill_event(struct event *e, struct look *l, struct hit *h)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	e->kind = RECORD_EVENT;
+	e->at = l->at;
+	e->has = h->has;
+	e->cpu = bpf_get_smp_processor_id();
+	e->ts = l->ts;
+	e->probe = h->probe;
+	e->skb = (__u64)l->skb;
+	e->head = (__u64)TAIL(l, head);
+	e->id = h->id;
+	e->pid = pid_tgid;
+	e->tgid = pid_tgid >> 32;
+	e->retval = h->retval;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	e->len = l->len;
+	e->drop = h->drop;
+	__builtin_memcpy(e->tail, l->tail, SKB_TAIL);
+	if (bpf_probe_read_kernel(e->shinfo, SHINFO, TAIL(l, head) + TAIL(l, end)) == 0)
+		e->has |= HAS_SHINFO;
+	if (bpf_probe_read_kernel(e->front, SKB_FRONT,
+				  (void *)l->skb + bpf_core_field_offset(struct sk_buff, dev)) == 0) {
+		e->has |= HAS_FRONT;
+		read_dev(e);
+	}
+}
+
+// The ring buffer gives records of a size known to the verifier only, so there is one
+// copy of this for each power of two; a record wastes at most half of its packet bytes.
+static __always_inline void write_event(struct look *l, struct hit *h, __u32 caplen, const __u32 size)
+{
+	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + size, 0);
+
+	if (!e) {
+		count_loss(LOSS_EVENT, l->ts);
+		return;
+	}
+	fill_event(e, l, h);
+	if (caplen > size)
+		caplen = size;
+	e->caplen = caplen;
+	if (caplen && bpf_probe_read_kernel(e->data, caplen, l->start))
+		e->caplen = 0;
+	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline void report(struct look *l, struct hit *h)
+{
+	__u32 n = l->linear;
+
+	if (n > snaplen)
+		n = snaplen;
+	if (n <= 64)
+		write_event(l, h, n, 64);
+	else if (n <= 128)
+		write_event(l, h, n, 128);
+	else if (n <= 256)
+		write_event(l, h, n, 256);
+	else if (n <= 512)
+		write_event(l, h, n, 512);
+	else if (n <= 2048)
+		write_event(l, h, n, 2048);
+	else if (n <= 8192)
+		write_event(l, h, n, 8192);
+	else
+		write_event(l, h, n, 65536);
+}
+
+// Looks the packet's identity up, or gives it one when the packet passes the filter.
+// False: not to be reported.
+static __always_inline bool wanted(struct look *l, struct hit *h)
+{
+	struct buffer *b = NULL;
+	__u64 head = (__u64)TAIL(l, head);
+
+	if (track) {
+		b = buffer_of((void *)head);
+		if (b) {
+			b->seen = l->ts;
+			h->id = b->id;
+			h->has |= HAS_ID;
+			if (follow)
+				return true;
+		}
+	}
+	if (!passes(l))
+		return false;
+	if (track && !b) {
+		h->id = new_id();
+		if (remember(head, h->id, l->ts))
+			h->has |= HAS_ID;
+	}
+	return true;
+}
+
+static __always_inline int on_skb(struct sk_buff *skb, struct hit *h)
+{
+	struct look l;
+
+	l.ts = bpf_ktime_get_ns();
+	if (!skb)
+		return 0;
+	if (!look_at(&l, skb)) {
+		count_loss(LOSS_UNREADABLE, l.ts);
+		return 0;
+	}
+	find_start(&l);
+	if (wanted(&l, h))
+		report(&l, h);
+	return 0;
+}

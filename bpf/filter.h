@@ -1,0 +1,1 @@
+static __always_inline bool passes(struct look *l){return true;}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+//
+// Where one buffer begets another. Each hook is the return of a function of
+// net/core/skbuff.c, net/core/gro.c or the IP layers; none does anything but a lookup for
+// buffers that were not reported.
+#pragma once
+
+#define MAX_SEGMENTS 128
+
+static __noinline void write_link(__u8 how, struct buffer_ref *from, struct buffer_ref *to)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct link *k;
+
+	if (!lifetimes)
+		return;
+	k = bpf_ringbuf_reserve(&events, sizeof(*k), 0);
+	if (!k) {
+		count_loss(LOSS_LINK, now);
+		return;
+	}
+	k->kind = RECORD_LINK;
+	k->how = how;
+	k->cpu = bpf_get_smp_processor_id();
+	k->ts = now;
+	k->from = *from;
+	k->to = *to;
+	bpf_ringbuf_submit(k, 0);
+}
+
+// Reads skb's head; zero when it can't be read.
+static __always_inline __u64 head_of(__u64 skb)
+{
+	__u64 head = 0;
+
+	bpf_core_read(&head, sizeof(head), &((struct sk_buff *)skb)->head);
+	return head;
+}
+
+// The reference to skb, with its identity if it was reported.
+static __always_inline bool reported(struct buffer_ref *r, __u64 skb)
+{
+	struct buffer *b;
+
+	r->skb = skb;
+	r->head = head_of(skb);
+	r->id = 0;
+	b = buffer_of((void *)r->head);
+	if (b)
+		r->id = b->id;
+	return b != NULL;
+}
+
+// child comes from `from`, which was reported: so child is from now on. In the same
+// buffer it has the same identity, in another one a new identity.
+static __noinline void inherit(__u8 how, struct buffer_ref *from, __u64 child)
+{
+	struct buffer_ref to;
+
+	if (!reported(&to, child)) {
+		if (!to.head)
+			return;
+		to.id = new_id();
+		if (!remember(to.head, to.id, bpf_ktime_get_ns()))
+			return;
+	}
+	write_link(how, from, &to);
+}
+
+static __always_inline bool is_error(__u64 pointer)
+{
+	return !pointer || pointer > (__u64)-4096;
+}
+
+#define COPY(function, how) \
+	SEC("fexit/" #function) \
+	int on_##function(void *ctx) \
+	{ \
+		struct buffer_ref from; \
+		__u64 child = ctx_arg(ctx, ret_arg); \
+		if (!is_error(child) && reported(&from, ctx_arg(ctx, 0))) \
+			inherit(how, &from, child); \
+		return 0; \
+	}
+COPY(skb_clone, LINK_CLONE)
+COPY(skb_copy, LINK_COPY)
+COPY(skb_copy_expand, LINK_COPY)
+COPY(__pskb_copy_fclone, LINK_PSKB_COPY)
+COPY(ip_frag_next, LINK_FRAGMENT)
+COPY(ip6_frag_next, LINK_FRAGMENT)
+
+// A list of segments comes back; with skb_segment_list the first is the packet itself.
+#define SEGMENT(function) \
+	SEC("fexit/" #function) \
+	int on_##function(void *ctx) \
+	{ \
+		__u64 skb = ctx_arg(ctx, 0), next = ctx_arg(ctx, ret_arg); \
+		struct buffer_ref from; \
+		int i; \
+		if (is_error(next) || !reported(&from, skb)) \
+			return 0; \
+		for (i = 0; i < MAX_SEGMENTS && next; i++) { \
+			if (next != skb) \
+				inherit(LINK_SEGMENT, &from, next); \
+			if (bpf_core_read(&next, sizeof(next), &((struct sk_buff *)next)->next)) \
+				return 0; \
+		} \
+		if (next) \
+			count_loss(LOSS_LINK, bpf_ktime_get_ns()); \
+		return 0; \
+	}
+SEGMENT(skb_segment)
+SEGMENT(skb_segment_list)
+
+// from's packet lives on in to: from is over, whatever becomes of its memory.
+static __always_inline int merge(__u8 how, __u64 to, __u64 from)
+{
+	struct buffer_ref f;
+	struct buffer *b;
+
+	if (!reported(&f, from))
+		return 0;
+	inherit(how, &f, to);
+	b = buffer_of((void *)f.head);
+	if (b && head_of(to) != f.head) {
+		write_free((struct sk_buff *)from, f.head, b, FREE_MERGED, true);
+		bpf_map_delete_elem(&buffers, &f.head);
+	}
+	return 0;
+}
+
+// int skb_gro_receive(struct sk_buff *p, struct sk_buff *skb): 0 when skb was merged.
+SEC("fexit/skb_gro_receive")
+int on_skb_gro_receive(void *ctx)
+{
+	return (int)ctx_arg(ctx, ret_arg) ? 0 : merge(LINK_GRO, ctx_arg(ctx, 0), ctx_arg(ctx, 1));
+}
+
+// bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, ...)
+SEC("fexit/skb_try_coalesce")
+int on_skb_try_coalesce(void *ctx)
+{
+	return (__u8)ctx_arg(ctx, ret_arg) ? merge(LINK_COALESCE, ctx_arg(ctx, 0), ctx_arg(ctx, 1)) : 0;
+}
+
+// struct sk_buff *skb_morph(struct sk_buff *dst, struct sk_buff *src)
+SEC("fexit/skb_morph")
+int on_skb_morph(void *ctx)
+{
+	struct buffer_ref from;
+
+	if (reported(&from, ctx_arg(ctx, 1)))
+		inherit(LINK_MORPH, &from, ctx_arg(ctx, 0));
+	return 0;
+}
+
+// void ip_fraglist_prepare(struct sk_buff *skb, struct ip_fraglist_iter *iter): a packet
+// that was put together from fragments is sent as these again; iter->frag, the first
+// field, is the one after skb.
+SEC("fentry/ip_fraglist_prepare")
+int on_ip_fraglist_prepare(void *ctx)
+{
+	struct buffer_ref from;
+	__u64 next = 0;
+
+	bpf_probe_read_kernel(&next, sizeof(next), (void *)ctx_arg(ctx, 1));
+	if (next && reported(&from, ctx_arg(ctx, 0)))
+		inherit(LINK_FRAGMENT, &from, next);
+	return 0;
+}
+
+// pskb_expand_head gives the same sk_buff another head. The packet is the same, so the
+// identity moves along, unless a clone stays behind with the old head.
+SEC("fentry/pskb_expand_head")
+int before_expand(void *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx_arg(ctx, 0);
+	__u64 key = (__u64)skb;
+	struct expansion x;
+
+	if (!reported(&x.was, key))
+		return 0;
+	x.shared = !holds_last(skb);
+	if (bpf_map_update_elem(&expanding, &key, &x, BPF_ANY))
+		count_loss(LOSS_LINK, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("fexit/pskb_expand_head")
+int after_expand(void *ctx)
+{
+	__u64 skb = ctx_arg(ctx, 0);
+	struct expansion *found = bpf_map_lookup_elem(&expanding, &skb), x;
+	struct buffer_ref to;
+
+	if (!found)
+		return 0;
+	x = *found;
+	bpf_map_delete_elem(&expanding, &skb);
+	to.skb = skb;
+	to.head = head_of(skb);
+	if ((int)ctx_arg(ctx, ret_arg) || !to.head || to.head == x.was.head)
+		return 0;
+	if (x.shared) {
+		to.id = new_id();
+	} else {
+		to.id = x.was.id;
+		bpf_map_delete_elem(&buffers, &x.was.head);
+	}
+	if (remember(to.head, to.id, bpf_ktime_get_ns()))
+		write_link(LINK_EXPAND, &x.was, &to);
+	return 0;
+}
+
+// IP reassembly: all fragments of a queue become one packet, whose identity is made when
+// the first of them is queued.
+// int inet_frag_queue_insert(struct inet_frag_queue *q, struct sk_buff *skb, int, int)
+SEC("fexit/inet_frag_queue_insert")
+int on_inet_frag_queue_insert(void *ctx)
+{
+	__u64 q = ctx_arg(ctx, 0), *known, id;
+	struct buffer_ref from, to = {};
+
+	if ((int)ctx_arg(ctx, ret_arg) || !reported(&from, ctx_arg(ctx, 1)))
+		return 0;
+	known = bpf_map_lookup_elem(&frag_queues, &q);
+	id = known ? *known : new_id();
+	if (!known && bpf_map_update_elem(&frag_queues, &q, &id, BPF_ANY)) {
+		count_loss(LOSS_LINK, bpf_ktime_get_ns());
+		return 0;
+	}
+	to.id = id;
+	write_link(LINK_REASSEMBLE, &from, &to);
+	return 0;
+}
+
+// void inet_frag_reasm_finish(struct inet_frag_queue *q, struct sk_buff *head, ...)
+SEC("fexit/inet_frag_reasm_finish")
+int on_inet_frag_reasm_finish(void *ctx)
+{
+	__u64 q = ctx_arg(ctx, 0), *id = bpf_map_lookup_elem(&frag_queues, &q);
+	struct buffer_ref from, to;
+
+	if (!id)
+		return 0;
+	reported(&from, ctx_arg(ctx, 1));
+	to = from;
+	to.id = *id;
+	bpf_map_delete_elem(&frag_queues, &q);
+	if (to.head && remember(to.head, to.id, bpf_ktime_get_ns()))
+		write_link(LINK_REASSEMBLE, &from, &to);
+	return 0;
+}
+
+// void inet_frag_destroy(struct inet_frag_queue *q): timed out or done; its address will
+// be another datagram's.
+SEC("fentry/inet_frag_destroy")
+int on_inet_frag_destroy(void *ctx)
+{
+	__u64 q = ctx_arg(ctx, 0);
+
+	bpf_map_delete_elem(&frag_queues, &q);
+	return 0;
+}

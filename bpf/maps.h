@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+
+// Settings: written by user space before the load, constants to the verifier,
+// which removes the code that they turn off.
+const volatile __u32 snaplen = 256;
+const volatile bool track = true;         // keep the buffer map: identity
+const volatile bool follow = true;        // a buffer that matched once is reported ever after
+const volatile bool lifetimes = true;     // write link and free records
+const volatile bool func_ip = false;      // bpf_get_func_ip may be called
+const volatile __u64 probe_number = 0;    // of a tracepoint program: what its events carry as `probe`
+const volatile __u8 skb_arg = 0;          // of a tracepoint or tracing program: which argument is the skb
+const volatile bool is_drop = false;      // this tracepoint is skb:kfree_skb,
+const volatile __u8 location_arg = 0xff;  // and these are its other arguments, 0xff: not on this kernel
+const volatile __u8 reason_arg = 0xff;
+const volatile __u8 rx_sk_arg = 0xff;
+const volatile __u8 ret_arg = 0;          // of an fexit program: where the return value is
+const volatile __u8 return_sp_offset = 8; // how far a return has popped the stack
+const volatile __u8 cpu_bits = 10;        // bits that hold a cpu's number
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+// One data buffer that was reported, by the address of its head.
+struct buffer {
+	__u64 id;
+	__u64 seen; // ns; user space collects entries whose release was missed
+	// The drop that skb:kfree_skb announced for the sk_buff which is about to be released.
+	__u64 dropped_skb;
+	struct drop drop;
+	__u64 released; // the sk_buff whose release was written last
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 20);
+	__type(key, __u64);
+	__type(value, struct buffer);
+} buffers SEC(".maps");
+
+// The sk_buffs that are within pskb_expand_head now, as they were before.
+struct expansion {
+	struct buffer_ref was;
+	__u64 shared; // a clone held the old head too
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct expansion);
+} expanding SEC(".maps");
+
+// The identity that the packet of an IP reassembly queue will have.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} frag_queues SEC(".maps");
+
+struct lost {
+	__u64 count;
+	__u64 first; // ns, of the first since user space last looked
+	__u64 last;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_KINDS);
+	__type(key, __u32);
+	__type(value, struct lost);
+} losses SEC(".maps");
+
+#define LEVELS 4
+struct cpu_state {
+	__u32 level;
+	__u32 pad;
+	__u64 next[LEVELS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpu_states SEC(".maps");
+
+static __always_inline void count_loss(__u32 what, __u64 ts)
+{
+	struct lost *l = bpf_map_lookup_elem(&losses, &what);
+
+	if (!l)
+		return;
+	// Not atomic: an interrupt that loses too between load and store costs a count of
+	// one, and the record that follows says "at least".
+	l->count++;
+	if (!l->first)
+		l->first = ts;
+	l->last = ts;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+//
+// The hooks that users choose with -p.
+#pragma once
+
+// The n-th of the 64-bit values in the context of a raw tracepoint or tracing program.
+// n is a setting, so constant when verified; but the verifier wants the offset in the
+// load itself, not in a register, and clang would merge the branches into that: hence asm.
+#define CTX_LOAD(n) \
+	case n: \
+		asm volatile("%0 = *(u64 *)(%1 + " #n " * 8)" : "=r"(v) : "r"(ctx)); \
+		break;
+static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
+{
+	__u64 v = 0;
+
+	switch (n) {
+		CTX_LOAD(0)
+		CTX_LOAD(1)
+		CTX_LOAD(2)
+		CTX_LOAD(3)
+		CTX_LOAD(4)
+		CTX_LOAD(5)
+		CTX_LOAD(6)
+		CTX_LOAD(7)
+	}
+	return v;
+}
+
+static __always_inline __u64 function_of(struct pt_regs *ctx)
+{
+	return func_ip ? bpf_get_func_ip(ctx) : REG_PROBE(ctx);
+}
+
+// Entry of a function whose n-th argument is an sk_buff: one program for each n serves
+// every such function.
+#define FUNCTION(n) \
+	SEC("kprobe/skb_arg" #n) \
+	int function_arg##n(struct pt_regs *ctx) \
+	{ \
+		struct hit h = {.probe = function_of(ctx)}; \
+		return on_skb((struct sk_buff *)REG_ARG##n(ctx), &h); \
+	}
+FUNCTION(1)
+FUNCTION(2)
+FUNCTION(3)
+FUNCTION(4)
+FUNCTION(5)
+
+// A return: the entry keeps the sk_buff under the stack pointer, which no other call
+// shares until this one has returned.
+struct call {
+	__u64 skb;
+	__u64 function;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 14);
+	__type(key, __u64);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
+{
+	struct call c = {.skb = skb, .function = function_of(ctx)};
+	__u64 sp = REG_SP(ctx);
+
+	if (bpf_map_update_elem(&calls, &sp, &c, BPF_ANY))
+		count_loss(LOSS_RETURN, bpf_ktime_get_ns());
+	return 0;
+}
+
+#define CALL(n) \
+	SEC("kprobe/call_arg" #n) \
+	int call_arg##n(struct pt_regs *ctx) \
+	{ \
+		return on_call(ctx, REG_ARG##n(ctx)); \
+	}
+CALL(1)
+CALL(2)
+CALL(3)
+CALL(4)
+CALL(5)
+
+SEC("kprobe/return")
+int function_return(struct pt_regs *ctx)
+{
+	// On x86 the return address has been popped by now.
+	__u64 sp = REG_SP(ctx) - return_sp_offset;
+	struct call *c = bpf_map_lookup_elem(&calls, &sp);
+	struct hit h = {.has = HAS_RET};
+	struct sk_buff *skb;
+
+	if (!c)
+		return 0;
+	h.probe = c->function;
+	skb = (struct sk_buff *)c->skb;
+	h.retval = REG_RET(ctx);
+	bpf_map_delete_elem(&calls, &sp);
+	return on_skb(skb, &h);
+}
+
+// A tracepoint: loaded once for each, with its own settings.
+SEC("raw_tracepoint/skb")
+int tracepoint(void *ctx)
+{
+	struct hit h = {.probe = probe_number};
+
+	if (is_drop) {
+		h.drop.location = ctx_arg(ctx, location_arg);
+		h.has |= HAS_DROP;
+		if (reason_arg != 0xff) {
+			h.drop.reason = ctx_arg(ctx, reason_arg);
+			h.has |= HAS_REASON;
+		}
+		if (rx_sk_arg != 0xff) {
+			h.drop.rx_sk = ctx_arg(ctx, rx_sk_arg);
+			h.has |= HAS_RX_SK;
+		}
+	}
+	return on_skb((struct sk_buff *)ctx_arg(ctx, skb_arg), &h);
+}

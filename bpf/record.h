@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+//
+// What the programs write into the ring buffer; package bpf's record.go reads it.
+// Host byte order, natural alignment, no holes left unnamed.
+#pragma once
+
+enum record_kind {
+	RECORD_EVENT = 1,
+	RECORD_LINK = 2,
+	RECORD_FREE = 3,
+};
+
+// Where the packet bytes of an event begin.
+enum packet_at {
+	AT_NONE = 0,
+	AT_MAC = 1,
+	AT_NETWORK = 2,
+	AT_DATA = 3,
+};
+
+// Which parts of an event were read; a part that was not is absent, not zero.
+enum event_has {
+	HAS_ID = 1 << 0,
+	HAS_SHINFO = 1 << 1,
+	HAS_DEV = 1 << 2,
+	HAS_NETNS = 1 << 3,
+	HAS_COOKIE = 1 << 4,
+	HAS_DROP = 1 << 5,
+	HAS_FRONT = 1 << 6,
+	HAS_REASON = 1 << 7,
+	HAS_RX_SK = 1 << 8,
+	HAS_RET = 1 << 9,
+	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
+};
+
+// The raw copy of struct sk_buff from the 8 bytes that hold `len` to its end: 120 bytes
+// on the kernels known; longer structs are cut.
+#define SKB_TAIL 152
+// From `dev` to the end of the time stamp: dev, sk, tstamp.
+#define SKB_FRONT 24
+// The start of struct skb_shared_info, up to dataref and frag_list.
+#define SHINFO 48
+
+#define NO_REASON 0xffffffff // the kernel has none
+
+struct drop {
+	__u64 location;
+	__u64 rx_sk;
+	__u32 reason;
+	__u32 pad;
+};
+
+struct event {
+	__u8 kind;
+	__u8 at;
+	__u16 has;
+	__u32 cpu;
+	__u64 ts;
+	__u64 probe; // address of the function, or the number that user space gave a tracepoint
+	__u64 skb;
+	__u64 head;
+	__u64 id;
+	__u32 pid;
+	__u32 tgid;
+	char comm[16];
+	__u32 len;     // bytes of the packet from its start, paged data included
+	__u32 caplen;  // bytes of them in data[]
+	__u32 ifindex;
+	__u32 netns;
+	__u64 netns_cookie;
+	char dev[16];
+	__u16 dev_type;
+	__u16 pad[3];
+	__u64 retval;
+	struct drop drop;
+	__u8 front[SKB_FRONT];
+	__u8 tail[SKB_TAIL];
+	__u8 shinfo[SHINFO];
+	__u8 data[];
+};
+
+struct buffer_ref {
+	__u64 skb;
+	__u64 head;
+	__u64 id;
+};
+
+struct link {
+	__u8 kind;
+	__u8 how;
+	__u16 pad;
+	__u32 cpu;
+	__u64 ts;
+	struct buffer_ref from;
+	struct buffer_ref to;
+};
+
+struct free {
+	__u8 kind;
+	__u8 how;
+	__u16 has;
+	__u32 cpu;
+	__u64 ts;
+	struct buffer_ref skb;
+	struct drop drop;
+};
+
+enum link_how {
+	LINK_CLONE = 1,
+	LINK_COPY,
+	LINK_PSKB_COPY,
+	LINK_EXPAND,
+	LINK_SEGMENT,
+	LINK_GRO,
+	LINK_FRAGMENT,
+	LINK_REASSEMBLE,
+	LINK_COALESCE,
+	LINK_MORPH,
+};
+
+enum free_how {
+	FREE_CONSUMED = 1,
+	FREE_DROPPED,
+	FREE_MERGED,
+};
+
+// What was lost, counted per cpu; user space turns growth into loss records.
+enum loss {
+	LOSS_EVENT = 0,    // ring buffer full
+	LOSS_LINK = 1,
+	LOSS_FREE = 2,
+	LOSS_IDENTITY = 3, // buffer map full
+	LOSS_UNREADABLE = 4, // an argument that was no readable sk_buff
+	LOSS_RETURN = 5,   // a return probe whose entry could not be kept
+	LOSS_KINDS = 6,
+};

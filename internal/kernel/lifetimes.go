@@ -1,0 +1,77 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// releases are the programs without which identities would outlive their buffers.
+var releases = []struct {
+	program string
+	vars    map[string]any
+}{
+	{"on_release", map[string]any{"second": false}},
+	{"on_release", map[string]any{"second": true}},
+}
+
+// Lifetimes attaches what ends and joins identities. Missing are the functions that this
+// kernel does not have or has inlined: links of that sort are not seen.
+func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err error) {
+	for _, r := range releases {
+		if err := a.tracing(r.program, maps.Clone(r.vars)); err != nil {
+			return nil, fmt.Errorf("buffers can't be followed on this kernel: %w", err)
+		}
+	}
+	for _, t := range tracepoints {
+		if t.Name == "kfree_skb" {
+			vars := dropArgs(t)
+			vars["skb_arg"] = uint8(t.Arg)
+			if err := a.rawTracepoint("on_drop", t, vars); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.loader.spec.Programs)) {
+		spec := a.loader.spec.Programs[name]
+		if spec.Type != ebpf.Tracing || name == "on_release" {
+			continue
+		}
+		// A kernel without that function is no error; whatever else goes wrong
+		// with one is not worth more than losing its links either, but is said.
+		if err := a.tracing(name, nil); err != nil {
+			missing = append(missing, spec.AttachTo)
+		}
+	}
+	return slices.Compact(missing), nil
+}
+
+// tracing attaches an fentry or fexit program to the function that its section names.
+func (a *Attachment) tracing(name string, vars map[string]any) error {
+	spec := a.loader.spec.Programs[name]
+	n, err := a.loader.k.argCount(spec.AttachTo)
+	if err != nil {
+		return fmt.Errorf("%s: no such function in this kernel", spec.AttachTo)
+	}
+	if n > 6 {
+		return errors.New(spec.AttachTo + ": too many arguments")
+	}
+	if vars == nil {
+		vars = map[string]any{}
+	}
+	vars["ret_arg"] = uint8(n)
+	p, err := a.loader.load(name, vars, nil)
+	if err != nil {
+		return err
+	}
+	k, err := link.AttachTracing(link.TracingOptions{Program: p})
+	if err != nil {
+		return explain(err, "attaching to "+spec.AttachTo)
+	}
+	a.add(k, 0)
+	return nil
+}

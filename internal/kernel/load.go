@@ -1,0 +1,176 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/features"
+
+	"github.com/skb-tools/skb-tools/bpf"
+)
+
+// Settings are what every program is loaded with.
+type Settings struct {
+	Snaplen   uint32 // bytes of each packet, at most
+	Track     bool   // give buffers an identity
+	Follow    bool   // report a buffer that matched once ever after
+	Lifetimes bool   // write link and free records
+	RingSize  uint32 // bytes of the ring buffer, a power of two
+	MaxBuffer uint32 // buffers that the map can hold
+	// Prepare changes a program before it is loaded: filters put their instructions in.
+	Prepare func(*ebpf.ProgramSpec) error
+}
+
+// A Loader loads programs that share their maps.
+type Loader struct {
+	k        *Kernel
+	spec     *ebpf.CollectionSpec
+	maps     map[string]*ebpf.Map
+	settings Settings
+	programs []*ebpf.Program
+}
+
+// NewLoader makes the maps.
+func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
+	spec, err := bpf.LoadSkb()
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
+	}
+	l := &Loader{k: k, spec: spec, settings: s}
+	spec.Maps["events"].MaxEntries = s.RingSize
+	spec.Maps["buffers"].MaxEntries = s.MaxBuffer
+	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
+	// the kernel log, unless the kernel allocates for them from a cache of its own.
+	if k.HasMember("bpf_htab", "ma") {
+		spec.Maps["buffers"].Flags = 1 // BPF_F_NO_PREALLOC
+	} else if spec.Maps["buffers"].MaxEntries > maxPreallocated {
+		spec.Maps["buffers"].MaxEntries = maxPreallocated
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("counting the cpus: %w", err)
+	}
+	bits := uint8(1)
+	for 1<<bits < cpus {
+		bits++
+	}
+	vars := []struct {
+		name  string
+		value any
+	}{
+		{"snaplen", s.Snaplen}, {"track", s.Track}, {"follow", s.Follow},
+		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
+	}
+	for _, v := range vars {
+		if err := spec.Variables[v.name].Set(v.value); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", v.name, err)
+		}
+	}
+	maps := spec.Copy()
+	maps.Programs = nil
+	delete(maps.Maps, ".rodata")
+	maps.Variables = nil
+	coll, err := ebpf.NewCollection(maps)
+	if err != nil {
+		return nil, explain(err, "creating the BPF maps")
+	}
+	l.maps = coll.Maps
+	return l, nil
+}
+
+// maxPreallocated keeps a map whose memory is taken at once at some 12 MB.
+const maxPreallocated = 1 << 17
+
+// Map returns one of the shared maps.
+func (l *Loader) Map(name string) *ebpf.Map { return l.maps[name] }
+
+// load loads one program with settings of its own.
+func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
+	spec := &ebpf.CollectionSpec{
+		Maps:      l.spec.Maps,
+		Programs:  map[string]*ebpf.ProgramSpec{name: l.spec.Programs[name]},
+		Variables: l.spec.Variables,
+		Types:     l.spec.Types,
+		ByteOrder: l.spec.ByteOrder,
+	}
+	spec = spec.Copy()
+	prog := spec.Programs[name]
+	for v, value := range vars {
+		if err := spec.Variables[v].Set(value); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", v, err)
+		}
+	}
+	if change != nil {
+		change(prog)
+	}
+	if l.settings.Prepare != nil {
+		if err := l.settings.Prepare(prog); err != nil {
+			return nil, err
+		}
+	}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		MapReplacements: l.maps,
+		Cache:           l.k.cache,
+	})
+	if err != nil {
+		return nil, explain(err, "loading the BPF program "+name)
+	}
+	p := coll.Programs[name]
+	coll.Programs = nil // ours now; the collection's other parts may go
+	coll.Close()
+	l.programs = append(l.programs, p)
+	return p, nil
+}
+
+// canGetFuncIP tries whether kprobe programs may ask for their function's address.
+func canGetFuncIP() bool {
+	return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
+}
+
+// Missed returns how many times the kernel skipped a program because it was running on
+// that cpu already, as far as this kernel counts that.
+func (l *Loader) Missed() uint64 {
+	var n uint64
+	for _, p := range l.programs {
+		if s, err := p.Stats(); err == nil {
+			n += s.RecursionMisses
+		}
+	}
+	return n
+}
+
+// Close releases the programs and maps. What is attached must have been closed before.
+func (l *Loader) Close() {
+	for _, p := range l.programs {
+		p.Close()
+	}
+	for _, m := range l.maps {
+		m.Close()
+	}
+}
+
+// argCount returns how many arguments the kernel function has.
+func (k *Kernel) argCount(function string) (int, error) {
+	var f *btf.Func
+	if err := k.types.TypeByName(function, &f); err != nil {
+		return 0, err
+	}
+	proto, ok := f.Type.(*btf.FuncProto)
+	if !ok {
+		return 0, errors.New("not a function")
+	}
+	return len(proto.Params), nil
+}
+
+// probeOffset is how far behind a function's address a probe on its entry can lie: the
+// length of the endbr64 that indirect calls land on.
+func probeOffset() uint64 {
+	if runtime.GOARCH == "amd64" {
+		return 4
+	}
+	return 4
+}
