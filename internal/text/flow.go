@@ -1,0 +1,72 @@
+package text
+
+import (
+	"encoding/binary"
+
+	"github.com/gopacket/gopacket/layers"
+)
+
+// Flow appends who sends to whom in the outermost network header, as
+// "10.0.42.1.41234 > 10.0.255.1.53 UDP"; without ports for what has none and
+// for fragments after the first. ARP gives "10.0.42.1 > 10.0.42.2 ARP".
+// Arguments are those of [Packet]. Nothing is appended when the bytes do not
+// tell.
+func Flow(dst, data []byte, at string, linkType, protocol uint16) []byte {
+	if at == "mac" && (linkType == arphrdEther || linkType == arphrdLoopback || linkType == arphrdUnknown) {
+		if len(data) < 14 {
+			return dst
+		}
+		protocol, data = binary.BigEndian.Uint16(data[12:]), data[14:]
+	}
+	// Tags, as long as there are any: each takes four bytes.
+	for isVLAN(protocol) && len(data) >= 4 {
+		protocol, data = binary.BigEndian.Uint16(data[2:]), data[4:]
+	}
+	var h ipHeader
+	ok := false
+	switch layers.EthernetType(protocol) {
+	case layers.EthernetTypeIPv4:
+		h, ok = readIPv4(data, len(data))
+	case layers.EthernetTypeIPv6:
+		h, ok = readIPv6(data, len(data))
+	case layers.EthernetTypeARP:
+		if len(data) >= 28 && at != "data" && data[4] == 6 && data[5] == 4 {
+			dst = append(appendIP(dst, data[14:18]), " > "...)
+			return append(appendIP(dst, data[24:28]), " ARP"...)
+		}
+	}
+	if !ok {
+		return dst
+	}
+	d := dissector{out: dst}
+	d.extensions(&h)
+	ports := h.offset == 0 && hasPorts(h.proto)
+	d.endpoint(h.src, h.payload, 0, ports).str(" > ").endpoint(h.dst, h.payload, 2, ports).str(" ")
+	if name := protoName(h.proto); name != "" {
+		for i := range len(name) {
+			c := name[i]
+			if 'a' <= c && c <= 'z' {
+				c -= 'a' - 'A'
+			}
+			d.out = append(d.out, c)
+		}
+		return d.out
+	}
+	switch h.proto {
+	case layers.IPProtocolIPv4:
+		return append(d.out, "IPIP"...)
+	case layers.IPProtocolIPv6:
+		return append(d.out, "IP6"...)
+	case layers.IPProtocolIGMP:
+		return append(d.out, "IGMP"...)
+	}
+	return d.str("ip-proto-").num(int(h.proto)).out
+}
+
+func isVLAN(etherType uint16) bool {
+	switch layers.EthernetType(etherType) {
+	case layers.EthernetTypeDot1Q, layers.EthernetTypeQinQ, etherTypeQinQOld:
+		return true
+	}
+	return false
+}

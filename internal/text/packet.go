@@ -1,0 +1,324 @@
+package text
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"sync"
+
+	"github.com/gopacket/gopacket/layers"
+)
+
+// Packet appends the one-line summary of a packet to dst, without a newline.
+//
+// data is what was captured, origLen the packet's length in bytes from where
+// data starts (as packet.len; at least len(data) is assumed). at is packet.at:
+// "mac" when data starts at the link header, "network" at the network header,
+// "data" where skb->data pointed before any header offset was set. linkType is
+// dev.type (ARPHRD_*, include/uapi/linux/if_arp.h; 0 when not known, read as
+// Ethernet), protocol is skb.protocol (an EtherType in host order; 0 when not
+// set).
+//
+// Any bytes will do: what the capture cut off shows as [|tcp], [|ip] and so
+// on, and the result never grows past a small multiple of data.
+func Packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
+	d := dissectors.Get().(*dissector)
+	d.out, d.depth, d.cut = dst, 0, false
+	d.begin(data, at, linkType, protocol, max(origLen, len(data)))
+	dst, d.out = d.out, nil
+	dissectors.Put(d)
+	return dst
+}
+
+var dissectors = sync.Pool{New: func() any { return new(dissector) }}
+
+// dissector holds the text so far and the decoded headers, to be used again
+// for the next packet: nothing of a header is kept after the header inside it
+// has been begun.
+//
+// gopacket reads the headers that it reads whole or not at all without harm.
+// IPv4 and IPv6 are read here instead: gopacket returns before it has set the
+// addresses when the options are malformed, and takes the captured length for
+// the total length of a packet over 64 KiB (BIG TCP), and both are packets
+// that one looks for. So are DNS messages: a capture of 256 bytes cuts most
+// answers, and gopacket decodes a cut message not at all.
+type dissector struct {
+	out   []byte
+	depth int
+	cut   bool // a decoder wanted more bytes than there are
+
+	eth   layers.Ethernet
+	arp   layers.ARP
+	tcp   layers.TCP
+	udp   layers.UDP
+	sctp  layers.SCTP
+	gre   layers.GRE
+	vxlan layers.VXLAN
+	stp   layers.STP
+	dhcp  layers.DHCPv4
+}
+
+// SetTruncated implements gopacket.DecodeFeedback.
+func (d *dissector) SetTruncated() { d.cut = true }
+
+// maxDepth bounds the headers inside headers that are followed: a packet of
+// nothing but VLAN tags or MPLS labels is one, and tells no more than these.
+const maxDepth = 24
+
+// Values of dev.type: ARPHRD_* of include/uapi/linux/if_arp.h.
+const (
+	arphrdUnknown  = 0
+	arphrdEther    = 1
+	arphrdLoopback = 772
+)
+
+func (d *dissector) begin(data []byte, at string, linkType, protocol uint16, n int) {
+	switch {
+	case at == "mac" && (linkType == arphrdEther || linkType == arphrdLoopback || linkType == arphrdUnknown):
+		d.ethernet(data, n)
+	case at == "mac" && !isNetwork(data, protocol):
+		d.str("link type ").num(int(linkType)).str(", ")
+		d.etherTypeName(protocol)
+		d.str(", length ").num(n)
+	case at == "data" && !(isNetwork(data, protocol) && lengthFits(data, n)):
+		// Before a sender has pushed its headers, data is a payload or half of a
+		// header: naming it would be a guess.
+		d.str("no header yet, length ").num(n)
+	default:
+		d.network(data, protocol, n)
+	}
+}
+
+// isNetwork says whether data can begin with the network header that protocol
+// names. Devices without a link header (tun, ipip, wireguard) have at "mac"
+// what others have at "network".
+func isNetwork(data []byte, protocol uint16) bool {
+	if len(data) == 0 {
+		return false
+	}
+	switch layers.EthernetType(protocol) {
+	case layers.EthernetTypeIPv4:
+		return data[0]>>4 == 4 && data[0]&15 >= 5
+	case layers.EthernetTypeIPv6:
+		return data[0]>>4 == 6
+	}
+	return false
+}
+
+// lengthFits says whether what isNetwork took for a header gives the length n,
+// which a payload that happens to begin like one does not.
+func lengthFits(data []byte, n int) bool {
+	if data[0]>>4 == 4 {
+		h, ok := readIPv4(data, n)
+		return ok && h.hl+h.n == n
+	}
+	h, ok := readIPv6(data, n)
+	return ok && h.hl+h.n == n
+}
+
+// ethernet prints a frame. Addresses are left out where the network layer says
+// more, as tcpdump does without -e.
+func (d *dissector) ethernet(data []byte, n int) {
+	if d.eth.DecodeFromBytes(data, d) != nil {
+		d.short("ether")
+		return
+	}
+	if d.eth.EthernetType == layers.EthernetTypeLLC {
+		d.llc(data[14:], n-14, int(d.eth.Length))
+		return
+	}
+	if !knownEtherType(uint16(d.eth.EthernetType)) {
+		d.hex(d.eth.SrcMAC, ':').str(" > ").hex(d.eth.DstMAC, ':').str(", ")
+	}
+	d.network(data[14:], uint16(d.eth.EthernetType), n-14)
+}
+
+// network prints what an EtherType names; n is the length from data on.
+func (d *dissector) network(data []byte, etherType uint16, n int) {
+	if d.depth++; d.depth > maxDepth {
+		d.str("[nested too deep]")
+		return
+	}
+	switch layers.EthernetType(etherType) {
+	case layers.EthernetTypeIPv4:
+		d.ipv4(data, n)
+	case layers.EthernetTypeIPv6:
+		d.ipv6(data, n)
+	case layers.EthernetTypeARP:
+		d.address(data, n)
+	case layers.EthernetTypeDot1Q, layers.EthernetTypeQinQ, etherTypeQinQOld: // as isVLAN
+		d.vlan(data, n)
+	case layers.EthernetTypeTransparentEthernetBridging:
+		d.ethernet(data, n)
+	case layers.EthernetTypeMPLSUnicast, layers.EthernetTypeMPLSMulticast:
+		d.mpls(data, n)
+	case layers.EthernetTypePPPoEDiscovery:
+		d.pppoe(data, n, true)
+	case layers.EthernetTypePPPoESession:
+		d.pppoe(data, n, false)
+	case layers.EthernetTypePPP:
+		d.ppp(data, n)
+	case layers.EthernetTypeLinkLayerDiscovery:
+		d.lldp(data, n)
+	default:
+		d.etherTypeName(etherType)
+		d.str(", length ").num(n)
+	}
+}
+
+const etherTypeQinQOld = 0x9100 // ETH_P_QINQ1
+
+func knownEtherType(t uint16) bool {
+	switch layers.EthernetType(t) {
+	case layers.EthernetTypeIPv4, layers.EthernetTypeIPv6, layers.EthernetTypeARP,
+		layers.EthernetTypeDot1Q, layers.EthernetTypeQinQ, etherTypeQinQOld, layers.EthernetTypeTransparentEthernetBridging,
+		layers.EthernetTypeMPLSUnicast, layers.EthernetTypeMPLSMulticast, layers.EthernetTypePPPoEDiscovery,
+		layers.EthernetTypePPPoESession, layers.EthernetTypePPP, layers.EthernetTypeLinkLayerDiscovery:
+		return true
+	}
+	return false
+}
+
+// etherTypeNames are those that Linux hosts meet beyond what is dissected
+// here (include/uapi/linux/if_ether.h).
+var etherTypeNames = map[uint16]string{
+	0x0003: "ALL", 0x0004: "802.2", 0x0800: "IPv4", 0x0806: "ARP", 0x86dd: "IPv6", 0x0842: "WOL", 0x8035: "RARP",
+	0x8100: "802.1Q", 0x88a8: "802.1ad", 0x8808: "flow control", 0x8809: "Slow Protocols", 0x8847: "MPLS",
+	0x8848: "MPLS multicast", 0x8863: "PPPoE discovery", 0x8864: "PPPoE session", 0x888e: "EAPOL", 0x88cc: "LLDP",
+	0x88e5: "MACsec", 0x88f7: "PTP", 0x8902: "CFM", 0x8906: "FCoE", 0x8914: "FIP", 0x8915: "RoCE",
+	0x9000: "loopback test", 0x4305: "batman-adv", 0x88a2: "AoE", 0x88e3: "MRP", 0x88ca: "TIPC",
+	0x22f0: "AVTP", 0x6558: "TEB", 0x8999: "RRCP", 0x22f3: "TRILL", 0x894f: "NSH", 0x893f: "802.1BR", 0x0000: "none",
+}
+
+// etherTypeName always gives the number, which is what one looks up.
+func (d *dissector) etherTypeName(t uint16) {
+	d.str("ethertype ")
+	if name, ok := etherTypeNames[t]; ok {
+		d.str(name).str(" (0x").hex16(t).str(")")
+		return
+	}
+	d.str("0x").hex16(t)
+}
+
+// vlan prints a tag: IEEE 802.1Q, the tag's 16 bits are priority (3), drop
+// eligible (1) and id (12).
+func (d *dissector) vlan(data []byte, n int) {
+	if len(data) < 4 {
+		d.short("vlan")
+		return
+	}
+	d.vlanTag(binary.BigEndian.Uint16(data))
+	next := binary.BigEndian.Uint16(data[2:])
+	if next < 0x600 {
+		d.llc(data[4:], n-4, int(next))
+		return
+	}
+	d.network(data[4:], next, n-4)
+}
+
+func (d *dissector) vlanTag(tci uint16) { d.out = appendVLAN(d.out, tci) }
+
+func appendVLAN(dst []byte, tci uint16) []byte {
+	dst = append(dst, "vlan "...)
+	dst = strconv.AppendUint(dst, uint64(tci&0xfff), 10)
+	if p := tci >> 13; p != 0 {
+		dst = append(dst, ", p "...)
+		dst = strconv.AppendUint(dst, uint64(p), 10)
+	}
+	if tci&0x1000 != 0 {
+		dst = append(dst, ", DEI"...)
+	}
+	return append(dst, ", "...)
+}
+
+// address prints ARP (RFC 826).
+func (d *dissector) address(data []byte, n int) {
+	d.str("ARP, ")
+	a := &d.arp
+	if a.DecodeFromBytes(data, d) != nil {
+		d.short("arp")
+		return
+	}
+	if a.ProtAddressSize != 4 || a.Protocol != layers.EthernetTypeIPv4 {
+		d.str("hardware ").num(int(a.AddrType)).str(", protocol 0x").hex16(uint16(a.Protocol))
+		d.str(", operation ").num(int(a.Operation)).str(", length ").num(n)
+		return
+	}
+	from, to := a.SourceProtAddress, a.DstProtAddress
+	switch a.Operation {
+	case layers.ARPRequest:
+		d.str("Request who-has ").ip(to)
+		if !allZero(a.DstHwAddress) {
+			d.str(" (").hex(a.DstHwAddress, ':').str(")")
+		}
+		d.str(" tell ").ip(from)
+	case layers.ARPReply:
+		d.str("Reply ").ip(from).str(" is-at ").hex(a.SourceHwAddress, ':')
+	default:
+		d.str("operation ").num(int(a.Operation)).str(" ").ip(from).str(" > ").ip(to)
+	}
+	d.str(", length ").num(n)
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// short marks where the captured bytes end: [|name], as tcpdump writes it.
+func (d *dissector) short(name string) { d.str("[|").str(name).str("]") }
+
+func (d *dissector) str(s string) *dissector {
+	d.out = append(d.out, s...)
+	return d
+}
+
+func (d *dissector) hex16(v uint16) *dissector {
+	const digits = "0123456789abcdef"
+	d.out = append(d.out, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15])
+	return d
+}
+
+// hex appends b as two digits a byte, sep between them unless it is 0.
+func (d *dissector) hex(b []byte, sep byte) *dissector {
+	const digits = "0123456789abcdef"
+	for i, c := range b {
+		if i > 0 && sep != 0 {
+			d.out = append(d.out, sep)
+		}
+		d.out = append(d.out, digits[c>>4], digits[c&15])
+	}
+	return d
+}
+
+// ip appends an IPv4 or IPv6 address of 4 or 16 bytes in network order.
+func (d *dissector) ip(b []byte) *dissector {
+	d.out = appendIP(d.out, b)
+	return d
+}
+
+func appendIP(dst, b []byte) []byte {
+	if a, ok := netip.AddrFromSlice(b); ok {
+		return a.AppendTo(dst)
+	}
+	return append(dst, '?')
+}
+
+func (d *dissector) hexNum(v uint64) *dissector {
+	d.out = strconv.AppendUint(append(d.out, "0x"...), v, 16)
+	return d
+}
+
+func (d *dissector) num(v int) *dissector {
+	d.out = strconv.AppendInt(d.out, int64(v), 10)
+	return d
+}
+
+func (d *dissector) u32(v uint32) *dissector {
+	d.out = strconv.AppendUint(d.out, uint64(v), 10)
+	return d
+}

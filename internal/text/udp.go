@@ -1,0 +1,119 @@
+package text
+
+import (
+	"encoding/binary"
+
+	"github.com/gopacket/gopacket/layers"
+)
+
+// udpDatagram prints what a UDP datagram (RFC 768) carries, told by its ports;
+// n is the length of header and payload.
+func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
+	u := &d.udp
+	err := u.DecodeFromBytes(b, d)
+	if len(b) < 8 {
+		d.short("udp")
+		return
+	}
+	length := n - 8
+	if proto == layers.IPProtocolUDPLite {
+		// The field is the checksum's coverage, not a length (RFC 3828).
+		d.str("UDPLITE, length ").num(max(length, 0))
+		return
+	}
+	if err != nil {
+		d.str("bad udp length ").num(int(u.Length))
+		return
+	}
+	if u.Length != 0 {
+		length = int(u.Length) - 8
+	}
+	length = max(length, len(u.Payload))
+	src, dst := u.SrcPort, u.DstPort
+	switch is := func(p layers.UDPPort) bool { return src == p || dst == p }; {
+	case is(53) || is(5353) || is(5355):
+		d.dns(u.Payload, length)
+	case (is(67) || is(68)) && length > 0:
+		d.dhcpMessage(u.Payload, length)
+	case dst == 4789 || dst == 8472: // RFC 7348, and the port Linux had before it
+		d.vxlanPacket(u.Payload, length)
+	case dst == 6081:
+		d.geneve(u.Payload, length)
+	case is(546) && is(547):
+		d.dhcp6(u.Payload, length)
+	default:
+		d.str("UDP, length ").num(length)
+	}
+}
+
+// dhcpMessage prints a BOOTP or DHCP message (RFC 2131).
+func (d *dissector) dhcpMessage(b []byte, n int) {
+	m := &d.dhcp
+	err := m.DecodeFromBytes(b, d)
+	d.str("BOOTP/DHCP, ")
+	if len(b) < 44 || b[2] > 16 {
+		d.short("bootp")
+		return
+	}
+	// Of a message that is cut off before its options the fixed part is told.
+	switch b[0] {
+	case 1:
+		d.str("Request from ")
+	case 2:
+		d.str("Reply to ")
+	default:
+		d.str("operation ").num(int(b[0])).str(" from ")
+	}
+	d.hex(b[28:28+b[2]], ':').str(", length ").num(n).str(", xid ").hexNum(uint64(binary.BigEndian.Uint32(b[4:])))
+	if yours := b[16:20]; !allZero(yours) {
+		d.str(", your address ").ip(yours)
+	}
+	if len(b) >= 240 {
+		for i := range m.Options {
+			o := &m.Options[i]
+			switch {
+			case o.Type == layers.DHCPOptMessageType && len(o.Data) == 1:
+				d.str(", ").str(dhcpType(o.Data[0]))
+			case o.Type == layers.DHCPOptRequestIP && len(o.Data) == 4:
+				d.str(", requested ").ip(o.Data)
+			case o.Type == layers.DHCPOptServerID && len(o.Data) == 4:
+				d.str(", server ").ip(o.Data)
+			case o.Type == layers.DHCPOptHostname:
+				d.str(", hostname ")
+				d.out = appendEscaped(d.out, o.Data)
+			}
+		}
+	}
+	if err != nil {
+		d.str(", ").short("bootp")
+	}
+}
+
+// dhcpType names option 53's values: RFC 2132, section 9.6.
+func dhcpType(t byte) string {
+	names := [...]string{"type 0", "Discover", "Offer", "Request", "Decline", "ACK", "NAK", "Release", "Inform"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return "other type"
+}
+
+// dhcp6 prints a DHCPv6 message's type and transaction (RFC 8415).
+func (d *dissector) dhcp6(b []byte, n int) {
+	d.str("dhcp6 ")
+	if len(b) < 4 {
+		d.short("dhcp6")
+		return
+	}
+	names := [...]string{"type 0", "solicit", "advertise", "request", "confirm", "renew", "rebind", "reply", "release",
+		"decline", "reconfigure", "inf-req", "relay-fwd", "relay-reply"}
+	if int(b[0]) < len(names) {
+		d.str(names[b[0]])
+	} else {
+		d.str("type ").num(int(b[0]))
+	}
+	if b[0] < 12 {
+		d.str(" xid ").hexNum(uint64(binary.BigEndian.Uint32(b) & 0xffffff))
+	}
+	d.str(", length ").num(n)
+}
