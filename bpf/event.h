@@ -12,13 +12,39 @@ struct hit {
 	__u16 has;
 };
 
+// Kernels from 6.2 on let a program follow a pointer by plain loads, which read zeros where
+// nothing is mapped: 7 reads for 60 instructions instead of 350.
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+#define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
+
+static __always_inline struct net *net_of_dev(struct net_device *dev)
+{
+	struct net *net = NULL;
+
+	if (direct_loads)
+		return CAST(struct net_device, dev)->nd_net.net;
+	bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
+	return net;
+}
+
 static __always_inline void read_netns(struct event *e, struct net *net)
 {
-	if (!net || bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum))
+	if (!net)
 		return;
+	if (direct_loads) {
+		struct net *n = CAST(struct net, net);
+
+		e->netns = n->ns.inum;
+		if (bpf_core_field_exists(net->net_cookie))
+			e->netns_cookie = n->net_cookie;
+	} else {
+		if (bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum))
+			return;
+		if (bpf_core_field_exists(net->net_cookie))
+			bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie);
+	}
 	e->has |= HAS_NETNS;
-	if (bpf_core_field_exists(net->net_cookie) &&
-	    bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie) == 0)
+	if (bpf_core_field_exists(net->net_cookie))
 		e->has |= HAS_COOKIE;
 }
 
@@ -32,9 +58,16 @@ static __always_inline void read_dev(struct event *e)
 	struct net *net = NULL;
 
 	if (dev && bpf_core_read(e->dev, sizeof(e->dev), &dev->name) == 0) {
-		bpf_core_read(&e->ifindex, sizeof(e->ifindex), &dev->ifindex);
-		bpf_core_read(&e->dev_type, sizeof(e->dev_type), &dev->type);
-		bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
+		if (direct_loads) {
+			struct net_device *d = CAST(struct net_device, dev);
+
+			e->ifindex = d->ifindex;
+			e->dev_type = d->type;
+		} else {
+			bpf_core_read(&e->ifindex, sizeof(e->ifindex), &dev->ifindex);
+			bpf_core_read(&e->dev_type, sizeof(e->dev_type), &dev->type);
+		}
+		net = net_of_dev(dev);
 		e->has |= HAS_DEV;
 	} else if (sk) {
 		bpf_core_read(&net, sizeof(net), &sk->__sk_common.skc_net.net);

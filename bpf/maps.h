@@ -7,6 +7,7 @@ const volatile __u32 snaplen = 256;
 const volatile bool track = true;         // keep the buffer map: identity
 const volatile bool follow = true;        // a buffer that matched once is reported ever after
 const volatile bool lifetimes = true;     // write link and free records
+const volatile bool direct_loads = false; // bpf_rdonly_cast may be called
 const volatile bool func_ip = false;      // bpf_get_func_ip may be called
 const volatile __u64 probe_number = 0;    // of a tracepoint program: what its events carry as `probe`
 const volatile __u8 skb_arg = 0;          // of a tracepoint or tracing program: which argument is the skb

@@ -182,6 +182,7 @@ const (
 	SkbProgOnSkbTryCoalesce      = "on_skb_try_coalesce"
 	SkbProgTracepoint            = "tracepoint"
 	SkbVarCpuBits                = "cpu_bits"
+	SkbVarDirectLoads            = "direct_loads"
 	SkbVarEventType              = "event_type"
 	SkbVarFollow                 = "follow"
 	SkbVarFreeType               = "free_type"
@@ -295,6 +296,7 @@ type SkbMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbVariableSpecs struct {
 	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
+	DirectLoads    *ebpf.VariableSpec `ebpf:"direct_loads"`
 	EventType      *ebpf.VariableSpec `ebpf:"event_type"`
 	Follow         *ebpf.VariableSpec `ebpf:"follow"`
 	FreeType       *ebpf.VariableSpec `ebpf:"free_type"`
@@ -360,6 +362,7 @@ func (m *SkbMaps) Close() error {
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbVariables struct {
 	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
+	DirectLoads    *ebpf.Variable `ebpf:"direct_loads"`
 	EventType      *ebpf.Variable `ebpf:"event_type"`
 	Follow         *ebpf.Variable `ebpf:"follow"`
 	FreeType       *ebpf.Variable `ebpf:"free_type"`

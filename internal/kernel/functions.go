@@ -18,12 +18,16 @@ type Function struct {
 	Addr   uint64
 }
 
+// ProbeAddrs are the addresses that a probe on f's entry can report: its own, and the one
+// behind the endbr64 or bti that indirect calls land on, both 4 bytes long.
+func (f Function) ProbeAddrs() [2]uint64 { return [2]uint64{f.Addr, f.Addr + 4} }
+
 // A Tracepoint is one that has an sk_buff among its arguments.
 type Tracepoint struct {
 	Group  string // "net"; "" when tracefs, which knows, can't be read
 	Name   string
 	Module string
-	Arg    int            // which argument is the sk_buff, from 0
+	Arg    int             // which argument is the sk_buff, from 0
 	Args   []btf.FuncParam // all of them, without the leading void *__data
 }
 

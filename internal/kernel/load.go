@@ -3,12 +3,10 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/skb-tools/skb-tools/bpf"
 )
@@ -36,6 +34,10 @@ type Loader struct {
 
 // NewLoader makes the maps.
 func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
+	// Before 5.11 maps count against the limit of locked memory.
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("raising the limit of locked memory: %w (CAP_SYS_RESOURCE, or ulimit -l unlimited)", err)
+	}
 	spec, err := bpf.LoadSkb()
 	if err != nil {
 		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
@@ -64,6 +66,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}{
 		{"snaplen", s.Snaplen}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
+		{"direct_loads", k.hasFunction("bpf_rdonly_cast")},
 	}
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
@@ -126,11 +129,6 @@ func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.Progra
 	return p, nil
 }
 
-// canGetFuncIP tries whether kprobe programs may ask for their function's address.
-func canGetFuncIP() bool {
-	return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
-}
-
 // Missed returns how many times the kernel skipped a program because it was running on
 // that cpu already, as far as this kernel counts that.
 func (l *Loader) Missed() uint64 {
@@ -153,6 +151,12 @@ func (l *Loader) Close() {
 	}
 }
 
+// hasFunction reports whether vmlinux has the function, by its type.
+func (k *Kernel) hasFunction(name string) bool {
+	_, err := k.argCount(name)
+	return err == nil
+}
+
 // argCount returns how many arguments the kernel function has.
 func (k *Kernel) argCount(function string) (int, error) {
 	var f *btf.Func
@@ -164,13 +168,4 @@ func (k *Kernel) argCount(function string) (int, error) {
 		return 0, errors.New("not a function")
 	}
 	return len(proto.Params), nil
-}
-
-// probeOffset is how far behind a function's address a probe on its entry can lie: the
-// length of the endbr64 that indirect calls land on.
-func probeOffset() uint64 {
-	if runtime.GOARCH == "amd64" {
-		return 4
-	}
-	return 4
 }

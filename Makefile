@@ -1,0 +1,54 @@
+# skb-tools. `make demo` shows what it does, `make test` checks all of it.
+
+PREFIX ?= /usr/local
+KERNEL ?= 6.12
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FILTERS := skb-track skb-sort skb-pcap skb-drops
+LDFLAGS := -s -w -X github.com/skb-tools/skb-tools/internal/pipe.Version=$(VERSION)
+TESTBED := go run ./internal/testbed
+
+.PHONY: build install deps generate check-generated test test-unit test-kernels bench demo shell clean
+
+# The filters are static; skb-collect needs libpcap for -f.
+build: deps
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ $(FILTERS:%=./cmd/%)
+	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/skb-collect
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(FILTERS:%=bin/%) bin/skb-collect $(DESTDIR)$(PREFIX)/bin/
+
+# Installs, with apt-get, what is missing of the packages that the targets here need.
+deps:
+	@internal/testbed/install-deps
+
+# The BPF objects are committed; this makes them again.
+generate: deps
+	go generate ./bpf
+
+check-generated: generate
+	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
+
+test: check-generated test-unit test-kernels
+
+test-unit: build
+	go vet ./... && go vet -tags kernel ./internal/kerneltest
+	go test -short ./...
+
+# Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
+test-kernels: build
+	go test ./internal/testbed
+	CGO_ENABLED=0 go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
+	$(TESTBED) test --bin build/kernel.test --in bin
+
+bench: build
+	go test -run '^$$' -bench . -benchmem ./format ./internal/...
+
+demo: build
+	@contrib/demo
+
+shell: build
+	$(TESTBED) shell --kernel $(KERNEL) --in bin
+
+clean:
+	rm -rf bin build
