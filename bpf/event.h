@@ -106,8 +106,8 @@ static __noinline void fill_event(struct event *e, struct look *l, struct hit *h
 }
 
 // The ring buffer gives records of a size known to the verifier only, so there is one
-// copy of this for each power of two; a record wastes at most half of its packet bytes.
-static __always_inline void write_event(struct look *l, struct hit *h, __u32 caplen, const __u32 size)
+// copy of this for each of some sizes.
+static __always_inline void write_linear(struct look *l, struct hit *h, __u64 n, const __u32 size)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + size, 0);
 
@@ -116,34 +116,57 @@ static __always_inline void write_event(struct look *l, struct hit *h, __u32 cap
 		return;
 	}
 	fill_event(e, l, h);
-	if (caplen > size)
-		caplen = size;
-	e->caplen = caplen;
-	if (caplen && bpf_probe_read_kernel(e->data, caplen, l->start))
+	n = at_most(n, size);
+	e->caplen = n;
+	e->nr_holes = 0;
+	if (n && bpf_probe_read_kernel(e->data, n, l->start))
 		e->caplen = 0;
+	bpf_ringbuf_submit(e, 0);
+}
+
+// The same for a packet whose wanted bytes go beyond its linear part. One size serves all,
+// since each copy of that loop costs the verifier a hundred thousand steps.
+static __always_inline void write_paged(struct look *l, struct hit *h, __u64 n)
+{
+	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + 2 * paged_size, 0);
+	__u64 linear = at_most(l->linear, paged_size);
+
+	if (!e) {
+		count_loss(LOSS_EVENT, l->ts);
+		return;
+	}
+	fill_event(e, l, h);
+	if (linear && bpf_probe_read_kernel(e->data, linear, l->start)) {
+		e->caplen = e->nr_holes = 0;
+	} else {
+		copy_paged(e, l, n);
+	}
 	bpf_ringbuf_submit(e, 0);
 }
 
 static __always_inline void report(struct look *l, struct hit *h)
 {
-	__u32 n = l->linear;
+	__u32 n = l->len;
 
 	if (n > snaplen)
 		n = snaplen;
-	if (n <= 64)
-		write_event(l, h, n, 64);
-	else if (n <= 128)
-		write_event(l, h, n, 128);
-	else if (n <= 256)
-		write_event(l, h, n, 256);
-	else if (n <= 512)
-		write_event(l, h, n, 512);
-	else if (n <= 2048)
-		write_event(l, h, n, 2048);
-	else if (n <= 8192)
-		write_event(l, h, n, 8192);
-	else
-		write_event(l, h, n, 65536);
+	if (n > l->linear) {
+		write_paged(l, h, n);
+	} else if (n <= 64) {
+		write_linear(l, h, n, 64);
+	} else if (n <= 128) {
+		write_linear(l, h, n, 128);
+	} else if (n <= 256) {
+		write_linear(l, h, n, 256);
+	} else if (n <= 512) {
+		write_linear(l, h, n, 512);
+	} else if (n <= 2048) {
+		write_linear(l, h, n, 2048);
+	} else if (n <= 8192) {
+		write_linear(l, h, n, 8192);
+	} else {
+		write_linear(l, h, n, 65536);
+	}
 }
 
 // Looks the packet's identity up, or gives it one when the packet passes the filter.

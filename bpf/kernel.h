@@ -71,6 +71,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct page {
+	unsigned long flags;
+};
+
 struct skb_shared_info {
 	__u8 nr_frags;
 	atomic_t dataref;
@@ -98,6 +102,14 @@ struct sk_buff {
 
 #pragma clang attribute pop
 
+// The kernels' skb_frag_t, by whatever name they have it (struct bio_vec until 6.7, struct
+// skb_frag since): user space checks that it is laid out like this.
+struct frag {
+	__u64 page;
+	__u32 len;
+	__u32 offset;
+};
+
 // The registers of a kprobe's context are not relocated: their places are fixed
 // by each architecture's ptrace ABI (arch/*/include/asm/ptrace.h).
 #if defined(__TARGET_ARCH_x86)
@@ -115,6 +127,7 @@ struct pt_regs {
 // A kprobe handler sees ip behind the int3 that it stands for, also where ftrace
 // or a jump took the int3's place (arch/x86/kernel/kprobes/{core,ftrace,opt}.c).
 #define REG_PROBE(c) ((c)->ip - 1)
+#define RETURN_SIZE 8
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	unsigned long regs[31], sp, pc, pstate;
@@ -127,6 +140,7 @@ struct pt_regs {
 #define REG_SP(c) ((c)->sp)
 #define REG_RET(c) ((c)->regs[0])
 #define REG_PROBE(c) ((c)->pc)
+#define RETURN_SIZE 0
 #else
 #error "no register layout for this architecture"
 #endif

@@ -16,7 +16,6 @@ const volatile __u8 location_arg = 0xff;  // and these are its other arguments, 
 const volatile __u8 reason_arg = 0xff;
 const volatile __u8 rx_sk_arg = 0xff;
 const volatile __u8 ret_arg = 0;          // of an fexit program: where the return value is
-const volatile __u8 return_sp_offset = 8; // how far a return has popped the stack
 const volatile __u8 cpu_bits = 10;        // bits that hold a cpu's number
 
 struct {
@@ -88,6 +87,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cpu_state);
 } cpu_states SEC(".maps");
+
+// n, at most max. In asm, because clang proves such a bound unneeded, or checks one
+// register and uses another, where the verifier has no proof without it.
+static __always_inline __u64 at_most(__u64 n, __u64 max)
+{
+	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(n) : "r"(max));
+	return n;
+}
 
 static __always_inline void count_loss(__u32 what, __u64 ts)
 {

@@ -83,15 +83,28 @@ CALL(3)
 CALL(4)
 CALL(5)
 
+static __always_inline struct call *call_at(struct pt_regs *ctx, __u64 *sp)
+{
+	struct call *c = bpf_map_lookup_elem(&calls, sp);
+
+	// What a lost return left behind at this depth was another function's.
+	return c && func_ip && c->function != bpf_get_func_ip(ctx) ? NULL : c;
+}
+
 SEC("kprobe/return")
 int function_return(struct pt_regs *ctx)
 {
-	// On x86 the return address has been popped by now.
-	__u64 sp = REG_SP(ctx) - return_sp_offset;
-	struct call *c = bpf_map_lookup_elem(&calls, &sp);
+	// The return address has been popped by now, on x86 off the stack; only where the
+	// function graph tracer brought us here sp still is what it was.
+	__u64 sp = REG_SP(ctx) - RETURN_SIZE;
+	struct call *c = call_at(ctx, &sp);
 	struct hit h = {.has = HAS_RET};
 	struct sk_buff *skb;
 
+	if (!c && func_ip) {
+		sp = REG_SP(ctx);
+		c = call_at(ctx, &sp);
+	}
 	if (!c)
 		return 0;
 	h.probe = c->function;

@@ -43,6 +43,9 @@ enum event_has {
 
 #define NO_REASON 0xffffffff // the kernel has none
 
+// Unreadable stretches of a packet that are told apart; a power of two.
+#define HOLES 4
+
 struct drop {
 	__u64 location;
 	__u64 rx_sk;
@@ -73,6 +76,12 @@ struct event {
 	__u16 pad[3];
 	__u64 retval;
 	struct drop drop;
+	struct {
+		__u32 off;
+		__u32 len;
+	} holes[HOLES]; // of data[]: bytes that could not be read
+	__u32 nr_holes;
+	__u32 pad2;
 	__u8 front[SKB_FRONT];
 	__u8 tail[SKB_TAIL];
 	__u8 shinfo[SHINFO];

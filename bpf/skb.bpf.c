@@ -13,6 +13,7 @@
 #include "skb.h"
 #include "identity.h"
 #include "filter.h"
+#include "paged.h"
 #include "event.h"
 #include "probes.h"
 #include "lifetime.h"

@@ -71,10 +71,17 @@ type SkbEvent struct {
 		Reason   uint32
 		Pad      uint32
 	}
-	Front  [24]uint8
-	Tail   [152]uint8
-	Shinfo [48]uint8
-	Data   [0]uint8
+	Holes [4]struct {
+		_   structs.HostLayout
+		Off uint32
+		Len uint32
+	}
+	NrHoles uint32
+	Pad2    uint32
+	Front   [24]uint8
+	Tail    [152]uint8
+	Shinfo  [48]uint8
+	Data    [0]uint8
 }
 
 type SkbExpansion struct {
@@ -185,21 +192,25 @@ const (
 	SkbVarDirectLoads            = "direct_loads"
 	SkbVarEventType              = "event_type"
 	SkbVarFollow                 = "follow"
+	SkbVarFragsAt                = "frags_at"
 	SkbVarFreeType               = "free_type"
 	SkbVarFuncIp                 = "func_ip"
+	SkbVarHaveLoop               = "have_loop"
 	SkbVarIsDrop                 = "is_drop"
 	SkbVarLifetimes              = "lifetimes"
 	SkbVarLinkType               = "link_type"
 	SkbVarLocationArg            = "location_arg"
+	SkbVarPageOffsetBaseAt       = "page_offset_base_at"
+	SkbVarPagedSize              = "paged_size"
 	SkbVarProbeNumber            = "probe_number"
 	SkbVarReasonArg              = "reason_arg"
 	SkbVarRetArg                 = "ret_arg"
-	SkbVarReturnSpOffset         = "return_sp_offset"
 	SkbVarRxSkArg                = "rx_sk_arg"
 	SkbVarSecond                 = "second"
 	SkbVarSkbArg                 = "skb_arg"
 	SkbVarSnaplen                = "snaplen"
 	SkbVarTrack                  = "track"
+	SkbVarVmemmapBaseAt          = "vmemmap_base_at"
 )
 
 // LoadSkb returns the embedded CollectionSpec for Skb.
@@ -295,25 +306,29 @@ type SkbMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbVariableSpecs struct {
-	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
-	DirectLoads    *ebpf.VariableSpec `ebpf:"direct_loads"`
-	EventType      *ebpf.VariableSpec `ebpf:"event_type"`
-	Follow         *ebpf.VariableSpec `ebpf:"follow"`
-	FreeType       *ebpf.VariableSpec `ebpf:"free_type"`
-	FuncIp         *ebpf.VariableSpec `ebpf:"func_ip"`
-	IsDrop         *ebpf.VariableSpec `ebpf:"is_drop"`
-	Lifetimes      *ebpf.VariableSpec `ebpf:"lifetimes"`
-	LinkType       *ebpf.VariableSpec `ebpf:"link_type"`
-	LocationArg    *ebpf.VariableSpec `ebpf:"location_arg"`
-	ProbeNumber    *ebpf.VariableSpec `ebpf:"probe_number"`
-	ReasonArg      *ebpf.VariableSpec `ebpf:"reason_arg"`
-	RetArg         *ebpf.VariableSpec `ebpf:"ret_arg"`
-	ReturnSpOffset *ebpf.VariableSpec `ebpf:"return_sp_offset"`
-	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
-	Second         *ebpf.VariableSpec `ebpf:"second"`
-	SkbArg         *ebpf.VariableSpec `ebpf:"skb_arg"`
-	Snaplen        *ebpf.VariableSpec `ebpf:"snaplen"`
-	Track          *ebpf.VariableSpec `ebpf:"track"`
+	CpuBits          *ebpf.VariableSpec `ebpf:"cpu_bits"`
+	DirectLoads      *ebpf.VariableSpec `ebpf:"direct_loads"`
+	EventType        *ebpf.VariableSpec `ebpf:"event_type"`
+	Follow           *ebpf.VariableSpec `ebpf:"follow"`
+	FragsAt          *ebpf.VariableSpec `ebpf:"frags_at"`
+	FreeType         *ebpf.VariableSpec `ebpf:"free_type"`
+	FuncIp           *ebpf.VariableSpec `ebpf:"func_ip"`
+	HaveLoop         *ebpf.VariableSpec `ebpf:"have_loop"`
+	IsDrop           *ebpf.VariableSpec `ebpf:"is_drop"`
+	Lifetimes        *ebpf.VariableSpec `ebpf:"lifetimes"`
+	LinkType         *ebpf.VariableSpec `ebpf:"link_type"`
+	LocationArg      *ebpf.VariableSpec `ebpf:"location_arg"`
+	PageOffsetBaseAt *ebpf.VariableSpec `ebpf:"page_offset_base_at"`
+	PagedSize        *ebpf.VariableSpec `ebpf:"paged_size"`
+	ProbeNumber      *ebpf.VariableSpec `ebpf:"probe_number"`
+	ReasonArg        *ebpf.VariableSpec `ebpf:"reason_arg"`
+	RetArg           *ebpf.VariableSpec `ebpf:"ret_arg"`
+	RxSkArg          *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
+	Second           *ebpf.VariableSpec `ebpf:"second"`
+	SkbArg           *ebpf.VariableSpec `ebpf:"skb_arg"`
+	Snaplen          *ebpf.VariableSpec `ebpf:"snaplen"`
+	Track            *ebpf.VariableSpec `ebpf:"track"`
+	VmemmapBaseAt    *ebpf.VariableSpec `ebpf:"vmemmap_base_at"`
 }
 
 // SkbObjects contains all objects after they have been loaded into the kernel.
@@ -361,25 +376,29 @@ func (m *SkbMaps) Close() error {
 //
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbVariables struct {
-	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
-	DirectLoads    *ebpf.Variable `ebpf:"direct_loads"`
-	EventType      *ebpf.Variable `ebpf:"event_type"`
-	Follow         *ebpf.Variable `ebpf:"follow"`
-	FreeType       *ebpf.Variable `ebpf:"free_type"`
-	FuncIp         *ebpf.Variable `ebpf:"func_ip"`
-	IsDrop         *ebpf.Variable `ebpf:"is_drop"`
-	Lifetimes      *ebpf.Variable `ebpf:"lifetimes"`
-	LinkType       *ebpf.Variable `ebpf:"link_type"`
-	LocationArg    *ebpf.Variable `ebpf:"location_arg"`
-	ProbeNumber    *ebpf.Variable `ebpf:"probe_number"`
-	ReasonArg      *ebpf.Variable `ebpf:"reason_arg"`
-	RetArg         *ebpf.Variable `ebpf:"ret_arg"`
-	ReturnSpOffset *ebpf.Variable `ebpf:"return_sp_offset"`
-	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
-	Second         *ebpf.Variable `ebpf:"second"`
-	SkbArg         *ebpf.Variable `ebpf:"skb_arg"`
-	Snaplen        *ebpf.Variable `ebpf:"snaplen"`
-	Track          *ebpf.Variable `ebpf:"track"`
+	CpuBits          *ebpf.Variable `ebpf:"cpu_bits"`
+	DirectLoads      *ebpf.Variable `ebpf:"direct_loads"`
+	EventType        *ebpf.Variable `ebpf:"event_type"`
+	Follow           *ebpf.Variable `ebpf:"follow"`
+	FragsAt          *ebpf.Variable `ebpf:"frags_at"`
+	FreeType         *ebpf.Variable `ebpf:"free_type"`
+	FuncIp           *ebpf.Variable `ebpf:"func_ip"`
+	HaveLoop         *ebpf.Variable `ebpf:"have_loop"`
+	IsDrop           *ebpf.Variable `ebpf:"is_drop"`
+	Lifetimes        *ebpf.Variable `ebpf:"lifetimes"`
+	LinkType         *ebpf.Variable `ebpf:"link_type"`
+	LocationArg      *ebpf.Variable `ebpf:"location_arg"`
+	PageOffsetBaseAt *ebpf.Variable `ebpf:"page_offset_base_at"`
+	PagedSize        *ebpf.Variable `ebpf:"paged_size"`
+	ProbeNumber      *ebpf.Variable `ebpf:"probe_number"`
+	ReasonArg        *ebpf.Variable `ebpf:"reason_arg"`
+	RetArg           *ebpf.Variable `ebpf:"ret_arg"`
+	RxSkArg          *ebpf.Variable `ebpf:"rx_sk_arg"`
+	Second           *ebpf.Variable `ebpf:"second"`
+	SkbArg           *ebpf.Variable `ebpf:"skb_arg"`
+	Snaplen          *ebpf.Variable `ebpf:"snaplen"`
+	Track            *ebpf.Variable `ebpf:"track"`
+	VmemmapBaseAt    *ebpf.Variable `ebpf:"vmemmap_base_at"`
 }
 
 // SkbPrograms contains all programs after they have been loaded into the kernel.

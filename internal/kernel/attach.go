@@ -81,22 +81,56 @@ func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string
 // goes to refused; an error is one that concerns them all.
 func (a *Attachment) Functions(backend string, functions []Function) (refused map[string]error, err error) {
 	refused = map[string]error{}
+	err = eachArg(functions, func(arg int, fs []Function) error {
+		return a.functions(backend, target{fmt.Sprintf("function_arg%d", arg), false}, fs, refused)
+	})
+	return refused, err
+}
+
+// Returns attaches to the returns of all functions, and to their entries, where the
+// sk_buff still is an argument.
+func (a *Attachment) Returns(backend string, functions []Function) (refused map[string]error, err error) {
+	refused = map[string]error{}
+	err = eachArg(functions, func(arg int, fs []Function) error {
+		return a.functions(backend, target{fmt.Sprintf("call_arg%d", arg), false}, fs, refused)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var entered []Function
+	for _, f := range functions {
+		if refused[f.Name] == nil {
+			entered = append(entered, f)
+		}
+	}
+	return refused, a.functions(backend, target{"function_return", true}, entered, refused)
+}
+
+func eachArg(functions []Function, attach func(arg int, fs []Function) error) error {
 	byArg := map[int][]Function{}
 	for _, f := range functions {
 		byArg[f.Arg] = append(byArg[f.Arg], f)
 	}
 	for arg, fs := range byArg {
-		if err := a.functions(backend, arg, fs, refused); err != nil {
-			return nil, err
+		if err := attach(arg, fs); err != nil {
+			return err
 		}
 	}
-	return refused, nil
+	return nil
 }
 
-func (a *Attachment) functions(backend string, arg int, fs []Function, refused map[string]error) error {
-	program := fmt.Sprintf("function_arg%d", arg)
+// A target is a BPF program and which end of functions it goes to.
+type target struct {
+	program string
+	atExit  bool
+}
+
+func (a *Attachment) functions(backend string, t target, fs []Function, refused map[string]error) error {
+	if len(fs) == 0 {
+		return nil
+	}
 	if backend != BackendPerf {
-		err := a.multi(program, fs, refused)
+		err := a.multi(t, fs, refused)
 		if err == nil {
 			a.Backend = BackendMulti
 			return nil
@@ -105,35 +139,39 @@ func (a *Attachment) functions(backend string, arg int, fs []Function, refused m
 			return err
 		}
 	}
-	p, err := a.loader.load(program, nil, nil)
+	p, err := a.loader.load(t.program, map[string]any{"func_ip": a.loader.funcIP}, nil)
 	if err != nil {
 		return err
 	}
 	a.Backend = BackendPerf
-	a.perf(p, fs, refused)
+	a.perf(p, t, fs, refused)
 	return nil
 }
 
 var errNoMulti = errors.New("this kernel has no kprobe.multi (6.1 and newer have, when built with CONFIG_FPROBE)")
 
-func (a *Attachment) multi(program string, fs []Function, refused map[string]error) error {
-	p, err := a.loader.load(program, map[string]any{"func_ip": true}, func(s *ebpf.ProgramSpec) {
+func (a *Attachment) multi(t target, fs []Function, refused map[string]error) error {
+	p, err := a.loader.load(t.program, map[string]any{"func_ip": true}, func(s *ebpf.ProgramSpec) {
 		s.AttachType = ebpf.AttachTraceKprobeMulti
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoMulti, err)
 	}
-	return a.multiAttach(p, fs, refused)
+	return a.multiAttach(p, t, fs, refused)
 }
 
 // multiAttach attaches fs in one call. The kernel refuses all for one that it can't probe;
 // then halves are tried, down to the culprits.
-func (a *Attachment) multiAttach(p *ebpf.Program, fs []Function, refused map[string]error) error {
+func (a *Attachment) multiAttach(p *ebpf.Program, t target, fs []Function, refused map[string]error) error {
 	addrs := make([]uintptr, len(fs))
 	for i, f := range fs {
 		addrs[i] = uintptr(f.Addr)
 	}
-	k, err := link.KprobeMulti(p, link.KprobeMultiOptions{Addresses: addrs})
+	attach := link.KprobeMulti
+	if t.atExit {
+		attach = link.KretprobeMulti
+	}
+	k, err := attach(p, link.KprobeMultiOptions{Addresses: addrs})
 	switch {
 	case err == nil:
 		a.add(k, len(fs))
@@ -147,19 +185,23 @@ func (a *Attachment) multiAttach(p *ebpf.Program, fs []Function, refused map[str
 		return nil
 	}
 	half := len(fs) / 2
-	if err := a.multiAttach(p, fs[:half], refused); err != nil {
+	if err := a.multiAttach(p, t, fs[:half], refused); err != nil {
 		return err
 	}
-	return a.multiAttach(p, fs[half:], refused)
+	return a.multiAttach(p, t, fs[half:], refused)
 }
 
 // attachers is how many probes are attached or detached at a time. Each waits for an RCU
 // grace period, and those that wait together share one.
 const attachers = 256
 
-func (a *Attachment) perf(p *ebpf.Program, fs []Function, refused map[string]error) {
+func (a *Attachment) perf(p *ebpf.Program, t target, fs []Function, refused map[string]error) {
+	attach := link.Kprobe
+	if t.atExit {
+		attach = link.Kretprobe
+	}
 	each(len(fs), func(i int) {
-		k, err := link.Kprobe(fs[i].Name, p, nil)
+		k, err := attach(fs[i].Name, p, nil)
 		if err != nil {
 			a.mu.Lock()
 			refused[fs[i].Name] = err

@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/skb-tools/skb-tools/bpf"
@@ -29,6 +31,8 @@ type Loader struct {
 	spec     *ebpf.CollectionSpec
 	maps     map[string]*ebpf.Map
 	settings Settings
+	loop     bool // bpf_loop may be called
+	funcIP   bool // kprobe programs may ask for their function's address
 	programs []*ebpf.Program
 }
 
@@ -43,6 +47,8 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
 	}
 	l := &Loader{k: k, spec: spec, settings: s}
+	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
+	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	spec.Maps["events"].MaxEntries = s.RingSize
 	spec.Maps["buffers"].MaxEntries = s.MaxBuffer
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
@@ -64,8 +70,12 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		name  string
 		value any
 	}{
-		{"snaplen", s.Snaplen}, {"track", s.Track}, {"follow", s.Follow},
+		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
+		{"vmemmap_base_at", k.symbols.data["vmemmap_base"]},
+		{"page_offset_base_at", k.symbols.data["page_offset_base"]},
+		{"frags_at", k.fragsAt()},
+		{"have_loop", l.loop},
 		{"direct_loads", k.hasFunction("bpf_rdonly_cast")},
 	}
 	for _, v := range vars {
@@ -110,6 +120,9 @@ func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.Progra
 	if change != nil {
 		change(prog)
 	}
+	if !l.loop {
+		dropCallbacks(prog.Instructions)
+	}
 	if l.settings.Prepare != nil {
 		if err := l.settings.Prepare(prog); err != nil {
 			return nil, err
@@ -149,6 +162,30 @@ func (l *Loader) Close() {
 	for _, m := range l.maps {
 		m.Close()
 	}
+}
+
+// dropCallbacks replaces the addresses of callback functions, which kernels without
+// bpf_loop refuse to load even where the code is never reached.
+func dropCallbacks(ins asm.Instructions) {
+	for i := range ins {
+		if ins[i].IsLoadOfFunctionPointer() {
+			ins[i] = asm.LoadImm(ins[i].Dst, 0, asm.DWord).WithMetadata(ins[i].Metadata).WithReference("")
+		}
+	}
+}
+
+// fragsAt is the offset in bytes of frags in struct skb_shared_info. Where the fragments
+// are not laid out as the BPF side expects, nothing is known of them.
+func (k *Kernel) fragsAt() uint32 {
+	info, err := k.structure("skb_shared_info")
+	if err != nil {
+		return 0
+	}
+	m, ok := findMember(info.Members, "frags", 0)
+	if !ok {
+		return 0
+	}
+	return m.bitOffset / 8
 }
 
 // hasFunction reports whether vmlinux has the function, by its type.

@@ -10,8 +10,9 @@ import (
 	"strconv"
 )
 
-// symbols is /proc/kallsyms, text symbols only.
+// symbols is /proc/kallsyms: the text symbols, and the few variables that are read.
 type symbols struct {
+	data   map[string]uint64 // of variables, as far as wanted
 	byName map[string][]uint64
 	addrs  []uint64 // sorted
 	names  []string // of addrs
@@ -27,12 +28,16 @@ func readSymbols() (*symbols, error) {
 		return nil, fmt.Errorf("reading the kernel's symbols: %w", err)
 	}
 	defer f.Close()
-	s := &symbols{byName: map[string][]uint64{}}
+	s := &symbols{byName: map[string][]uint64{}, data: map[string]uint64{}}
 	sc := bufio.NewScanner(f)
 	for sc.Scan() {
 		line := sc.Bytes()
 		addr, rest, ok := bytes.Cut(line, []byte(" "))
-		if !ok || len(rest) < 3 || rest[0]|0x20 != 't' && rest[0]|0x20 != 'w' {
+		if !ok || len(rest) < 3 {
+			continue
+		}
+		text := rest[0]|0x20 == 't' || rest[0]|0x20 == 'w'
+		if !text && string(rest[2:]) != "vmemmap_base" && string(rest[2:]) != "page_offset_base" {
 			continue
 		}
 		name, module, _ := bytes.Cut(rest[2:], []byte("\t"))
@@ -41,6 +46,10 @@ func readSymbols() (*symbols, error) {
 			return nil, fmt.Errorf("/proc/kallsyms: unexpected line %q", line)
 		}
 		n := string(name)
+		if !text {
+			s.data[n] = a
+			continue
+		}
 		s.byName[n] = append(s.byName[n], a)
 		s.addrs = append(s.addrs, a)
 		s.names = append(s.names, n)

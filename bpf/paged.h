@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+//
+// Packet bytes behind the linear part: page fragments, then the sk_buffs of frag_list with
+// theirs.
+#pragma once
+
+// Pieces copied at most. 17 to 45 fragments are in one sk_buff (MAX_SKB_FRAGS), and a
+// frag_list holds about one sk_buff for each segment of a GRO packet. Without bpf_loop
+// (5.17) the verifier walks each round of the loop, some thousand steps.
+#define MAX_PIECES 256
+#define FEW_PIECES 20
+const volatile bool have_loop = false; // bpf_loop may be called
+
+// Where on x86 the kernel keeps the start of struct page's array and of the memory that
+// it maps: addresses of the variables vmemmap_base and page_offset_base; 0: not known.
+const volatile __u64 vmemmap_base_at = 0;
+const volatile __u64 page_offset_base_at = 0;
+// Bytes of a packet that has paged data: snaplen, made at least as large as struct walk.
+const volatile __u32 paged_size = 256;
+// Offset of frags in struct skb_shared_info.
+const volatile __u32 frags_at = 48;
+
+struct piece {
+	__u64 addr; // 0: not readable
+	__u32 len;
+};
+
+struct walk {
+	__u64 vmemmap, page_offset;
+	struct skb_shared_info *shinfo; // of the sk_buff whose fragments come next
+	struct sk_buff *next;           // of frag_list, after them
+	__u32 nr_frags, frag;
+	__u32 off;   // where in the packet the next piece begins
+	__u32 want;  // and where the last ends
+};
+
+// The memory of a fragment. Its page is a struct page in system memory, or, with the
+// lowest bit set, something that the CPU can't read (struct net_iov: device memory,
+// include/net/netmem.h).
+static __always_inline void frag_piece(struct walk *w, struct piece *p)
+{
+	struct frag f = {};
+
+	bpf_probe_read_kernel(&f, sizeof(f), (void *)w->shinfo + frags_at + w->frag * sizeof(f));
+	p->len = f.len;
+	p->addr = 0;
+	if (f.page && !(f.page & 1) && w->vmemmap)
+		p->addr = (f.page - w->vmemmap) / bpf_core_type_size(struct page) * 4096 +
+			  w->page_offset + f.offset;
+	w->frag++;
+}
+
+static __always_inline void enter(struct walk *w, struct sk_buff *skb)
+{
+	struct skb_shared_info *shinfo;
+	unsigned char *head = NULL;
+	__u32 end = 0;
+	__u8 n = 0;
+
+	bpf_core_read(&head, sizeof(head), &skb->head);
+	bpf_core_read(&end, sizeof(end), &skb->end);
+	shinfo = (struct skb_shared_info *)(head + end);
+	bpf_core_read(&n, sizeof(n), &shinfo->nr_frags);
+	w->shinfo = shinfo;
+	w->nr_frags = n;
+	w->frag = 0;
+}
+
+// The linear part of the next sk_buff of frag_list.
+static __always_inline void list_piece(struct walk *w, struct piece *p)
+{
+	struct sk_buff *skb = w->next;
+	__u32 len = 0, data_len = 0;
+
+	bpf_core_read(&len, sizeof(len), &skb->len);
+	bpf_core_read(&data_len, sizeof(data_len), &skb->data_len);
+	bpf_core_read(&p->addr, sizeof(p->addr), &skb->data);
+	p->len = len - data_len;
+	enter(w, skb);
+	bpf_core_read(&w->next, sizeof(w->next), &skb->next);
+}
+
+struct copy {
+	struct event *e;
+	struct walk *w;
+};
+
+// Copies one piece; 1: there is no more to copy.
+static long copy_piece(__u32 i, struct copy *c)
+{
+	struct event *e = c->e;
+	struct walk *w = c->w;
+	__u64 off = w->off, n;
+	struct piece p;
+
+	if (off >= w->want)
+		return 1;
+	if (w->frag < w->nr_frags)
+		frag_piece(w, &p);
+	else if (w->next)
+		list_piece(w, &p);
+	else
+		return 1;
+	n = at_most(p.len, w->want - off);
+	w->off += n;
+	off = at_most(off, paged_size);
+	n = at_most(n, paged_size);
+	if (n && (!p.addr || bpf_probe_read_kernel(e->data + off, n, (void *)p.addr))) {
+		__u32 hole = e->nr_holes++;
+
+		if (hole < HOLES) {
+			e->holes[hole].off = off;
+			e->holes[hole].len = n;
+		}
+	}
+	return 0;
+}
+
+// Copies what lies between linear and want to e->data, for which the record has twice
+// paged_size bytes: the verifier can't see that offset plus length stay below want, only
+// that each does. The walk is kept in the second half, whose values the verifier does not
+// follow: on the stack each would make it look at the loop again.
+static __noinline void copy_paged(struct event *e, struct look *l, __u32 want)
+{
+	struct copy c = {.e = e, .w = (struct walk *)(e->data + paged_size)};
+	struct walk *w = c.w;
+	struct skb_shared_info *shinfo;
+	int i;
+
+	w->off = l->linear;
+	w->want = want;
+	w->vmemmap = w->page_offset = 0;
+	w->next = NULL;
+	bpf_probe_read_kernel(&w->vmemmap, 8, (void *)vmemmap_base_at);
+	bpf_probe_read_kernel(&w->page_offset, 8, (void *)page_offset_base_at);
+	enter(w, l->skb);
+	shinfo = w->shinfo;
+	bpf_core_read(&w->next, sizeof(w->next), &shinfo->frag_list);
+	e->nr_holes = 0;
+	if (have_loop) {
+		bpf_loop(MAX_PIECES, copy_piece, &c, 0);
+	} else {
+		for (i = 0; i < FEW_PIECES; i++)
+			if (copy_piece(i, &c))
+				break;
+	}
+	e->caplen = w->off;
+}
