@@ -1,0 +1,221 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxFrame is the largest record, in bytes. Its length's first byte is always 0, which
+// tells a stream from JSON.
+const MaxFrame = 16<<20 - 1
+
+// A SyntaxError is input that is no stream, at a byte offset from its start.
+type SyntaxError struct {
+	Offset int64
+	Err    error
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("at byte %d: %v", e.Offset, e.Err) }
+
+// Unwrap returns what is wrong there.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// A Decoder reads records, from a stream or from JSON lines; the first byte tells which.
+type Decoder struct {
+	// OnIdle, when set, is called before every read from the input that may have to
+	// wait: no whole record is left. Filters hand on what they have there.
+	OnIdle func() error
+
+	r       io.Reader
+	buf     []byte
+	at, end int   // unread bytes are buf[at:end]
+	offset  int64 // of buf[at] in the input
+	err     error // of the input, once it had one
+	decided bool
+	json    bool
+	scratch []byte
+}
+
+// readSize is how much room a read is given, in bytes: the size of a large pipe buffer.
+const readSize = 256 << 10
+
+// NewDecoder returns a Decoder that reads r.
+func NewDecoder(r io.Reader) *Decoder { return &Decoder{r: r} }
+
+// JSON reports whether the input is JSON lines. It is known after the first Next.
+func (d *Decoder) JSON() bool { return d.json }
+
+// Offset returns how many bytes of the input the records returned so far took.
+func (d *Decoder) Offset() int64 { return d.offset }
+
+// Next returns the next record, valid until the next call; io.EOF at the end of the
+// input; a *SyntaxError where it is damaged, after everything before has been returned.
+func (d *Decoder) Next() (Raw, error) {
+	if !d.decided {
+		if err := d.decide(); err != nil {
+			return nil, err
+		}
+	}
+	if d.json {
+		return d.nextLine()
+	}
+	if d.end-d.at < 4 {
+		if err := d.fill(4); err != nil {
+			if err == io.ErrUnexpectedEOF {
+				return nil, d.syntax("the stream is cut off within a frame's length")
+			}
+			return nil, err
+		}
+	}
+	n := int(binary.BigEndian.Uint32(d.buf[d.at:]))
+	if n > MaxFrame {
+		return nil, d.syntax("frame of %d bytes is over the limit of %d: this is no stream, or a damaged one", n, MaxFrame)
+	}
+	if d.end-d.at < 4+n {
+		if err := d.fill(4 + n); err != nil {
+			if err == io.ErrUnexpectedEOF {
+				return nil, d.syntax("the stream is cut off: %d of a frame's %d bytes are there", d.end-d.at-4, n)
+			}
+			return nil, err
+		}
+	}
+	r := Raw(d.buf[d.at+4 : d.at+4+n])
+	if err := Valid(r); err != nil {
+		return nil, d.syntax("%v", err)
+	}
+	d.advance(4 + n)
+	return r, nil
+}
+
+func (d *Decoder) decide() error {
+	for {
+		if err := d.fill(1); err != nil {
+			return err
+		}
+		switch d.buf[d.at] {
+		case ' ', '\t', '\r', '\n':
+			d.advance(1)
+			continue
+		case '{':
+			d.json = true
+		case 0:
+		default:
+			return d.syntax("neither a stream nor JSON lines: it begins with 0x%02x", d.buf[d.at])
+		}
+		d.decided = true
+		return nil
+	}
+}
+
+func (d *Decoder) syntax(format string, args ...any) error {
+	return &SyntaxError{d.offset, fmt.Errorf(format, args...)}
+}
+
+func (d *Decoder) advance(n int) {
+	d.at += n
+	d.offset += int64(n)
+}
+
+// fill reads until n bytes are unread. io.EOF when there are none at all,
+// io.ErrUnexpectedEOF when there are some but not n.
+func (d *Decoder) fill(n int) error {
+	for d.end-d.at < n {
+		if d.err != nil {
+			if d.err == io.EOF && d.end > d.at {
+				return io.ErrUnexpectedEOF
+			}
+			return d.err
+		}
+		if d.OnIdle != nil {
+			if err := d.OnIdle(); err != nil {
+				return err
+			}
+		}
+		d.room()
+		m, err := d.r.Read(d.buf[d.end:])
+		d.end += m
+		d.err = err
+	}
+	return nil
+}
+
+// room makes room for a read behind the unread bytes. It grows by what has arrived, never
+// by what a length claims.
+func (d *Decoder) room() {
+	if d.at == d.end {
+		d.at, d.end = 0, 0
+	}
+	if len(d.buf)-d.end >= readSize/4 {
+		return
+	}
+	unread := d.end - d.at
+	if len(d.buf)-unread < readSize/2 {
+		buf := make([]byte, max(readSize, 2*len(d.buf)))
+		copy(buf, d.buf[d.at:d.end])
+		d.buf = buf
+	} else {
+		copy(d.buf, d.buf[d.at:d.end])
+	}
+	d.at, d.end = 0, unread
+}
+
+// maxLine is the longest JSON line: packet bytes take 4/3 of their size, names are few.
+const maxLine = 2 * MaxFrame
+
+func (d *Decoder) nextLine() (Raw, error) {
+	searched := 0
+	for {
+		unread := d.buf[d.at:d.end]
+		i := bytes.IndexByte(unread[searched:], '\n')
+		if i < 0 {
+			searched = len(unread)
+			if searched > maxLine {
+				return nil, d.syntax("line of more than %d bytes", maxLine)
+			}
+			switch err := d.fill(searched + 1); err {
+			case nil:
+				continue
+			case io.ErrUnexpectedEOF, io.EOF:
+				i = d.end - d.at - searched
+				if i+searched == 0 {
+					return nil, io.EOF
+				}
+			default:
+				return nil, err
+			}
+			unread = d.buf[d.at:d.end]
+		}
+		line := bytes.TrimSpace(unread[:searched+i])
+		whole := min(searched+i+1, len(unread))
+		if len(line) == 0 {
+			d.advance(whole)
+			searched = 0
+			if len(unread) == whole && d.err != nil {
+				return nil, d.eof()
+			}
+			continue
+		}
+		r, err := FromJSON(d.scratch[:0], line)
+		if err != nil {
+			e := &SyntaxError{d.offset, err}
+			var at *SyntaxError
+			if errors.As(err, &at) {
+				e = &SyntaxError{d.offset + int64(bytes.IndexByte(unread, line[0])) + at.Offset, at.Err}
+			}
+			return nil, e
+		}
+		d.scratch = r
+		d.advance(whole)
+		return r, nil
+	}
+}
+
+func (d *Decoder) eof() error {
+	if d.err == nil {
+		return io.EOF
+	}
+	return d.err
+}

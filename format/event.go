@@ -1,0 +1,106 @@
+package format
+
+// An Event is one packet at one probe. Its sections are written when they are present,
+// in the order of this struct. To be reused, Reset it.
+type Event struct {
+	TS    uint64 // ns, CLOCK_MONOTONIC
+	CPU   uint32
+	Probe string // as after -p: net:netif_receive_skb, ip_rcv, ret:ip_rcv
+
+	Process Process
+	Skb     Skb
+	Dev     Dev
+	Netns   Netns
+	Packet  Packet
+	Drop    Drop
+	GSO     GSO
+	Csum    Csum
+	Ret     Ret
+}
+
+// A section is a part of an event that can be absent.
+type section interface {
+	Present() bool
+	reset()
+	append(dst []byte) []byte
+	decode(key []byte, v Value)
+}
+
+// sectionKeys name the sections, in the order of sections.
+var sectionKeys = [...]string{"process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret"}
+
+func (e *Event) sections() [len(sectionKeys)]section {
+	return [...]section{&e.Process, &e.Skb, &e.Dev, &e.Netns, &e.Packet, &e.Drop, &e.GSO, &e.Csum, &e.Ret}
+}
+
+// Reset makes e an event without sections.
+func (e *Event) Reset() {
+	e.TS, e.CPU, e.Probe = 0, 0, ""
+	for _, s := range e.sections() {
+		s.reset()
+	}
+}
+
+// AppendMsgpack appends the event.
+func (e *Event) AppendMsgpack(dst []byte) []byte {
+	sections := e.sections()
+	n := 4
+	for _, s := range sections {
+		if s.Present() {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	dst = append(dst, eventFront...)
+	dst = AppendUint(append(dst, "\xa2ts"...), e.TS)
+	dst = AppendUint(append(dst, "\xa3cpu"...), uint64(e.CPU))
+	dst = AppendStr(append(dst, "\xa5probe"...), e.Probe)
+	for i, s := range sections {
+		if s.Present() {
+			dst = AppendStr(dst, sectionKeys[i])
+			dst = s.append(dst)
+		}
+	}
+	return dst
+}
+
+// Decode reads r, which must be an event, into e. What this package does not know stays
+// in r only; packet bytes alias r.
+func (e *Event) Decode(r Raw) error {
+	if r.Type() != TypeEvent {
+		return errType(r, TypeEvent)
+	}
+	e.Reset()
+	sections := e.sections()
+	return r.Each(func(key []byte, v Value) bool {
+		switch string(key) {
+		case "ts":
+			e.TS, _ = v.Uint()
+			return true
+		case "cpu":
+			cpu, _ := v.Uint()
+			e.CPU = uint32(cpu)
+			return true
+		case "probe":
+			setString(&e.Probe, v)
+			return true
+		}
+		for i, name := range sectionKeys {
+			if name == string(key) {
+				_ = v.Each(func(key []byte, v Value) bool {
+					sections[i].decode(key, v)
+					return true
+				})
+				break
+			}
+		}
+		return true
+	})
+}
+
+// setString sets *s without a new string when it is the same as before.
+func setString(s *string, v Value) {
+	if b, ok := v.Str(); ok && *s != string(b) {
+		*s = string(b)
+	}
+}

@@ -1,0 +1,156 @@
+// Package format reads and writes the stream that the skb-tools exchange: frames of a
+// 4-byte big-endian length and one msgpack map each. FORMAT.md is its specification.
+package format
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// A Raw is one record: the msgpack map of a frame, without the length. It is not a copy;
+// the one that a Decoder returned is valid until the next.
+type Raw []byte
+
+// A RecordType is what a record's first key, `type`, says.
+type RecordType string
+
+// The types of records. A reader passes on those that it does not know.
+const (
+	TypeStart   RecordType = "start"
+	TypeEvent   RecordType = "event"
+	TypeLink    RecordType = "link"
+	TypeFree    RecordType = "free"
+	TypeStack   RecordType = "stack"
+	TypeLoss    RecordType = "loss"
+	TypeEnd     RecordType = "end"
+	TypeJourney RecordType = "journey"
+)
+
+// eventFront is how every event begins after the head of its map.
+var eventFront = []byte("\xa4type\xa5event")
+
+// Type returns the record's type, "" when its first key is not `type` with a string.
+func (r Raw) Type() RecordType {
+	n, _, values := head(r)
+	if values < 2 || Value(r).Kind() != Map {
+		return ""
+	}
+	b := r[n:]
+	if bytes.HasPrefix(b, eventFront) {
+		return TypeEvent
+	}
+	if !bytes.HasPrefix(b, eventFront[:5]) {
+		return ""
+	}
+	vlen := skip(b[5:])
+	s, ok := Value(b[5 : 5+vlen]).Str()
+	if !ok {
+		return ""
+	}
+	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney} {
+		if string(t) == string(s) {
+			return t
+		}
+	}
+	return RecordType(s)
+}
+
+// Time returns the record's `ts`: ns of CLOCK_MONOTONIC on the host of its `start`.
+func (r Raw) Time() (ns uint64, ok bool) { return r.Get("ts").Uint() }
+
+// Get returns the value under path in nested maps, nil when there is none.
+func (r Raw) Get(path ...string) Value { return Value(r).Get(path...) }
+
+// Each calls f for the record's pairs in their order, until it returns false.
+func (r Raw) Each(f func(key []byte, v Value) bool) error { return Value(r).Each(f) }
+
+// MaxDepth is how deep the maps and arrays of a record may be nested.
+const MaxDepth = 32
+
+// Valid checks that r is one whole, well-formed map that begins with `type`.
+func Valid(r Raw) error {
+	if Value(r).Kind() != Map {
+		return fmt.Errorf("a record is a map, this is none")
+	}
+	n, err := check(r, 0, MaxDepth)
+	if err != nil {
+		return err
+	}
+	if n != len(r) {
+		return fmt.Errorf("%d bytes too many behind the record", len(r)-n)
+	}
+	if r.Type() == "" {
+		return fmt.Errorf("the record does not begin with its type")
+	}
+	return nil
+}
+
+// check walks the value at r[at:] and returns where it ends.
+func check(r []byte, at, depth int) (int, error) {
+	n, content, values := head(r[at:])
+	switch {
+	case n == 0 && at < len(r) && r[at] == 0xc1:
+		return 0, fmt.Errorf("0xc1 at byte %d is no msgpack", at)
+	case n == 0 || content > len(r)-at-n || values > len(r)-at-n:
+		return 0, fmt.Errorf("the value at byte %d is cut off", at)
+	case values > 0 && depth == 0:
+		return 0, fmt.Errorf("nested more than %d deep at byte %d", MaxDepth, at)
+	}
+	at += n + content
+	for range values {
+		var err error
+		if at, err = check(r, at, depth-1); err != nil {
+			return 0, err
+		}
+	}
+	return at, nil
+}
+
+// Splice appends r to dst with key set to value, a msgpack value: in place of the value
+// that is there, else at the end. Nothing else is encoded anew.
+func Splice(dst []byte, r Raw, key string, value []byte) []byte {
+	n, start, end, pairs := find(r, key)
+	if start < 0 {
+		dst = AppendMap(dst, pairs+1)
+		dst = append(dst, r[n:]...)
+		dst = AppendStr(dst, key)
+		return append(dst, value...)
+	}
+	dst = append(dst, r[:start]...)
+	dst = append(dst, value...)
+	return append(dst, r[end:]...)
+}
+
+// Remove appends r to dst without key.
+func Remove(dst []byte, r Raw, key string) []byte {
+	n, start, end, pairs := find(r, key)
+	if start < 0 {
+		return append(dst, r...)
+	}
+	dst = AppendMap(dst, pairs-1)
+	start -= len(AppendStr(nil, key))
+	dst = append(dst, r[n:start]...)
+	return append(dst, r[end:]...)
+}
+
+// find returns the length of r's head, where key's value starts and ends (-1: nowhere),
+// and the number of pairs.
+func find(r Raw, key string) (n, start, end, pairs int) {
+	n, _, values := head(r)
+	at := n
+	for i := values; i > 0; i -= 2 {
+		klen := skip(r[at:])
+		if klen == 0 {
+			break
+		}
+		vlen := skip(r[at+klen:])
+		if vlen == 0 {
+			break
+		}
+		if k, ok := Value(r[at : at+klen]).Str(); ok && string(k) == key {
+			return n, at + klen, at + klen + vlen, values / 2
+		}
+		at += klen + vlen
+	}
+	return n, -1, -1, values / 2
+}

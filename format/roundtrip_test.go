@@ -1,0 +1,191 @@
+package format
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"os/exec"
+	"reflect"
+	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// fullEvent has every section with values at the edges of their types.
+func fullEvent() *Event {
+	e := &Event{TS: math.MaxInt64 + 5, CPU: 3, Probe: "net:netif_receive_skb",
+		Process: Process{1, 2, "a\x01\"b"}, Dev: Dev{"eth0", 2, 3, 1}, Netns: Netns{4026531840, math.MaxUint64},
+		Packet: Packet{Len: 1500, At: "mac", Data: []byte{0, 1, 254, 255}, Missing: [][2]uint32{{2, 1}, {70000, 3}}},
+		Drop:   Drop{0x20001, "NO_SOCKET", "udp_rcv+0x1a", 0xffff888001020304},
+		GSO:    GSO{1448, 4, 1 | 1<<4}, Csum: Csum{true, 3, 0, 80, 16}, Ret: Ret{true, -22, 0}}
+	for f := range skbFields {
+		e.Skb.Set(f, uint64(f)<<(2*f))
+	}
+	e.Skb.Set(SkbCloned, 1)
+	return e
+}
+
+func records() []Appender {
+	return []Appender{
+		&Start{TS: 1, ClockOffset: -5, Host: "h", Kernel: "6.1", Arch: "x86_64", Tool: "t", Cmdline: []string{"a", ""},
+			BootID: "b", CPUs: 2, Snaplen: 256, Probes: 1, DropReasons: map[uint32]string{2: "NOT_SPECIFIED", 131073: "X"}, Sysctl: map[string]string{"a": "1"}},
+		fullEvent(),
+		&Event{TS: 1, Probe: "ip_rcv"},
+		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},
+		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
+		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Why: "ring buffer full", CPU: Some(uint32(1))},
+		&End{TS: 3, Events: 1, Lost: 7, Why: "command", Status: Some(-1)},
+	}
+}
+
+// Every record decodes to what it was made of.
+func TestDecodeRecords(t *testing.T) {
+	for _, want := range records() {
+		got := reflect.New(reflect.TypeOf(want).Elem()).Interface().(interface {
+			Appender
+			Decode(Raw) error
+		})
+		if err := got.Decode(want.AppendMsgpack(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.AppendMsgpack(nil), want.AppendMsgpack(nil)) {
+			t.Errorf("decoded\n%+v\nwant\n%+v", got, want)
+		}
+	}
+}
+
+// What is written by hand is what the library writes, value by value in the same order.
+func TestSameAsLibrary(t *testing.T) {
+	for _, rec := range records() {
+		raw := rec.AppendMsgpack(nil)
+		if err := Valid(raw); err != nil {
+			t.Fatalf("%T: %v", rec, err)
+		}
+		d := msgpack.NewDecoder(bytes.NewReader(raw))
+		var out bytes.Buffer
+		e := msgpack.NewEncoder(&out)
+		e.UseCompactInts(true)
+		if err := copyValue(d, e); err != nil {
+			t.Fatalf("%T: %v", rec, err)
+		}
+		if !bytes.Equal(out.Bytes(), raw) {
+			t.Errorf("%T: the library writes\n%x\nwe write\n%x", rec, out.Bytes(), raw)
+		}
+	}
+}
+
+// copyValue decodes one value and encodes it again, keeping the order of maps.
+func copyValue(d *msgpack.Decoder, e *msgpack.Encoder) error {
+	c, err := d.PeekCode()
+	if err != nil {
+		return err
+	}
+	v := Value{c, 0, 0, 0, 0, 0, 0, 0, 0}
+	switch v.Kind() {
+	case Map:
+		n, err := d.DecodeMapLen()
+		if err == nil {
+			err = e.EncodeMapLen(n)
+		}
+		for i := 0; i < 2*n && err == nil; i++ {
+			err = copyValue(d, e)
+		}
+		return err
+	case Array:
+		n, err := d.DecodeArrayLen()
+		if err == nil {
+			err = e.EncodeArrayLen(n)
+		}
+		for i := 0; i < n && err == nil; i++ {
+			err = copyValue(d, e)
+		}
+		return err
+	}
+	x, err := d.DecodeInterface()
+	if err != nil {
+		return err
+	}
+	switch x := x.(type) {
+	case int8, int16, int32, int64:
+		return e.EncodeInt(reflect.ValueOf(x).Int())
+	case uint8, uint16, uint32, uint64:
+		return e.EncodeUint(reflect.ValueOf(x).Uint())
+	}
+	return e.Encode(x)
+}
+
+func stream(rs ...Appender) []byte {
+	var b bytes.Buffer
+	e := NewEncoder(&b)
+	for _, r := range rs {
+		if err := e.Write(r); err != nil {
+			panic(err)
+		}
+	}
+	e.Flush()
+	return b.Bytes()
+}
+
+func readAll(t *testing.T, r io.Reader) [][]byte {
+	t.Helper()
+	var out [][]byte
+	d := NewDecoder(r)
+	for {
+		raw, err := d.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, bytes.Clone(raw))
+	}
+}
+
+// A stream that went through JSON, with jq -c . in between or not, is the same stream.
+func TestThroughJSON(t *testing.T) {
+	odd := Raw("\x86\xa4type\xa5event\xa3str\xb39223372036854775808\xa3bin\xc4\x02\x00\xff\xa3bad\xa2\xff\xfe\xa3flt\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xa3neg\xd3\x80\x00\x00\x00\x00\x00\x00\x00")
+	var plain [][]byte
+	var lines []byte
+	for _, r := range records() {
+		plain = append(plain, r.AppendMsgpack(nil))
+	}
+	plain = append(plain, odd)
+	for _, p := range plain {
+		var err error
+		if lines, err = AppendJSON(lines, p); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, '\n')
+	}
+	jq := exec.Command("jq", "-c", ".")
+	jq.Stdin = bytes.NewReader(lines)
+	through, err := jq.Output()
+	if err != nil {
+		t.Fatalf("jq: %v", err)
+	}
+	for name, in := range map[string][]byte{"directly": lines, "through jq": through} {
+		if got := readAll(t, bytes.NewReader(in)); !reflect.DeepEqual(got, plain) {
+			for i := range got {
+				if !bytes.Equal(got[i], plain[i]) {
+					t.Errorf("%s: record %d is\n%q\nwant\n%q", name, i, got[i], plain[i])
+				}
+			}
+		}
+	}
+}
+
+func TestSplice(t *testing.T) {
+	r := Raw((&Event{TS: 1, Probe: "ip_rcv", Netns: Netns{5, 6}}).AppendMsgpack(nil))
+	added := Raw(Splice(nil, r, "why", AppendStr(nil, "x")))
+	if s, _ := added.Get("why").Str(); string(s) != "x" || Valid(added) != nil {
+		t.Errorf("added: %q", added)
+	}
+	replaced := Raw(Splice(nil, added, "netns", AppendUint(nil, 7)))
+	if u, _ := replaced.Get("netns").Uint(); u != 7 || Valid(replaced) != nil || replaced.Get("why") == nil {
+		t.Errorf("replaced: %q", replaced)
+	}
+	if back := Remove(nil, added, "why"); !bytes.Equal(back, r) {
+		t.Errorf("removed: %q, want %q", back, r)
+	}
+}

@@ -1,0 +1,48 @@
+package format
+
+// Drop is the section `drop`, at skb:kfree_skb and in `free` records.
+type Drop struct {
+	Reason   uint32 // the kernel's number, with the subsystem in the upper 16 bits
+	Name     string // its name on that kernel; "" on kernels without reasons
+	Location string // function+0xoffset; "" makes the section absent
+	RxSk     uint64 // address of the receiving socket; 0: none, or the kernel does not say
+}
+
+// Present reports whether the section is.
+func (d *Drop) Present() bool { return d.Location != "" }
+
+func (d *Drop) reset() { *d = Drop{} }
+
+func (d *Drop) append(dst []byte) []byte {
+	n := 1
+	if d.Name != "" {
+		n += 2
+	}
+	if d.RxSk != 0 {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	if d.Name != "" {
+		dst = AppendUint(append(dst, "\xa6reason"...), uint64(d.Reason))
+		dst = AppendStr(append(dst, "\xa4name"...), d.Name)
+	}
+	dst = AppendStr(append(dst, "\xa8location"...), d.Location)
+	if d.RxSk != 0 {
+		dst = AppendUint(append(dst, "\xa5rx_sk"...), d.RxSk)
+	}
+	return dst
+}
+
+func (d *Drop) decode(key []byte, v Value) {
+	u, _ := v.Uint()
+	switch string(key) {
+	case "reason":
+		d.Reason = uint32(u)
+	case "name":
+		setString(&d.Name, v)
+	case "location":
+		setString(&d.Location, v)
+	case "rx_sk":
+		d.RxSk = u
+	}
+}

@@ -1,0 +1,111 @@
+package format
+
+// gsoTypes name the bits SKB_GSO_* of skb_shared_info.gso_type, include/linux/skbuff.h.
+var gsoTypes = [...]string{"TCPV4", "DODGY", "TCP_ECN", "TCP_FIXEDID", "TCPV6", "FCOE", "GRE",
+	"GRE_CSUM", "IPXIP4", "IPXIP6", "UDP_TUNNEL", "UDP_TUNNEL_CSUM", "PARTIAL",
+	"TUNNEL_REMCSUM", "SCTP", "ESP", "UDP", "UDP_L4", "FRAGLIST", "TCP_ACCECN"}
+
+// GSO is the section `gso`: a packet that will be cut into segments.
+type GSO struct {
+	Size uint16 // payload bytes of a segment; 0 makes the section absent
+	Segs uint16
+	Type uint32 // bits of gsoTypes
+}
+
+// Present reports whether the section is.
+func (g *GSO) Present() bool { return g.Size != 0 }
+
+func (g *GSO) reset() { *g = GSO{} }
+
+func (g *GSO) append(dst []byte) []byte {
+	dst = AppendUint(append(dst, "\x83\xa4size"...), uint64(g.Size))
+	dst = AppendUint(append(dst, "\xa4segs"...), uint64(g.Segs))
+	n := 0
+	for i := range gsoTypes {
+		n += int(g.Type >> i & 1)
+	}
+	dst = AppendArray(append(dst, "\xa4type"...), n)
+	for i, name := range gsoTypes {
+		if g.Type>>i&1 != 0 {
+			dst = AppendStr(dst, name)
+		}
+	}
+	return dst
+}
+
+func (g *GSO) decode(key []byte, v Value) {
+	u, _ := v.Uint()
+	switch string(key) {
+	case "size":
+		g.Size = uint16(u)
+	case "segs":
+		g.Segs = uint16(u)
+	case "type":
+		_ = v.Elems(func(v Value) bool {
+			s, _ := v.Str()
+			for i, name := range gsoTypes {
+				if name == string(s) {
+					g.Type |= 1 << i
+				}
+			}
+			return true
+		})
+	}
+}
+
+// csumNames name the values CHECKSUM_* of skb->ip_summed.
+var csumNames = [...]string{"NONE", "UNNECESSARY", "COMPLETE", "PARTIAL"}
+
+// Csum is the section `csum`: what the kernel knows of the packet's checksum.
+type Csum struct {
+	Has    bool
+	Summed uint8  // index of csumNames
+	Sum    uint32 // COMPLETE: of the packet
+	Start  uint16 // PARTIAL: bytes from skb->head where summing starts
+	Offset uint16 // PARTIAL: bytes from there where the sum goes
+}
+
+// Present reports whether the section is.
+func (c *Csum) Present() bool { return c.Has }
+
+func (c *Csum) reset() { *c = Csum{} }
+
+func (c *Csum) append(dst []byte) []byte {
+	n := 1
+	switch c.Summed {
+	case 2:
+		n = 2
+	case 3:
+		n = 3
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa6summed"...), csumNames[c.Summed&3])
+	switch c.Summed {
+	case 2:
+		dst = AppendUint(append(dst, "\xa3sum"...), uint64(c.Sum))
+	case 3:
+		dst = AppendUint(append(dst, "\xa5start"...), uint64(c.Start))
+		dst = AppendUint(append(dst, "\xa6offset"...), uint64(c.Offset))
+	}
+	return dst
+}
+
+func (c *Csum) decode(key []byte, v Value) {
+	c.Has = true
+	u, _ := v.Uint()
+	switch string(key) {
+	case "summed":
+		s, _ := v.Str()
+		for i, name := range csumNames {
+			if name == string(s) {
+				c.Summed = uint8(i)
+			}
+		}
+	case "sum":
+		c.Sum = uint32(u)
+	case "start":
+		c.Start = uint16(u)
+	case "offset":
+		c.Offset = uint16(u)
+	}
+}

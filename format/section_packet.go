@@ -1,0 +1,59 @@
+package format
+
+// Packet is the section `packet`: the packet's bytes.
+type Packet struct {
+	Len  uint32 // bytes of the packet from where Data starts, whether captured or not
+	At   string // where Data starts: "mac", "network", or "data" (skb->data, no header is set); "" makes the section absent
+	Data []byte
+	// Missing are stretches of Data that could not be read: offset and length in bytes.
+	Missing [][2]uint32
+}
+
+// Present reports whether the section is.
+func (p *Packet) Present() bool { return p.At != "" }
+
+func (p *Packet) reset() { *p = Packet{Missing: p.Missing[:0]} }
+
+func (p *Packet) append(dst []byte) []byte {
+	n := 3
+	if len(p.Missing) > 0 {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendUint(append(dst, "\xa3len"...), uint64(p.Len))
+	dst = AppendStr(append(dst, "\xa2at"...), p.At)
+	dst = AppendBin(append(dst, "\xa4data"...), p.Data)
+	if len(p.Missing) > 0 {
+		dst = AppendArray(append(dst, "\xa7missing"...), len(p.Missing))
+		for _, m := range p.Missing {
+			dst = AppendUint(append(dst, 0x92), uint64(m[0]))
+			dst = AppendUint(dst, uint64(m[1]))
+		}
+	}
+	return dst
+}
+
+func (p *Packet) decode(key []byte, v Value) {
+	switch string(key) {
+	case "len":
+		u, _ := v.Uint()
+		p.Len = uint32(u)
+	case "at":
+		setString(&p.At, v)
+	case "data":
+		p.Data, _ = v.Bin()
+	case "missing":
+		_ = v.Elems(func(v Value) bool {
+			var m [2]uint32
+			i := 0
+			_ = v.Elems(func(v Value) bool {
+				u, _ := v.Uint()
+				m[i] = uint32(u)
+				i++
+				return i < 2
+			})
+			p.Missing = append(p.Missing, m)
+			return true
+		})
+	}
+}

@@ -1,0 +1,32 @@
+package format
+
+// Process is the section `process`: the task that the cpu was running, which need not be
+// the packet's.
+type Process struct {
+	PID  uint32 // of the thread
+	TGID uint32 // of the process
+	Comm string // "" makes the section absent
+}
+
+// Present reports whether the section is.
+func (p *Process) Present() bool { return p.Comm != "" }
+
+func (p *Process) reset() { *p = Process{Comm: ""} }
+
+func (p *Process) append(dst []byte) []byte {
+	dst = AppendUint(append(dst, "\x83\xa3pid"...), uint64(p.PID))
+	dst = AppendUint(append(dst, "\xa4tgid"...), uint64(p.TGID))
+	return AppendStr(append(dst, "\xa4comm"...), p.Comm)
+}
+
+func (p *Process) decode(key []byte, v Value) {
+	u, _ := v.Uint()
+	switch string(key) {
+	case "pid":
+		p.PID = uint32(u)
+	case "tgid":
+		p.TGID = uint32(u)
+	case "comm":
+		setString(&p.Comm, v)
+	}
+}
