@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,19 +42,10 @@ func (j *jsonWriter) value(v Value, depth int, key string) error {
 	case Int:
 		j.integer(v)
 	case Float:
+		// As a string, since jq writes 2.0 as 2, and JSON has no NaN.
 		f, _ := v.Float()
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("%q is %v, which JSON has no number for", key, f)
-		}
-		b, err := json.Marshal(f)
-		if err != nil {
-			return err
-		}
-		// A point keeps it a float on the way back.
-		if !bytes.ContainsAny(b, ".eE") {
-			b = append(b, ".0"...)
-		}
-		j.dst = append(j.dst, b...)
+		j.dst = append(j.dst, `{"$float":"`...)
+		j.dst = append(strconv.AppendFloat(j.dst, f, 'g', -1, 64), `"}`...)
 	case Str:
 		s, _ := v.Str()
 		j.text(s)
@@ -233,7 +225,7 @@ func (r *jsonReader) object(dst []byte, depth int) ([]byte, error) {
 			return nil, err
 		}
 		key := t.(string)
-		if key == "$bin" || key == "$bytes" || key == "$str" {
+		if key == "$bin" || key == "$bytes" || key == "$str" || key == "$float" {
 			return r.tagged(dst, key)
 		}
 		body = AppendStr(body, key)
@@ -261,8 +253,15 @@ func (r *jsonReader) tagged(dst []byte, key string) ([]byte, error) {
 	if end, err := r.d.Token(); err != nil || end != json.Delim('}') {
 		return nil, fmt.Errorf("%s must stand alone in its object", key)
 	}
-	if key == "$str" {
+	switch key {
+	case "$str":
 		return AppendStr(dst, s), nil
+	case "$float":
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return nil, fmt.Errorf("$float: %q is no number", s)
+		}
+		return appendFloat(dst, f), nil
 	}
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
@@ -338,11 +337,9 @@ func appendNumber(dst []byte, s string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is no number that fits 64 bits", s)
 	}
-	// jq writes large integers as 1.8446744073709552e+19; ours are strings then.
-	bits := math.Float64bits(f)
-	dst = append(dst, 0xcb)
-	for shift := 56; shift >= 0; shift -= 8 {
-		dst = append(dst, byte(bits>>shift))
-	}
-	return dst, nil
+	return appendFloat(dst, f), nil
+}
+
+func appendFloat(dst []byte, f float64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(f))
 }
