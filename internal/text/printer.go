@@ -1,0 +1,93 @@
+package text
+
+import (
+	"io"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// Options say how a [Printer] writes.
+type Options struct {
+	// Time is "local" (also ""), "utc": wall-clock time of day with nanoseconds,
+	// by the clock of the stream's last start record; "mono": the host's
+	// CLOCK_MONOTONIC in seconds.nanoseconds; "delta": the time since the line
+	// before. Without a start record, local and utc are as mono.
+	Time string
+	// Color adds ANSI escape sequences (SGR); nothing else does.
+	Color bool
+	// Width is the terminal's width in columns, 0 when not known. Where lines
+	// will wrap anyway, under 100 columns, nothing is padded. It never cuts.
+	Width int
+	// Stacks prints each stack record as a block, a function a line, where one
+	// line is the default.
+	Stacks bool
+}
+
+// A Printer writes records as text, a line each. It keeps no record, only
+// column widths and clocks: its memory does not grow with the stream.
+type Printer struct {
+	w    io.Writer
+	o    Options
+	buf  []byte // lines not yet written
+	line []byte // the text of the record at hand
+	cell []byte
+
+	columns columns
+	clock   clock
+	netns   uint64 // the first inum since the last start record
+	inNetns bool
+}
+
+// NewPrinter returns a Printer that writes to w.
+func NewPrinter(w io.Writer, o Options) *Printer {
+	p := &Printer{w: w, o: o}
+	p.columns.init(o.Width)
+	p.clock.mode = o.Time
+	return p
+}
+
+// flushAt is how much text is gathered before it is written.
+const flushAt = 64 << 10
+
+// Write prints r. The only errors are those of the underlying writer: a record
+// that is malformed, or of another shape than it should be, is printed as far
+// as it can be read, with a word on where that was.
+func (p *Printer) Write(r format.Raw) error {
+	p.line = p.line[:0]
+	switch typ := r.Type(); typ {
+	case format.TypeEvent:
+		p.event(r)
+	case format.TypeStart:
+		p.start(r)
+	case format.TypeEnd:
+		p.end(r)
+	case format.TypeLoss:
+		p.loss(r)
+	case format.TypeLink:
+		p.link(r)
+	case format.TypeFree:
+		p.free(r)
+	case format.TypeStack:
+		p.stack(r)
+	default:
+		p.unknown(r, string(typ))
+	}
+	p.buf = append(append(p.buf, p.line...), '\n')
+	if len(p.buf) >= flushAt {
+		return p.Flush()
+	}
+	return nil
+}
+
+// Flush writes what Write has gathered.
+func (p *Printer) Flush() error {
+	if len(p.buf) == 0 {
+		return nil
+	}
+	_, err := p.w.Write(p.buf)
+	p.buf = p.buf[:0]
+	if cap(p.buf) > 1<<20 { // a record of megabytes is no reason to keep them
+		p.buf = nil
+	}
+	return err
+}

@@ -1,0 +1,319 @@
+package text
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+var update = flag.Bool("update", false, "write the golden files of screens anew")
+
+func record(t testing.TB, line string) format.Raw {
+	t.Helper()
+	r, err := format.FromJSON(nil, []byte(line))
+	if err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	return r
+}
+
+// screen is the recorded stream that the golden files show: one of each kind
+// of record.
+func screen(t testing.TB) []format.Raw {
+	t.Helper()
+	file, err := os.ReadFile("testdata/screen.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []format.Raw
+	for line := range strings.Lines(string(file)) {
+		records = append(records, record(t, line))
+	}
+	return records
+}
+
+func print(t testing.TB, o Options, records ...format.Raw) string {
+	t.Helper()
+	var out bytes.Buffer
+	p := NewPrinter(&out, o)
+	for _, r := range records {
+		if err := p.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// TestScreen compares whole screens with their golden files: look at the
+// change in testdata, and write it with -update.
+func TestScreen(t *testing.T) {
+	for name, o := range map[string]Options{
+		"screen.txt":        {Time: "utc"},
+		"screen.color.txt":  {Time: "delta", Color: true, Stacks: true},
+		"screen.narrow.txt": {Time: "mono", Width: 80},
+	} {
+		got := print(t, o, screen(t)...)
+		file := "testdata/" + name
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s:\n got:\n%s\nwant:\n%s", name, got, want)
+		}
+	}
+}
+
+// TestColorOnly says that colour adds escape sequences and changes nothing
+// else, and that without it there are none whatever the stream holds.
+func TestColorOnly(t *testing.T) {
+	without := print(t, Options{Time: "utc"}, screen(t)...)
+	with := print(t, Options{Time: "utc", Color: true}, screen(t)...)
+	if i := strings.IndexFunc(without, func(r rune) bool { return r != '\n' && r < ' ' }); i >= 0 {
+		t.Errorf("control character in %q", without[max(0, i-20):i+20])
+	}
+	if stripped := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(with, ""); stripped != without {
+		t.Errorf("without colour:\n%s\nwith, stripped:\n%s", without, stripped)
+	}
+	for line := range strings.Lines(with) {
+		if strings.Contains(line, "loss:") && !strings.Contains(line, "\x1b[1;31mloss: 120 events lost") {
+			t.Errorf("a loss that is not bold red: %q", line)
+		}
+	}
+}
+
+func TestTime(t *testing.T) {
+	const (
+		start  = `{"type":"start","version":1,"ts":5000000000,"clock_offset":1767225600000000000}`
+		first  = `{"type":"event","ts":5000000001,"cpu":0,"probe":"ip_rcv"}`
+		second = `{"type":"event","ts":5000001501,"cpu":0,"probe":"ip_rcv"}`
+		before = `{"type":"event","ts":4999999999,"cpu":0,"probe":"ip_rcv"}`
+	)
+	defer func(l *time.Location) { time.Local = l }(time.Local)
+	time.Local = time.FixedZone("test", 5*3600+1800)
+	for _, c := range []struct {
+		mode string
+		want [4]string // of the start and each event
+	}{
+		{"utc", [4]string{"00:00:05.000000000 [", "00:00:05.000000001", "00:00:05.000001501", "00:00:04.999999999"}},
+		{"local", [4]string{"05:30:05.000000000 [", "05:30:05.000000001", "05:30:05.000001501", "05:30:04.999999999"}},
+		{"", [4]string{"05:30:05.000000000 [", "05:30:05.000000001", "05:30:05.000001501", "05:30:04.999999999"}},
+		{"mono", [4]string{"5.000000000", "5.000000001", "5.000001501", "4.999999999"}},
+		{"delta", [4]string{"+0.000000000", "+0.000000001", "+0.000001500", "-0.000001502"}},
+	} {
+		lines := strings.Split(print(t, Options{Time: c.mode}, record(t, start), record(t, first), record(t, second), record(t, before)), "\n")
+		for i, want := range c.want {
+			want = strings.TrimSuffix(want, " [")
+			if got := strings.TrimLeft(lines[i], " "); !strings.HasPrefix(got, want+" ") {
+				t.Errorf("%q, line %d: want %s, got %s", c.mode, i, want, got)
+			}
+		}
+	}
+	// A second start, of another host, times what follows it.
+	other := `{"type":"start","version":1,"ts":0,"clock_offset":1767229200000000000}`
+	got := print(t, Options{Time: "utc"}, record(t, start), record(t, other), record(t, first))
+	if lines := strings.Split(got, "\n"); !strings.HasPrefix(lines[2], "01:00:05.000000001 ") {
+		t.Errorf("after a second start: %s", lines[2])
+	}
+	// A stream that begins in the middle has no wall clock.
+	if got := print(t, Options{Time: "utc"}, record(t, first)); !strings.HasPrefix(strings.TrimLeft(got, " "), "5.000000001 ") {
+		t.Errorf("without a start: %s", got)
+	}
+}
+
+// TestColumns says that the packets of lines stand under each other, that a
+// longer name moves them for the lines after it, and that one odd name of a
+// thousand bytes is neither cut nor pushes the others away.
+func TestColumns(t *testing.T) {
+	event := func(probe string) format.Raw {
+		return record(t, fmt.Sprintf(`{"type":"event","ts":1,"cpu":0,"probe":%q,"skb":{"protocol":34984,"len":1}}`, probe))
+	}
+	at := func(line string) int { return strings.Index(line, "ethertype") }
+	odd := strings.Repeat("x", 1000)
+	long := "tracepoint_group:a_long_event"
+	lines := strings.Split(print(t, Options{}, event("ip_rcv"), event("udp_rcv"), event(long), event("ip_rcv"), event(odd), event("ip_rcv"), event(odd[:50])), "\n")
+	if at(lines[0]) != at(lines[1]) || at(lines[2]) != at(lines[3]) || at(lines[2]) <= at(lines[0]) {
+		t.Errorf("not aligned:\n%s", strings.Join(lines[:4], "\n"))
+	}
+	if !strings.Contains(lines[4], odd) {
+		t.Errorf("cut: %s", lines[4])
+	}
+	if at(lines[5]) > 130 {
+		t.Errorf("pushed to column %d", at(lines[5]))
+	}
+	if narrow := print(t, Options{Width: 80}, event("ip_rcv")); strings.Contains(narrow, "  ") {
+		t.Errorf("padded on a narrow terminal: %q", narrow)
+	}
+}
+
+// TestNetns says that a network namespace is named when it is not the first,
+// and that each start record begins anew: inums of two hosts do not compare.
+func TestNetns(t *testing.T) {
+	event := func(inum int) format.Raw {
+		return record(t, fmt.Sprintf(`{"type":"event","ts":1,"cpu":0,"probe":"p","dev":{"name":"eth0"},"netns":{"inum":%d}}`, inum))
+	}
+	start := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0}`)
+	lines := strings.Split(print(t, Options{}, start, event(1), event(2), event(1), start, event(2), event(1)), "\n")
+	for i, want := range []string{"", "", "eth0 netns=2 ", "", "", "", "eth0 netns=1 "} {
+		if want == "" && strings.Contains(lines[i], "netns") || !strings.Contains(lines[i], want) {
+			t.Errorf("line %d: want %q in %s", i, want, lines[i])
+		}
+	}
+}
+
+// TestNothingHidden says that what this package does not know shows all the
+// same, wherever it is.
+func TestNothingHidden(t *testing.T) {
+	for _, c := range []struct{ record, want string }{
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","new":5}`, " new=5"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","new":{"a":"b","c":[1,2]}}`, ` new.a=b new.c=[1,2]`},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","skb":{"len":1,"new":-1}}`, " skb.new=-1"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","skb":7}`, " skb=7"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","dev":{"name":"x","new":true}}`, " dev.new=true"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","packet":{"len":1,"at":"mac","data":"AA==","missing":[[1,2]]}}`, " packet.missing=[[1,2]]"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","drop":{"reason":9,"rx_sk":1}}`, " drop=9 drop.rx_sk=0x1"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","ct":{"state":"NEW","zone":3}}`, " ct=NEW ct.zone=3"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","track":{"packet":1,"since":1500,"from":"clone"}}`, " track.packet=1 track.since=1.50µs track.from=clone"},
+		{`{"type":"event","ts":1,"cpu":0,"probe":"p","why":{"look":"tc \"x\"\u001b"}}`, ` why.look="tc \"x\"\x1b"`},
+		{`{"type":"link","ts":1,"cpu":0,"how":"copy","from":{"addr":16,"id":1},"to":{"addr":32,"id":2},"new":1}`, "link copy id=1 addr=0x10 > id=2 addr=0x20 new=1"},
+		{`{"type":"free","ts":1,"cpu":0,"how":"consumed","skb":{"addr":16,"id":1},"last":true}`, "free consumed id=1 addr=0x10 last=true"},
+		{`{"type":"loss","ts":1,"count":1,"what":"identity","why":"map full"}`, "loss: 1 identity lost: map full"},
+		{`{"type":"loss","ts":9000000000,"since":1000000000,"count":2,"what":"identity"}`, "loss: 2 identities lost since 1.000000000"},
+		{`{"type":"end","ts":1,"events":3,"lost":0,"why":"count"}`, "end events=3 lost=0 why=count"},
+		{`{"type":"stack","id":3,"frames":["a+0x1","b"]}`, "stack 3: a+0x1 < b"},
+		{`{"type":"tomorrow","ts":1,"x":"y z"}`, `tomorrow x="y z"`},
+		{`{"type":"tomo\nrrow"}`, `tomo\nrrow`},
+	} {
+		got := print(t, Options{}, record(t, c.record))
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%s:\n got %s want %s", c.record, got, c.want)
+		}
+		if strings.Count(got, "\n") != 1 || strings.ContainsRune(got, 0x1b) {
+			t.Errorf("%s: not one clean line: %q", c.record, got)
+		}
+	}
+}
+
+// TestMalformed says that a record which ends in its middle is printed as far
+// as it goes, and what is wrong with it.
+func TestMalformed(t *testing.T) {
+	whole := record(t, `{"type":"event","ts":1,"cpu":0,"probe":"ip_rcv","dev":{"name":"eth0"},"netns":{"inum":5}}`)
+	for n := range whole {
+		got := print(t, Options{}, whole[:n])
+		if n > 0 && !strings.Contains(got, "malformed record: ") && !strings.Contains(got, "record without a type") {
+			t.Errorf("cut at %d: %q", n, got)
+		}
+	}
+	if got := print(t, Options{}, whole[:len(whole)-3]); !strings.Contains(got, "ip_rcv") || !strings.Contains(got, "eth0") {
+		t.Errorf("what was good is gone: %q", got)
+	}
+	if got := print(t, Options{}, format.Raw{0x80}); !strings.Contains(got, "record without a type") {
+		t.Errorf("an empty map: %q", got)
+	}
+}
+
+func TestEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text":       "plain text",
+		"\x1b]0;title\x07": `\x1b]0;title\a`,
+		"a\r\nb\tc":        `a\r\nb\tc`,
+		"\x7f":             `\x7f`,
+		"\u009b31m":        `\u009b31m`,
+		"\x9b31m":          `\x9b31m`,
+		"\u202egnp.exe":    `\u202egnp.exe`,
+		"\xff\xfe":         `\xff\xfe`,
+		`back\slash`:       `back\\slash`,
+		"naïve 日本":         "naïve 日本",
+		"cut \xe6\x97":     `cut \xe6\x97`,
+		"":                 "",
+	} {
+		if got := string(appendEscaped(nil, in)); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+		if got := string(appendEscaped([]byte("x"), []byte(in))); got != "x"+want {
+			t.Errorf("%q after x: got %s", in, got)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for ns, want := range map[uint64]string{
+		0: "0ns", 999: "999ns", 1000: "1.00µs", 12_140: "12.1µs", 99_960: "100µs", 999_499: "999µs", 999_500: "1.00ms",
+		3_040_000: "3.04ms", 999_500_000: "1.00s", 15_000_000_000: "15.0s", 3_600_000_000_000: "3600s",
+	} {
+		if got := string(appendDuration(nil, ns)); got != want {
+			t.Errorf("%d: got %s, want %s", ns, got, want)
+		}
+	}
+}
+
+// failing is a closed pipe.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestWriteError(t *testing.T) {
+	p := NewPrinter(failing{}, Options{})
+	if err := p.Write(record(t, `{"type":"end","ts":1}`)); err != nil {
+		t.Errorf("before anything is written: %v", err)
+	}
+	if err := p.Flush(); err != os.ErrClosed {
+		t.Errorf("Flush: %v", err)
+	}
+}
+
+// FuzzPrinter gives the printer records of any bytes: no panic, and no control
+// character but the newlines.
+func FuzzPrinter(f *testing.F) {
+	for _, r := range screen(f) {
+		f.Add([]byte(r))
+	}
+	f.Fuzz(func(t *testing.T, r []byte) {
+		got := print(t, Options{}, format.Raw(r))
+		if bad := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }); bad >= 0 {
+			t.Errorf("control character at %d of %q", bad, got)
+		}
+		if strings.Count(got, "\n") != 1 {
+			t.Errorf("not one line: %q", got)
+		}
+		// Escaping makes four bytes of one, a packet in a record much more.
+		if len(got) > 40<<10+16*len(r) {
+			t.Errorf("%d bytes of text for %d of record", len(got), len(r))
+		}
+	})
+}
+
+func BenchmarkPrinter(b *testing.B) {
+	records := screen(b)
+	for name, o := range map[string]Options{"local": {}, "delta,color": {Time: "delta", Color: true}} {
+		b.Run(name, func(b *testing.B) {
+			p := NewPrinter(discard{}, o)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				p.Write(records[1+i%4]) // the four whole events
+				i++
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -1,0 +1,161 @@
+package text
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// head prints the time column and, for the kinds that have one, the cpu's.
+func (p *Printer) head(r format.Raw) {
+	p.time(r)
+	p.cpu(r.Get("cpu"))
+}
+
+// others prints all keys of the record but those named and those that head
+// and the record's type have told.
+func (p *Printer) others(r format.Raw, but ...string) {
+	p.malformed(r.Each(func(key []byte, v format.Value) bool {
+		switch k := string(key); k {
+		case "type", "ts", "cpu":
+		default:
+			for _, b := range but {
+				if k == b {
+					return true
+				}
+			}
+			p.section(key, v)
+		}
+		return true
+	}))
+}
+
+// start prints what the stream is of. Of the tables that it brings for other
+// programs, only how much there is.
+func (p *Printer) start(r format.Raw) {
+	offset, ok := r.Get("clock_offset").Int()
+	p.clock.start(offset, ok)
+	p.inNetns = false
+	p.head(r)
+	p.say("start", cyan)
+	if ts, timed := r.Time(); ok && timed {
+		p.line = append(p.line, ' ')
+		p.line = p.clock.time(ts).AppendFormat(p.line, time.DateOnly+" -0700")
+	}
+	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl")
+	for _, table := range [...]string{"drop_reasons", "sysctl"} {
+		if v := r.Get(table); v.Kind() == format.Map {
+			p.line = append(append(append(p.line, ' '), table...), '=')
+			p.line = strconv.AppendInt(p.line, int64(v.Len()), 10)
+		}
+	}
+	elements(r.Get("cmdline"), func(i int, v format.Value) {
+		if i == 0 {
+			p.line = append(p.line, " cmdline:"...)
+		}
+		p.line = appendValue(append(p.line, ' '), v)
+	})
+}
+
+func (p *Printer) end(r format.Raw) {
+	p.head(r)
+	p.say("end", cyan)
+	if lost, ok := r.Get("lost").Uint(); ok && lost > 0 {
+		p.pair([]byte("lost"), nil, r.Get("lost"), loud)
+		p.others(r, "lost")
+		return
+	}
+	p.others(r)
+}
+
+// loss prints what is missing from the stream, so that nobody takes it for
+// silence.
+func (p *Printer) loss(r format.Raw) {
+	p.head(r)
+	p.cell = append(p.cell[:0], "loss: "...)
+	if count, ok := r.Get("count").Uint(); ok {
+		p.cell = strconv.AppendUint(p.cell, count, 10)
+		p.cell = append(p.cell, ' ')
+	}
+	what, _ := r.Get("what").Str()
+	p.cell = appendEscaped(p.cell, what)
+	if count, _ := r.Get("count").Uint(); count != 1 && len(what) > 0 {
+		switch string(what) {
+		case "identity":
+			p.cell = append(p.cell[:len(p.cell)-1], "ies"...)
+		case "event", "link", "free", "probe":
+			p.cell = append(p.cell, 's')
+		}
+	}
+	p.cell = append(p.cell, " lost"...)
+	if since, ok := r.Get("since").Uint(); ok {
+		p.cell = append(p.cell, " since "...)
+		p.cell = p.clock.appendTime(p.cell, since)
+	}
+	if why, ok := r.Get("why").Str(); ok {
+		p.cell = appendEscaped(append(p.cell, ": "...), why)
+	}
+	p.say(string(p.cell), loud)
+	p.others(r, "count", "what", "since", "why")
+}
+
+// link prints how one buffer came to be another.
+func (p *Printer) link(r format.Raw) {
+	p.head(r)
+	p.say("link", cyan)
+	p.line = appendValue(append(p.line, ' '), r.Get("how"))
+	p.buffer(r.Get("from"))
+	p.line = append(p.line, " >"...)
+	p.buffer(r.Get("to"))
+	p.others(r, "how", "from", "to")
+}
+
+// free prints how a buffer ended.
+func (p *Printer) free(r format.Raw) {
+	p.head(r)
+	p.say("free", cyan)
+	p.line = appendValue(append(p.line, ' '), r.Get("how"))
+	p.buffer(r.Get("skb"))
+	p.others(r, "how", "skb")
+}
+
+// buffer prints a buffer's identity.
+func (p *Printer) buffer(v format.Value) {
+	if id := v.Get("id"); len(id) > 0 {
+		p.pair([]byte("id"), nil, id, plain)
+	}
+	p.hexPair("addr", v.Get("addr"))
+	p.hexPair("head", v.Get("head"))
+	p.rest("skb", v, "id", "addr", "head")
+}
+
+// stack prints a stack, innermost function first.
+func (p *Printer) stack(r format.Raw) {
+	p.say("stack", faint)
+	p.line = append(appendValue(append(p.line, ' '), r.Get("id")), ':')
+	elements(r.Get("frames"), func(i int, v format.Value) {
+		switch {
+		case p.o.Stacks:
+			p.line = append(p.line, "\n    "...)
+		case i > 0:
+			p.line = append(p.line, " < "...)
+		default:
+			p.line = append(p.line, ' ')
+		}
+		name, _ := v.Str()
+		p.line = appendEscaped(p.line, name)
+	})
+	p.others(r, "id", "frames")
+}
+
+// unknown prints a record of a type that has no form of its own.
+func (p *Printer) unknown(r format.Raw, typ string) {
+	p.head(r)
+	p.cell = appendEscaped(p.cell[:0], typ)
+	if len(p.cell) == 0 {
+		p.cell = append(p.cell, "record without a type"...)
+	}
+	p.say(string(p.cell), cyan)
+	p.others(r)
+}

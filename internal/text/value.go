@@ -1,0 +1,115 @@
+package text
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// appendValue adds a value as it stands behind key=: numbers, true and false
+// as they are, a string bare where that is unmistakable and else in double
+// quotes, the rest as JSON (bytes in base64). Nothing in it is left raw.
+func appendValue(dst []byte, v format.Value) []byte {
+	if s, ok := v.Str(); ok && bare(s) {
+		return append(dst, s...)
+	}
+	return appendJSON(dst, v, 0)
+}
+
+// bare says whether s can stand without quotes: no blanks, and no look of
+// something else.
+func bare(s []byte) bool {
+	for _, c := range s {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '=' {
+			return false
+		}
+	}
+	return len(s) > 0 && s[0] != '{' && s[0] != '['
+}
+
+// maxJSONDepth is deeper than any record's own values.
+const maxJSONDepth = 64
+
+// appendJSON adds v for reading. It is not the stream's JSON form: that one is
+// made to be read back, and leaves characters raw that a terminal obeys.
+func appendJSON(dst []byte, v format.Value, depth int) []byte {
+	if depth > maxJSONDepth {
+		return append(dst, "..."...)
+	}
+	start := len(dst)
+	switch v.Kind() {
+	case format.Int:
+		if n, ok := v.Uint(); ok {
+			return strconv.AppendUint(dst, n, 10)
+		}
+		n, _ := v.Int()
+		return strconv.AppendInt(dst, n, 10)
+	case format.Float:
+		f, _ := v.Float()
+		return strconv.AppendFloat(dst, f, 'g', -1, 64)
+	case format.Bool:
+		b, _ := v.Bool()
+		return strconv.AppendBool(dst, b)
+	case format.Str:
+		s, _ := v.Str()
+		return appendQuoted(dst, s)
+	case format.Bin:
+		b, _ := v.Bin()
+		return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
+	case format.Map:
+		dst = append(dst, '{')
+		v.Each(func(key []byte, v format.Value) bool {
+			dst = append(appendQuoted(dst, key), ':')
+			dst = append(appendJSON(dst, v, depth+1), ',')
+			return true
+		})
+		return closeJSON(dst, start, '}')
+	case format.Array:
+		dst = append(dst, '[')
+		v.Elems(func(v format.Value) bool {
+			dst = append(appendJSON(dst, v, depth+1), ',')
+			return true
+		})
+		return closeJSON(dst, start, ']')
+	}
+	return append(dst, "null"...)
+}
+
+// closeJSON puts the bracket in the place of the last comma.
+func closeJSON(dst []byte, start int, bracket byte) []byte {
+	if len(dst) > start+1 {
+		dst = dst[:len(dst)-1]
+	}
+	return append(dst, bracket)
+}
+
+func appendQuoted(dst, s []byte) []byte {
+	dst = append(dst, '"')
+	for len(s) > 0 {
+		i := 0
+		for i < len(s) && s[i] != '"' {
+			i++
+		}
+		dst = appendEscaped(dst, s[:i])
+		if i < len(s) {
+			dst = append(dst, `\"`...)
+			i++
+		}
+		s = s[i:]
+	}
+	return append(dst, '"')
+}
+
+// elements calls f for each element of an array, and never for what is none.
+func elements(v format.Value, f func(i int, v format.Value)) {
+	if v.Kind() != format.Array {
+		return
+	}
+	i := 0
+	v.Elems(func(v format.Value) bool {
+		f(i, v)
+		i++
+		return true
+	})
+}
