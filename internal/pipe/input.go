@@ -1,0 +1,124 @@
+package pipe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// Inputs reads records from files in turn, each in its own form.
+type Inputs struct {
+	// OnIdle, when set, is called before every read that may have to wait.
+	OnIdle func() error
+
+	names   []string
+	readers []io.Reader
+	current *format.Decoder
+}
+
+// OpenInputs opens the named files, "-" or none meaning stdin. Every file is opened now,
+// so that a wrong name is told before anything is read.
+func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
+	if len(paths) == 0 {
+		paths = []string{"-"}
+	}
+	in := &Inputs{}
+	for _, p := range paths {
+		if p == "-" {
+			if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+				return nil, errors.New("stdin is a terminal: pipe a stream into it or name a file")
+			}
+			widen(stdin)
+			in.add("stdin", stdin)
+			continue
+		}
+		f, err := os.Open(p)
+		if err != nil {
+			in.Close()
+			return nil, fmt.Errorf("%s: %w", p, errors.Unwrap(err))
+		}
+		in.add(p, f)
+	}
+	return in, nil
+}
+
+func (in *Inputs) add(name string, r io.Reader) {
+	in.names = append(in.names, name)
+	in.readers = append(in.readers, r)
+}
+
+// Sources returns the inputs' names and readers, for those who read several at once.
+func (in *Inputs) Sources() (names []string, readers []io.Reader) { return in.names, in.readers }
+
+// Next returns the next record, valid until the next call; io.EOF after the last input.
+// Other errors name the input and, where it is damaged, the offset in it.
+func (in *Inputs) Next() (format.Raw, error) {
+	for len(in.readers) > 0 {
+		if in.current == nil {
+			in.current = format.NewDecoder(in.readers[0])
+			in.current.OnIdle = in.idle
+		}
+		r, err := in.current.Next()
+		if err == nil {
+			return r, nil
+		}
+		if err != io.EOF {
+			return nil, Name(in.names[0], err)
+		}
+		if c, ok := in.readers[0].(io.Closer); ok {
+			c.Close()
+		}
+		in.names, in.readers, in.current = in.names[1:], in.readers[1:], nil
+	}
+	return nil, io.EOF
+}
+
+func (in *Inputs) idle() error {
+	if in.OnIdle != nil {
+		return in.OnIdle()
+	}
+	return nil
+}
+
+// Name puts the input's name before an error of reading it; what a write in between
+// answered has none.
+func Name(name string, err error) error {
+	var syntax *format.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	var path *os.PathError
+	if errors.As(err, &path) && path.Op == "read" {
+		return fmt.Errorf("reading %s: %w", name, path.Err)
+	}
+	return err
+}
+
+// Close closes what has not been read to its end.
+func (in *Inputs) Close() error {
+	for _, r := range in.readers {
+		if c, ok := r.(io.Closer); ok {
+			c.Close()
+		}
+	}
+	in.readers = nil
+	return nil
+}
+
+// pipeSize is what pipes between the programs hold, in bytes: the most that an ordinary
+// user may ask for (fs.pipe-max-size).
+const pipeSize = 1 << 20
+
+// widen enlarges the pipe that f is, if it is one: with 64 kB the two programs at its
+// ends wait for each other at every 200 events.
+func widen(f any) {
+	if f, ok := f.(*os.File); ok {
+		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, pipeSize)
+	}
+}

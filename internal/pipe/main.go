@@ -1,0 +1,89 @@
+// Package pipe is what the commands share as parts of a pipeline: how they find their
+// input, where output goes and in which form, and how they end.
+package pipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Version is that of all commands, set by the build.
+var Version = "dev"
+
+// Parse reads the command line into options, a pointer to a struct of kong flags, as
+// every command does: --help, --version, and status 2 for wrong use.
+func Parse(name, description string, options any) {
+	var version struct {
+		Version kong.VersionFlag `help:"Print the version and exit."`
+	}
+	parser, err := kong.New(options,
+		kong.Name(name),
+		kong.Description(description),
+		kong.Embed(&version),
+		kong.Vars{"version": name + " " + Version},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(code int) { os.Exit(min(code, 2)) }), // kong makes 80 of wrong use
+	)
+	if err != nil {
+		panic(err) // a mistake in the struct's tags
+	}
+	_, err = parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+}
+
+// ExitStatus is an error that is only a status: nothing is printed.
+type ExitStatus int
+
+func (s ExitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// ExitStatus returns the status.
+func (s ExitStatus) ExitStatus() int { return int(s) }
+
+// Main runs a command and exits with its status. An error is one line on stderr and
+// status 1, or what its ExitStatus method says.
+//
+// A pipe that was closed downstream (`| head`) is no error: the reader has what it
+// wanted, so the status is 0 and nothing is said.
+func Main(name string, run func(context.Context) error) {
+	// A write to a closed stdout would kill us by SIGPIPE before we could clean up.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills as signals do
+	os.Exit(status(name, run(ctx), os.Stderr))
+}
+
+func status(name string, err error, stderr io.Writer) int {
+	var s interface{ ExitStatus() int }
+	switch {
+	case err == nil || errors.Is(err, syscall.EPIPE):
+		return 0
+	case errors.As(err, &s):
+		if _, silent := err.(ExitStatus); !silent {
+			fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		}
+		return s.ExitStatus()
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	return 1
+}
+
+// MainFilter is Main for the commands that read a stream: a ^C at the terminal reaches
+// the whole pipeline, and they go on to the end of their input, so that the last events
+// and the `end` record still come through. A second signal ends them at once.
+func MainFilter(name string, run func(context.Context) error) {
+	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+	}()
+	os.Exit(status(name, run(context.Background()), os.Stderr))
+}

@@ -1,0 +1,111 @@
+package pipe
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// Options are the flags of every program that writes events.
+type Options struct {
+	Output string `short:"o" enum:"auto,stream,json,text" default:"auto" placeholder:"FORM" help:"Form of the output: auto (text on a terminal, else stream), stream, json, text."`
+	Time   string `enum:"mono,utc,local,delta" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the line before)."`
+	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colour in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
+}
+
+// A Sink takes records and writes them in one of the forms.
+type Sink interface {
+	Write(format.Raw) error
+	Flush() error
+}
+
+// NewSink returns the sink that o asks for.
+func NewSink(o Options, stdout io.Writer) (Sink, error) {
+	f, isFile := stdout.(*os.File)
+	terminal := isFile && term.IsTerminal(int(f.Fd()))
+	switch o.Output {
+	case "json":
+		return &jsonSink{w: stdout}, nil
+	case "text":
+	case "stream":
+		if terminal {
+			return nil, errors.New("-o stream: will not write a binary stream to a terminal")
+		}
+		widen(stdout)
+		return streamSink{format.NewEncoder(stdout)}, nil
+	default:
+		if !terminal {
+			widen(stdout)
+			return streamSink{format.NewEncoder(stdout)}, nil
+		}
+	}
+	t := text.Options{Time: o.Time}
+	if terminal {
+		t.Width, _, _ = term.GetSize(int(f.Fd()))
+	}
+	switch o.Color {
+	case "always":
+		t.Color = true
+	case "never":
+	default:
+		t.Color = terminal && os.Getenv("NO_COLOR") == ""
+	}
+	return text.NewPrinter(stdout, t), nil
+}
+
+type streamSink struct{ *format.Encoder }
+
+func (s streamSink) Write(r format.Raw) error { return s.WriteRaw(r) }
+
+// A jsonSink writes JSON lines.
+type jsonSink struct {
+	w   io.Writer
+	buf []byte
+}
+
+func (s *jsonSink) Write(r format.Raw) error {
+	buf, err := format.AppendJSON(s.buf, r)
+	if err != nil {
+		return err
+	}
+	s.buf = append(buf, '\n')
+	if len(s.buf) >= 64<<10 {
+		return s.Flush()
+	}
+	return nil
+}
+
+func (s *jsonSink) Flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	_, err := s.w.Write(s.buf)
+	s.buf = s.buf[:0]
+	return err
+}
+
+// Copy hands every record of in to each, which writes what it wants to sink, and flushes
+// whenever the input pauses. What was read before an error has been written.
+func Copy(in *Inputs, sink Sink, each func(format.Raw) error) error {
+	in.OnIdle = sink.Flush
+	for {
+		r, err := in.Next()
+		if err == nil {
+			err = each(r)
+		}
+		if err != nil {
+			if err == io.EOF {
+				err = nil
+			}
+			if ferr := sink.Flush(); err == nil {
+				err = ferr
+			}
+			return err
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package skbcollect
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// An output takes records in their order.
+type output interface {
+	Write(format.Raw) error
+	Flush() error
+	Close() error
+}
+
+// openOutput opens what -w, --rotate and -o ask for. begin makes the record that opens
+// each file, finish the one that closes it.
+func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (output, error) {
+	if o.Write == "" {
+		if o.Rotate != 0 {
+			return nil, errors.New("--rotate needs -w FILE")
+		}
+		sink, err := pipe.NewSink(o.Options, stdout)
+		if err != nil {
+			return nil, err
+		}
+		if err := sink.Write(begin()); err != nil {
+			return nil, err
+		}
+		return closer{sink}, nil
+	}
+	f := &files{name: o.Write, limit: uint64(o.Rotate), begin: begin, finish: finish}
+	return f, f.open()
+}
+
+type closer struct{ pipe.Sink }
+
+func (c closer) Close() error { return c.Flush() }
+
+// files writes the stream to a file, or to numbered ones.
+type files struct {
+	name   string
+	limit  uint64 // bytes, 0: none
+	begin  func() format.Raw
+	finish func() format.Raw
+
+	n     int
+	f     *os.File
+	enc   *format.Encoder
+	wrote uint64 // bytes of whole frames given to enc
+	saved int64  // bytes of whole frames that are in the file
+}
+
+func (f *files) path() string {
+	if f.n == 0 {
+		return f.name
+	}
+	return fmt.Sprintf("%s.%d", f.name, f.n)
+}
+
+func (f *files) open() error {
+	file, err := os.Create(f.path())
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", f.path(), errors.Unwrap(err))
+	}
+	f.f, f.enc, f.wrote, f.saved = file, format.NewEncoder(file), 0, 0
+	return f.put(f.begin())
+}
+
+func (f *files) put(r format.Raw) error {
+	f.wrote += 4 + uint64(len(r))
+	return f.explain(f.enc.WriteRaw(r))
+}
+
+func (f *files) Write(r format.Raw) error {
+	if f.limit != 0 && f.wrote+4+uint64(len(r)) > f.limit {
+		if err := f.end(); err != nil {
+			return err
+		}
+		f.n++
+		if err := f.open(); err != nil {
+			return err
+		}
+	}
+	return f.put(r)
+}
+
+func (f *files) end() error {
+	if err := f.put(f.finish()); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (f *files) Flush() error {
+	if err := f.explain(f.enc.Flush()); err != nil {
+		return err
+	}
+	f.saved = int64(f.wrote)
+	return nil
+}
+
+func (f *files) Close() error {
+	err := f.Flush()
+	if cerr := f.f.Close(); err == nil {
+		err = f.explain(cerr)
+	}
+	return err
+}
+
+// explain names the file. What a full disk left of the last frame is cut off, so that the
+// file is a good stream as far as it goes.
+func (f *files) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		f.cut()
+	}
+	var p *os.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("writing %s: %w", f.path(), err)
+}
+
+// cut walks the frames that are in the file and truncates it behind the last whole one.
+func (f *files) cut() {
+	size, err := f.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return
+	}
+	at := f.saved
+	var head [4]byte
+	for {
+		if _, err := f.f.ReadAt(head[:], at); err != nil {
+			break
+		}
+		next := at + 4 + int64(uint32(head[0])<<24|uint32(head[1])<<16|uint32(head[2])<<8|uint32(head[3]))
+		if next > size {
+			break
+		}
+		at = next
+	}
+	_ = f.f.Truncate(at)
+}

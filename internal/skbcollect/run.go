@@ -1,0 +1,418 @@
+package skbcollect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Run collects until ctx ends, or what the options set does. The stream goes to stdout or
+// a file, words to stderr.
+func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
+	if err := kernel.CheckAllowed(); err != nil {
+		return err
+	}
+	var modules []string
+	if len(o.Modules) != 1 || o.Modules[0] != "all" {
+		modules = o.Modules
+	}
+	k, err := kernel.Open(modules)
+	if err != nil {
+		return err
+	}
+	p := placesOf(k)
+	if o.List {
+		return list(p, o.Command, stdout)
+	}
+	s, err := p.choose(o.Probes)
+	if err != nil {
+		return err
+	}
+	c := &collector{options: &o, kernel: k, places: p, selection: s, stderr: stderr}
+	return c.run(ctx, stdout)
+}
+
+func list(p *places, globs []string, stdout io.Writer) error {
+	names := p.names(globs)
+	if len(names) == 0 {
+		return fmt.Errorf("--list: nothing that can be probed matches %q", globs)
+	}
+	for _, n := range names {
+		if _, err := fmt.Fprintln(stdout, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A collector is one run.
+type collector struct {
+	options   *Options
+	kernel    *kernel.Kernel
+	places    *places
+	selection *selection
+	stderr    io.Writer
+
+	loader     *kernel.Loader
+	attachment *kernel.Attachment
+	decoder    *decoder
+	losses     *losses
+	out        output
+	snaplen    uint32
+	scratch    []byte
+	counts     counts
+	why        string // why it ended, as the `end` record says
+	child      *child
+}
+
+type counts struct{ events, links, frees uint64 }
+
+func (c *collector) say(format string, args ...any) {
+	if !c.options.Quiet {
+		fmt.Fprintf(c.stderr, "skb-collect: "+format+"\n", args...)
+	}
+}
+
+func (c *collector) run(ctx context.Context, stdout io.Writer) (err error) {
+	if err := c.load(); err != nil {
+		return err
+	}
+	defer c.loader.Close()
+	reader, err := ringbuf.NewReader(c.loader.Map("events"))
+	if err != nil {
+		return fmt.Errorf("opening the ring buffer: %w", err)
+	}
+	defer reader.Close()
+	c.losses = newLosses(c.loader, c.stderr)
+
+	// The file is opened before anything is attached: a wrong name is told at once.
+	start := c.start()
+	begin := func() format.Raw { return start.AppendMsgpack(nil) }
+	c.out, err = openOutput(c.options, stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := c.out.Close(); err == nil {
+			err = cerr
+		}
+	}()
+
+	defer c.detach()
+	if err := c.attach(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := c.ready(); err != nil {
+		return err
+	}
+	if len(c.options.Command) > 0 {
+		out := c.stderr
+		if c.options.Write != "" {
+			out = stdout
+		}
+		if c.child, err = startChild(ctx, c.options.Command, out, c.stderr); err != nil {
+			return err
+		}
+	}
+	if err := c.collect(ctx, reader); err != nil {
+		return err
+	}
+	return c.finish(reader)
+}
+
+func (c *collector) load() error {
+	o := c.options
+	c.snaplen = maxSnaplen
+	if o.Snaplen > 0 && o.Snaplen < maxSnaplen {
+		c.snaplen = uint32(o.Snaplen)
+	}
+	var err error
+	c.loader, err = c.kernel.NewLoader(kernel.Settings{
+		Snaplen:   c.snaplen,
+		Track:     !o.NoFollow,
+		Follow:    !o.NoFollow,
+		Lifetimes: !o.NoLifetimes,
+		RingSize:  ringSize(o.Buffer),
+		MaxBuffer: max(o.MaxTracked, 1),
+	})
+	if err != nil {
+		return err
+	}
+	layout, err := c.kernel.SkbLayout(uint32(bpf.TailSize), uint32(bpf.FrontSize), uint32(bpf.ShinfoSize))
+	if err != nil {
+		c.loader.Close()
+		return err
+	}
+	c.decoder = newDecoder(c.kernel, layout)
+	return nil
+}
+
+// maxSnaplen is as much of a packet as a record holds.
+const maxSnaplen = 65536
+
+// ringSize rounds up to a power of two, which the kernel wants, within what it allows.
+func ringSize(s Size) uint32 {
+	n := uint32(64 << 10)
+	for uint64(n) < uint64(s) && n < 1<<30 {
+		n <<= 1
+	}
+	return n
+}
+
+func (c *collector) attach(ctx context.Context) error {
+	c.attachment = c.loader.NewAttachment()
+	step, done := progress(c.stderr, "attaching", c.selection.len(), c.options.Quiet)
+	defer done()
+	c.attachment.Progress = step
+	finished := make(chan error, 1)
+	go func() { finished <- c.attachAll() }()
+	select {
+	case err := <-finished:
+		return err
+	case <-ctx.Done():
+		// What is still being attached goes with the process; there is nothing to
+		// wait for.
+		return nil
+	}
+}
+
+func (c *collector) attachAll() error {
+	if !c.options.NoFollow {
+		missing, err := c.attachment.Lifetimes(c.places.tracepoints)
+		if err != nil {
+			return err
+		}
+		if c.options.Verbose {
+			for _, m := range missing {
+				c.say("%s is not in this kernel or was inlined: no links by it", m)
+			}
+		}
+	}
+	for i, t := range c.selection.tracepoints {
+		// Numbers of tracepoints are small, addresses of functions are not.
+		number := uint64(i) + 1
+		c.decoder.name(number, t.String())
+		if err := c.attachment.Tracepoint(t, number); err != nil {
+			return err
+		}
+	}
+	return c.attachFunctions()
+}
+
+func (c *collector) attachFunctions() error {
+	functions := append(slices.Clone(c.selection.functions), c.selection.returns...)
+	for _, f := range functions {
+		c.decoder.nameFunction(f)
+	}
+	refused, err := c.attachment.Functions(c.options.Backend, c.selection.functions)
+	if err != nil {
+		return err
+	}
+	refusedReturns, err := c.attachment.Returns(c.options.Backend, c.selection.returns)
+	if err != nil {
+		return err
+	}
+	for name, why := range refusedReturns {
+		refused["ret:"+name] = why
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	if c.options.Verbose || len(refused) == len(functions) {
+		for name, why := range refused {
+			if len(functions) == 1 {
+				return fmt.Errorf("%s: the kernel refuses a probe there: %w", name, why)
+			}
+			c.say("%s: the kernel refuses a probe there: %v", name, why)
+		}
+	}
+	if len(refused) == len(functions) {
+		return errors.New("the kernel refused every probe")
+	}
+	c.say("%d of %d functions can't be probed and are left out (-v names them)", len(refused), len(functions))
+	return nil
+}
+
+// ready tells people and scripts that nothing is missed from now on.
+func (c *collector) ready() error {
+	c.say("%d probes attached", c.selection.len())
+	if c.options.ReadyFile == "" {
+		return nil
+	}
+	if err := os.WriteFile(c.options.ReadyFile, nil, 0o666); err != nil {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
+}
+
+func (c *collector) detach() {
+	if c.attachment == nil {
+		return
+	}
+	step, done := progress(c.stderr, "detaching", c.selection.len(), c.options.Quiet)
+	c.attachment.Progress = step
+	c.attachment.Close()
+	done()
+	c.attachment = nil
+}
+
+// pollInterval is how often losses are looked at, and the longest that an end that is no
+// event (a signal, --duration) can go unnoticed on a quiet host.
+const pollInterval = 100 * time.Millisecond
+
+// linger is how long packets of a command that ended may be under way in the kernel.
+const linger = 100 * time.Millisecond
+
+// collect copies records until something ends it.
+func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if d := c.options.Duration; d > 0 {
+		t := time.AfterFunc(d, func() { cancel(errDuration) })
+		defer t.Stop()
+	}
+	if c.child != nil {
+		go func() {
+			<-c.child.done
+			time.AfterFunc(linger, func() { cancel(errCommand) })
+		}()
+	}
+	var record ringbuf.Record
+	nextPoll := time.Now().Add(pollInterval)
+	for {
+		if ctx.Err() != nil {
+			c.why = whyEnded(context.Cause(ctx))
+			return nil
+		}
+		reader.SetDeadline(nextPoll)
+		err := reader.ReadInto(&record)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if err := c.losses.poll(c.write); err != nil {
+				return err
+			}
+			if err := c.out.Flush(); err != nil {
+				return err
+			}
+			nextPoll = time.Now().Add(pollInterval)
+			continue
+		case err != nil:
+			return fmt.Errorf("reading the ring buffer: %w", err)
+		}
+		if done, err := c.take(record.RawSample); done || err != nil {
+			return err
+		}
+		if record.Remaining == 0 {
+			if err := c.out.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+var (
+	errDuration = errors.New("duration")
+	errCommand  = errors.New("command")
+)
+
+func whyEnded(cause error) string {
+	if errors.Is(cause, errDuration) || errors.Is(cause, errCommand) {
+		return cause.Error()
+	}
+	return "signal"
+}
+
+// take handles one record of the ring buffer. done: that was the last that -c wants.
+func (c *collector) take(b []byte) (done bool, err error) {
+	if n := c.options.Count; n > 0 && c.counts.events >= n {
+		c.why = "count"
+		return true, nil
+	}
+	record, err := c.decoder.decode(b, &c.counts)
+	if err != nil || record == nil {
+		return false, err
+	}
+	if err := c.write(record); err != nil {
+		return false, err
+	}
+	if n := c.options.Count; n > 0 && c.counts.events >= n {
+		c.why = "count"
+		return true, nil
+	}
+	return false, nil
+}
+
+func (c *collector) write(r format.Appender) error {
+	c.scratch = r.AppendMsgpack(c.scratch[:0])
+	return c.out.Write(c.scratch)
+}
+
+// finish detaches, takes what the ring buffer still holds, and writes the last records.
+func (c *collector) finish(reader *ringbuf.Reader) error {
+	c.detach()
+	if c.why != "count" {
+		if err := c.drain(reader); err != nil {
+			return err
+		}
+	}
+	if err := c.losses.poll(c.write); err != nil {
+		return err
+	}
+	status := 0
+	if c.child != nil {
+		status = c.child.status()
+	}
+	if err := c.write(c.end(c.why)); err != nil {
+		return err
+	}
+	c.say("%s", c.summary())
+	if status != 0 {
+		return pipe.ExitStatus(status)
+	}
+	return nil
+}
+
+func (c *collector) drain(reader *ringbuf.Reader) error {
+	if err := reader.Flush(); err != nil {
+		return fmt.Errorf("reading the rest of the ring buffer: %w", err)
+	}
+	var record ringbuf.Record
+	for {
+		err := reader.ReadInto(&record)
+		if errors.Is(err, ringbuf.ErrFlushed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the rest of the ring buffer: %w", err)
+		}
+		if done, err := c.take(record.RawSample); done || err != nil {
+			return err
+		}
+	}
+}
+
+func (c *collector) summary() string {
+	s := fmt.Sprintf("%d events", c.counts.events)
+	if n := c.losses.sum(); n > 0 {
+		s += fmt.Sprintf(", at least %d lost:", n)
+		for why, n := range c.losses.total {
+			s += fmt.Sprintf(" %d %s;", n, why)
+		}
+		s = s[:len(s)-1]
+		if c.losses.total["ring buffer full"] > 0 {
+			s += " (a larger --buffer, fewer probes or a narrower filter helps)"
+		}
+	}
+	return s
+}
