@@ -84,6 +84,7 @@ func (d *dissector) ipv6(b []byte, n int) {
 // transport prints the addresses, with ports where the next header has them,
 // and what that header says.
 func (d *dissector) transport(h ipHeader) {
+	d.frame = nil
 	headers, ok := d.extensions(&h)
 	ports := ok && h.offset == 0 && hasPorts(h.proto)
 	d.endpoint(h.src, h.payload, 0, ports).str(" > ").endpoint(h.dst, h.payload, 2, ports).str(": ")

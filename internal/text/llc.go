@@ -3,6 +3,8 @@ package text
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/gopacket/gopacket"
 )
 
 // llc prints an IEEE 802.2 frame of which the 802.3 header says length bytes.
@@ -46,7 +48,7 @@ func (d *dissector) stpMessage(b []byte, n int) {
 		d.str(", Topology Change, length ").num(n)
 		return
 	}
-	if d.stp.DecodeFromBytes(b, d) != nil {
+	if d.stp.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
 		d.str(", ").short("stp")
 		return
 	}

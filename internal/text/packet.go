@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 )
 
@@ -23,9 +24,9 @@ import (
 // on, and the result never grows past a small multiple of data.
 func Packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
 	d := dissectors.Get().(*dissector)
-	d.out, d.depth, d.cut = dst, 0, false
+	d.out, d.depth, d.frame = dst, 0, nil
 	d.begin(data, at, linkType, protocol, max(origLen, len(data)))
-	dst, d.out = d.out, nil
+	dst, d.out, d.frame = d.out, nil, nil
 	dissectors.Put(d)
 	return dst
 }
@@ -45,7 +46,7 @@ var dissectors = sync.Pool{New: func() any { return new(dissector) }}
 type dissector struct {
 	out   []byte
 	depth int
-	cut   bool // a decoder wanted more bytes than there are
+	frame []byte // the Ethernet header, until a network header is found behind it
 
 	eth   layers.Ethernet
 	arp   layers.ARP
@@ -57,9 +58,6 @@ type dissector struct {
 	stp   layers.STP
 	dhcp  layers.DHCPv4
 }
-
-// SetTruncated implements gopacket.DecodeFeedback.
-func (d *dissector) SetTruncated() { d.cut = true }
 
 // maxDepth bounds the headers inside headers that are followed: a packet of
 // nothing but VLAN tags or MPLS labels is one, and tells no more than these.
@@ -119,7 +117,7 @@ func lengthFits(data []byte, n int) bool {
 // ethernet prints a frame. Addresses are left out where the network layer says
 // more, as tcpdump does without -e.
 func (d *dissector) ethernet(data []byte, n int) {
-	if d.eth.DecodeFromBytes(data, d) != nil {
+	if d.eth.DecodeFromBytes(data, gopacket.NilDecodeFeedback) != nil {
 		d.short("ether")
 		return
 	}
@@ -127,9 +125,7 @@ func (d *dissector) ethernet(data []byte, n int) {
 		d.llc(data[14:], n-14, int(d.eth.Length))
 		return
 	}
-	if !knownEtherType(uint16(d.eth.EthernetType)) {
-		d.hex(d.eth.SrcMAC, ':').str(" > ").hex(d.eth.DstMAC, ':').str(", ")
-	}
+	d.frame = data[:14]
 	d.network(data[14:], uint16(d.eth.EthernetType), n-14)
 }
 
@@ -161,23 +157,15 @@ func (d *dissector) network(data []byte, etherType uint16, n int) {
 	case layers.EthernetTypeLinkLayerDiscovery:
 		d.lldp(data, n)
 	default:
+		if d.frame != nil {
+			d.hex(d.frame[6:12], ':').str(" > ").hex(d.frame[:6], ':').str(", ")
+		}
 		d.etherTypeName(etherType)
 		d.str(", length ").num(n)
 	}
 }
 
 const etherTypeQinQOld = 0x9100 // ETH_P_QINQ1
-
-func knownEtherType(t uint16) bool {
-	switch layers.EthernetType(t) {
-	case layers.EthernetTypeIPv4, layers.EthernetTypeIPv6, layers.EthernetTypeARP,
-		layers.EthernetTypeDot1Q, layers.EthernetTypeQinQ, etherTypeQinQOld, layers.EthernetTypeTransparentEthernetBridging,
-		layers.EthernetTypeMPLSUnicast, layers.EthernetTypeMPLSMulticast, layers.EthernetTypePPPoEDiscovery,
-		layers.EthernetTypePPPoESession, layers.EthernetTypePPP, layers.EthernetTypeLinkLayerDiscovery:
-		return true
-	}
-	return false
-}
 
 // etherTypeNames are those that Linux hosts meet beyond what is dissected
 // here (include/uapi/linux/if_ether.h).
@@ -235,7 +223,7 @@ func appendVLAN(dst []byte, tci uint16) []byte {
 func (d *dissector) address(data []byte, n int) {
 	d.str("ARP, ")
 	a := &d.arp
-	if a.DecodeFromBytes(data, d) != nil {
+	if a.DecodeFromBytes(data, gopacket.NilDecodeFeedback) != nil {
 		d.short("arp")
 		return
 	}

@@ -1,11 +1,15 @@
 package text
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/gopacket/gopacket"
+)
 
 // sctpPacket prints an SCTP packet's chunks (RFC 9260, 8260, 6525).
 func (d *dissector) sctpPacket(b []byte, n int) {
 	d.str("sctp")
-	if d.sctp.DecodeFromBytes(b, d) != nil {
+	if d.sctp.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
 		d.str(" ").short("sctp")
 		return
 	}

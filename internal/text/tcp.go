@@ -3,6 +3,7 @@ package text
 import (
 	"encoding/binary"
 
+	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 )
 
@@ -10,8 +11,7 @@ import (
 // of header and payload.
 func (d *dissector) tcpSegment(b []byte, n int) {
 	t := &d.tcp
-	d.cut = false
-	err := t.DecodeFromBytes(b, d)
+	err := t.DecodeFromBytes(b, gopacket.NilDecodeFeedback)
 	if len(b) < 20 {
 		d.short("tcp")
 		return

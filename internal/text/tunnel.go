@@ -3,13 +3,14 @@ package text
 import (
 	"encoding/binary"
 
+	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 )
 
 // vxlanPacket prints a VXLAN header (RFC 7348) and the frame in it.
 func (d *dissector) vxlanPacket(b []byte, n int) {
 	d.str("VXLAN, ")
-	if d.vxlan.DecodeFromBytes(b, d) != nil {
+	if d.vxlan.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
 		d.short("vxlan")
 		return
 	}
@@ -55,7 +56,7 @@ func (d *dissector) geneve(b []byte, n int) {
 // grePacket prints a GRE header (RFC 2784, 2890; version 1: RFC 2637).
 func (d *dissector) grePacket(b []byte, n int) {
 	g := &d.gre
-	err := g.DecodeFromBytes(b, d)
+	err := g.DecodeFromBytes(b, gopacket.NilDecodeFeedback)
 	if len(b) < 4 {
 		d.short("gre")
 		return

@@ -3,6 +3,7 @@ package text
 import (
 	"encoding/binary"
 
+	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 )
 
@@ -10,7 +11,7 @@ import (
 // n is the length of header and payload.
 func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
 	u := &d.udp
-	err := u.DecodeFromBytes(b, d)
+	err := u.DecodeFromBytes(b, gopacket.NilDecodeFeedback)
 	if len(b) < 8 {
 		d.short("udp")
 		return
@@ -49,7 +50,7 @@ func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
 // dhcpMessage prints a BOOTP or DHCP message (RFC 2131).
 func (d *dissector) dhcpMessage(b []byte, n int) {
 	m := &d.dhcp
-	err := m.DecodeFromBytes(b, d)
+	err := m.DecodeFromBytes(b, gopacket.NilDecodeFeedback)
 	d.str("BOOTP/DHCP, ")
 	if len(b) < 44 || b[2] > 16 {
 		d.short("bootp")
