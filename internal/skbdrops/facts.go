@@ -1,0 +1,436 @@
+package skbdrops
+
+import (
+	"bytes"
+	"math"
+	"net/netip"
+	"strconv"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// facts is all that is known of one drop. It is used again for the next: what it gives
+// out is valid until then.
+type facts struct {
+	raw     format.Raw
+	host    *host
+	earlier *memory // what was seen of the packet before; nil: nothing
+	frames  []string
+
+	sections
+
+	reason   []byte // by the kernel's name, "" where it gave none
+	location []byte
+	function []byte // that dropped the packet, without offset and the compiler's suffixes
+
+	packet packet
+	parsed bool
+
+	verdict verdict
+
+	// Texts that values need made are appended to buf, one after the other: the part of
+	// texts that is not used yet. Where they outgrow it, append allocates.
+	buf   []byte
+	texts [4096]byte
+	line  []byte // a sentence or command that is being put together from them
+}
+
+// sections are the parts of an event that are looked into.
+type sections struct {
+	ts, probe, drop, skb, dev, netns, data, sock, nft, ct, ret, caller, stack, track format.Value
+}
+
+// set begins anew with a record.
+func (f *facts) set(r format.Raw, h *host) {
+	f.raw, f.host, f.earlier, f.frames = r, h, nil, nil
+	f.parsed, f.buf = false, f.texts[:0]
+	f.sections = sections{}
+	_ = r.Each(func(key []byte, v format.Value) bool {
+		switch string(key) {
+		case "ts":
+			f.ts = v
+		case "probe":
+			f.probe = v
+		case "skb":
+			f.skb = v
+		case "dev":
+			f.dev = v
+		case "netns":
+			f.netns = v
+		case "packet":
+			f.data = v
+		case "drop":
+			f.drop = v
+		case "sock":
+			f.sock = v
+		case "nft":
+			f.nft = v
+		case "ct":
+			f.ct = v
+		case "ret":
+			f.ret = v
+		case "caller":
+			f.caller = v
+		case "stack":
+			f.stack = v
+		case "track":
+			f.track = v
+		}
+		return true
+	})
+}
+
+// setDrop reads who dropped the packet, and why.
+func (f *facts) setDrop() {
+	f.location, _ = f.drop.Get("location").Str()
+	f.function = functionOf(f.location)
+	f.reason, _ = f.drop.Get("name").Str()
+	if len(f.reason) > 0 {
+		return
+	}
+	if n, ok := f.drop.Get("reason").Uint(); ok {
+		if name, ok := f.host.reasons[uint32(n)]; ok && n <= math.MaxUint32 {
+			f.reason = append(f.buf, name...)
+		} else {
+			f.reason = strconv.AppendUint(f.buf, n, 10)
+		}
+		f.buf = f.reason[len(f.reason):]
+	}
+}
+
+// functionOf cuts a symbol of the kernel down to the name that its source has:
+// "ip_rcv_core.isra.0+0x1f" is ip_rcv_core.
+func functionOf(symbol []byte) []byte {
+	if i := bytes.IndexByte(symbol, '+'); i >= 0 {
+		symbol = symbol[:i]
+	}
+	if i := bytes.IndexByte(symbol, ' '); i >= 0 { // "name [module]"
+		symbol = symbol[:i]
+	}
+	if i := bytes.IndexByte(symbol, '.'); i > 0 {
+		symbol = symbol[:i]
+	}
+	return symbol
+}
+
+// freeing are functions that free for another one: not they decided to drop.
+var freeing = map[string]bool{
+	"kfree_skb": true, "__kfree_skb": true, "kfree_skb_reason": true, "kfree_skb_list": true,
+	"kfree_skb_list_reason": true, "sk_skb_reason_drop": true, "__kfree_skb_reason": true, "tcf_kfree_skb_list": true,
+	"skb_queue_purge": true, "skb_queue_purge_reason": true, "__skb_queue_purge": true, "__skb_queue_purge_reason": true,
+	"skb_rbtree_purge": true, "kfree_skb_partial": true, "skb_release_data": true, "skb_release_all": true,
+	"tcp_drop": true, "tcp_drop_reason": true, "__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true,
+	"napi_consume_skb": true, "skb_free_datagram": true, "__skb_free_datagram_locked": true,
+}
+
+// look past what frees to who had it freed, if the stack is known.
+func (f *facts) setStack(frames []string) {
+	f.frames = frames
+	if !freeing[string(f.function)] {
+		return
+	}
+	at := 0
+	for i, frame := range frames {
+		if frame == string(f.function) {
+			at = i
+			break
+		}
+	}
+	for _, frame := range frames[at:] {
+		if frame != "" && !freeing[frame] {
+			f.function = append(f.buf, frame...)
+			f.buf = f.function[len(f.function):]
+			return
+		}
+	}
+}
+
+// hooks tell which netfilter hook nf_hook_slow runs by who calls it.
+var hooks = map[string]string{
+	"ip_rcv": "prerouting", "ip_sublist_rcv": "prerouting", "ipv6_rcv": "prerouting", "ip6_sublist_rcv": "prerouting",
+	"ip_local_deliver": "input", "ip6_input": "input",
+	"ip_forward": "forward", "ip6_forward": "forward",
+	"__ip_local_out": "output", "__ip6_local_out": "output", "ip6_xmit": "output", "raw_sendmsg": "output", "rawv6_sendmsg": "output",
+	"ip_output": "postrouting", "ip_mc_output": "postrouting", "ip6_output": "postrouting",
+	"arp_rcv": "ARP input", "arp_xmit": "ARP output",
+	"br_handle_frame": "bridge prerouting", "__br_forward": "bridge forward", "br_forward_finish": "bridge postrouting",
+	"br_pass_frame_up": "bridge input",
+}
+
+func (f *facts) hook() string {
+	for i, frame := range f.frames {
+		if frame != "nf_hook_slow" && frame != "nf_hook_slow_list" {
+			continue
+		}
+		if i+1 < len(f.frames) {
+			if h, ok := hooks[f.frames[i+1]]; ok {
+				return h
+			}
+		}
+	}
+	if f.earlier != nil {
+		return hooks[string(functionOf(f.earlier.get(keptCaller)))]
+	}
+	return ""
+}
+
+func (f *facts) headers() *packet {
+	if f.parsed {
+		return &f.packet
+	}
+	f.parsed = true
+	f.packet = packet{}
+	protocol, _ := f.skb.Get("protocol").Uint()
+	data, ok := f.data.Get("data").Bin()
+	if !ok {
+		f.packet.etherType = uint16(protocol)
+		return &f.packet
+	}
+	l2 := 0
+	if at, _ := f.data.Get("at").Str(); string(at) == "mac" {
+		l2 = 14
+		if t, ok := f.dev.Get("type").Uint(); ok && t != 1 && t != 772 { // not ARPHRD_ETHER, ARPHRD_LOOPBACK
+			n, _ := f.skb.Get("mac_len").Uint()
+			l2 = int(min(n, 1<<16))
+		}
+	}
+	f.packet.parse(data, l2, uint16(protocol))
+	// 1, CHECKSUM_UNNECESSARY: the device has checked; 3, CHECKSUM_PARTIAL: made on this
+	// host, the sum comes last (include/linux/skbuff.h). The kernel checks neither.
+	if s, ok := f.skb.Get("ip_summed").Uint(); ok && (s == 1 || s == 3) {
+		f.packet.sum = sumGood
+	}
+	return &f.packet
+}
+
+// A value is what a field has: a number, a text or nothing.
+type value struct {
+	kind valueKind
+	n    int64
+	s    []byte
+}
+
+type valueKind uint8
+
+const (
+	absent valueKind = iota
+	number
+	word
+)
+
+func num(n int64, ok bool) value {
+	if !ok {
+		return value{}
+	}
+	return value{kind: number, n: n}
+}
+
+// made gives the bytes appended to f.buf since it had the length from.
+func (f *facts) made(s []byte) value {
+	f.buf = s[len(s):]
+	if len(s) == 0 {
+		return value{}
+	}
+	return value{kind: word, s: s}
+}
+
+func (f *facts) str(s string) value { return f.made(append(f.buf, s...)) }
+
+func (f *facts) addr(a netip.Addr) value {
+	if !a.IsValid() {
+		return value{}
+	}
+	return f.made(a.AppendTo(f.buf))
+}
+
+// fixed gives a word that outlives the value.
+func fixed(s []byte) value {
+	if len(s) == 0 {
+		return value{}
+	}
+	return value{kind: word, s: s}
+}
+
+func sumWord(s sumState) value {
+	switch s {
+	case sumGood:
+		return fixed(wordGood)
+	case sumBad:
+		return fixed(wordBad)
+	}
+	return value{}
+}
+
+func (f *facts) value(fd *field) value {
+	switch fd.id {
+	case fieldPath:
+		return f.path(fd.path)
+	case fieldRet:
+		if f.earlier == nil {
+			return value{}
+		}
+		v, ok := f.earlier.ret(fd.arg)
+		return num(int64(v), ok)
+	case fieldReason:
+		return fixed(f.verdict.name)
+	case fieldFunction:
+		return fixed(f.function)
+	case fieldLocation:
+		return fixed(f.location)
+	case fieldWhere:
+		return f.made(f.appendWhere(f.buf))
+	case fieldCause:
+		return fixed(f.verdict.cause)
+	case fieldSeverity:
+		return f.str(f.verdict.severity.String())
+	case fieldConfidence:
+		return f.str(f.verdict.confidence())
+	case fieldFlow:
+		data, _ := f.data.Get("data").Bin()
+		at, _ := f.data.Get("at").Str()
+		linkType, _ := f.dev.Get("type").Uint()
+		protocol, _ := f.skb.Get("protocol").Uint()
+		return f.made(text.Flow(f.buf, data, string(at), uint16(linkType), uint16(protocol)))
+	case fieldHook:
+		return f.str(f.hook())
+	case fieldDevSysctl:
+		return f.devSysctl()
+	case fieldRPFilter:
+		return f.rpFilter()
+	case fieldForwarding, fieldForwardingSysctl:
+		name, v := f.forwarding()
+		if fd.id == fieldForwarding || v.kind == absent {
+			return v
+		}
+		return f.str(name)
+	case fieldIPv6Disabled:
+		if v := f.sysctl("net.ipv6.conf.all.disable_ipv6"); v.n == 1 {
+			return v
+		}
+		return f.devConf("net.ipv6.conf.", ".disable_ipv6")
+	case fieldHost:
+		return f.str(f.host.name)
+	}
+	return f.header(fd.id, f.headers())
+}
+
+// header gives the fields that are in the packet's headers.
+func (f *facts) header(id fieldID, p *packet) value {
+	switch id {
+	case fieldProto:
+		if !p.hasProto {
+			return value{}
+		}
+		if name := protoNames[p.proto]; name != nil {
+			return fixed(name)
+		}
+		return num(int64(p.proto), true)
+	case fieldIPVersion:
+		return num(int64(p.version), p.version != 0)
+	case fieldSaddr:
+		return f.addr(p.src)
+	case fieldDaddr:
+		return f.addr(p.dst)
+	case fieldSport:
+		return num(int64(p.sport), p.hasPorts)
+	case fieldDport:
+		return num(int64(p.dport), p.hasPorts)
+	case fieldTTL:
+		return num(int64(p.ttl), p.version != 0)
+	case fieldDF:
+		n := int64(0)
+		if p.dontFragment {
+			n = 1
+		}
+		return num(n, p.version == 4)
+	case fieldIPLen:
+		return num(int64(p.length), p.version != 0)
+	case fieldTCPFlags:
+		if p.proto != protoTCP || !p.hasPorts {
+			return value{}
+		}
+		return f.made(appendFlags(f.buf, p.tcpFlags))
+	case fieldICMPType:
+		return num(int64(p.icmpType), p.hasICMP)
+	case fieldICMPCode:
+		return num(int64(p.icmpCode), p.hasICMP)
+	case fieldCsum:
+		return sumWord(p.sum)
+	case fieldIPCsum:
+		return sumWord(p.ipSum)
+	case fieldSaddrKind:
+		return fixed(addressKind(p.src))
+	case fieldDaddrKind:
+		return fixed(addressKind(p.dst))
+	case fieldEtherType:
+		if p.etherType == 0 {
+			return value{}
+		}
+		return f.made(appendEtherType(f.buf, p.etherType))
+	}
+	return value{}
+}
+
+func appendEtherType(dst []byte, t uint16) []byte {
+	const hex = "0123456789abcdef"
+	return append(dst, '0', 'x', hex[t>>12], hex[t>>8&15], hex[t>>4&15], hex[t&15])
+}
+
+// path reads a value of the record. What nftables and connection tracking said is mostly
+// in an earlier event of the same packet.
+func (f *facts) path(path []string) value {
+	var v format.Value
+	switch path[0] {
+	case "skb":
+		v = f.skb.Get(path[1:]...)
+	case "dev":
+		v = f.dev.Get(path[1:]...)
+	case "sock":
+		v = f.sock.Get(path[1:]...)
+	case "nft":
+		v = f.known(f.nft, keptNFT).Get(path[1:]...)
+	case "ct":
+		v = f.known(f.ct, keptCT).Get(path[1:]...)
+	default:
+		v = f.raw.Get(path...)
+	}
+	return f.valueOf(v)
+}
+
+func (f *facts) known(v format.Value, s kept) format.Value {
+	if v == nil && f.earlier != nil {
+		return f.earlier.get(s)
+	}
+	return v
+}
+
+func (f *facts) valueOf(v format.Value) value {
+	if v == nil {
+		return value{}
+	}
+	if n, ok := v.Int(); ok {
+		return num(n, true)
+	}
+	if n, ok := v.Uint(); ok {
+		return f.made(strconv.AppendUint(f.buf, n, 10))
+	}
+	if s, ok := v.Str(); ok && len(s) > 0 {
+		return value{kind: word, s: s}
+	}
+	if b, ok := v.Bool(); ok {
+		return f.made(strconv.AppendBool(f.buf, b))
+	}
+	return value{}
+}
+
+// appendValue writes a field as people read it.
+func (f *facts) appendValue(dst []byte, fd *field) ([]byte, bool) {
+	switch v := f.value(fd); v.kind {
+	case number:
+		return strconv.AppendInt(dst, v.n, 10), true
+	case word:
+		return append(dst, v.s...), true
+	}
+	return dst, false
+}

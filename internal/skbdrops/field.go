@@ -1,0 +1,85 @@
+package skbdrops
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A field names a value of a drop: in the rules' conditions and templates, and after
+// --by. Names with a dot that are not listed here are paths into the record itself, as
+// skb.mark or nft.chain.
+type field struct {
+	name string
+	id   fieldID
+	path []string // of fieldPath
+	arg  string   // of fieldRet: the function
+}
+
+type fieldID uint8
+
+const (
+	fieldPath fieldID = iota
+	fieldRet
+	fieldReason
+	fieldFunction
+	fieldLocation
+	fieldWhere
+	fieldCause
+	fieldSeverity
+	fieldConfidence
+	fieldFlow
+	fieldHook
+	fieldProto
+	fieldIPVersion
+	fieldSaddr
+	fieldDaddr
+	fieldSport
+	fieldDport
+	fieldTTL
+	fieldDF
+	fieldIPLen
+	fieldTCPFlags
+	fieldICMPType
+	fieldICMPCode
+	fieldCsum
+	fieldIPCsum
+	fieldSaddrKind
+	fieldDaddrKind
+	fieldEtherType
+	fieldDevSysctl
+	fieldRPFilter
+	fieldForwarding
+	fieldForwardingSysctl
+	fieldIPv6Disabled
+	fieldHost
+)
+
+var fieldNames = map[string]fieldID{
+	"reason": fieldReason, "function": fieldFunction, "location": fieldLocation, "where": fieldWhere,
+	"cause": fieldCause, "severity": fieldSeverity, "confidence": fieldConfidence, "flow": fieldFlow,
+	"hook": fieldHook, "proto": fieldProto, "ip.version": fieldIPVersion, "saddr": fieldSaddr, "daddr": fieldDaddr,
+	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "ip.len": fieldIPLen,
+	"tcp.flags": fieldTCPFlags, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
+	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
+	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
+	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "host": fieldHost,
+}
+
+func parseField(name string) (*field, error) {
+	f := &field{name: name}
+	if id, ok := fieldNames[name]; ok {
+		f.id = id
+		return f, nil
+	}
+	if function, ok := strings.CutPrefix(name, "ret."); ok && function != "value" && function != "skb" {
+		f.id, f.arg = fieldRet, function
+		return f, nil
+	}
+	f.path = strings.Split(name, ".")
+	for _, key := range f.path {
+		if key == "" || strings.ContainsAny(key, " \t{}'\"") {
+			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, location, flow, saddr, daddr, sport, dport, proto", name)
+		}
+	}
+	return f, nil
+}

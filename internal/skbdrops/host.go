@@ -1,0 +1,134 @@
+package skbdrops
+
+import (
+	"strconv"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// A host is what a start record says of the traced machine.
+type host struct {
+	id      uint64 // tells the packets of one host's stream from those of another's
+	name    string
+	reasons map[uint32]string
+	names   map[string]bool // of reasons that this kernel has
+	sysctl  map[string]string
+	netns   uint64 // the collector's network namespace, whose sysctls these are
+	inNetns bool   // netns is known
+}
+
+// maxEntries bounds the maps of a start record: a kernel has a few hundred reasons.
+const maxEntries = 4096
+
+func readHost(r format.Raw) *host {
+	h := &host{reasons: map[uint32]string{}, names: map[string]bool{}, sysctl: map[string]string{}}
+	h.id = hash(r)
+	name, _ := r.Get("host").Str()
+	h.name = string(name)
+	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
+	eachString(r.Get("drop_reasons"), func(key, value []byte) {
+		n, err := strconv.ParseUint(string(key), 10, 32)
+		if err == nil && len(h.reasons) < maxEntries {
+			name := Name(string(value))
+			h.reasons[uint32(n)] = name
+			h.names[name] = true
+		}
+	})
+	eachString(r.Get("sysctl"), func(key, value []byte) {
+		if len(h.sysctl) < maxEntries {
+			h.sysctl[string(key)] = string(value)
+		}
+	})
+	return h
+}
+
+func eachString(m format.Value, f func(key, value []byte)) {
+	_ = m.Each(func(key []byte, v format.Value) bool {
+		if s, ok := v.Str(); ok {
+			f(key, s)
+		}
+		return true
+	})
+}
+
+// hash is FNV-1a.
+func hash(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
+
+// elsewhere says that the packet was in another network namespace than the one that the
+// stream's sysctls are from.
+func (f *facts) elsewhere() bool {
+	if !f.host.inNetns {
+		return false
+	}
+	inum, ok := f.netns.Get("inum").Uint()
+	return ok && inum != f.host.netns
+}
+
+func (f *facts) sysctl(name string) value { return f.sysctlBytes(append(f.buf, name...)) }
+
+func (f *facts) sysctlBytes(name []byte) value {
+	s, ok := f.host.sysctl[string(name)]
+	if !ok || f.elsewhere() {
+		return value{}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return num(n, err == nil)
+}
+
+// devConf is the sysctl of the packet's device, as net.ipv4.conf.eth0.rp_filter.
+func (f *facts) devConf(before, after string) value {
+	dev, ok := f.dev.Get("name").Str()
+	if !ok {
+		return value{}
+	}
+	return f.sysctlBytes(append(append(append(f.buf, before...), dev...), after...))
+}
+
+// devSysctl is the device's name as sysctl(8) wants it in a dotted name: eth0/100 for
+// eth0.100.
+func (f *facts) devSysctl() value {
+	dev, ok := f.dev.Get("name").Str()
+	if !ok {
+		return value{}
+	}
+	v := f.made(append(f.buf, dev...))
+	for i, c := range v.s {
+		if c == '.' {
+			v.s[i] = '/'
+		}
+	}
+	return v
+}
+
+// rpFilter is the reverse path filtering that holds for the device: the greater of its own
+// setting and that of all (Documentation/networking/ip-sysctl.rst).
+func (f *facts) rpFilter() value {
+	all := f.sysctl("net.ipv4.conf.all.rp_filter")
+	own := f.devConf("net.ipv4.conf.", ".rp_filter")
+	if all.kind == absent || own.kind == absent {
+		if all.n > 0 || own.n > 0 { // whatever the other is, it is on
+			return num(max(all.n, own.n), true)
+		}
+		return value{}
+	}
+	return num(max(all.n, own.n), true)
+}
+
+// forwarding is whether packets that come in on the device are forwarded, and the sysctl
+// that says so.
+func (f *facts) forwarding() (string, value) {
+	conf, all := "net.ipv4.conf.", "net.ipv4.ip_forward"
+	if f.headers().version == 6 {
+		conf, all = "net.ipv6.conf.", "net.ipv6.conf.all.forwarding"
+	}
+	if v := f.devConf(conf, ".forwarding"); v.kind != absent {
+		return conf + string(f.devSysctl().s) + ".forwarding", v
+	}
+	return all, f.sysctl(all)
+}

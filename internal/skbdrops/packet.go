@@ -1,0 +1,232 @@
+package skbdrops
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// IP protocol numbers and EtherTypes that are looked into.
+const (
+	protoICMP  = 1
+	protoTCP   = 6
+	protoUDP   = 17
+	protoICMP6 = 58
+
+	etherIPv4 = 0x0800
+	etherIPv6 = 0x86dd
+)
+
+// A packet is what the rules want to know of a packet's headers. The zero value knows
+// nothing; version 0 is not IP.
+type packet struct {
+	etherType    uint16 // 0: unknown
+	version      uint8  // 4 or 6
+	proto        uint8  // of the transport header, behind IPv6's extension headers
+	ttl          uint8
+	dontFragment bool
+	hasProto     bool
+	hasPorts     bool
+	hasICMP      bool
+	later        bool // a fragment that is not the first
+	length       int  // of the IP packet, as its header says
+	src, dst     netip.Addr
+	sport, dport uint16
+	tcpFlags     uint8
+	icmpType     uint8
+	icmpCode     uint8
+	ipSum, sum   sumState
+}
+
+// A sumState says what the bytes at hand tell of a checksum.
+type sumState uint8
+
+const (
+	sumUnknown sumState = iota // bytes are missing, or the sum is not there yet
+	sumGood
+	sumBad
+)
+
+// parse reads a packet that begins with its link-layer header of l2 bytes (0: with its IP
+// header). etherType is the kernel's word for what follows that header, 0 if it has none.
+func (p *packet) parse(b []byte, l2 int, etherType uint16) {
+	*p = packet{etherType: etherType}
+	if l2 > len(b) {
+		return
+	}
+	if etherType == 0 && l2 == 14 {
+		p.etherType = binary.BigEndian.Uint16(b[12:])
+	}
+	b = b[l2:]
+	// VLAN tags that are in the frame itself come before the IP header.
+	for (p.etherType == 0x8100 || p.etherType == 0x88a8) && l2 > 0 && len(b) >= 4 {
+		p.etherType = binary.BigEndian.Uint16(b[2:])
+		b = b[4:]
+	}
+	switch {
+	case len(b) >= 20 && b[0]>>4 == 4 && (p.etherType == etherIPv4 || p.etherType == 0):
+		p.ipv4(b)
+	case len(b) >= 40 && b[0]>>4 == 6 && (p.etherType == etherIPv6 || p.etherType == 0):
+		p.ipv6(b)
+	}
+}
+
+func (p *packet) ipv4(b []byte) {
+	header := int(b[0]&15) * 4
+	p.version = 4
+	p.length = int(binary.BigEndian.Uint16(b[2:]))
+	fragment := binary.BigEndian.Uint16(b[6:])
+	p.dontFragment = fragment&0x4000 != 0
+	p.later = fragment&0x1fff != 0
+	p.ttl, p.proto, p.hasProto = b[8], b[9], true
+	p.src = netip.AddrFrom4([4]byte(b[12:16]))
+	p.dst = netip.AddrFrom4([4]byte(b[16:20]))
+	if header < 20 || header > len(b) {
+		return
+	}
+	p.ipSum = checked(internetSum(0, b[:header]))
+	if p.later || p.length < header {
+		return
+	}
+	pseudo := internetSum(uint32(p.proto)+uint32(p.length-header), b[12:20])
+	p.transport(b[header:], p.length-header, pseudo, fragment&0x2000 == 0)
+}
+
+func (p *packet) ipv6(b []byte) {
+	p.version = 6
+	payload := int(binary.BigEndian.Uint16(b[4:]))
+	p.length = 40 + payload
+	p.ttl = b[7]
+	p.src = netip.AddrFrom16([16]byte(b[8:24]))
+	p.dst = netip.AddrFrom16([16]byte(b[24:40]))
+	next, rest, whole := b[6], b[40:], true
+	for range 8 { // the kernel itself accepts no more (IP6_MAX_EXT_HDRS_CNT)
+		size := 8
+		switch next {
+		case 0, 43, 60: // hop-by-hop, routing, destination options
+			if len(rest) >= 2 {
+				size = (int(rest[1]) + 1) * 8
+			}
+		case 44: // fragment
+			if len(rest) >= 4 {
+				offset := binary.BigEndian.Uint16(rest[2:])
+				p.later = offset&^7 != 0
+				whole = offset&^6 == 0
+			}
+		default:
+			p.proto, p.hasProto = next, true
+			if !p.later {
+				pseudo := internetSum(uint32(next)+uint32(payload), b[8:40])
+				p.transport(rest, payload, pseudo, whole)
+			}
+			return
+		}
+		if len(rest) < size {
+			return
+		}
+		next, rest, payload = rest[0], rest[size:], payload-size
+	}
+}
+
+// transport reads the header behind IP's: n bytes are there in the packet, len(b) of them
+// (or more, by the padding of a short frame) at hand. pseudo is the sum of the pseudo
+// header. A checksum is checked if the whole packet is at hand.
+func (p *packet) transport(b []byte, n int, pseudo uint32, whole bool) {
+	var sum uint32
+	switch p.proto {
+	case protoTCP, protoUDP:
+		if len(b) < 4 {
+			return
+		}
+		p.sport, p.dport, p.hasPorts = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), true
+		if p.proto == protoTCP && len(b) >= 14 {
+			p.tcpFlags = b[13]
+		}
+		if p.proto == protoUDP && (len(b) < 8 || binary.BigEndian.Uint16(b[6:]) == 0) {
+			return // 0: the sender made none
+		}
+		sum = pseudo
+	case protoICMP, protoICMP6:
+		if len(b) < 2 {
+			return
+		}
+		p.icmpType, p.icmpCode, p.hasICMP = b[0], b[1], true
+		if p.proto == protoICMP6 {
+			sum = pseudo
+		}
+	default:
+		return
+	}
+	if whole && n > 0 && n <= len(b) {
+		p.sum = checked(internetSum(sum, b[:n]))
+	}
+}
+
+// internetSum adds the 16-bit words of b to sum (RFC 1071), carries not yet folded in
+// beyond what keeps 64 kB from overflowing.
+func internetSum(sum uint32, b []byte) uint32 {
+	s := uint64(sum)
+	for len(b) >= 4 {
+		s += uint64(binary.BigEndian.Uint32(b))
+		b = b[4:]
+	}
+	if len(b) >= 2 {
+		s += uint64(binary.BigEndian.Uint16(b)) << 16
+		b = b[2:]
+		if len(b) == 1 {
+			s += uint64(b[0]) << 8
+		}
+	} else if len(b) == 1 {
+		s += uint64(b[0]) << 24
+	}
+	for s>>16 != 0 {
+		s = s&0xffff + s>>16
+	}
+	return uint32(s)
+}
+
+func checked(sum uint32) sumState {
+	if sum == 0xffff {
+		return sumGood
+	}
+	return sumBad
+}
+
+// Words that rules compare with; as bytes, so that giving one out costs nothing.
+var (
+	wordGood, wordBad = []byte("good"), []byte("bad")
+
+	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("unicast")
+
+	protoNames = [256][]byte{
+		protoICMP: []byte("icmp"), 2: []byte("igmp"), protoTCP: []byte("tcp"), protoUDP: []byte("udp"), 47: []byte("gre"),
+		50: []byte("esp"), protoICMP6: []byte("icmp6"), 132: []byte("sctp"),
+	}
+)
+
+// addressKind puts an address into one of the kinds that routing tells apart.
+func addressKind(a netip.Addr) []byte {
+	switch {
+	case !a.IsValid():
+		return nil
+	case a.IsUnspecified():
+		return kindZero
+	case a.IsLoopback():
+		return kindLoopback
+	case a.IsMulticast():
+		return kindMulticast
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return kindBroadcast
+	}
+	return kindUnicast
+}
+
+// appendFlags writes TCP flags by their first letters, as "SA" for a SYN with ACK; ECN's
+// flags say nothing about why a segment was dropped.
+func appendFlags(dst []byte, flags uint8) []byte {
+	for i, c := range []byte("FSRPAU") {
+		if flags&(1<<i) != 0 {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}

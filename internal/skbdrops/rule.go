@@ -1,0 +1,216 @@
+package skbdrops
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A rule says what on this host dropped a packet. In rules.txt it is a stanza of these
+// keys:
+//
+//	rule:     its name, for tests
+//	reason:   names of the kernel's reasons that it explains; the first is also the one
+//	          to report where the kernel gave none, unless there is
+//	is:       the reason to report where the kernel gave none
+//	at:       functions that, where the kernel gave no reason, dropped the packet
+//	if:       a condition; all must hold
+//	exact:    yes: a kernel that knows the reason by name reports it wherever this
+//	          happens, so on such a kernel a drop without that reason is something else
+//	final:    yes: nothing else needs to be considered
+//	severity: in place of the reason's
+//	cause:    one sentence; look and else as for a Reason
+//	tell:     how to see that it is this cause and not another
+//	try:      a drop that the rule explains first ("also" at its end: as an alternative)
+//	says:     the cause that it gives for the try before
+type rule struct {
+	name     string
+	reasons  []string
+	is       string
+	at       []string
+	when     []condition
+	exact    bool
+	final    bool
+	severity *Severity
+	cause    []choice
+	look     []choice
+	tell     choice
+	tries    []try
+}
+
+// A try is a test of a rule.
+type try struct {
+	line  int
+	drop  string
+	says  string
+	other bool // an alternative is enough
+}
+
+// A condition compares a field of the drop with values. A field that is absent meets
+// "absent" and "!=" alone.
+type condition struct {
+	text  string
+	field *field
+	op    byte // = ! < > ~ (contains) p(resent) a(bsent)
+	value string
+	n     int64
+	isN   bool
+}
+
+func parseCondition(text string) (condition, error) {
+	w := strings.Fields(text)
+	c := condition{text: text}
+	if len(w) < 2 || len(w) > 3 {
+		return c, fmt.Errorf("not a condition: %q", text)
+	}
+	f, err := parseField(w[0])
+	if err != nil {
+		return c, err
+	}
+	c.field, c.op = f, w[1][0]
+	if len(w) == 3 {
+		c.value = w[2]
+		c.n, err = strconv.ParseInt(c.value, 0, 64)
+		c.isN = err == nil
+	}
+	switch w[1] {
+	case "present", "absent":
+		if len(w) == 2 {
+			return c, nil
+		}
+	case "=", "!=", "~":
+		if len(w) == 3 {
+			return c, nil
+		}
+	case "<", ">":
+		if len(w) == 3 && c.isN {
+			return c, nil
+		}
+	}
+	return c, fmt.Errorf("not a condition: %q; a field, one of = != < > ~ present absent, and a value", text)
+}
+
+func (c *condition) holds(f *facts) bool {
+	v := f.value(c.field)
+	switch c.op {
+	case 'p':
+		return v.kind != absent
+	case 'a':
+		return v.kind == absent
+	case '=':
+		return v.kind != absent && c.equal(v)
+	case '!':
+		return v.kind == absent || !c.equal(v)
+	case '~':
+		return v.kind == word && bytes.Contains(v.s, []byte(c.value))
+	case '<':
+		return v.kind == number && v.n < c.n
+	default: // >
+		return v.kind == number && v.n > c.n
+	}
+}
+
+func (c *condition) equal(v value) bool {
+	if v.kind == number {
+		return c.isN && v.n == c.n
+	}
+	return string(v.s) == c.value
+}
+
+func (t *tables) readRules(file string) error {
+	stanzas, err := readFile(file)
+	if err != nil {
+		return err
+	}
+	t.at, t.named = map[string][]*rule{}, map[string][]*rule{}
+	for _, stanza := range stanzas {
+		r := new(rule)
+		var c choices
+		for _, l := range stanza {
+			if err := t.readRuleLine(r, l, &c); err != nil {
+				return fmt.Errorf("%s:%d: %w", file, l.number, err)
+			}
+		}
+		if r.is == "" && len(r.reasons) > 0 {
+			r.is = r.reasons[0]
+		}
+		if r.name == "" || len(r.cause) != 1 || r.is == "" {
+			return fmt.Errorf("%s:%d: rule %q lacks its name, its cause or its reason", file, stanza[0].number, r.name)
+		}
+		t.rules = append(t.rules, r)
+		for _, function := range r.at {
+			t.at[function] = append(t.at[function], r)
+		}
+		for _, reason := range r.reasons {
+			t.named[reason] = append(t.named[reason], r)
+		}
+	}
+	return nil
+}
+
+func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
+	switch l.key {
+	case "rule":
+		r.name = l.value
+	case "reason", "is":
+		names := fields(l.value)
+		for _, name := range names {
+			if t.reasons[name] == nil {
+				return fmt.Errorf("no reason %q", name)
+			}
+		}
+		if l.key == "is" {
+			r.is = l.value
+		} else {
+			r.reasons = names
+		}
+	case "at":
+		r.at = fields(l.value)
+	case "if":
+		cond, err := parseCondition(l.value)
+		if err != nil {
+			return err
+		}
+		r.when = append(r.when, cond)
+	case "exact":
+		r.exact = l.value == "yes"
+	case "final":
+		r.final = l.value == "yes"
+	case "severity":
+		r.severity = new(Severity)
+		return r.severity.UnmarshalText([]byte(l.value))
+	case "cause":
+		return c.add(l, &r.cause, false)
+	case "look":
+		return c.add(l, &r.look, true)
+	case "else":
+		return c.addElse(l)
+	case "tell":
+		tell, err := parseTemplate(l.value, false)
+		r.tell = choice{tell}
+		return err
+	case "try":
+		drop, other := strings.CutSuffix(l.value, " also")
+		r.tries = append(r.tries, try{line: l.number, drop: drop, other: other})
+	case "says":
+		if len(r.tries) == 0 {
+			return fmt.Errorf("says without a try before it")
+		}
+		r.tries[len(r.tries)-1].says = l.value
+	default:
+		return fmt.Errorf("unknown key %q", l.key)
+	}
+	return nil
+}
+
+func (r *rule) holds(f *facts) bool {
+	for i := range r.when {
+		if !r.when[i].holds(f) {
+			return false
+		}
+	}
+	return true
+}
+
+func fields(s string) []string { return strings.Fields(s) }

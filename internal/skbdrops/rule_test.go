@@ -1,0 +1,217 @@
+package skbdrops
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// A why is the section as a user of -o json gets it.
+type why struct {
+	Reason, Meaning, Where, Cause string
+	Look                          []string
+	Severity, Confidence          string
+	Alternatives                  []struct {
+		Cause, Tell string
+		Look        []string
+	}
+}
+
+// explained runs the filter over records and gives the why of each drop.
+func explained(tb testing.TB, records ...format.Raw) []why {
+	tb.Helper()
+	var in, out bytes.Buffer
+	e := format.NewEncoder(&in)
+	for _, r := range records {
+		if err := e.WriteRaw(r); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := e.Flush(); err != nil {
+		tb.Fatal(err)
+	}
+	if err := Run(tb.Context(), Options{Options: pipe.Options{Output: "json"}}, &in, &out, io.Discard); err != nil {
+		tb.Fatal(err)
+	}
+	var all []why
+	for line := range bytes.Lines(out.Bytes()) {
+		var record struct {
+			Why *why
+		}
+		if bytes.HasPrefix(line, []byte(`{"type":"event"`)) {
+			if err := json.Unmarshal(line, &record); err != nil {
+				tb.Fatalf("%s: %v", line, err)
+			}
+			if record.Why == nil {
+				tb.Fatalf("a drop without why: %s", line)
+			}
+			all = append(all, *record.Why)
+		}
+	}
+	return all
+}
+
+// Each rule has the drops that it is for beside it, in rules.txt.
+func TestRules(t *testing.T) {
+	for _, r := range table().rules {
+		if len(r.tries) == 0 {
+			t.Errorf("rule %s has no try", r.name)
+		}
+		for _, try := range r.tries {
+			ws := explained(t, stream(t, try.drop)...)
+			if len(ws) != 1 {
+				t.Fatalf("rules.txt:%d: %d drops", try.line, len(ws))
+			}
+			w := ws[0]
+			got := []string{w.Cause}
+			if try.other {
+				got = got[:0]
+				for _, a := range w.Alternatives {
+					got = append(got, a.Cause)
+				}
+			}
+			if try.says != "" && !slices.Contains(got, try.says) {
+				t.Errorf("rules.txt:%d: rule %s says %q, want %q", try.line, r.name, got, try.says)
+			}
+			if !slices.ContainsFunc(got, func(s string) bool { return matches(r.cause[0], s) }) {
+				t.Errorf("rules.txt:%d: rule %s is not what explains %s, but %+v", try.line, r.name, try.drop, w)
+			}
+			named := strings.Contains(try.drop, "drop.name=") && !strings.Contains(try.drop, "drop.name="+notSpecified)
+			if (w.Confidence == "kernel") != named {
+				t.Errorf("rules.txt:%d: confidence %s", try.line, w.Confidence)
+			}
+			if !named && !try.other && w.Reason != r.is {
+				t.Errorf("rules.txt:%d: reason %s, want %s", try.line, w.Reason, r.is)
+			}
+			for _, l := range append(w.Look, w.Cause) {
+				if strings.ContainsAny(l, "{}") {
+					t.Errorf("rules.txt:%d: a field is left unfilled: %s", try.line, l)
+				}
+			}
+		}
+	}
+}
+
+// matches tells whether a text was made by one of the templates.
+func matches(c choice, s string) bool {
+	for _, t := range c {
+		var re strings.Builder
+		for _, p := range t.parts {
+			re.WriteString(regexp.QuoteMeta(p.literal))
+			if p.field != nil {
+				re.WriteString(".+")
+			}
+		}
+		if regexp.MustCompile("^" + re.String() + "$").MatchString(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Whoever runs a command that skb-drops gives has it on a Debian host with iproute2,
+// nftables and procps, or has what the drop is about (Open vSwitch, Wi-Fi, BPF).
+var commands = []string{"ss", "ip", "nft", "tc", "bridge", "nstat", "sysctl", "cat", "bpftool", "ovs-dpctl", "iw"}
+
+func TestCommandsAreWellFormed(t *testing.T) {
+	var all []template
+	for _, r := range Reasons() {
+		for _, c := range r.look {
+			all = append(all, c...)
+		}
+	}
+	for _, r := range table().rules {
+		for _, c := range r.look {
+			all = append(all, c...)
+		}
+	}
+	for _, c := range all {
+		if word := fields(c.text)[0]; !slices.Contains(commands, word) {
+			t.Errorf("%q: %s may not be there", c.text, word)
+		}
+		// What a value is put into must stay one word: inside quotes only numbers are safe.
+		quoted := false
+		for _, p := range c.parts {
+			if strings.Count(p.literal, "'")%2 == 1 {
+				quoted = !quoted
+			}
+			if p.field != nil && quoted && p.field.id != fieldSport && p.field.id != fieldDport {
+				t.Errorf("%q: {%s} within quotes", c.text, p.field.name)
+			}
+		}
+		if quoted {
+			t.Errorf("%q: a quote is not closed", c.text)
+		}
+	}
+}
+
+// known are the paths into records that rules use: a misspelt one would never hold.
+var known = []string{
+	"nft.verdict", "nft.handle", "nft.chain", "nft.family", "nft.table", "ct.state",
+	"skb.pkt_type", "skb.ip_summed", "sock.rmem", "sock.rcvbuf", "dev.name",
+}
+
+func TestFieldsExist(t *testing.T) {
+	check := func(where string, f *field) {
+		if f != nil && f.id == fieldPath && !slices.Contains(known, f.name) {
+			t.Errorf("%s: no field %s", where, f.name)
+		}
+	}
+	templates := func(where string, cs ...choice) {
+		for _, c := range cs {
+			for _, tt := range c {
+				for _, p := range tt.parts {
+					check(where, p.field)
+				}
+			}
+		}
+	}
+	for _, r := range table().rules {
+		for _, c := range r.when {
+			check("rule "+r.name, c.field)
+		}
+		templates("rule "+r.name, append(append(r.look, r.cause...), r.tell)...)
+	}
+	for _, r := range Reasons() {
+		templates("reason "+r.Name, r.look...)
+	}
+}
+
+// A value from a stream is one word of the command that it is put into, whatever it is.
+func TestQuoteShell(t *testing.T) {
+	for _, s := range []string{"eth0", "eth0.100", "it's", "a b", "$(touch x)", "`id`", "a;b", `"`, `\`, "*", "a'b'c''", "é"} {
+		q, ok := quoteShell([]byte("printf %s "+s), len("printf %s "))
+		if !ok {
+			t.Fatalf("%q refused", s)
+		}
+		got, err := exec.Command("sh", "-c", string(q)).Output()
+		if err != nil || string(got) != s {
+			t.Errorf("%s gives %q, %v; want %q", q, got, err, s)
+		}
+	}
+	for _, s := range []string{"", "-x", "a\nb", "\x1b[2J"} {
+		if q, ok := quoteShell([]byte(s), 0); ok {
+			t.Errorf("%q became %s", s, q)
+		}
+	}
+}
+
+// A cause or a command from a hostile stream must not move the cursor.
+func TestHostileNames(t *testing.T) {
+	r := record(t, `{"type":"event","ts":1,"probe":"skb:kfree_skb","dev":{"name":"\u001b[2Jx"},"drop":{"name":"XDP","location":"a+1"}}`)
+	w := explained(t, r)[0]
+	if strings.ContainsRune(w.Cause, 0x1b) || !strings.Contains(w.Cause, "?[2Jx") {
+		t.Errorf("cause %q", w.Cause)
+	}
+	if len(w.Look) != 0 {
+		t.Errorf("a command with a device name that nobody types: %q", w.Look)
+	}
+}

@@ -1,0 +1,334 @@
+// Package skbdrops is the logic of skb-drops: it finds the drops in a stream, explains
+// them from what the kernel and the stream's other events say, and hands them on or counts
+// them.
+//
+// What it knows is in files: reasons/ (what each of the kernel's drop reasons means),
+// rules.txt (what on a host causes a drop) and places.txt (what functions are for).
+package skbdrops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Options are skb-drops' flags and arguments.
+type Options struct {
+	pipe.Options
+
+	Summary  bool          `help:"Count the drops in groups instead of handing them on."`
+	By       []string      `help:"Group by these fields: reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD,..." default:"reason,location"`
+	Interval time.Duration `help:"A summary for each such time, as 1s."`
+	Live     bool          `help:"Redraw a summary on the terminal while drops come in."`
+	Normal   bool          `help:"Count in summaries what is no fault too."`
+	Frees    bool          `help:"Take free records that say dropped for drops, where the stream has no event of the drop."`
+	FailIf   string        `help:"Exit with status 3 if there was a drop as bad as this or worse: normal, suspect, fault." enum:",normal,suspect,fault" default:"" placeholder:"SEVERITY"`
+	Explain  string        `help:"Explain a drop reason by name or number, or all, and read nothing." placeholder:"REASON|all"`
+
+	Files []string `arg:"" optional:"" help:"Streams to read; none or - is standard input."`
+}
+
+// SeenError is how Run ends when --fail-if's drops were seen.
+type SeenError struct {
+	Worst Severity
+	Count uint64 // drops as bad as asked for, or worse
+}
+
+func (e *SeenError) Error() string {
+	return fmt.Sprintf("%d drops were seen that --fail-if asks for, the worst a %s", e.Count, e.Worst)
+}
+
+// ExitStatus is 3: neither success nor an error of the program or its use.
+func (e *SeenError) ExitStatus() int { return 3 }
+
+// Run reads streams and writes their drops, explained, or a summary of them.
+func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
+	if o.Explain != "" {
+		return explain(stdout, o.Explain, o.Output == "json")
+	}
+	r, err := newRun(o, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	in, err := pipe.OpenInputs(o.Files, stdin)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return r.run(in)
+}
+
+// A run is one pass over the inputs.
+type run struct {
+	o      Options
+	out    io.Writer
+	stderr io.Writer
+	sink   pipe.Sink // of the filter
+	t      *tables
+
+	host    *host
+	offset  int64 // from the stream's times to Unix time; 0: unknown
+	facts   facts
+	earlier earlier
+	stacks  stacks
+	scratch []byte
+	spliced []byte
+
+	failIf  Severity
+	asked   uint64 // drops as bad as failIf or worse
+	drops   uint64
+	worst   Severity
+	skipped uint64 // free records that say dropped and were not taken
+
+	// While the reader waits for input, a timer may write the summary: whoever works holds
+	// the lock, and the reader gives it up only in idle.
+	mu      sync.Mutex
+	waiting bool
+	s       *summary
+	by      []*field
+	now     uint64 // time of the latest record, ns
+	start   uint64 // of the interval
+	timer   *time.Timer
+	screen  *screen
+	outErr  error // of the timer's writes
+}
+
+func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
+	r := &run{o: o, out: stdout, stderr: stderr, t: table(), host: &host{}, stacks: stacks{}}
+	if o.FailIf != "" {
+		if err := r.failIf.UnmarshalText([]byte(o.FailIf)); err != nil {
+			return nil, fmt.Errorf("--fail-if: %w", err)
+		}
+	}
+	if !r.summing() {
+		var err error
+		r.sink, err = pipe.NewSink(o.Options, stdout)
+		return r, err
+	}
+	if o.Output == "stream" {
+		return nil, errors.New("a summary is text or JSON lines: leave out -o stream, or use -o json")
+	}
+	if o.Interval < 0 {
+		return nil, fmt.Errorf("--interval %v: give a time above zero", o.Interval)
+	}
+	if len(o.By) == 0 {
+		o.By = []string{"reason", "location"}
+	}
+	for _, name := range o.By {
+		f, err := parseField(name)
+		if err != nil {
+			return nil, fmt.Errorf("--by: %w", err)
+		}
+		r.by = append(r.by, f)
+	}
+	r.s = newSummary(r.by, o.Normal)
+	if o.Live {
+		r.screen = newScreen(stdout)
+	}
+	return r, nil
+}
+
+func (r *run) summing() bool { return r.o.Summary || r.o.Live || r.o.Interval != 0 }
+
+func (r *run) run(in *pipe.Inputs) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.screen != nil {
+		r.screen.enter()
+		defer r.screen.leave()
+		if err := r.screen.draw(r.s); err != nil {
+			return err
+		}
+	}
+	err := r.read(in)
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	if e := r.finish(err); err == nil {
+		err = e
+	}
+	return err
+}
+
+func (r *run) read(in *pipe.Inputs) error {
+	in.OnIdle = r.idle
+	for {
+		raw, err := in.Next()
+		if r.waiting {
+			r.mu.Lock()
+			r.waiting = false
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = r.outErr
+		}
+		if err == nil {
+			err = r.record(raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// idle is called before the reader waits for input.
+func (r *run) idle() error {
+	if r.sink != nil {
+		return r.sink.Flush()
+	}
+	if !r.waiting {
+		r.arm()
+		r.waiting = true
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+func (r *run) record(raw format.Raw) error {
+	f := &r.facts
+	switch raw.Type() {
+	case format.TypeEvent:
+		f.set(raw, r.host)
+		r.seen(f.ts)
+		if f.drop == nil {
+			r.earlier.remember(f)
+			return nil
+		}
+		err := r.drop()
+		if key, ok := f.buffer(); ok && r.o.Frees {
+			r.earlier.make(key).drop = true
+		}
+		return err
+	case format.TypeFree:
+		f.set(raw, r.host)
+		r.seen(f.ts)
+		if how, _ := raw.Get("how").Str(); string(how) == "dropped" {
+			return r.free()
+		}
+		return nil
+	case format.TypeLink, format.TypeJourney:
+		r.seen(raw.Get("ts"))
+		return nil
+	case format.TypeStart:
+		r.host = readHost(raw)
+		r.offset = 0
+		if r.o.Time != "mono" {
+			r.offset, _ = raw.Get("clock_offset").Int()
+		}
+	case format.TypeStack:
+		r.stacks.add(raw, r.host)
+	case format.TypeLoss:
+		if what, ok := raw.Get("what").Str(); r.s != nil && (!ok || string(what) == "event") {
+			n, _ := raw.Get("count").Uint()
+			r.s.lost += n
+		}
+	case format.TypeEnd:
+		r.seen(raw.Get("ts"))
+	}
+	if r.sink != nil {
+		return r.sink.Write(raw)
+	}
+	return nil
+}
+
+// seen takes a record's time into the summary, as Unix time where the start record says
+// how to get it.
+func (r *run) seen(ts format.Value) {
+	if r.s == nil {
+		return
+	}
+	if t, ok := ts.Uint(); ok {
+		r.now = t + uint64(r.offset)
+		r.turn(r.now)
+		r.s.zone = r.zone()
+		r.s.seen(r.now)
+	}
+}
+
+// zone is the time zone to show times in; nil: they are of no clock on the wall.
+func (r *run) zone() *time.Location {
+	switch {
+	case r.offset == 0:
+		return nil
+	case r.o.Time == "utc":
+		return time.UTC
+	}
+	return time.Local
+}
+
+// free looks at a free record that says dropped. A stream with drop events has an event of
+// the same drop: so it is taken for a drop only on demand, and not after that event.
+func (r *run) free() error {
+	if key, ok := r.facts.buffer(); ok {
+		if m := r.earlier.find(key); m != nil && m.drop {
+			return nil
+		}
+	}
+	if !r.o.Frees {
+		r.skipped++
+		return nil
+	}
+	return r.drop()
+}
+
+// drop deals with the record in r.facts.
+func (r *run) drop() error {
+	f := &r.facts
+	f.setDrop()
+	if key, ok := f.identity(); ok {
+		f.earlier = r.earlier.find(key)
+	}
+	if frames := r.stacks.of(f); frames != nil {
+		f.setStack(frames)
+	}
+	r.t.judge(f)
+	severity := f.verdict.severity
+	r.drops++
+	r.worst = max(r.worst, severity)
+	if r.o.FailIf != "" && severity >= r.failIf {
+		r.asked++
+	}
+	if r.s != nil {
+		r.s.add(f, r.now)
+		return nil
+	}
+	r.scratch = f.appendWhy(r.scratch[:0])
+	r.spliced = format.Splice(r.spliced[:0], f.raw, "why", r.scratch)
+	return r.sink.Write(r.spliced)
+}
+
+// finish writes what is due at the end.
+func (r *run) finish(err error) error {
+	if r.outErr != nil {
+		return nil // it is err
+	}
+	if r.sink != nil {
+		if e := r.sink.Flush(); e != nil {
+			return e
+		}
+	} else {
+		if r.screen != nil {
+			r.screen.leave()
+		}
+		if r.o.Interval == 0 || r.s.total > 0 {
+			if e := r.write(); e != nil {
+				return e
+			}
+		}
+	}
+	if r.drops == 0 && r.skipped > 0 {
+		fmt.Fprintf(r.stderr, "skb-drops: no event is a drop, but %d free records say dropped: --frees takes them, -p skb:kfree_skb collects the events\n", r.skipped)
+	}
+	if err == nil && r.asked > 0 {
+		return &SeenError{r.worst, r.asked}
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package skbdrops
+
+import (
+	"cmp"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// maxGroups bounds a summary. Beyond it the groups with the fewest drops are folded into
+// "other", so those that matter stay whatever comes.
+const maxGroups = 10000
+
+// maxValue bounds one value of a group's key, in bytes; longer ones are cut.
+const maxValue = 128
+
+// A summary counts drops in groups.
+type summary struct {
+	by     []*field
+	normal bool // count what is no fault too
+
+	groups map[string]*group
+	folded [len(severities)]uint64 // drops in groups that were folded, by severity
+	groupsFolded,
+	total, // all drops, also those left out
+	leftOut, // normal ones, without --normal
+	lost uint64 // events that the stream says were lost
+	first, last uint64 // ns, of any record
+	worst       Severity
+	zone        *time.Location // of Unix times; nil: times are of the host's monotonic clock
+
+	key []byte
+}
+
+// A group is the drops with the same values of the fields that the summary is by.
+type group struct {
+	values   []string
+	severity Severity
+	count    uint64
+	first    uint64 // ns
+	last     uint64
+	example  example
+	counted  uint64   // count when history last moved on
+	history  []uint32 // drops per tick, for --live
+}
+
+// An example is the first drop of a group, in words.
+type example struct {
+	Packet  string   `json:"packet,omitempty"`
+	Where   string   `json:"where,omitempty"`
+	Meaning string   `json:"meaning,omitempty"`
+	Cause   string   `json:"cause,omitempty"`
+	Look    []string `json:"look,omitempty"`
+}
+
+func newSummary(by []*field, normal bool) *summary {
+	return &summary{by: by, normal: normal, groups: map[string]*group{}}
+}
+
+// seen takes the time of any record, so that rates are over the whole time.
+func (s *summary) seen(t uint64) {
+	if s.first == 0 || t < s.first {
+		s.first = t
+	}
+	s.last = max(s.last, t)
+}
+
+func (s *summary) add(f *facts, t uint64) {
+	v := &f.verdict
+	s.total++
+	s.worst = max(s.worst, v.severity)
+	if v.severity == Normal && !s.normal {
+		s.leftOut++
+		return
+	}
+	// Fields may hold any byte: the lengths keep ("a","bc") from being ("ab","c").
+	s.key = append(s.key[:0], byte(v.severity))
+	for _, fd := range s.by {
+		at := len(s.key)
+		s.key = append(s.key, 0)
+		s.key, _ = f.appendValue(s.key, fd)
+		if len(s.key)-at-1 > maxValue {
+			s.key = cut(s.key[:at+1+maxValue])
+		}
+		s.key[at] = byte(len(s.key) - at - 1)
+	}
+	g := s.groups[string(s.key)]
+	if g == nil {
+		if len(s.groups) >= maxGroups {
+			s.fold()
+		}
+		g = s.newGroup(f, t)
+		s.groups[string(s.key)] = g
+	}
+	g.count++
+	g.first, g.last = min(g.first, t), max(g.last, t)
+}
+
+func (s *summary) newGroup(f *facts, t uint64) *group {
+	g := &group{severity: f.verdict.severity, first: t, last: t, example: f.example()}
+	for key := s.key[1:]; len(key) > 0; key = key[1+int(key[0]):] {
+		value := append([]byte(nil), key[1:1+int(key[0])]...)
+		blankControls(value)
+		g.values = append(g.values, string(value))
+	}
+	return g
+}
+
+// cut drops the UTF-8 sequence that a cut left incomplete at the end.
+func cut(b []byte) []byte {
+	for i := 1; i <= utf8.UTFMax && i <= len(b); i++ {
+		if c := b[len(b)-i]; utf8.RuneStart(c) {
+			if !utf8.FullRune(b[len(b)-i:]) {
+				return b[:len(b)-i]
+			}
+			break
+		}
+	}
+	return b
+}
+
+// fold puts the half of the groups that has the fewest drops into other. It sorts once for
+// every maxGroups/2 new groups, so its cost per drop is bounded too.
+func (s *summary) fold() {
+	counts := make([]uint64, 0, len(s.groups))
+	for _, g := range s.groups {
+		counts = append(counts, g.count)
+	}
+	slices.Sort(counts)
+	limit, left := counts[len(counts)/2], len(counts)/2
+	for key, g := range s.groups {
+		if g.count <= limit && left > 0 {
+			s.folded[g.severity] += g.count
+			s.groupsFolded++
+			delete(s.groups, key)
+			left--
+		}
+	}
+}
+
+// sorted gives the groups, the worst first, then those with the most drops.
+func (s *summary) sorted() []*group {
+	all := make([]*group, 0, len(s.groups))
+	for _, g := range s.groups {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *group) int {
+		return cmp.Or(
+			cmp.Compare(b.severity, a.severity),
+			cmp.Compare(b.count, a.count),
+			slices.Compare(a.values, b.values))
+	})
+	return all
+}
+
+func (s *summary) seconds() float64 { return float64(s.last-s.first) / 1e9 }
+
+// rate is n per second over the time of the summary; 0 where that is no time at all.
+func (s *summary) rate(n uint64) float64 {
+	if s.last <= s.first {
+		return 0
+	}
+	return float64(n) / s.seconds()
+}
+
+// maxExample bounds the packet of an example, in bytes.
+const maxExample = 256
+
+func (f *facts) example() example {
+	v := &f.verdict
+	e := example{Where: string(f.appendWhere(nil)), Cause: string(v.cause)}
+	if v.reason != nil {
+		e.Meaning = v.reason.Meaning
+	}
+	for _, c := range v.looks(v.rule) {
+		if s, ok := f.command(c); ok {
+			e.Look = append(e.Look, string(s))
+		}
+	}
+	if data, ok := f.data.Get("data").Bin(); ok {
+		at, _ := f.data.Get("at").Str()
+		linkType, _ := f.dev.Get("type").Uint()
+		protocol, _ := f.skb.Get("protocol").Uint()
+		n, _ := f.data.Get("len").Uint()
+		p := text.Packet(nil, data, string(at), uint16(linkType), uint16(protocol), int(min(n, 1<<31-1)))
+		if len(p) > maxExample {
+			p = append(cut(p[:maxExample]), "..."...)
+		}
+		blankControls(p)
+		e.Packet = string(p)
+	}
+	return e
+}

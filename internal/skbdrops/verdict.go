@@ -1,0 +1,207 @@
+package skbdrops
+
+import (
+	"strconv"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// A verdict is what is made of a drop.
+type verdict struct {
+	name     []byte  // of the reason; by the kernel, or by us where it gave none
+	reason   *Reason // nil: a name that this program does not know
+	rule     *rule   // that fits first; nil: none
+	others   [3]*rule
+	nOthers  int
+	severity Severity
+	inferred bool
+	cause    []byte // "" without a rule
+}
+
+const notSpecified = "NOT_SPECIFIED"
+
+func (v *verdict) confidence() string {
+	if v.inferred {
+		return "inferred"
+	}
+	return "kernel"
+}
+
+// judge finds the reason and the cause of a drop.
+func (t *tables) judge(f *facts) {
+	v := &f.verdict
+	*v = verdict{name: v.name[:0], cause: v.cause[:0]}
+	known := len(f.reason) > 0 && string(f.reason) != notSpecified
+	var candidates []*rule
+	if known {
+		candidates = t.named[string(f.reason)]
+	} else {
+		candidates = t.at[string(f.function)]
+	}
+	for _, r := range candidates {
+		if !known && r.exact && f.host.names[r.is] {
+			continue
+		}
+		if !r.holds(f) {
+			continue
+		}
+		if v.rule == nil {
+			var ok bool
+			if v.cause, ok = r.cause[0].append(v.cause, f); ok {
+				v.rule = r
+			}
+		} else if v.nOthers < len(v.others) {
+			v.others[v.nOthers] = r
+			v.nOthers++
+		}
+		if v.rule != nil && v.rule.final {
+			break
+		}
+	}
+	switch {
+	case known:
+		v.name = append(v.name, f.reason...)
+	case v.rule != nil:
+		v.name = append(v.name, v.rule.is...)
+		v.inferred = true
+	default:
+		v.name = append(v.name, notSpecified...)
+		v.inferred = len(f.reason) == 0
+	}
+	v.severity = Suspect
+	if v.reason = t.reasons[string(v.name)]; v.reason != nil {
+		v.severity = v.reason.Severity
+	}
+	if v.rule != nil && v.rule.severity != nil {
+		v.severity = *v.rule.severity
+	}
+}
+
+// appendWhere writes the function that dropped the packet, and in words what it is for.
+func (f *facts) appendWhere(dst []byte) []byte {
+	dst = append(dst, f.function...)
+	if words, ok := table().places[string(f.function)]; ok {
+		dst = append(append(append(dst, " ("...), words...), ')')
+	}
+	return dst
+}
+
+// looks is the commands for a rule, or where it has none those of the reason.
+func (v *verdict) looks(r *rule) []choice {
+	if r != nil && (len(r.look) > 0 || r != v.rule) {
+		return r.look
+	}
+	if v.reason != nil {
+		return v.reason.look
+	}
+	return nil
+}
+
+// appendWhy writes the why section: a map of reason, meaning, where, cause, look (an array
+// of commands), severity, confidence ("kernel" or "inferred") and alternatives (an array
+// of maps of cause, tell and look), without what is not known.
+func (f *facts) appendWhy(dst []byte) []byte {
+	v := &f.verdict
+	cause := v.rule != nil
+	meaning := v.reason != nil
+	where := len(f.function) > 0
+	n := 3
+	for _, has := range [...]bool{meaning, where, cause, v.nOthers > 0} {
+		if has {
+			n++
+		}
+	}
+	lookAt := v.looks(v.rule)
+	if len(lookAt) > 0 {
+		n++
+	}
+	dst = format.AppendMap(dst, n)
+	dst = format.AppendStr(format.AppendStr(dst, "reason"), v.name)
+	if meaning {
+		dst = format.AppendStr(format.AppendStr(dst, "meaning"), v.reason.Meaning)
+	}
+	if where {
+		f.line = f.appendWhere(f.line[:0])
+		dst = format.AppendStr(format.AppendStr(dst, "where"), f.line)
+	}
+	if cause {
+		dst = format.AppendStr(format.AppendStr(dst, "cause"), v.cause)
+	}
+	if len(lookAt) > 0 {
+		dst = f.appendLook(format.AppendStr(dst, "look"), lookAt)
+	}
+	dst = format.AppendStr(format.AppendStr(dst, "severity"), v.severity.String())
+	dst = format.AppendStr(format.AppendStr(dst, "confidence"), v.confidence())
+	if v.nOthers > 0 {
+		dst = f.appendOthers(format.AppendStr(dst, "alternatives"))
+	}
+	return dst
+}
+
+// sentence fills in a text; it is valid until the next.
+func (f *facts) sentence(c choice) ([]byte, bool) {
+	s, ok := c.append(f.line[:0], f)
+	f.line = s
+	return s, ok
+}
+
+// command fills in a command, to be run in the packet's network namespace.
+func (f *facts) command(c choice) ([]byte, bool) {
+	s, ok := c.append(f.appendEnter(f.line[:0]), f)
+	f.line = s
+	return s, ok
+}
+
+// appendLook writes the commands that can be filled in, as an array.
+func (f *facts) appendLook(dst []byte, look []choice) []byte {
+	count := len(dst)
+	dst = format.AppendArray(dst, 0) // one byte up to 15, which no stanza reaches
+	for _, c := range look {
+		if s, ok := f.command(c); ok {
+			dst = format.AppendStr(dst, s)
+			dst[count]++
+		}
+	}
+	return dst
+}
+
+// appendEnter writes what a command has to begin with to see the packet's network
+// namespace, if that is known to be another one than the collector's. A namespace has a
+// number and no name of its own: a file that stands for it is found by its inode.
+func (f *facts) appendEnter(dst []byte) []byte {
+	if !f.elsewhere() {
+		return dst
+	}
+	inum, _ := f.netns.Get("inum").Uint()
+	dst = append(dst, `nsenter --net="$(find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum `...)
+	return append(strconv.AppendUint(dst, inum, 10), ` -print -quit 2>/dev/null)" `...)
+}
+
+func (f *facts) appendOthers(dst []byte) []byte {
+	v := &f.verdict
+	count := len(dst)
+	dst = format.AppendArray(dst, 0)
+	for _, r := range v.others[:v.nOthers] {
+		cause, ok := f.sentence(r.cause[0])
+		if !ok {
+			continue
+		}
+		n := 1
+		at := len(dst)
+		dst = format.AppendMap(dst, 0)
+		dst = format.AppendStr(format.AppendStr(dst, "cause"), cause)
+		if r.tell != nil {
+			if tell, ok := f.sentence(r.tell); ok {
+				dst = format.AppendStr(format.AppendStr(dst, "tell"), tell)
+				n++
+			}
+		}
+		if len(r.look) > 0 {
+			dst = f.appendLook(format.AppendStr(dst, "look"), r.look)
+			n++
+		}
+		dst[at] |= byte(n) // fixmap
+		dst[count]++
+	}
+	return dst
+}
