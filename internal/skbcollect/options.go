@@ -32,5 +32,5 @@ type Options struct {
 	Verbose   bool     `short:"v" help:"Say what was left out, and why."`
 	Quiet     bool     `short:"q" help:"Say nothing on stderr but errors."`
 
-	Command []string `arg:"" optional:"" passthrough:"" help:"A command to run while collecting; ends with it and with its exit status."`
+	Command []string `arg:"" optional:"" help:"After --: a command to run while collecting; collecting ends with it, and with its exit status."`
 }

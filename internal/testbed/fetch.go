@@ -1,0 +1,231 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// suites are the Debian releases that have the kernels, by the names that users give.
+var suites = []struct{ name, suite string }{
+	{"5.10", "bullseye"}, {"6.1", "bookworm"}, {"6.12", "trixie"}, {"7.x", "sid"},
+}
+
+// kernelNames are the kernels to test on: SKB_KERNELS, or all.
+func kernelNames() []string {
+	if env := os.Getenv("SKB_KERNELS"); env != "" {
+		return strings.Split(env, ",")
+	}
+	var names []string
+	for _, s := range suites {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// A kernel is one in the cache.
+type kernel struct {
+	name    string // 6.12
+	release string // 6.12.107+deb13-cloud-amd64
+	image   string // path of vmlinuz
+	modules string // path of the folder that holds lib/modules/RELEASE
+}
+
+func cacheDir() (string, error) {
+	if dir := os.Getenv("SKB_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder for the kernels: %w; set SKB_CACHE", err)
+	}
+	return filepath.Join(dir, "skb-tools"), nil
+}
+
+// fetch returns the named kernel, from the cache or else from Debian.
+func fetch(name string) (*kernel, error) {
+	suite := ""
+	for _, s := range suites {
+		if s.name == name {
+			suite = s.suite
+		}
+	}
+	if suite == "" {
+		return nil, fmt.Errorf("kernel %q: there are 5.10, 6.1, 6.12 and 7.x", name)
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cache, 0o777); err != nil {
+		return nil, err
+	}
+	// Two runs at the same time fetch once.
+	lock, err := os.Create(filepath.Join(cache, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, "kernel-"+name)
+	if k, err := cached(name, dir); err == nil {
+		return k, nil
+	}
+	tmp, err := os.MkdirTemp(cache, "fetching-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	fmt.Fprintf(os.Stderr, "testbed: fetching kernel %s (Debian %s)\n", name, suite)
+	if err := download(suite, tmp); err != nil {
+		return nil, fmt.Errorf("kernel %s can't be had from Debian %s: %w (SKB_KERNELS chooses others)", name, suite, err)
+	}
+	os.RemoveAll(dir)
+	if err := os.Rename(filepath.Join(tmp, "root"), dir); err != nil {
+		return nil, err
+	}
+	return cached(name, dir)
+}
+
+// cached finds the kernel in an unpacked folder.
+func cached(name, dir string) (*kernel, error) {
+	var found []string
+	for _, glob := range []string{"lib/modules/*/modules.dep", "usr/lib/modules/*/modules.dep"} {
+		m, _ := filepath.Glob(filepath.Join(dir, glob))
+		found = append(found, m...)
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%s: no kernel modules", dir)
+	}
+	modules := filepath.Dir(found[0])
+	k := &kernel{name: name, release: filepath.Base(modules), modules: modules}
+	for _, image := range []string{filepath.Join(dir, "boot/vmlinuz-"+k.release), filepath.Join(modules, "vmlinuz")} {
+		if _, err := os.Stat(image); err == nil {
+			k.image = image
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: no vmlinuz", dir)
+}
+
+// download unpacks the suite's cloud kernel into tmp/root. Apt works with lists of its
+// own there, so that the machine's stay as they are.
+func download(suite, tmp string) error {
+	site, err := mirror()
+	if err != nil {
+		return err
+	}
+	lists := filepath.Join(tmp, "lists")
+	if err := os.MkdirAll(filepath.Join(lists, "partial"), 0o777); err != nil {
+		return err
+	}
+	const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+	sources := filepath.Join(tmp, "sources.list")
+	line := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, site, suite)
+	if err := os.WriteFile(sources, []byte(line), 0o666); err != nil {
+		return err
+	}
+	apt := func(command string, args ...string) (string, error) {
+		args = append([]string{
+			"-o", "Dir::State::Lists=" + lists,
+			"-o", "Dir::Etc::sourcelist=" + sources,
+			"-o", "Dir::Etc::sourceparts=-",
+			"-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
+			"-o", "APT::Sandbox::User=root",
+		}, args...)
+		cmd := exec.Command(command, args...)
+		cmd.Dir = tmp
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("%s %s: %s", command, args[len(args)-1], lastLine(out))
+		}
+		return string(out), nil
+	}
+	if _, err := apt("apt-get", "update"); err != nil {
+		return err
+	}
+	packages, err := resolve(func(pkg string) (string, error) { return apt("apt-cache", "depends", pkg) })
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		if _, err := apt("apt-get", "download", p); err != nil {
+			return err
+		}
+	}
+	debs, _ := filepath.Glob(filepath.Join(tmp, "*.deb"))
+	root := filepath.Join(tmp, "root")
+	for _, d := range debs {
+		if out, err := exec.Command("dpkg", "-x", d, root).CombinedOutput(); err != nil {
+			return fmt.Errorf("unpacking %s: %s", filepath.Base(d), lastLine(out))
+		}
+	}
+	return depmod(root)
+}
+
+var kernelPackage = regexp.MustCompile(`Depends: (linux-(?:image|binary|modules)-[0-9]\S*)`)
+
+// resolve finds the packages behind linux-image-cloud-amd64, which depends on the newest
+// kernel's; in newer suites that one depends on a package each for image and modules.
+func resolve(depends func(pkg string) (string, error)) ([]string, error) {
+	out, err := depends("linux-image-cloud-amd64")
+	if err != nil {
+		return nil, err
+	}
+	m := kernelPackage.FindStringSubmatch(out)
+	if m == nil {
+		return nil, fmt.Errorf("linux-image-cloud-amd64 depends on no kernel")
+	}
+	packages := []string{m[1]}
+	if out, err = depends(m[1]); err != nil {
+		return nil, err
+	}
+	for _, m := range kernelPackage.FindAllStringSubmatch(out, -1) {
+		packages = append(packages, m[1])
+	}
+	return packages, nil
+}
+
+// depmod makes the index that modprobe reads; Debian's packages leave it to their
+// installation.
+func depmod(root string) error {
+	for _, base := range []string{root, filepath.Join(root, "usr")} {
+		dirs, _ := filepath.Glob(filepath.Join(base, "lib/modules/*"))
+		if len(dirs) != 1 {
+			continue
+		}
+		out, err := exec.Command("/sbin/depmod", "-b", base, filepath.Base(dirs[0])).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("depmod: %s", lastLine(out))
+		}
+		return nil
+	}
+	return fmt.Errorf("the packages hold no modules")
+}
+
+// mirror is where this machine's apt gets Debian from, or SKB_MIRROR.
+func mirror() (string, error) {
+	if m := os.Getenv("SKB_MIRROR"); m != "" {
+		return m, nil
+	}
+	out, err := exec.Command("apt-get", "indextargets", "--format", "$(SITE)").Output()
+	if err == nil {
+		for site := range strings.Lines(string(out)) {
+			if !strings.Contains(site, "security") {
+				return strings.TrimSpace(site), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("apt knows no Debian mirror (run apt-get update, or set SKB_MIRROR)")
+}
+
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// A guest is one boot of a kernel.
+type guest struct {
+	kernel  *kernel
+	cpus    int
+	memory  int // MB
+	icount  bool
+	in      []string
+	out     string
+	timeout time.Duration
+	command []string
+	shell   bool
+	stdout  io.Writer // what the command prints, stderr too
+}
+
+// outSize is the most that a guest can hand back, in bytes.
+const outSize = 1 << 30
+
+// run boots the guest, and returns its command's exit status.
+func (g *guest) run(ctx context.Context) (int, error) {
+	tmp, err := os.MkdirTemp("", "testbed-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(tmp)
+	script := filepath.Join(tmp, "command")
+	if err := os.WriteFile(script, []byte(shellQuote(g.command)+"\n"), 0o666); err != nil {
+		return 1, err
+	}
+	if err := g.prepare(tmp, script); err != nil {
+		return 1, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", g.arguments(tmp)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stdout = g.stdout
+	var qemuErrors bytes.Buffer
+	cmd.Stderr = &qemuErrors
+	if g.shell {
+		cmd.Stdin = os.Stdin
+		old, err := term.MakeRaw(int(os.Stdin.Fd()))
+		if err != nil {
+			return 1, errors.New("shell: stdin is no terminal")
+		}
+		defer term.Restore(int(os.Stdin.Fd()), old)
+	}
+	err = cmd.Run()
+	status, statusErr := os.ReadFile(filepath.Join(tmp, "status"))
+	word, ok := strings.CutPrefix(strings.TrimSpace(string(status)), "status ")
+	if statusErr != nil || !ok {
+		return 1, g.died(ctx, tmp, err, qemuErrors.String())
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		return 1, fmt.Errorf("the guest's status is %q", word)
+	}
+	return n, g.bringBack(filepath.Join(tmp, "out"))
+}
+
+// prepare makes what qemu reads: the file system and a disk for the way back.
+func (g *guest) prepare(tmp, script string) error {
+	initrd := filepath.Join(tmp, "initrd")
+	if err := writeRoot(initrd, g.kernel, g.in); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(initrd, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := os.ReadFile(script)
+	if err != nil {
+		return err
+	}
+	c := cpioWriter{w: f}
+	c.file("skb/command", 0o755, b)
+	if err := c.close(); err != nil {
+		return err
+	}
+	out, err := os.Create(filepath.Join(tmp, "out"))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	return out.Truncate(outSize)
+}
+
+func (g *guest) arguments(tmp string) []string {
+	cpus, accel := g.cpus, "tcg,thread=multi"
+	var args []string
+	if g.icount {
+		cpus, accel = 1, "tcg,thread=single"
+		args = append(args, "-icount", "shift=0,sleep=off")
+	}
+	cmdline := fmt.Sprintf("console=ttyS0 quiet panic=-1 skb.date=%d", time.Now().Unix())
+	if g.shell {
+		columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
+		if err != nil {
+			columns, rows = 80, 24
+		}
+		cmdline += fmt.Sprintf(" skb.tty=%dx%d", rows, columns)
+	}
+	return append(args,
+		// Not KVM, even where /dev/kvm exists, and not cmpxchg16b: see docs/testing.md.
+		"-accel", accel, "-cpu", "max,-cx16",
+		"-m", strconv.Itoa(g.memory), "-smp", strconv.Itoa(cpus),
+		"-kernel", g.kernel.image, "-initrd", filepath.Join(tmp, "initrd"), "-append", cmdline,
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-serial", "file:"+filepath.Join(tmp, "console"),
+		"-chardev", "stdio,id=command,signal=off", "-serial", "chardev:command",
+		"-serial", "file:"+filepath.Join(tmp, "status"),
+		"-drive", "if=virtio,format=raw,file="+filepath.Join(tmp, "out"),
+	)
+}
+
+// died says why there is no exit status, with the end of the console.
+func (g *guest) died(ctx context.Context, tmp string, err error, qemuErrors string) error {
+	console, _ := os.ReadFile(filepath.Join(tmp, "console"))
+	lines := strings.Split(strings.TrimSpace(string(console)), "\n")
+	tail := strings.Join(lines[max(0, len(lines)-30):], "\n")
+	why := "the guest ended without a word"
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		why = fmt.Sprintf("the guest was still running after %v", g.timeout)
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case strings.Contains(string(console), "Kernel panic"):
+		why = "the guest's kernel panicked"
+	case qemuErrors != "":
+		why = "qemu: " + lastLine([]byte(qemuErrors))
+	case err != nil:
+		why = "qemu: " + err.Error()
+	}
+	return fmt.Errorf("kernel %s: %s; the end of its console:\n%s", g.kernel.name, why, tail)
+}
+
+// bringBack unpacks what the guest left in /skb/out.
+func (g *guest) bringBack(disk string) error {
+	if g.out == "" {
+		return nil
+	}
+	f, err := os.Open(disk)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := tar.NewReader(f)
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading what the guest handed back: %w", err)
+		}
+		name := filepath.Join(g.out, filepath.Clean("/"+h.Name))
+		switch h.Typeflag {
+		case tar.TypeDir:
+			err = os.MkdirAll(name, 0o777)
+		case tar.TypeReg:
+			err = writeFile(name, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func writeFile(name string, r io.Reader) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
+// shellQuote makes a line of shell of a command's words.
+func shellQuote(words []string) string {
+	var quoted []string
+	for _, w := range words {
+		quoted = append(quoted, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+	}
+	return strings.Join(quoted, " ")
+}

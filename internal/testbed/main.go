@@ -1,0 +1,83 @@
+// Testbed runs programs as root on real kernels, in virtual machines under software
+// emulation. docs/testing.md tells how it works.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+var cli struct {
+	Fetch struct{}    `cmd:"" help:"Get the kernels, unless they are in the cache."`
+	Run   runCommand  `cmd:"" help:"Run a command in a guest."`
+	Test  testCommand `cmd:"" help:"Run a Go test binary in a guest of each kernel."`
+	Shell runCommand  `cmd:"" help:"A root shell in a guest."`
+}
+
+type runCommand struct {
+	Kernel  string        `default:"6.12" help:"5.10, 6.1, 6.12 or 7.x."`
+	CPUs    int           `default:"2"`
+	Memory  int           `default:"1536" help:"MB."`
+	Icount  bool          `help:"One cpu, and time that counts instructions: figures come out the same on a busy machine."`
+	In      []string      `type:"existingpath" help:"Files, or folders of them, to have in /skb/in, which is on PATH."`
+	Out     string        `type:"path" help:"Folder for what the command leaves in /skb/out."`
+	Timeout time.Duration `default:"10m"`
+	Command []string      `arg:"" optional:""`
+}
+
+type testCommand struct {
+	Bin     string        `required:"" type:"existingfile" help:"The test binary."`
+	In      []string      `type:"existingpath" help:"As with run."`
+	Run     string        `help:"As go test -run."`
+	Out     string        `type:"path" help:"Folder for /skb/out of each guest, in one folder a kernel."`
+	Verbose bool          `short:"v"`
+	Guests  int           `default:"2" help:"Guests at a time."`
+	Timeout time.Duration `default:"30m"`
+}
+
+func main() {
+	parser := kong.Must(&cli, kong.Name("testbed"), kong.Exit(func(code int) { os.Exit(min(code, 2)) }))
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	status, err := dispatch(ctx, strings.Fields(k.Command())[0])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testbed:", err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+func dispatch(ctx context.Context, command string) (int, error) {
+	switch command {
+	case "fetch":
+		for _, name := range kernelNames() {
+			if _, err := fetch(name); err != nil {
+				return 1, err
+			}
+		}
+		return 0, nil
+	case "run", "shell":
+		c := cli.Run
+		if command == "shell" {
+			c = cli.Shell
+		}
+		k, err := fetch(c.Kernel)
+		if err != nil {
+			return 1, err
+		}
+		g := &guest{kernel: k, cpus: c.CPUs, memory: c.Memory, icount: c.Icount, in: c.In, out: c.Out,
+			timeout: c.Timeout, command: c.Command, shell: command == "shell", stdout: os.Stdout}
+		return g.run(ctx)
+	default:
+		return testAll(ctx, &cli.Test)
+	}
+}
