@@ -144,6 +144,33 @@ static __always_inline void write_paged(struct look *l, struct hit *h, __u64 n)
 	bpf_ringbuf_submit(e, 0);
 }
 
+// An event about an sk_buff that must not be looked at any more.
+static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count_loss(LOSS_EVENT, ts);
+		return;
+	}
+	e->kind = RECORD_EVENT;
+	e->at = AT_NONE;
+	e->has = h->has | HAS_GONE;
+	e->cpu = bpf_get_smp_processor_id();
+	e->ts = ts;
+	e->probe = h->probe;
+	e->skb = skb;
+	e->head = head;
+	e->id = h->id;
+	e->pid = pid_tgid;
+	e->tgid = pid_tgid >> 32;
+	e->retval = h->retval;
+	e->caplen = e->nr_holes = 0;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	bpf_ringbuf_submit(e, 0);
+}
+
 static __always_inline void report(struct look *l, struct hit *h)
 {
 	__u32 n = l->len;

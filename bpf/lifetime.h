@@ -4,12 +4,6 @@
 // a buffer that nobody reported is two loads and one lookup.
 #pragma once
 
-// An interrupt can land while one of these programs runs, and the kernel then skips the
-// same program inside it: a release goes unseen, and the next packet at that address
-// would inherit the identity. So the program is attached twice. Whichever of the two is
-// interrupted, the other runs inside; `second` does nothing where `first` ran.
-const volatile bool second = false;
-
 static __always_inline void write_free(struct sk_buff *skb, __u64 head, struct buffer *b, __u8 how, bool last)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -63,6 +57,11 @@ static __always_inline void release(struct sk_buff *skb, struct buffer *b, bool 
 		bpf_map_delete_elem(&buffers, &head);
 }
 
+// An interrupt can land while this program runs, and the kernel then skips the same
+// program inside it: a release goes unseen, and the next packet at that address would
+// inherit the identity. So it is loaded and attached twice. Whichever of the two is
+// interrupted, the other runs inside; where both run, the second undoes the mark of the
+// first and does nothing else.
 SEC("fentry/skb_release_data")
 int on_release(void *ctx)
 {
@@ -71,12 +70,11 @@ int on_release(void *ctx)
 
 	if (!b)
 		return 0;
-	if (second && b->released == (__u64)skb) {
+	if (b->released == (__u64)skb) {
 		b->released = 0;
 		return 0;
 	}
-	if (!second)
-		b->released = (__u64)skb;
+	b->released = (__u64)skb;
 	release(skb, b, holds_last(skb));
 	return 0;
 }

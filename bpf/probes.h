@@ -51,7 +51,10 @@ FUNCTION(5)
 // shares until this one has returned.
 struct call {
 	__u64 skb;
+	__u64 head;
+	__u64 id;
 	__u64 function;
+	__u64 has;
 };
 
 struct {
@@ -65,9 +68,20 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 {
 	struct call c = {.skb = skb, .function = function_of(ctx)};
 	__u64 sp = REG_SP(ctx);
+	struct hit h = {};
+	struct look l;
 
+	l.ts = bpf_ktime_get_ns();
+	if (!skb || !look_at(&l, (struct sk_buff *)skb))
+		return 0;
+	find_start(&l);
+	if (!wanted(&l, &h))
+		return 0;
+	c.head = (__u64)TAIL(&l, head);
+	c.id = h.id;
+	c.has = h.has;
 	if (bpf_map_update_elem(&calls, &sp, &c, BPF_ANY))
-		count_loss(LOSS_RETURN, bpf_ktime_get_ns());
+		count_loss(LOSS_RETURN, l.ts);
 	return 0;
 }
 
@@ -91,27 +105,42 @@ static __always_inline struct call *call_at(struct pt_regs *ctx, __u64 *sp)
 	return c && func_ip && c->function != bpf_get_func_ip(ctx) ? NULL : c;
 }
 
+// Most functions that take an sk_buff have passed it on or freed it by the time they
+// return. It is looked at again only if its buffer is known to be alive and its own;
+// otherwise the event says what was returned, and of which packet, and no more.
 SEC("kprobe/return")
 int function_return(struct pt_regs *ctx)
 {
 	// The return address has been popped by now, on x86 off the stack; only where the
 	// function graph tracer brought us here sp still is what it was.
 	__u64 sp = REG_SP(ctx) - RETURN_SIZE;
-	struct call *c = call_at(ctx, &sp);
-	struct hit h = {.has = HAS_RET};
-	struct sk_buff *skb;
+	struct call *found = call_at(ctx, &sp), c;
+	struct hit h = {};
+	struct look l;
+	bool alive;
 
-	if (!c && func_ip) {
+	if (!found && func_ip) {
 		sp = REG_SP(ctx);
-		c = call_at(ctx, &sp);
+		found = call_at(ctx, &sp);
 	}
-	if (!c)
+	if (!found)
 		return 0;
-	h.probe = c->function;
-	skb = (struct sk_buff *)c->skb;
-	h.retval = REG_RET(ctx);
+	c = *found;
 	bpf_map_delete_elem(&calls, &sp);
-	return on_skb(skb, &h);
+	l.ts = bpf_ktime_get_ns();
+	h.probe = c.function;
+	h.retval = REG_RET(ctx);
+	h.id = c.id;
+	h.has = (c.has & HAS_ID) | HAS_RET;
+	alive = c.has & HAS_ID && buffer_of((void *)c.head) && look_at(&l, (struct sk_buff *)c.skb) &&
+		(__u64)TAIL(&l, head) == c.head;
+	if (alive) {
+		find_start(&l);
+		report(&l, &h);
+	} else {
+		write_gone(c.skb, c.head, l.ts, &h);
+	}
+	return 0;
 }
 
 // A tracepoint: loaded once for each, with its own settings.

@@ -41,6 +41,7 @@ const (
 	HasRxSk
 	HasRet
 	HasLast
+	HasGone
 )
 
 // Sizes of the raw copies within an Event, in bytes.
@@ -77,11 +78,13 @@ var ErrRecord = errors.New("malformed record in the ring buffer")
 // AsEvent views a record as an event, and its packet bytes. Both alias b, which must be
 // aligned to 8 bytes as the ring buffer's records are.
 func AsEvent(b []byte) (*Event, []byte, error) {
-	if len(b) < int(unsafe.Sizeof(Event{})) {
+	// Not Sizeof: Go pads a struct that ends with an empty array.
+	const size = unsafe.Offsetof(Event{}.Data)
+	if len(b) < int(size) {
 		return nil, nil, ErrRecord
 	}
 	e := (*Event)(unsafe.Pointer(&b[0]))
-	data := b[unsafe.Sizeof(Event{}):]
+	data := b[size:]
 	if int(e.Caplen) > len(data) {
 		return nil, nil, ErrRecord
 	}

@@ -30,6 +30,7 @@ enum event_has {
 	HAS_REASON = 1 << 7,
 	HAS_RX_SK = 1 << 8,
 	HAS_RET = 1 << 9,
+	HAS_GONE = 1 << 11, // the sk_buff may have been freed: nothing of it was read
 	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
 };
 

@@ -31,7 +31,10 @@ type SkbBuffer struct {
 type SkbCall struct {
 	_        structs.HostLayout
 	Skb      uint64
+	Head     uint64
+	Id       uint64
 	Function uint64
+	Has      uint64
 }
 
 type SkbCpuState struct {
@@ -206,7 +209,6 @@ const (
 	SkbVarReasonArg              = "reason_arg"
 	SkbVarRetArg                 = "ret_arg"
 	SkbVarRxSkArg                = "rx_sk_arg"
-	SkbVarSecond                 = "second"
 	SkbVarSkbArg                 = "skb_arg"
 	SkbVarSnaplen                = "snaplen"
 	SkbVarTrack                  = "track"
@@ -324,7 +326,6 @@ type SkbVariableSpecs struct {
 	ReasonArg        *ebpf.VariableSpec `ebpf:"reason_arg"`
 	RetArg           *ebpf.VariableSpec `ebpf:"ret_arg"`
 	RxSkArg          *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
-	Second           *ebpf.VariableSpec `ebpf:"second"`
 	SkbArg           *ebpf.VariableSpec `ebpf:"skb_arg"`
 	Snaplen          *ebpf.VariableSpec `ebpf:"snaplen"`
 	Track            *ebpf.VariableSpec `ebpf:"track"`
@@ -394,7 +395,6 @@ type SkbVariables struct {
 	ReasonArg        *ebpf.Variable `ebpf:"reason_arg"`
 	RetArg           *ebpf.Variable `ebpf:"ret_arg"`
 	RxSkArg          *ebpf.Variable `ebpf:"rx_sk_arg"`
-	Second           *ebpf.Variable `ebpf:"second"`
 	SkbArg           *ebpf.Variable `ebpf:"skb_arg"`
 	Snaplen          *ebpf.Variable `ebpf:"snaplen"`
 	Track            *ebpf.Variable `ebpf:"track"`

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -52,13 +53,20 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 	return a.rawTracepoint("tracepoint", t, vars)
 }
 
-// dropArgs finds the other arguments of skb:kfree_skb: the reason came with 5.17, the
-// socket with 6.11, and other kernels order them differently.
+// dropArgs finds the other arguments of skb:kfree_skb, by their types since BTF does not
+// name them: the reason came with 5.17, the socket with 6.11.
 func dropArgs(t Tracepoint) map[string]any {
 	vars := map[string]any{}
-	for name, arg := range map[string]string{"location_arg": "location", "reason_arg": "reason", "rx_sk_arg": "rx_sk"} {
-		if i := t.ArgNamed(arg); i >= 0 {
-			vars[name] = uint8(i)
+	for i, p := range t.Args {
+		switch u := btf.UnderlyingType(p.Type).(type) {
+		case *btf.Enum:
+			vars["reason_arg"] = uint8(i)
+		case *btf.Pointer:
+			if _, ok := u.Target.(*btf.Void); ok {
+				vars["location_arg"] = uint8(i)
+			} else if pointsTo(p.Type, "sock") {
+				vars["rx_sk_arg"] = uint8(i)
+			}
 		}
 	}
 	return vars

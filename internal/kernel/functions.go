@@ -187,16 +187,6 @@ func (k *Kernel) Tracepoints() []Tracepoint {
 // String is the name as it is typed after -p.
 func (t Tracepoint) String() string { return t.Group + ":" + t.Name }
 
-// ArgNamed returns the index of the named argument, or -1.
-func (t Tracepoint) ArgNamed(name string) int {
-	for i, p := range t.Args {
-		if p.Name == name {
-			return i
-		}
-	}
-	return -1
-}
-
 // tracepointGroups maps a tracepoint's name to its group, which BTF does not say.
 func (k *Kernel) tracepointGroups() map[string]string {
 	if k.tracefs == "" {

@@ -10,21 +10,12 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// releases are the programs without which identities would outlive their buffers.
-var releases = []struct {
-	program string
-	vars    map[string]any
-}{
-	{"on_release", map[string]any{"second": false}},
-	{"on_release", map[string]any{"second": true}},
-}
-
 // Lifetimes attaches what ends and joins identities. Missing are the functions that this
 // kernel does not have or has inlined: links of that sort are not seen.
 func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err error) {
-	for _, r := range releases {
-		if err := a.tracing(r.program, maps.Clone(r.vars)); err != nil {
-			return nil, fmt.Errorf("buffers can't be followed on this kernel: %w", err)
+	for range 2 { // bpf/lifetime.h says why twice
+		if err := a.tracing("on_release"); err != nil {
+			return nil, fmt.Errorf("buffers can't be followed on this kernel: %w (--no-follow does without)", err)
 		}
 	}
 	for _, t := range tracepoints {
@@ -43,7 +34,7 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 		}
 		// A kernel without that function is no error; whatever else goes wrong
 		// with one is not worth more than losing its links either, but is said.
-		if err := a.tracing(name, nil); err != nil {
+		if err := a.tracing(name); err != nil {
 			missing = append(missing, spec.AttachTo)
 		}
 	}
@@ -51,7 +42,7 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 }
 
 // tracing attaches an fentry or fexit program to the function that its section names.
-func (a *Attachment) tracing(name string, vars map[string]any) error {
+func (a *Attachment) tracing(name string) error {
 	spec := a.loader.spec.Programs[name]
 	n, err := a.loader.k.argCount(spec.AttachTo)
 	if err != nil {
@@ -60,11 +51,7 @@ func (a *Attachment) tracing(name string, vars map[string]any) error {
 	if n > 6 {
 		return errors.New(spec.AttachTo + ": too many arguments")
 	}
-	if vars == nil {
-		vars = map[string]any{}
-	}
-	vars["ret_arg"] = uint8(n)
-	p, err := a.loader.load(name, vars, nil)
+	p, err := a.loader.load(name, map[string]any{"ret_arg": uint8(n)}, nil)
 	if err != nil {
 		return err
 	}

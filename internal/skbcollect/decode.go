@@ -69,6 +69,13 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 	e.TS, e.CPU = r.Ts, r.Cpu
 	e.Probe = d.probe(r)
 	e.Process = format.Process{PID: r.Pid, TGID: r.Tgid, Comm: d.text(r.Comm)}
+	if r.Has&bpf.HasRet != 0 {
+		e.Ret = format.Ret{Has: true, Value: int64(r.Retval)}
+	}
+	if r.Has&bpf.HasGone != 0 {
+		buffer(&e.Skb, r)
+		return e, nil
+	}
 	d.skb(&e.Skb, r)
 	d.dev(e, r)
 	e.Packet.Len, e.Packet.At, e.Packet.Data = r.Len, packetAt[r.At], data
@@ -81,9 +88,6 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 			reason = r.Drop.Reason
 		}
 		e.Drop = d.drop(r.Drop.Location, reason, r.Drop.RxSk)
-	}
-	if r.Has&bpf.HasRet != 0 {
-		e.Ret = format.Ret{Has: true, Value: int64(r.Retval)}
 	}
 	return e, nil
 }
@@ -102,11 +106,7 @@ func (d *decoder) probe(r *bpf.Event) string {
 // skb cuts the fields out of the raw copies. What the kernel has not set is left out:
 // header offsets that are unset, a hash, time stamp or napi_id of 0.
 func (d *decoder) skb(s *format.Skb, r *bpf.Event) {
-	s.Set(format.SkbAddr, r.Skb)
-	s.Set(format.SkbHead, r.Head)
-	if r.Has&bpf.HasID != 0 {
-		s.Set(format.SkbID, r.Id)
-	}
+	buffer(s, r)
 	tail, l := r.Tail[:], d.layout
 	always(s, format.SkbLen, l.Len, tail)
 	always(s, format.SkbDataLen, l.DataLen, tail)
@@ -145,6 +145,15 @@ func (d *decoder) skb(s *format.Skb, r *bpf.Event) {
 			s.Set(format.SkbDataref, v&0xffff)
 		}
 		always(s, format.SkbNrFrags, l.NrFrags, r.Shinfo[:])
+	}
+}
+
+// buffer says which sk_buff it is.
+func buffer(s *format.Skb, r *bpf.Event) {
+	s.Set(format.SkbAddr, r.Skb)
+	s.Set(format.SkbHead, r.Head)
+	if r.Has&bpf.HasID != 0 {
+		s.Set(format.SkbID, r.Id)
 	}
 }
 

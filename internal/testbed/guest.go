@@ -51,6 +51,23 @@ func (g *guest) run(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
+	for try := 1; ; try++ {
+		status, err := g.boot(ctx, tmp)
+		if !errors.Is(err, errNotUp) || try == boots || ctx.Err() != nil {
+			return status, err
+		}
+		fmt.Fprintf(os.Stderr, "testbed: kernel %s did not come up, booting it again\n", g.kernel.name)
+	}
+}
+
+// boots is how often a kernel that does not even come up is tried: under emulation about
+// one boot in a hundred trips over its own patching of code.
+const boots = 3
+
+var errNotUp = errors.New("the kernel did not come up")
+
+// boot boots once.
+func (g *guest) boot(ctx context.Context, tmp string) (int, error) {
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", g.arguments(tmp)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stdout = g.stdout
@@ -64,11 +81,15 @@ func (g *guest) run(ctx context.Context) (int, error) {
 		}
 		defer term.Restore(int(os.Stdin.Fd()), old)
 	}
-	err = cmd.Run()
-	status, statusErr := os.ReadFile(filepath.Join(tmp, "status"))
-	word, ok := strings.CutPrefix(strings.TrimSpace(string(status)), "status ")
-	if statusErr != nil || !ok {
-		return 1, g.died(ctx, tmp, err, qemuErrors.String())
+	err := cmd.Run()
+	status, _ := os.ReadFile(filepath.Join(tmp, "status"))
+	_, word, ok := strings.Cut(strings.TrimSpace(string(status)), "status ")
+	if !ok {
+		err = g.died(ctx, tmp, err, qemuErrors.String())
+		if len(status) == 0 {
+			err = fmt.Errorf("%w: %w", errNotUp, err)
+		}
+		return 1, err
 	}
 	n, err := strconv.Atoi(word)
 	if err != nil {
