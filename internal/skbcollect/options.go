@@ -18,13 +18,13 @@ type Options struct {
 	Count    uint64        `short:"c" placeholder:"N" help:"Stop after N events."`
 	Duration time.Duration `placeholder:"TIME" help:"Stop after that time (10s, 5m)."`
 
-	Write  string `short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout."`
-	Rotate Size   `placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ..., whenever one reaches SIZE (100MB). Each is a complete stream."`
+	Write  string    `short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout."`
+	Rotate pipe.Size `placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ..., whenever one reaches SIZE (100MB). Each is a complete stream."`
 
-	NoFollow    bool   `help:"Report only packets that match themselves, without identities: what becomes of a packet is not followed."`
-	NoLifetimes bool   `help:"Write no link and free records."`
-	MaxTracked  uint32 `placeholder:"N" default:"1048576" help:"Buffers that can be followed at the same time."`
-	Buffer      Size   `placeholder:"SIZE" default:"16MB" help:"Size of the ring buffer between kernel and skb-collect (default 16MB)."`
+	NoFollow    bool      `help:"Report only packets that match themselves, without identities: what becomes of a packet is not followed."`
+	NoLifetimes bool      `help:"Write no link and free records."`
+	MaxTracked  uint32    `placeholder:"N" default:"1048576" help:"Buffers that can be followed at the same time."`
+	Buffer      pipe.Size `placeholder:"SIZE" default:"16MB" help:"Size of the ring buffer between kernel and skb-collect (default 16MB)."`
 
 	Modules   []string `placeholder:"NAME" default:"all" help:"Kernel modules to look for probes in (default all)."`
 	Backend   string   `enum:"auto,kprobe.multi,kprobe" default:"auto" help:"How to attach to functions: auto, kprobe.multi or kprobe."`

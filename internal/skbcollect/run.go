@@ -162,7 +162,7 @@ func (c *collector) load() error {
 const maxSnaplen = 65536
 
 // ringSize rounds up to a power of two, which the kernel wants, within what it allows.
-func ringSize(s Size) uint32 {
+func ringSize(s pipe.Size) uint32 {
 	n := uint32(64 << 10)
 	for uint64(n) < uint64(s) && n < 1<<30 {
 		n <<= 1

@@ -1,4 +1,4 @@
-package skbcollect
+package pipe
 
 import (
 	"fmt"

@@ -1,0 +1,18 @@
+// skb-sort puts the records of streams in the order of their times.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/skbsort"
+)
+
+func main() {
+	var o skbsort.Options
+	pipe.Parse("skb-sort", "Put the records of streams in the order of their times; merge several streams.", &o)
+	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
+		return skbsort.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+	})
+}
