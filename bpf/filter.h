@@ -18,6 +18,8 @@ const volatile __u32 filters = 0; // enum filter_in_use
 #define INFO_TAG_PRESENT (1 << 16) // bits 0 to 15 are vlan_tci
 #define INFO_PKT_TYPE_SHIFT 24     // bits 24 to 26 are pkt_type
 
+#define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
+
 // The most page fragments that a sk_buff can have (MAX_SKB_FRAGS) is 17 unless configured
 // higher; headers are in the first.
 #define FILTER_FRAGS 17
@@ -32,44 +34,181 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // each once for a program, not once for each way there.
 __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 {
-	__s64 begin, want = off, end = linear;
-	unsigned char *head = NULL;
-	struct skb_shared_info *shinfo;
+	__u64 value = 0, vmemmap = 0, page_offset = 0;
+	__s64 want = off, begin = linear < 0 ? linear : 0, end = linear;
 	struct piece p = {.addr = addr};
-	__u64 vmemmap = 0, page_offset = 0;
-	__u32 shinfo_at = 0, got = 0, i;
-	__u64 value = 0;
-	__u8 nr_frags = 0;
+	struct walk w = {};
+	__u32 got = 0, i;
 
 	size = at_most(size, 4);
-	if (want + (__s64)size <= linear) {
-		if (bpf_probe_read_kernel(&value, size, (void *)(addr + off)))
-			return -1;
-		return value;
-	}
-	bpf_core_read(&head, sizeof(head), &((struct sk_buff *)skb)->head);
-	bpf_core_read(&shinfo_at, sizeof(shinfo_at), &((struct sk_buff *)skb)->end);
-	shinfo = (struct skb_shared_info *)(head + shinfo_at);
-	bpf_core_read(&nr_frags, sizeof(nr_frags), &shinfo->nr_frags);
+	if (want + (__s64)size <= linear)
+		return bpf_probe_read_kernel(&value, size, (void *)(addr + off)) ? -1 : value;
 	bpf_probe_read_kernel(&vmemmap, 8, (void *)vmemmap_base_at);
 	bpf_probe_read_kernel(&page_offset, 8, (void *)page_offset_base_at);
-	begin = linear < 0 ? linear : 0;
+	w.vmemmap = vmemmap;
+	w.page_offset = page_offset;
+	enter(&w, (struct sk_buff *)skb);
 	for (i = 0; i <= FILTER_FRAGS; i++) {
 		if (want < end) {
-			__u64 n = at_most(end - want, 4), part = 0;
+			__u64 n = at_most(at_most(end - want, size - got), 4), part = 0;
 
-			n = at_most(n, size - got);
-			if (!p.addr || bpf_probe_read_kernel(&part, at_most(n, 4), (void *)(p.addr + (want - begin))))
+			if (!p.addr || bpf_probe_read_kernel(&part, n, (void *)(p.addr + (want - begin))))
 				return -1;
 			value |= part << (8 * got);
 			got += n;
 			want += n;
 		}
-		if (got >= size || i >= nr_frags)
+		if (got >= size || w.frag >= w.nr_frags)
 			break;
 		begin = end;
-		frag_at(shinfo, i, vmemmap, page_offset, &p);
+		frag_piece(&w, &p);
 		end = begin + p.len;
 	}
 	return value;
+}
+
+// The packet begins at addr in kernel memory, or would if it were linear, and has len bytes.
+// Packets pass where no instructions were put in.
+#define FILTER(name)                                                                           \
+	__attribute__((weak)) int name(__u64 skb, __u64 addr, __u64 len, __s64 linear, __u64 info) \
+	{                                                                                      \
+		return packet_bytes(skb, addr, linear, len, info) != -1;                       \
+	}
+FILTER(filter_l2) // it begins with an Ethernet header
+FILTER(filter_l3) // with an IP header
+FILTER(filter_inner_l2) // the same for a packet within a tunnel
+FILTER(filter_inner_l3)
+
+__attribute__((weak)) int filter_where(__u64 skb)
+{
+	return skb != 0;
+}
+
+#define NO_INNER 0
+#define INNER_L2 (1 << 16) // with the offset below
+
+// Finds the packet within a tunnel: VXLAN (RFC 7348, and Linux' older port 8472), Geneve (RFC
+// 8926), GRE (RFC 2784, 2890), IP in IP. Of several, one within the other, the outermost.
+__attribute__((weak)) __u64 inner_packet(__u64 skb, __u64 addr, __s64 linear, __u64 at)
+{
+#define BYTES(off, size) packet_bytes(skb, addr, linear, off, size)
+	__u64 off = 0, proto, v, i;
+
+	if (at == AT_MAC) {
+		off = 12;
+		proto = BYTES(off, 2);
+		for (i = 0; i < 2 && (proto == BE16(0x8100) || proto == BE16(0x88a8)); i++) {
+			off += 4;
+			proto = BYTES(off, 2);
+		}
+		off += 2;
+	}
+	v = BYTES(off, 1);
+	if (v == -1)
+		return NO_INNER;
+	if (v >> 4 == 4) {
+		if (BYTES(off + 6, 2) & BE16(0x1fff)) // not the first fragment
+			return NO_INNER;
+		proto = BYTES(off + 9, 1);
+		off += (v & 0xf) * 4;
+	} else if (v >> 4 == 6) {
+		proto = BYTES(off + 6, 1);
+		off += 40;
+		// Hop-by-hop options, routing, destination options: Linux puts the limit of
+		// nested tunnels into the last (RFC 2473).
+		for (i = 0; i < 3 && (proto == 0 || proto == 43 || proto == 60); i++) {
+			v = BYTES(off, 2);
+			proto = v & 0xff;
+			off += ((v >> 8 & 0xff) + 1) * 8;
+		}
+	} else {
+		return NO_INNER;
+	}
+	if (proto == 4 || proto == 41)
+		return off;
+	if (proto == 47) {
+		v = BYTES(off, 4);
+		if (v & BE16(0x4007)) // routing (RFC 1701), or not version 0
+			return NO_INNER;
+		off += 4;
+		for (i = 4; i < 8; i++) // checksum, (routing,) key, sequence number
+			if (v & 1 << i)
+				off += 4;
+		v >>= 16;
+	} else if (proto == 17) {
+		proto = BYTES(off + 2, 2);
+		off += 8;
+		v = BYTES(off, 4);
+		off += 8;
+		if (proto == BE16(6081)) {
+			if (v & 0xc0) // not version 0
+				return NO_INNER;
+			off += (v & 0x3f) * 4;
+			v >>= 16;
+		} else if ((proto == BE16(4789) || proto == BE16(8472)) && v & 0x08) {
+			v = BE16(0x6558);
+		} else {
+			return NO_INNER;
+		}
+	} else {
+		return NO_INNER;
+	}
+	v &= 0xffff;
+	if (v == BE16(0x6558)) // Ethernet
+		return off | INNER_L2;
+	if (v == BE16(0x0800) || v == BE16(0x86dd))
+		return off;
+	return NO_INNER;
+}
+
+struct sk_buff___info {
+	__u8 pkt_type : 3;
+	__u8 vlan_present : 1; // until 6.1
+	__u16 vlan_tci;
+	__u32 vlan_all; // since 6.2, zero where there is no tag
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 info_of(struct sk_buff *skb)
+{
+	struct sk_buff___info *s = (struct sk_buff___info *)skb;
+	__u64 info = (__u64)BPF_CORE_READ_BITFIELD_PROBED(s, pkt_type) << INFO_PKT_TYPE_SHIFT;
+	__u32 present = 0;
+	__u16 tci = 0;
+
+	if (bpf_core_field_exists(s->vlan_present))
+		present = BPF_CORE_READ_BITFIELD_PROBED(s, vlan_present);
+	else
+		bpf_core_read(&present, sizeof(present), &s->vlan_all);
+	bpf_core_read(&tci, sizeof(tci), &s->vlan_tci);
+	return present ? info | INFO_TAG_PRESENT | tci : info;
+}
+
+// Where neither header's place is known yet (AT_DATA), nothing can be said of the packet:
+// it does not pass.
+static __always_inline bool passes(struct look *l)
+{
+	__u64 skb = (__u64)l->skb, addr = (__u64)l->start, len = l->len;
+	__s64 linear = l->linear;
+
+	if (filters & (FILTER_PACKET | FILTER_INNER) && l->at == AT_DATA)
+		return false;
+	if (filters & FILTER_PACKET) {
+		__u64 info = filters & FILTER_INFO ? info_of(l->skb) : 0;
+
+		if (!(l->at == AT_MAC ? filter_l2(skb, addr, len, linear, info) : filter_l3(skb, addr, len, linear, info)))
+			return false;
+	}
+	if (filters & FILTER_INNER) {
+		__u64 inner = inner_packet(skb, addr, linear, l->at), off = inner & 0xffff;
+
+		if (inner == NO_INNER || off >= len)
+			return false;
+		addr += off;
+		len -= off;
+		linear -= off;
+		if (!(inner & INNER_L2 ? filter_inner_l2(skb, addr, len, linear, 0) :
+					 filter_inner_l3(skb, addr, len, linear, 0)))
+			return false;
+	}
+	return !(filters & FILTER_WHERE) || filter_where(skb);
 }

@@ -194,6 +194,7 @@ const (
 	SkbVarCpuBits                = "cpu_bits"
 	SkbVarDirectLoads            = "direct_loads"
 	SkbVarEventType              = "event_type"
+	SkbVarFilters                = "filters"
 	SkbVarFollow                 = "follow"
 	SkbVarFragsAt                = "frags_at"
 	SkbVarFreeType               = "free_type"
@@ -311,6 +312,7 @@ type SkbVariableSpecs struct {
 	CpuBits          *ebpf.VariableSpec `ebpf:"cpu_bits"`
 	DirectLoads      *ebpf.VariableSpec `ebpf:"direct_loads"`
 	EventType        *ebpf.VariableSpec `ebpf:"event_type"`
+	Filters          *ebpf.VariableSpec `ebpf:"filters"`
 	Follow           *ebpf.VariableSpec `ebpf:"follow"`
 	FragsAt          *ebpf.VariableSpec `ebpf:"frags_at"`
 	FreeType         *ebpf.VariableSpec `ebpf:"free_type"`
@@ -380,6 +382,7 @@ type SkbVariables struct {
 	CpuBits          *ebpf.Variable `ebpf:"cpu_bits"`
 	DirectLoads      *ebpf.Variable `ebpf:"direct_loads"`
 	EventType        *ebpf.Variable `ebpf:"event_type"`
+	Filters          *ebpf.Variable `ebpf:"filters"`
 	Follow           *ebpf.Variable `ebpf:"follow"`
 	FragsAt          *ebpf.Variable `ebpf:"frags_at"`
 	FreeType         *ebpf.Variable `ebpf:"free_type"`

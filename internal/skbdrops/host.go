@@ -83,11 +83,11 @@ func (f *facts) sysctlBytes(name []byte) value {
 
 // devConf is the sysctl of the packet's device, as net.ipv4.conf.eth0.rp_filter.
 func (f *facts) devConf(before, after string) value {
-	dev, ok := f.dev.Get("name").Str()
-	if !ok {
-		return value{}
+	dev := f.devSysctl()
+	if dev.kind == absent {
+		return dev
 	}
-	return f.sysctlBytes(append(append(append(f.buf, before...), dev...), after...))
+	return f.sysctlBytes(append(append(append(f.buf, before...), dev.s...), after...))
 }
 
 // devSysctl is the device's name as sysctl(8) wants it in a dotted name: eth0/100 for
