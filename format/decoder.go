@@ -70,10 +70,11 @@ func (d *Decoder) Next() (Raw, error) {
 			return nil, err
 		}
 	}
-	n := int(binary.BigEndian.Uint32(d.buf[d.at:]))
-	if n > MaxFrame {
-		return nil, d.syntax("frame of %d bytes is over the limit of %d: this is no stream, or a damaged one", n, MaxFrame)
+	length := binary.BigEndian.Uint32(d.buf[d.at:])
+	if length > MaxFrame {
+		return nil, d.syntax("frame of %d bytes is over the limit of %d: this is no stream, or a damaged one", length, MaxFrame)
 	}
+	n := int(length)
 	if d.end-d.at < 4+n {
 		if err := d.fill(4 + n); err != nil {
 			if err == io.ErrUnexpectedEOF {
@@ -84,7 +85,7 @@ func (d *Decoder) Next() (Raw, error) {
 	}
 	r := Raw(d.buf[d.at+4 : d.at+4+n])
 	if err := Valid(r); err != nil {
-		return nil, d.syntax("%v", err)
+		return nil, d.within(4, err)
 	}
 	d.advance(4 + n)
 	return r, nil
@@ -114,6 +115,16 @@ func (d *Decoder) syntax(format string, args ...any) error {
 	return &SyntaxError{d.offset, fmt.Errorf(format, args...)}
 }
 
+// within makes err, of the record that begins n bytes ahead, an error of the input.
+func (d *Decoder) within(n int, err error) error {
+	e := SyntaxError{d.offset + int64(n), err}
+	var at *SyntaxError
+	if errors.As(err, &at) {
+		e.Offset, e.Err = e.Offset+at.Offset, at.Err
+	}
+	return &e
+}
+
 func (d *Decoder) advance(n int) {
 	d.at += n
 	d.offset += int64(n)
@@ -122,6 +133,7 @@ func (d *Decoder) advance(n int) {
 // fill reads until n bytes are unread. io.EOF when there are none at all,
 // io.ErrUnexpectedEOF when there are some but not n.
 func (d *Decoder) fill(n int) error {
+	empty := 0 // reads in a row
 	for d.end-d.at < n {
 		if d.err != nil {
 			if d.err == io.EOF && d.end > d.at {
@@ -136,6 +148,11 @@ func (d *Decoder) fill(n int) error {
 		}
 		d.room()
 		m, err := d.r.Read(d.buf[d.end:])
+		if empty++; m > 0 {
+			empty = 0
+		} else if err == nil && empty == 100 {
+			err = io.ErrNoProgress
+		}
 		d.end += m
 		d.err = err
 	}
@@ -143,7 +160,7 @@ func (d *Decoder) fill(n int) error {
 }
 
 // room makes room for a read behind the unread bytes. It grows by what has arrived, never
-// by what a length claims.
+// by what a length claims, and no further than the longest line.
 func (d *Decoder) room() {
 	if d.at == d.end {
 		d.at, d.end = 0, 0
@@ -153,7 +170,7 @@ func (d *Decoder) room() {
 	}
 	unread := d.end - d.at
 	if len(d.buf)-unread < readSize/2 {
-		buf := make([]byte, max(readSize, 2*len(d.buf)))
+		buf := make([]byte, max(readSize, min(2*len(d.buf), maxLine+readSize)))
 		copy(buf, d.buf[d.at:d.end])
 		d.buf = buf
 	} else {
@@ -162,8 +179,9 @@ func (d *Decoder) room() {
 	d.at, d.end = 0, unread
 }
 
-// maxLine is the longest JSON line: packet bytes take 4/3 of their size, names are few.
-const maxLine = 2 * MaxFrame
+// maxLine is the longest JSON line, in bytes: packet bytes take 4/3 of their size in
+// base64, names are few.
+const maxLine = 3 * (MaxFrame + 1) / 2
 
 func (d *Decoder) nextLine() (Raw, error) {
 	searched := 0
@@ -188,7 +206,7 @@ func (d *Decoder) nextLine() (Raw, error) {
 			}
 			unread = d.buf[d.at:d.end]
 		}
-		line := bytes.TrimSpace(unread[:searched+i])
+		line := bytes.Trim(unread[:searched+i], " \t\r")
 		whole := min(searched+i+1, len(unread))
 		if len(line) == 0 {
 			d.advance(whole)
@@ -200,12 +218,7 @@ func (d *Decoder) nextLine() (Raw, error) {
 		}
 		r, err := FromJSON(d.scratch[:0], line)
 		if err != nil {
-			e := &SyntaxError{d.offset, err}
-			var at *SyntaxError
-			if errors.As(err, &at) {
-				e = &SyntaxError{d.offset + int64(bytes.IndexByte(unread, line[0])) + at.Offset, at.Err}
-			}
-			return nil, e
+			return nil, d.within(bytes.IndexByte(unread, line[0]), err)
 		}
 		d.scratch = r
 		d.advance(whole)

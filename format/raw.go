@@ -67,22 +67,27 @@ func (r Raw) Each(f func(key []byte, v Value) bool) error { return Value(r).Each
 // MaxDepth is how deep the maps and arrays of a record may be nested.
 const MaxDepth = 32
 
-// Valid checks that r is one whole, well-formed map that begins with `type`.
+// Valid checks that r is one whole, well-formed map that begins with `type` and that all
+// keys in it are strings. An error is a *SyntaxError with the offset within r.
 func Valid(r Raw) error {
 	if Value(r).Kind() != Map {
-		return fmt.Errorf("a record is a map, this is none")
+		return syntaxError(0, "a record is a map, this is none")
 	}
 	n, err := check(r, 0, MaxDepth)
 	if err != nil {
 		return err
 	}
 	if n != len(r) {
-		return fmt.Errorf("%d bytes too many behind the record", len(r)-n)
+		return syntaxError(n, "%d bytes too many behind the record", len(r)-n)
 	}
 	if r.Type() == "" {
-		return fmt.Errorf("the record does not begin with its type")
+		return syntaxError(0, "the record does not begin with its type")
 	}
 	return nil
+}
+
+func syntaxError(offset int, format string, args ...any) error {
+	return &SyntaxError{int64(offset), fmt.Errorf(format, args...)}
 }
 
 // check walks the value at r[at:] and returns where it ends.
@@ -90,14 +95,18 @@ func check(r []byte, at, depth int) (int, error) {
 	n, content, values := head(r[at:])
 	switch {
 	case n == 0 && at < len(r) && r[at] == 0xc1:
-		return 0, fmt.Errorf("0xc1 at byte %d is no msgpack", at)
+		return 0, syntaxError(at, "0xc1 is no msgpack")
 	case n == 0 || content > len(r)-at-n || values > len(r)-at-n:
-		return 0, fmt.Errorf("the value at byte %d is cut off", at)
+		return 0, syntaxError(at, "a value is cut off")
 	case values > 0 && depth == 0:
-		return 0, fmt.Errorf("nested more than %d deep at byte %d", MaxDepth, at)
+		return 0, syntaxError(at, "nested more than %d deep", MaxDepth)
 	}
+	isMap := values > 0 && Value(r[at:]).Kind() == Map
 	at += n + content
-	for range values {
+	for i := range values {
+		if isMap && i&1 == 0 && at < len(r) && Value(r[at:]).Kind() != Str {
+			return 0, syntaxError(at, "a key is not a string")
+		}
 		var err error
 		if at, err = check(r, at, depth-1); err != nil {
 			return 0, err
@@ -109,33 +118,37 @@ func check(r []byte, at, depth int) (int, error) {
 // Splice appends r to dst with key set to value, a msgpack value: in place of the value
 // that is there, else at the end. Nothing else is encoded anew.
 func Splice(dst []byte, r Raw, key string, value []byte) []byte {
-	n, start, end, pairs := find(r, key)
-	if start < 0 {
-		dst = AppendMap(dst, pairs+1)
-		dst = append(dst, r[n:]...)
+	p := find(r, key)
+	if p.key < 0 {
+		dst = AppendMap(dst, p.pairs+1)
+		dst = append(dst, r[p.head:]...)
 		dst = AppendStr(dst, key)
 		return append(dst, value...)
 	}
-	dst = append(dst, r[:start]...)
+	dst = append(dst, r[:p.value]...)
 	dst = append(dst, value...)
-	return append(dst, r[end:]...)
+	return append(dst, r[p.end:]...)
 }
 
 // Remove appends r to dst without key.
 func Remove(dst []byte, r Raw, key string) []byte {
-	n, start, end, pairs := find(r, key)
-	if start < 0 {
+	p := find(r, key)
+	if p.key < 0 {
 		return append(dst, r...)
 	}
-	dst = AppendMap(dst, pairs-1)
-	start -= len(AppendStr(nil, key))
-	dst = append(dst, r[n:start]...)
-	return append(dst, r[end:]...)
+	dst = AppendMap(dst, p.pairs-1)
+	dst = append(dst, r[p.head:p.key]...)
+	return append(dst, r[p.end:]...)
 }
 
-// find returns the length of r's head, where key's value starts and ends (-1: nowhere),
-// and the number of pairs.
-func find(r Raw, key string) (n, start, end, pairs int) {
+// A place is where a pair stands in a record, in bytes; key is -1 when it does not.
+type place struct {
+	head            int // length of the record's head
+	pairs           int // in the record
+	key, value, end int
+}
+
+func find(r Raw, key string) place {
 	n, _, values := head(r)
 	at := n
 	for i := values; i > 0; i -= 2 {
@@ -148,9 +161,9 @@ func find(r Raw, key string) (n, start, end, pairs int) {
 			break
 		}
 		if k, ok := Value(r[at : at+klen]).Str(); ok && string(k) == key {
-			return n, at + klen, at + klen + vlen, values / 2
+			return place{n, values / 2, at, at + klen, at + klen + vlen}
 		}
 		at += klen + vlen
 	}
-	return n, -1, -1, values / 2
+	return place{head: n, pairs: values / 2, key: -1}
 }

@@ -87,7 +87,11 @@ func head(b []byte) (n, content, values int) {
 	case 2:
 		length += int(binary.BigEndian.Uint16(b[1:]))
 	case 4:
-		length += int(binary.BigEndian.Uint32(b[1:]))
+		u := binary.BigEndian.Uint32(b[1:])
+		if u > MaxFrame { // longer than any record; and an int may have 32 bits
+			return 0, 0, 0
+		}
+		length += int(u)
 	}
 	switch h.of {
 	case ofValues:
