@@ -1,0 +1,103 @@
+package filter
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// netnsDir is where ip-netns(8) keeps namespaces that have a name.
+const netnsDir = "/run/netns/"
+
+// maxIfName is the length of the longest name of a device (IFNAMSIZ, with its NUL 16).
+const maxIfName = 15
+
+// expressions returns the --where expressions and those that the short forms stand for.
+func (o *Options) expressions() ([]string, error) {
+	exprs := append([]string(nil), o.Where...)
+	for _, form := range []func() ([]string, error){o.ifNames, o.netns, o.marks, o.pids} {
+		any, err := form()
+		if err != nil {
+			return nil, err
+		}
+		if len(any) > 0 {
+			exprs = append(exprs, strings.Join(any, " || "))
+		}
+	}
+	return exprs, nil
+}
+
+func (o *Options) ifNames() (any []string, err error) {
+	for _, name := range o.IfName {
+		if name == "" || len(name) > maxIfName {
+			return nil, fmt.Errorf("--ifname %s: a device's name has 1 to %d characters", quote(name), maxIfName)
+		}
+		any = append(any, fmt.Sprintf("skb->dev->name == %s", strconv.Quote(name)))
+	}
+	return any, nil
+}
+
+// The namespace is the device's or, before a route is known, the socket's.
+func (o *Options) netns() (any []string, err error) {
+	for _, ns := range o.Netns {
+		inum, err := netnsInum(ns)
+		if err != nil {
+			return nil, fmt.Errorf("--netns %s: %w", quote(ns), err)
+		}
+		any = append(any, fmt.Sprintf("(skb->dev ? skb->dev->nd_net.net : skb->sk->__sk_common.skc_net.net)->ns.inum == %d", inum))
+	}
+	return any, nil
+}
+
+func netnsInum(ns string) (uint32, error) {
+	if inum, err := strconv.ParseUint(ns, 10, 32); err == nil {
+		if _, err := os.Stat(netnsDir + ns); err != nil {
+			return uint32(inum), nil
+		}
+	}
+	path := ns
+	if !strings.Contains(ns, "/") {
+		path = netnsDir + ns
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if fs.Type != unix.NSFS_MAGIC {
+		return 0, fmt.Errorf("%s is no namespace", path)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return uint32(st.Ino), nil
+}
+
+func (o *Options) marks() (any []string, err error) {
+	for _, m := range o.Mark {
+		value, mask, masked := strings.Cut(m, "/")
+		v, err := strconv.ParseUint(value, 0, 32)
+		k := uint64(1<<32 - 1)
+		if err == nil && masked {
+			k, err = strconv.ParseUint(mask, 0, 32)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--mark %s: it is VALUE or VALUE/MASK, each of 32 bits (0x10/0xff)", quote(m))
+		}
+		if v&^k != 0 {
+			return nil, fmt.Errorf("--mark %s: no packet has bits outside of the mask", quote(m))
+		}
+		any = append(any, fmt.Sprintf("(skb->mark & %#x) == %#x", k, v))
+	}
+	return any, nil
+}
+
+func (o *Options) pids() (any []string, err error) {
+	for _, pid := range o.PID {
+		any = append(any, fmt.Sprintf("current->tgid == %d", pid))
+	}
+	return any, nil
+}
