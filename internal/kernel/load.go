@@ -21,8 +21,10 @@ type Settings struct {
 	Lifetimes bool   // write link and free records
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold
-	// Prepare changes a program before it is loaded: filters put their instructions in.
-	Prepare func(*ebpf.ProgramSpec) error
+	// Variables are more of the BPF side's variables to set, and Prepare changes a
+	// program before it is loaded: filters put their instructions in.
+	Variables map[string]any
+	Prepare   func(*ebpf.ProgramSpec) error
 }
 
 // A Loader loads programs that share their maps.
@@ -81,6 +83,11 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
 			return nil, fmt.Errorf("setting %s: %w", v.name, err)
+		}
+	}
+	for name, value := range s.Variables {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
 	maps := spec.Copy()

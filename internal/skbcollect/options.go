@@ -5,6 +5,7 @@ package skbcollect
 import (
 	"time"
 
+	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -17,6 +18,8 @@ type Options struct {
 	Snaplen  int           `short:"s" placeholder:"BYTES" default:"256" help:"Bytes to keep of each packet (default 256; 0: all)."`
 	Count    uint64        `short:"c" placeholder:"N" help:"Stop after N events."`
 	Duration time.Duration `placeholder:"TIME" help:"Stop after that time (10s, 5m)."`
+
+	Packets filter.Options `embed:""`
 
 	Write  string    `short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout."`
 	Rotate pipe.Size `placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ..., whenever one reaches SIZE (100MB). Each is a complete stream."`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
@@ -39,7 +40,11 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	c := &collector{options: &o, kernel: k, places: p, selection: s, stderr: stderr}
+	f, err := filter.New(o.Packets, k.Types())
+	if err != nil {
+		return err
+	}
+	c := &collector{options: &o, kernel: k, places: p, selection: s, filter: f, stderr: stderr}
 	return c.run(ctx, stdout)
 }
 
@@ -62,6 +67,7 @@ type collector struct {
 	kernel    *kernel.Kernel
 	places    *places
 	selection *selection
+	filter    *filter.Filter
 	stderr    io.Writer
 
 	loader     *kernel.Loader
@@ -137,6 +143,9 @@ func (c *collector) load() error {
 	if o.Snaplen > 0 && o.Snaplen < maxSnaplen {
 		c.snaplen = uint32(o.Snaplen)
 	}
+	for _, note := range c.filter.Notes() {
+		c.say("%s", note)
+	}
 	var err error
 	c.loader, err = c.kernel.NewLoader(kernel.Settings{
 		Snaplen:   c.snaplen,
@@ -145,6 +154,8 @@ func (c *collector) load() error {
 		Lifetimes: !o.NoLifetimes,
 		RingSize:  ringSize(o.Buffer),
 		MaxBuffer: max(o.MaxTracked, 1),
+		Variables: c.filter.Variables(),
+		Prepare:   c.filter.Apply,
 	})
 	if err != nil {
 		return err
