@@ -3,6 +3,8 @@ package skbpcap
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
 // etherLen and tagLen are the lengths of an Ethernet header and of an 802.1Q tag, in bytes.
@@ -46,6 +48,8 @@ func (e *event) frame(f *frame) bool {
 		return false
 	}
 	f.original = max(f.original, uint32(f.captured()))
+	// Readers refuse a file with a longer packet.
+	f.rest = f.rest[:min(len(f.rest), pcapng.SnapLen-f.headerLen)]
 	return true
 }
 

@@ -16,11 +16,13 @@ import (
 type writer struct {
 	o     *Options
 	w     io.Writer
+	head  []byte // the section header and what interfaces were met before the first write
 	buf   []byte
 	opt   []byte // scratch for an option
 	start format.Start
 
-	begun      bool // the section header is written
+	begun      bool // there is a section header
+	written    bool // and it was written
 	interfaces map[string]uint32
 	chosen     map[string]bool // probes that --probe has decided on
 	lost       uint64          // since the last packet
@@ -33,8 +35,13 @@ func newWriter(o *Options, w io.Writer) *writer {
 	return &writer{o: o, w: w, interfaces: map[string]uint32{}, chosen: map[string]bool{}, without: map[string]uint64{}}
 }
 
-// flushSize is when the blocks gathered are written, in bytes.
-const flushSize = 64 << 10
+// flushSize is when the blocks gathered are written, in bytes; firstFlushSize when they
+// are for the first time, unless the input pauses before. Interfaces that are met by then
+// stand in front of all packets: reordercap of Wireshark 4.0 fails on later ones.
+const (
+	flushSize      = 64 << 10
+	firstFlushSize = 1 << 20
+)
 
 func (w *writer) record(r format.Raw) error {
 	switch r.Type() {
@@ -43,13 +50,15 @@ func (w *writer) record(r format.Raw) error {
 			return err
 		}
 	case format.TypeLoss:
-		n, _ := r.Get("count").Uint()
-		w.lost += n
+		if what, _ := r.Get("what").Str(); string(what) == "event" {
+			n, _ := r.Get("count").Uint()
+			w.lost += n
+		}
 	case format.TypeEvent:
 		w.event.decode(r)
 		w.packet(&w.event)
 	}
-	if len(w.buf) >= flushSize {
+	if len(w.buf) >= firstFlushSize || w.written && len(w.buf) >= flushSize {
 		return w.flush()
 	}
 	return nil
@@ -168,7 +177,11 @@ func (w *writer) iface(probe []byte) uint32 {
 	n := uint32(len(w.interfaces))
 	w.interfaces[string(probe)] = n
 	i := pcapng.Interface{Name: string(probe)}
-	w.buf = i.Append(w.buf)
+	if w.written {
+		w.buf = i.Append(w.buf)
+	} else {
+		w.head = i.Append(w.head)
+	}
 	return n
 }
 
@@ -183,7 +196,7 @@ func (w *writer) begin() {
 		s.OS = "Linux " + w.start.Kernel
 		s.Comments = []string{"host=" + w.start.Host, "cmdline=" + strings.Join(w.start.Cmdline, " ")}
 	}
-	w.buf = s.Append(w.buf)
+	w.head = s.Append(w.head)
 }
 
 // idle hands on what there is. Readers want to see an interface before they wait for
@@ -196,6 +209,12 @@ func (w *writer) idle() error {
 }
 
 func (w *writer) flush() error {
+	if !w.written && len(w.head) > 0 {
+		w.written = true
+		if _, err := w.w.Write(w.head); err != nil {
+			return err
+		}
+	}
 	if len(w.buf) == 0 {
 		return nil
 	}

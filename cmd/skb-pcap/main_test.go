@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TZ", "UTC")
+			// Wireshark reads the user's own settings from there.
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			return writeStreams(e.WorkDir)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": pipeline},
+	})
+}
+
+// pipeline runs a line of shell, whose stdout and stderr become the script's. It fails
+// when any part of a pipe in it fails.
+func pipeline(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: pipeline 'a | b'")
+	}
+	err := ts.Exec("bash", "-c", "set -o pipefail; "+args[0])
+	if (err != nil) != neg {
+		ts.Fatalf("%s: %v", args[0], err)
+	}
+}
+
+// tojson is what every other filter does with -o json.
+func tojson() {
+	pipe.MainFilter("tojson", func(context.Context) error {
+		in, err := pipe.OpenInputs(os.Args[1:], os.Stdin)
+		if err != nil {
+			return err
+		}
+		sink, err := pipe.NewSink(pipe.Options{Output: "json"}, os.Stdout)
+		if err != nil {
+			return err
+		}
+		return pipe.Copy(in, sink, sink.Write)
+	})
+}

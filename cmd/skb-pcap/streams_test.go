@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+var (
+	macA = net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	macB = net.HardwareAddr{2, 0, 0, 0, 0, 2}
+	ipA  = net.IP{10, 0, 0, 1}
+	ipB  = net.IP{10, 0, 0, 2}
+)
+
+// packet makes a whole Ethernet frame from A to B, checksums included.
+func packet(l4 gopacket.SerializableLayer, payload []byte) []byte {
+	ip := &layers.IPv4{Version: 4, TTL: 64, Id: 7, SrcIP: ipA, DstIP: ipB}
+	switch l := l4.(type) {
+	case *layers.UDP:
+		ip.Protocol = layers.IPProtocolUDP
+		_ = l.SetNetworkLayerForChecksum(ip)
+	case *layers.TCP:
+		ip.Protocol = layers.IPProtocolTCP
+		_ = l.SetNetworkLayerForChecksum(ip)
+	case *layers.ICMPv4:
+		ip.Protocol = layers.IPProtocolICMPv4
+	}
+	b := gopacket.NewSerializeBuffer()
+	err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+		&layers.Ethernet{SrcMAC: macA, DstMAC: macB, EthernetType: layers.EthernetTypeIPv4}, ip, l4, gopacket.Payload(payload))
+	if err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func dns() []byte {
+	return packet(&layers.UDP{SrcPort: 41234, DstPort: 53}, []byte("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03org\x00\x00\x01\x00\x01"))
+}
+
+func ping() []byte {
+	return packet(&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0), Id: 1, Seq: 1}, []byte("payload"))
+}
+
+// bigTCP is what GSO or GRO makes: one segment of more than an IP packet can say it has.
+// Then the kernel leaves its total length 0 (BIG TCP).
+func bigTCP(payload int) []byte {
+	f := packet(&layers.TCP{SrcPort: 1, DstPort: 80, Seq: 1, ACK: true, Window: 1000}, nil)[:54] // without the padding
+	binary.BigEndian.PutUint16(f[16:], 0)
+	return append(f, bytes.Repeat([]byte("0123456789"), payload/10)...)
+}
+
+func start() *format.Start {
+	return &format.Start{TS: 1000, ClockOffset: 1_732_000_000_000_000_000, Host: "box", Kernel: "6.12.1", Arch: "x86_64",
+		Tool: "skb-collect 1", Cmdline: []string{"skb-collect", "-p", "*"}, BootID: "b0", CPUs: 2}
+}
+
+// event is a packet of that many bytes at a probe on eth0; more changes it.
+func event(ts uint64, probe, at string, data []byte, more ...func(*format.Event)) *format.Event {
+	e := &format.Event{TS: ts, CPU: 1, Probe: probe,
+		Dev: format.Dev{Name: "eth0", Ifindex: 2, Type: 1}, Netns: format.Netns{Inum: 4026531840},
+		Packet: format.Packet{Len: uint32(len(data)), At: at, Data: data}}
+	e.Skb.Set(format.SkbProtocol, 0x0800)
+	e.Skb.Set(format.SkbPktType, 0)
+	for _, f := range more {
+		f(e)
+	}
+	return e
+}
+
+func set(f format.SkbField, v uint64) func(*format.Event) {
+	return func(e *format.Event) { e.Skb.Set(f, v) }
+}
+
+// tracked is an event to which skb-track has added its section.
+type tracked struct {
+	*format.Event
+	packet, hop uint64
+}
+
+func (t tracked) AppendMsgpack(dst []byte) []byte {
+	section := format.AppendMap(nil, 2)
+	section = format.AppendUint(format.AppendStr(section, "packet"), t.packet)
+	section = format.AppendUint(format.AppendStr(section, "hop"), t.hop)
+	return format.Splice(dst, t.Event.AppendMsgpack(nil), "track", section)
+}
+
+// writeStreams writes the streams that the scripts read.
+func writeStreams(dir string) error {
+	drop := func(e *format.Event) {
+		e.Drop = format.Drop{Reason: 3, Name: "NO_SOCKET", Location: "__udp4_lib_rcv+0x2a"}
+	}
+	empty := func(e *format.Event) { e.Packet.Data, e.Packet.Len = nil, 84 }
+	none := func(e *format.Event) { e.Packet = format.Packet{} }
+	cut := func(n int) func(*format.Event) { return func(e *format.Event) { e.Packet.Data = e.Packet.Data[:n] } }
+
+	streams := map[string][]format.Appender{
+		"empty.skb": {},
+		"start.skb": {start()},
+		"mixed.skb": {
+			start(),
+			event(123456789, "net:netif_receive_skb", "mac", ping(), set(format.SkbQueue, 3)),
+			event(123456790, "ip_rcv", "network", dns()[14:]),
+			&format.Loss{TS: 200000000, Count: 5, What: "link", Why: "ring buffer full"},
+			&format.Loss{TS: 200000000, Count: 7, What: "event", Why: "ring buffer full"},
+			tracked{event(1123456791, "skb:kfree_skb", "network", dns()[14:], drop), 12, 3},
+			event(1123456792, "net:net_dev_start_xmit", "mac", dns(), set(format.SkbVlanTCI, 42), set(format.SkbVlanProto, 0x8100)),
+			&format.End{TS: 2000000000, Events: 4, Lost: 7, Why: "signal"},
+		},
+		"without.skb": {
+			start(),
+			event(1, "net:netif_receive_skb", "mac", ping()),
+			event(2, "skb:skb_copy_datagram_iovec", "", nil, none),
+			event(3, "skb:skb_copy_datagram_iovec", "mac", nil, empty),
+			event(4, "__alloc_skb", "data", []byte{1, 2, 3}),
+		},
+		"big.skb": {
+			start(),
+			event(1, "net:netif_receive_skb", "mac", bigTCP(70000)),
+			event(2, "net:netif_receive_skb", "mac", bigTCP(500000)),
+			event(3, "net:netif_receive_skb", "mac", bigTCP(70000), cut(96)),
+		},
+	}
+	for name, records := range streams {
+		var b bytes.Buffer
+		e := format.NewEncoder(&b)
+		for _, r := range records {
+			if err := e.Write(r); err != nil {
+				return err
+			}
+		}
+		if err := e.Flush(); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

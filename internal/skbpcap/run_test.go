@@ -1,0 +1,70 @@
+package skbpcap
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// stream encodes records.
+func stream(t testing.TB, records ...format.Appender) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	e := format.NewEncoder(&b)
+	for _, r := range records {
+		if err := e.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func someStart() *format.Start { return &format.Start{Host: "h", Kernel: "6.12", Arch: "x86_64"} }
+
+func someEvent(ts uint64) *format.Event {
+	return &format.Event{TS: ts, Probe: "ip_rcv", Packet: format.Packet{Len: 20, At: "network", Data: make([]byte, 20)}}
+}
+
+// A packet is with the reader before the next one comes, however slow the stream; and so
+// is an interface before the first packet.
+func TestLive(t *testing.T) {
+	in, input := io.Pipe()
+	output, out := io.Pipe()
+	done := make(chan error)
+	go func() {
+		err := Run(context.Background(), Options{}, in, out, io.Discard)
+		out.Close()
+		done <- err
+	}()
+	if _, err := input.Write(stream(t, someStart())); err != nil {
+		t.Fatal(err)
+	}
+	r, err := pcapgo.NewNgReader(output, pcapgo.DefaultNgReaderOptions) // reads on to the first interface
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := input.Write(stream(t, someEvent(uint64(i+1)))); err != nil {
+			t.Fatal(err)
+		}
+		_, ci, err := r.ReadPacketData()
+		if err != nil || ci.Timestamp.UnixNano() != int64(i+1) {
+			t.Fatalf("packet %d: %v, %v", i, ci.Timestamp, err)
+		}
+	}
+	input.Close()
+	if _, _, err := r.ReadPacketData(); err != io.EOF {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
