@@ -11,7 +11,8 @@ import (
 type batch struct {
 	data    []byte
 	records []placed
-	offset  int64 // to the wall clock, of the last record's start
+	offset  int64 // to the wall clock, of the last record's start, ns
+	first   int64 // wall-clock time of its first record that is no start, ns
 	idle    bool  // the input paused behind it
 	err     error // how the input ended, io.EOF included
 }
@@ -65,6 +66,9 @@ func (r *reader) run() {
 		}
 		k := r.key(raw)
 		b := r.current
+		if b.first == 0 && k.ts != 0 && raw.Type() != format.TypeStart {
+			b.first = int64(k.ts) + r.offset
+		}
 		b.records = append(b.records, placed{k, len(raw)})
 		b.data = append(b.data, raw...)
 		if len(b.data) >= batchSize {
@@ -77,7 +81,7 @@ func (r *reader) send() {
 	r.current.offset = r.offset
 	r.batches <- r.current
 	b := <-r.free
-	b.data, b.records, b.idle, b.err = b.data[:0], b.records[:0], false, nil
+	b.data, b.records, b.first, b.idle, b.err = b.data[:0], b.records[:0], 0, false, nil
 	r.current = b
 }
 

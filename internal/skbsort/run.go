@@ -41,8 +41,9 @@ type sorter struct {
 	now    func() time.Time
 	after  func(time.Duration) <-chan time.Time
 
-	newest   key   // of all records
-	offset   int64 // of the newest to the wall clock
+	first    moment // of the first record of something that happened
+	newest   key    // of all records
+	offset   int64  // of the newest to the wall clock, ns
 	wrote    bool
 	written  key // of the last record written
 	late     uint64
@@ -57,6 +58,9 @@ func (s *sorter) run(r *reader) error {
 		select {
 		case b := <-r.batches:
 			at := 0
+			if s.first.arrived == 0 && b.first != 0 {
+				s.first = moment{s.now().UnixNano(), b.first}
+			}
 			for _, p := range b.records {
 				if err := s.add(p.key, b.data[at:at+p.len]); err != nil {
 					return err
@@ -104,7 +108,12 @@ func (s *sorter) end(err error) error {
 }
 
 func (s *sorter) add(k key, record []byte) error {
-	if s.held.size() >= s.memory && len(s.held.entries) > 0 {
+	if s.held.size() >= s.memory && len(s.held.entries) > 0 && s.isLive() {
+		// Waiting for the end is not for a live stream: let the older half go.
+		if err := s.release((len(s.held.entries) + 1) / 2); err != nil {
+			return err
+		}
+	} else if s.held.size() >= s.memory && len(s.held.entries) > 0 {
 		if err := s.disk.write(&s.held); err != nil {
 			return err
 		}
@@ -117,17 +126,24 @@ func (s *sorter) add(k key, record []byte) error {
 	return nil
 }
 
-// liveAge is how old the newest record of a live stream is at most when it arrives,
-// besides the window. A saved stream is older, and is sorted as a whole however long it
-// takes to read.
+// A moment is when a record arrived, and its own time, both by the wall clock in ns.
+type moment struct{ arrived, wall int64 }
+
+// liveAge is how old the first record of a live stream may be when it arrives.
 const liveAge = 2 * time.Second
 
+// isLive tells a stream that is being made now from a saved one, which is sorted as a
+// whole however it arrives: the first record of a live one is new, and its clock runs no
+// faster than ours.
 func (s *sorter) isLive() bool {
-	if s.window == 0 || len(s.disk.ends) > 0 {
+	if s.window == 0 || len(s.disk.ends) > 0 || s.first.arrived == 0 {
 		return false
 	}
-	age := s.now().UnixNano() - (int64(s.newest.ts) + s.offset)
-	return age < int64(s.window+liveAge)
+	if s.first.arrived-s.first.wall > int64(liveAge) {
+		return false
+	}
+	took := s.now().UnixNano() - s.first.arrived
+	return int64(s.newest.ts)+s.offset-s.first.wall <= took+int64(s.window/2)
 }
 
 // releaseOld writes, on a live stream that does not pause, what is older than the window.
