@@ -27,55 +27,89 @@ type event struct {
 // decode reads r in one walk.
 func (e *event) decode(r format.Raw) {
 	*e = event{}
-	_ = r.Each(func(key []byte, v format.Value) bool {
-		switch string(key) {
+	c := r.Cursor()
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
 		case "ts":
-			e.ts, _ = v.Uint()
+			e.ts, _ = c.Uint()
 		case "probe":
-			e.probe, _ = v.Str()
+			e.probe, _ = c.Str()
 		case "skb":
-			_ = v.Each(e.skb)
+			e.skb(&c)
 		case "dev":
-			e.dev, _ = v.Get("name").Str()
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "name":
+					e.dev, _ = c.Str()
+				default:
+					c.Skip()
+				}
+			}
 		case "netns":
-			e.netns, _ = v.Get("inum").Uint()
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "inum":
+					e.netns, _ = c.Uint()
+				default:
+					c.Skip()
+				}
+			}
 		case "packet":
-			_ = v.Each(e.bytes)
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "len":
+					e.len, _ = c.Uint()
+				case "at":
+					e.at, _ = c.Str()
+				case "data":
+					e.data, _ = c.Bin()
+				default:
+					c.Skip()
+				}
+			}
 		case "drop":
-			e.reason, _ = v.Get("name").Str()
-			e.location, _ = v.Get("location").Str()
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "name":
+					e.reason, _ = c.Str()
+				case "location":
+					e.location, _ = c.Str()
+				default:
+					c.Skip()
+				}
+			}
 		case "track":
-			e.packet, e.tracked = v.Get("packet").Uint()
-			e.hop, _ = v.Get("hop").Uint()
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "packet":
+					e.packet, e.tracked = c.Uint()
+				case "hop":
+					e.hop, _ = c.Uint()
+				default:
+					c.Skip()
+				}
+			}
+		default:
+			c.Skip()
 		}
-		return true
-	})
+	}
 }
 
-func (e *event) skb(key []byte, v format.Value) bool {
-	switch string(key) {
-	case "protocol":
-		e.protocol, _ = v.Uint()
-	case "pkt_type":
-		e.pktType, _ = v.Uint()
-	case "queue":
-		e.queue, e.hasQueue = v.Uint()
-	case "vlan_tci":
-		e.vlanTCI, _ = v.Uint()
-	case "vlan_proto":
-		e.vlanTPID, _ = v.Uint()
+func (e *event) skb(c *format.Cursor) {
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "protocol":
+			e.protocol, _ = c.Uint()
+		case "pkt_type":
+			e.pktType, _ = c.Uint()
+		case "queue":
+			e.queue, e.hasQueue = c.Uint()
+		case "vlan_tci":
+			e.vlanTCI, _ = c.Uint()
+		case "vlan_proto":
+			e.vlanTPID, _ = c.Uint()
+		default:
+			c.Skip()
+		}
 	}
-	return true
-}
-
-func (e *event) bytes(key []byte, v format.Value) bool {
-	switch string(key) {
-	case "len":
-		e.len, _ = v.Uint()
-	case "at":
-		e.at, _ = v.Str()
-	case "data":
-		e.data, _ = v.Bin()
-	}
-	return true
 }

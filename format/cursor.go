@@ -1,0 +1,118 @@
+package format
+
+import "encoding/binary"
+
+// A Cursor steps through msgpack from front to back, once: a map's pairs by Map, then Key
+// and one of Uint, Str, Bin, Map or Skip for each. What is of another kind than was asked
+// for is skipped. At the end, or where the bytes are no msgpack, everything reads as
+// absent.
+//
+// It is for filters that want many values of every event: to find 12 among 60 takes 280
+// ns so and 830 ns with Value.Each, which finds the end of a map before it shows what is in it.
+type Cursor struct {
+	b  []byte
+	at int
+}
+
+// Cursor returns a Cursor at the record's map.
+func (r Raw) Cursor() Cursor { return Cursor{b: r} }
+
+// fixed holds the length of a value by its first byte, 0 when that does not tell.
+var fixed = func() (t [256]uint8) {
+	for c := range t {
+		n, content, values := head([]byte{byte(c), 8: 0})
+		lengthFollows := c >= 0xc4 && c <= 0xc9 || c >= 0xd9 && c <= 0xdf
+		if values == 0 && !lengthFollows {
+			t[c] = uint8(n + content)
+		}
+	}
+	return t
+}()
+
+// Map enters a map and returns the number of its pairs.
+func (c *Cursor) Map() (pairs int) {
+	if c.at < len(c.b) && c.b[c.at]&0xf0 == 0x80 {
+		pairs = int(c.b[c.at] & 0x0f)
+		c.at++
+	} else {
+		v := Value(c.b[c.at:])
+		n, _, values := head(v)
+		if v.Kind() != Map || n == 0 {
+			c.Skip()
+			return 0
+		}
+		c.at += n
+		pairs = values / 2
+	}
+	if 2*pairs > len(c.b)-c.at {
+		c.at = len(c.b)
+		return 0
+	}
+	return pairs
+}
+
+// Key returns the next string, which aliases the record.
+func (c *Cursor) Key() []byte {
+	if c.at < len(c.b) && c.b[c.at]&0xe0 == 0xa0 {
+		from := c.at + 1
+		if to := from + int(c.b[c.at]&0x1f); to <= len(c.b) {
+			c.at = to
+			return c.b[from:to]
+		}
+	}
+	s, _ := c.Str()
+	return s
+}
+
+// Skip steps over a value.
+func (c *Cursor) Skip() {
+	if c.at < len(c.b) {
+		if n := int(fixed[c.b[c.at]]); n != 0 && n <= len(c.b)-c.at {
+			c.at += n
+			return
+		}
+	}
+	c.next()
+}
+
+// next returns the value that it steps over.
+func (c *Cursor) next() Value {
+	n := skip(c.b[c.at:])
+	if n == 0 {
+		c.at = len(c.b)
+		return nil
+	}
+	v := c.b[c.at : c.at+n]
+	c.at += n
+	return v
+}
+
+// Str returns a string, which aliases the record.
+func (c *Cursor) Str() ([]byte, bool) { return c.next().Str() }
+
+// Bin returns bytes, which alias the record.
+func (c *Cursor) Bin() ([]byte, bool) { return c.next().Bin() }
+
+// Uint returns an integer that is not negative.
+func (c *Cursor) Uint() (uint64, bool) {
+	if b := c.b[c.at:]; len(b) > 0 {
+		switch t := b[0]; {
+		case t < 0x80:
+			c.at++
+			return uint64(t), true
+		case t == 0xcc && len(b) > 1:
+			c.at += 2
+			return uint64(b[1]), true
+		case t == 0xcd && len(b) > 2:
+			c.at += 3
+			return uint64(binary.BigEndian.Uint16(b[1:])), true
+		case t == 0xce && len(b) > 4:
+			c.at += 5
+			return uint64(binary.BigEndian.Uint32(b[1:])), true
+		case t == 0xcf && len(b) > 8:
+			c.at += 9
+			return binary.BigEndian.Uint64(b[1:]), true
+		}
+	}
+	return c.next().Uint()
+}
