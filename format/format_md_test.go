@@ -19,7 +19,7 @@ func block(t *testing.T, language string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindAllSubmatch(spec, -1)
+	m := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(spec, -1)
 	if len(m) != 1 {
 		t.Fatalf("FORMAT.md has %d blocks of %s, want 1", len(m), language)
 	}

@@ -1,14 +1,7 @@
 package format
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -17,126 +10,138 @@ import (
 const maxExact = 1 << 53
 
 // AppendJSON appends r as one JSON object, without a newline. FORMAT.md, "JSON", has the
-// rules; FromJSON turns it back.
+// rules; FromJSON turns it back. An error is a *SyntaxError with the offset within r; dst
+// is returned as it was.
 func AppendJSON(dst []byte, r Raw) ([]byte, error) {
-	j := jsonWriter{dst: dst}
-	if err := j.value(Value(r), MaxDepth, ""); err != nil {
+	if Value(r).Kind() != Map {
+		return dst, syntaxError(0, "a record is a map, this is none")
+	}
+	out, end, err := appendJSON(dst, r, 0, MaxDepth, false)
+	if err == nil && end != len(r) {
+		err = syntaxError(end, "%d bytes too many behind the record", len(r)-end)
+	}
+	if err != nil {
 		return dst, err
 	}
-	return j.dst, nil
+	return out, nil
 }
 
-type jsonWriter struct{ dst []byte }
-
-// value writes v, which stands under key.
-func (j *jsonWriter) value(v Value, depth int, key string) error {
-	if depth < 0 {
-		return fmt.Errorf("nested more than %d deep", MaxDepth)
+// appendJSON appends the value at r[at:], which stands under the key `data` or not, and
+// returns where it ends.
+func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) {
+	n, content, values := head(r[at:])
+	end := at + n + content
+	switch {
+	case n == 0 || end > len(r) || values > len(r)-end:
+		return dst, at, syntaxError(at, "a value is cut off or no msgpack")
+	case values > 0 && depth == 0:
+		return dst, at, syntaxError(at, "nested more than %d deep", MaxDepth)
 	}
+	v := Value(r[at:end])
 	switch v.Kind() {
 	case Nil:
-		j.dst = append(j.dst, "null"...)
+		dst = append(dst, "null"...)
 	case Bool:
-		b, _ := v.Bool()
-		j.dst = strconv.AppendBool(j.dst, b)
+		dst = strconv.AppendBool(dst, v[0] == 0xc3)
 	case Int:
-		j.integer(v)
+		dst = appendInteger(dst, v, isData)
 	case Float:
 		// As a string, since jq writes 2.0 as 2, and JSON has no NaN.
 		f, _ := v.Float()
-		j.dst = append(j.dst, `{"$float":"`...)
-		j.dst = append(strconv.AppendFloat(j.dst, f, 'g', -1, 64), `"}`...)
+		dst = append(dst, `{"$float":"`...)
+		dst = append(strconv.AppendFloat(dst, f, 'g', -1, 64), `"}`...)
 	case Str:
-		s, _ := v.Str()
-		j.text(s)
+		dst = appendText(dst, r[at+n:end], isData)
 	case Bin:
-		b, ok := v.Bin()
-		if !ok {
-			return errors.New("cut off")
+		if isData {
+			dst = appendBase64(dst, r[at+n:end])
+			break
 		}
-		if key == "data" {
-			j.base64(b)
-			return nil
-		}
-		j.dst = append(j.dst, `{"$bin":`...)
-		j.base64(b)
-		j.dst = append(j.dst, '}')
+		dst = appendBase64(append(dst, `{"$bin":`...), r[at+n:end])
+		dst = append(dst, '}')
 	case Array:
-		j.dst = append(j.dst, '[')
-		first, err := true, error(nil)
-		werr := v.Elems(func(v Value) bool {
-			if !first {
-				j.dst = append(j.dst, ',')
+		dst = append(dst, '[')
+		for i := range values {
+			if i > 0 {
+				dst = append(dst, ',')
 			}
-			first = false
-			err = j.value(v, depth-1, "")
-			return err == nil
-		})
-		j.dst = append(j.dst, ']')
-		return errors.Join(err, werr)
+			var err error
+			if dst, end, err = appendJSON(dst, r, end, depth-1, false); err != nil {
+				return dst, end, err
+			}
+		}
+		dst = append(dst, ']')
 	case Map:
-		return j.object(v, depth)
+		dst = append(dst, '{')
+		for i := 0; i < values; i += 2 {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			n, content, _ := head(r[end:])
+			if n == 0 || content > len(r)-end-n {
+				return dst, end, syntaxError(end, "a key is cut off or no msgpack")
+			}
+			key := r[end+n : end+n+content]
+			if Value(r[end:]).Kind() != Str || !utf8.Valid(key) {
+				return dst, end, syntaxError(end, "a key that is not text has no form in JSON")
+			}
+			dst = append(dst, '"')
+			if len(key) > 0 && key[0] == '$' {
+				dst = append(dst, '$')
+			}
+			dst = append(appendEscaped(dst, key), '"', ':')
+			var err error
+			if dst, end, err = appendJSON(dst, r, end+n+content, depth-1, string(key) == "data"); err != nil {
+				return dst, end, err
+			}
+		}
+		dst = append(dst, '}')
 	default:
-		return fmt.Errorf("%q has a msgpack type that JSON has no form for", key)
+		return dst, at, syntaxError(at, "an extension type has no form in JSON")
 	}
-	return nil
+	return dst, end, nil
 }
 
-func (j *jsonWriter) object(v Value, depth int) error {
-	j.dst = append(j.dst, '{')
-	first, err := true, error(nil)
-	werr := v.Each(func(key []byte, v Value) bool {
-		if !utf8.Valid(key) {
-			err = fmt.Errorf("a key is not text: %q", key)
-			return false
-		}
-		if !first {
-			j.dst = append(j.dst, ',')
-		}
-		first = false
-		j.dst = append(appendQuoted(j.dst, key), ':')
-		err = j.value(v, depth-1, string(key))
-		return err == nil
-	})
-	j.dst = append(j.dst, '}')
-	return errors.Join(err, werr)
+func appendInteger(dst []byte, v Value, isData bool) []byte {
+	u, negative, _ := v.integer()
+	big := isBig(u, negative)
+	switch {
+	case big && isData:
+		dst = append(dst, `{"$int":"`...)
+	case big:
+		dst = append(dst, '"')
+	}
+	if negative {
+		dst = strconv.AppendInt(dst, int64(u), 10)
+	} else {
+		dst = strconv.AppendUint(dst, u, 10)
+	}
+	switch {
+	case big && isData:
+		dst = append(dst, `"}`...)
+	case big:
+		dst = append(dst, '"')
+	}
+	return dst
 }
 
-func (j *jsonWriter) integer(v Value) {
-	if u, ok := v.Uint(); ok {
-		if u > maxExact {
-			j.dst = append(strconv.AppendUint(append(j.dst, '"'), u, 10), '"')
-			return
-		}
-		j.dst = strconv.AppendUint(j.dst, u, 10)
-		return
-	}
-	i, _ := v.Int()
-	if i < -maxExact {
-		j.dst = append(strconv.AppendInt(append(j.dst, '"'), i, 10), '"')
-		return
-	}
-	j.dst = strconv.AppendInt(j.dst, i, 10)
-}
-
-// text writes a string; one that would be taken for an integer, or that is no UTF-8, in a
-// form of its own.
-func (j *jsonWriter) text(s []byte) {
+// appendText appends a string; one that would be taken for something else, or that is no
+// UTF-8, in a form of its own.
+func appendText(dst, s []byte, isData bool) []byte {
 	switch {
 	case !utf8.Valid(s):
-		j.dst = append(j.dst, `{"$bytes":`...)
-		j.base64(s)
-		j.dst = append(j.dst, '}')
-	case isBigInteger(s):
-		j.dst = append(appendQuoted(append(j.dst, `{"$str":`...), s), '}')
-	default:
-		j.dst = appendQuoted(j.dst, s)
+		dst = appendBase64(append(dst, `{"$bytes":`...), s)
+		return append(dst, '}')
+	case isData || isBigInteger(s):
+		dst = appendEscaped(append(dst, `{"$str":"`...), s)
+		return append(dst, `"}`...)
 	}
+	return append(appendEscaped(append(dst, '"'), s), '"')
 }
 
-func (j *jsonWriter) base64(b []byte) {
-	j.dst = base64.StdEncoding.AppendEncode(append(j.dst, '"'), b)
-	j.dst = append(j.dst, '"')
+func appendBase64(dst, b []byte) []byte {
+	dst = base64.StdEncoding.AppendEncode(append(dst, '"'), b)
+	return append(dst, '"')
 }
 
 // isBigInteger reports whether s is how an integer beyond maxExact is written.
@@ -144,202 +149,40 @@ func isBigInteger(s []byte) bool {
 	if len(s) < 16 || len(s) > 20 || s[0] != '-' && (s[0] < '1' || s[0] > '9') {
 		return false
 	}
-	if u, err := strconv.ParseUint(string(s), 10, 64); err == nil {
-		return u > maxExact
+	u, negative, ok := parseInteger(s)
+	if !ok || negative && s[1] == '0' {
+		return false
 	}
-	i, err := strconv.ParseInt(string(s), 10, 64)
-	return err == nil && i < -maxExact && s[1] != '0'
+	return isBig(u, negative)
+}
+
+// isBig reports whether an integer, in two's complement, is beyond maxExact.
+func isBig(u uint64, negative bool) bool {
+	if negative {
+		return int64(u) < -maxExact
+	}
+	return u > maxExact
 }
 
 const hexDigits = "0123456789abcdef"
 
-// appendQuoted appends s, which is UTF-8, as a JSON string.
-func appendQuoted(dst, s []byte) []byte {
-	dst = append(dst, '"')
-	for _, c := range s {
-		switch {
-		case c == '"' || c == '\\':
+// appendEscaped appends s, which is UTF-8, as the inside of a JSON string.
+func appendEscaped(dst, s []byte) []byte {
+	from := 0
+	for i, c := range s {
+		if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
 			dst = append(dst, '\\', c)
-		case c == '\n':
-			dst = append(dst, `\n`...)
-		case c < 0x20 || c == 0x7f:
-			dst = append(dst, `\u00`...)
-			dst = append(dst, hexDigits[c>>4], hexDigits[c&15])
+		case '\n':
+			dst = append(dst, '\\', 'n')
 		default:
-			dst = append(dst, c)
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	return append(dst, '"')
-}
-
-// FromJSON appends to dst the record that line, a JSON object, stands for. An error is a
-// *SyntaxError with the offset within line where that is known.
-func FromJSON(dst, line []byte) (Raw, error) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.UseNumber()
-	fail := func(err error) (Raw, error) {
-		offset := d.InputOffset()
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			offset = syntax.Offset
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			offset, err = int64(len(line)), errors.New("the JSON line is cut off")
-		}
-		return nil, &SyntaxError{offset, err}
-	}
-	t, err := d.Token()
-	if err != nil {
-		return fail(err)
-	}
-	if t != json.Delim('{') {
-		return fail(errors.New("a record is a JSON object, this is none"))
-	}
-	r := jsonReader{d: d}
-	out, err := r.object(dst, MaxDepth)
-	if err != nil {
-		return fail(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fail(errors.New("more than one JSON value on the line"))
-	}
-	raw := Raw(out[len(dst):])
-	if err := Valid(raw); err != nil {
-		return nil, &SyntaxError{0, err}
-	}
-	return raw, nil
-}
-
-type jsonReader struct{ d *json.Decoder }
-
-// object reads an object behind its brace.
-func (r *jsonReader) object(dst []byte, depth int) ([]byte, error) {
-	if depth == 0 {
-		return nil, fmt.Errorf("nested more than %d deep", MaxDepth)
-	}
-	var body []byte
-	n := 0
-	for r.d.More() {
-		t, err := r.d.Token()
-		if err != nil {
-			return nil, err
-		}
-		key := t.(string)
-		if key == "$bin" || key == "$bytes" || key == "$str" || key == "$float" {
-			return r.tagged(dst, key)
-		}
-		body = AppendStr(body, key)
-		if body, err = r.value(body, key, depth-1); err != nil {
-			return nil, err
-		}
-		n++
-	}
-	if _, err := r.d.Token(); err != nil {
-		return nil, err
-	}
-	return append(AppendMap(dst, n), body...), nil
-}
-
-// tagged reads the rest of {"$bin": "base64"} and its like.
-func (r *jsonReader) tagged(dst []byte, key string) ([]byte, error) {
-	t, err := r.d.Token()
-	if err != nil {
-		return nil, err
-	}
-	s, ok := t.(string)
-	if !ok {
-		return nil, fmt.Errorf("%s wants a string", key)
-	}
-	if end, err := r.d.Token(); err != nil || end != json.Delim('}') {
-		return nil, fmt.Errorf("%s must stand alone in its object", key)
-	}
-	switch key {
-	case "$str":
-		return AppendStr(dst, s), nil
-	case "$float":
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil {
-			return nil, fmt.Errorf("$float: %q is no number", s)
-		}
-		return appendFloat(dst, f), nil
-	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	if key == "$bytes" {
-		return AppendStr(dst, b), nil
-	}
-	return AppendBin(dst, b), nil
-}
-
-func (r *jsonReader) value(dst []byte, key string, depth int) ([]byte, error) {
-	t, err := r.d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := t.(type) {
-	case nil:
-		return append(dst, 0xc0), nil
-	case bool:
-		return AppendBool(dst, t), nil
-	case json.Number:
-		return appendNumber(dst, string(t))
-	case string:
-		if key == "data" {
-			b, err := base64.StdEncoding.DecodeString(t)
-			if err != nil {
-				return nil, fmt.Errorf("data is not base64: %w", err)
-			}
-			return AppendBin(dst, b), nil
-		}
-		if isBigInteger([]byte(t)) {
-			return appendNumber(dst, t)
-		}
-		return AppendStr(dst, t), nil
-	case json.Delim:
-		if t == '{' {
-			return r.object(dst, depth)
-		}
-		return r.array(dst, depth)
-	}
-	return nil, fmt.Errorf("unexpected JSON value %v", t)
-}
-
-func (r *jsonReader) array(dst []byte, depth int) ([]byte, error) {
-	if depth == 0 {
-		return nil, fmt.Errorf("nested more than %d deep", MaxDepth)
-	}
-	var body []byte
-	n := 0
-	for r.d.More() {
-		var err error
-		if body, err = r.value(body, "", depth-1); err != nil {
-			return nil, err
-		}
-		n++
-	}
-	if _, err := r.d.Token(); err != nil {
-		return nil, err
-	}
-	return append(AppendArray(dst, n), body...), nil
-}
-
-// appendNumber appends an integer as one, anything else as a float64.
-func appendNumber(dst []byte, s string) ([]byte, error) {
-	if u, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return AppendUint(dst, u), nil
-	}
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return AppendInt(dst, i), nil
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return nil, fmt.Errorf("%s is no number that fits 64 bits", s)
-	}
-	return appendFloat(dst, f), nil
-}
-
-func appendFloat(dst []byte, f float64) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(f))
+	return append(dst, s[from:]...)
 }

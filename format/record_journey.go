@@ -1,0 +1,219 @@
+package format
+
+import "net/netip"
+
+// A Journey says how one packet's way through the kernel ended. skb-track writes it.
+type Journey struct {
+	Packet      uint64 // number, as in the events' `track`
+	First, Last uint64 // ns, of the first and last record about it; Last is the record's ts
+	Hops        uint32 // events
+	Branches    uint32 // sk_buffs, at least 1
+	Slowest     uint64 // ns, the longest that a hop came after the one before
+	From, To    Flow   // of the innermost network header, at the first and the last event
+	End         JourneyEnd
+	Ends        [len(EndNames)]uint32 // branches by how they ended, in the order of EndNames
+	Joined      []uint64              // packets that were merged into this one, or left off when there are too many
+
+	By        string   // as in Track
+	Uncertain []string // what was lost that could have told otherwise: event, link, free, identity, probe
+	Inferred  bool
+	Note      string // why it was let go of while open
+}
+
+// EndNames are how a journey, or a branch of it, ends.
+var EndNames = [...]string{"delivered", "transmitted", "dropped", "consumed", "merged", "lost", "open"}
+
+// JourneyEnd is how a journey ended, with the record that says so.
+type JourneyEnd struct {
+	How      string // of EndNames
+	Branch   uint32
+	TS       uint64 // ns, of the record that says so; 0: there is none
+	Record   string // its type: free, event, link, loss, end
+	Probe    string // the event that tells delivered and transmitted
+	Dev      string // where it was last
+	Netns    uint32 // inum; 0: not known
+	Reason   string // dropped: the reason's name, on kernels that have them
+	Location string // dropped: function+0xoffset
+	Comm     string // delivered: the process that read it, where an event tells
+	TGID     uint32
+	Sock     uint64 // delivered: the socket's inode, where an event tells
+	Into     uint64 // merged: into this packet
+}
+
+// A Flow is who sends to whom.
+type Flow struct {
+	Src, Dst     netip.Addr // the zero Addr: not known
+	Sport, Dport uint16     // 0, 0: none
+	Proto        uint8      // of IP
+}
+
+func (f *Flow) append(dst []byte) []byte {
+	var text [46]byte
+	ports := f.Sport != 0 || f.Dport != 0
+	n := 3
+	if ports {
+		n = 5
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa3src"...), f.Src.AppendTo(text[:0]))
+	dst = AppendStr(append(dst, "\xa3dst"...), f.Dst.AppendTo(text[:0]))
+	if ports {
+		dst = AppendUint(append(dst, "\xa5sport"...), uint64(f.Sport))
+		dst = AppendUint(append(dst, "\xa5dport"...), uint64(f.Dport))
+	}
+	return AppendUint(append(dst, "\xa5proto"...), uint64(f.Proto))
+}
+
+func (f *Flow) decode(v Value) {
+	*f = Flow{}
+	src, _ := v.Get("src").Str()
+	dst, _ := v.Get("dst").Str()
+	f.Src, _ = netip.ParseAddr(string(src))
+	f.Dst, _ = netip.ParseAddr(string(dst))
+	sport, _ := v.Get("sport").Uint()
+	dport, _ := v.Get("dport").Uint()
+	proto, _ := v.Get("proto").Uint()
+	f.Sport, f.Dport, f.Proto = uint16(sport), uint16(dport), uint8(proto)
+}
+
+// AppendMsgpack appends the record.
+func (j *Journey) AppendMsgpack(dst []byte) []byte {
+	n := 9
+	for _, has := range [...]bool{j.From.Src.IsValid(), j.Branches > 1, len(j.Joined) > 0, j.By != "", len(j.Uncertain) > 0, j.Inferred, j.Note != ""} {
+		if has {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeJourney))
+	dst = AppendUint(append(dst, "\xa2ts"...), j.Last)
+	dst = AppendUint(append(dst, "\xa6packet"...), j.Packet)
+	dst = AppendUint(append(dst, "\xa5first"...), j.First)
+	dst = AppendUint(append(dst, "\xa5total"...), j.Last-j.First)
+	dst = AppendUint(append(dst, "\xa4hops"...), uint64(j.Hops))
+	dst = AppendUint(append(dst, "\xa8branches"...), uint64(j.Branches))
+	dst = AppendUint(append(dst, "\xa7slowest"...), j.Slowest)
+	if j.From.Src.IsValid() {
+		dst = append(dst, "\xa4flow\x82\xa5first"...)
+		dst = j.From.append(dst)
+		dst = j.To.append(append(dst, "\xa4last"...))
+	}
+	dst = j.End.append(append(dst, "\xa3end"...))
+	if j.Branches > 1 {
+		dst = j.appendEnds(append(dst, "\xa4ends"...))
+	}
+	if len(j.Joined) > 0 {
+		dst = AppendArray(append(dst, "\xa6joined"...), len(j.Joined))
+		for _, p := range j.Joined {
+			dst = AppendUint(dst, p)
+		}
+	}
+	if j.By != "" {
+		dst = AppendStr(append(dst, "\xa2by"...), j.By)
+	}
+	if len(j.Uncertain) > 0 {
+		dst = AppendArray(append(dst, "\xa9uncertain"...), len(j.Uncertain))
+		for _, what := range j.Uncertain {
+			dst = AppendStr(dst, what)
+		}
+	}
+	if j.Inferred {
+		dst = AppendBool(append(dst, "\xa8inferred"...), true)
+	}
+	if j.Note != "" {
+		dst = AppendStr(append(dst, "\xa4note"...), j.Note)
+	}
+	return dst
+}
+
+func (j *Journey) appendEnds(dst []byte) []byte {
+	n := 0
+	for _, count := range j.Ends {
+		if count > 0 {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	for i, count := range j.Ends {
+		if count > 0 {
+			dst = AppendUint(AppendStr(dst, EndNames[i]), uint64(count))
+		}
+	}
+	return dst
+}
+
+func (e *JourneyEnd) append(dst []byte) []byte {
+	n := 1
+	for _, has := range [...]bool{e.Branch != 0, e.TS != 0, e.Record != "", e.Probe != "", e.Dev != "", e.Netns != 0,
+		e.Reason != "", e.Location != "", e.Comm != "", e.TGID != 0, e.Sock != 0, e.Into != 0} {
+		if has {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa3how"...), e.How)
+	number := func(key string, v uint64) {
+		if v != 0 {
+			dst = AppendUint(AppendStr(dst, key), v)
+		}
+	}
+	word := func(key, v string) {
+		if v != "" {
+			dst = AppendStr(AppendStr(dst, key), v)
+		}
+	}
+	number("branch", uint64(e.Branch))
+	number("ts", e.TS)
+	word("record", e.Record)
+	word("probe", e.Probe)
+	word("dev", e.Dev)
+	number("netns", uint64(e.Netns))
+	word("reason", e.Reason)
+	word("location", e.Location)
+	word("comm", e.Comm)
+	number("tgid", uint64(e.TGID))
+	number("sock", e.Sock)
+	number("into", e.Into)
+	return dst
+}
+
+// Decode reads r, which must be a journey.
+func (j *Journey) Decode(r Raw) error {
+	if r.Type() != TypeJourney {
+		return errType(r, TypeJourney)
+	}
+	*j = Journey{}
+	number := func(path ...string) uint64 {
+		u, _ := r.Get(path...).Uint()
+		return u
+	}
+	word := func(path ...string) string {
+		s, _ := r.Get(path...).Str()
+		return string(s)
+	}
+	j.Last, _ = r.Time()
+	j.Packet, j.First = number("packet"), number("first")
+	j.Hops, j.Branches, j.Slowest = uint32(number("hops")), uint32(number("branches")), number("slowest")
+	j.From.decode(r.Get("flow", "first"))
+	j.To.decode(r.Get("flow", "last"))
+	j.End = JourneyEnd{How: word("end", "how"), Branch: uint32(number("end", "branch")), TS: number("end", "ts"),
+		Record: word("end", "record"), Probe: word("end", "probe"), Dev: word("end", "dev"),
+		Netns: uint32(number("end", "netns")), Reason: word("end", "reason"), Location: word("end", "location"),
+		Comm: word("end", "comm"), TGID: uint32(number("end", "tgid")), Sock: number("end", "sock"), Into: number("end", "into")}
+	for i, name := range EndNames {
+		j.Ends[i] = uint32(number("ends", name))
+	}
+	_ = r.Get("joined").Elems(func(v Value) bool {
+		u, _ := v.Uint()
+		j.Joined = append(j.Joined, u)
+		return true
+	})
+	_ = r.Get("uncertain").Elems(func(v Value) bool {
+		s, _ := v.Str()
+		j.Uncertain = append(j.Uncertain, string(s))
+		return true
+	})
+	j.By, j.Note = word("by"), word("note")
+	j.Inferred, _ = r.Get("inferred").Bool()
+	return nil
+}

@@ -1,0 +1,120 @@
+package format
+
+// Track is the section `track`, which skb-track adds to an event: the packet that it is
+// of, and where on its way.
+type Track struct {
+	Packet uint64 // number of the packet, from 1; 0 makes the section absent
+	Branch uint32 // which of the packet's sk_buffs, from 0; clones, segments and fragments are branches
+	Hop    uint32 // from 0; on a branch it goes on from where the branch left
+	Since  uint64 // ns since the hop before, on this branch or the one that it comes from
+	Total  uint64 // ns since the packet's first hop
+
+	From      From   // at the first hop behind a link
+	Changed   Value  // a map: what differs from the hop before, name to [before, after]; nil: nothing
+	By        string // "addr": by the sk_buff's address, as the stream has no identities; "" by identity
+	Uncertain bool   // records were lost where they could have told otherwise
+	Inferred  bool   // not from a link record, but from what the packets hold
+}
+
+// From says which buffer a hop's buffer comes from.
+type From struct {
+	How    string // as in `link`; "" makes it absent
+	Branch uint32
+	Packet uint64 // when it is another one; else 0
+}
+
+// Present reports whether the section is.
+func (t *Track) Present() bool { return t.Packet != 0 }
+
+// AppendMsgpack appends the section.
+func (t *Track) AppendMsgpack(dst []byte) []byte {
+	n := 3
+	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0, t.From.How != "", t.Changed != nil, t.By != "", t.Uncertain, t.Inferred} {
+		if has {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendUint(append(dst, "\xa6packet"...), t.Packet)
+	if t.Branch != 0 {
+		dst = AppendUint(append(dst, "\xa6branch"...), uint64(t.Branch))
+	}
+	dst = AppendUint(append(dst, "\xa3hop"...), uint64(t.Hop))
+	if t.Hop != 0 {
+		dst = AppendUint(append(dst, "\xa5since"...), t.Since)
+	}
+	dst = AppendUint(append(dst, "\xa5total"...), t.Total)
+	if t.From.How != "" {
+		dst = t.From.append(append(dst, "\xa4from"...))
+	}
+	if t.Changed != nil {
+		dst = append(append(dst, "\xa7changed"...), t.Changed...)
+	}
+	if t.By != "" {
+		dst = AppendStr(append(dst, "\xa2by"...), t.By)
+	}
+	if t.Uncertain {
+		dst = AppendBool(append(dst, "\xa9uncertain"...), true)
+	}
+	if t.Inferred {
+		dst = AppendBool(append(dst, "\xa8inferred"...), true)
+	}
+	return dst
+}
+
+func (f *From) append(dst []byte) []byte {
+	n := 2
+	if f.Packet != 0 {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa3how"...), f.How)
+	dst = AppendUint(append(dst, "\xa6branch"...), uint64(f.Branch))
+	if f.Packet != 0 {
+		dst = AppendUint(append(dst, "\xa6packet"...), f.Packet)
+	}
+	return dst
+}
+
+// Decode reads the value of an event's `track`. Changed aliases v.
+func (t *Track) Decode(v Value) {
+	*t = Track{By: t.By, From: From{How: t.From.How}}
+	by, how := false, false
+	_ = v.Each(func(key []byte, v Value) bool {
+		u, _ := v.Uint()
+		switch string(key) {
+		case "packet":
+			t.Packet = u
+		case "branch":
+			t.Branch = uint32(u)
+		case "hop":
+			t.Hop = uint32(u)
+		case "since":
+			t.Since = u
+		case "total":
+			t.Total = u
+		case "from":
+			setString(&t.From.How, v.Get("how"))
+			how = true
+			u, _ = v.Get("branch").Uint()
+			t.From.Branch = uint32(u)
+			t.From.Packet, _ = v.Get("packet").Uint()
+		case "changed":
+			t.Changed = v
+		case "by":
+			setString(&t.By, v)
+			by = true
+		case "uncertain":
+			t.Uncertain, _ = v.Bool()
+		case "inferred":
+			t.Inferred, _ = v.Bool()
+		}
+		return true
+	})
+	if !by {
+		t.By = ""
+	}
+	if !how {
+		t.From.How = ""
+	}
+}
