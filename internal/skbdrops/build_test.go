@@ -81,6 +81,7 @@ func (o *object) record(tb testing.TB) format.Raw {
 //	packet=udp,10.0.0.1:1,10.0.0.2:2,ttl=1,df,badsum,badip,cut
 //	packet=tcp,10.0.0.1:1,10.0.0.2:2,SA   packet=icmp,10.0.0.1,10.0.0.2,8   packet=253,10.0.0.1,10.0.0.2
 //	sysctl:NAME=VALUE             in the start record
+//	reasons=A,B,C                 the kernel's reasons, in the start record, from number 2
 //	stack=a,b,c                   the drop's stack, innermost first
 //	before=PROBE,ret=N,caller=F   an earlier event of the packet
 func stream(tb testing.TB, words string) []format.Raw {
@@ -117,6 +118,10 @@ func stream(tb testing.TB, words string) []format.Raw {
 				sysctls.values = map[string]any{}
 			}
 			sysctls.values[name] = value
+		case key == "reasons":
+			for i, name := range strings.Split(value, ",") {
+				start.set(fmt.Sprintf("drop_reasons.%d", i+2), name)
+			}
 		case key == "stack":
 			stack.set("type", "stack")
 			stack.set("id", 5)

@@ -19,7 +19,7 @@ type kept uint8
 const (
 	keptNFT kept = iota
 	keptCT
-	keptCaller
+	keptHook // the function that ran a netfilter hook, or was about to
 	allKept
 )
 
@@ -77,20 +77,23 @@ func (e *earlier) make(key uint64) *memory {
 
 // remember takes what may explain a later drop out of an event that is none.
 func (e *earlier) remember(f *facts) {
-	if f.nft == nil && f.ct == nil && f.ret == nil && f.caller == nil {
+	probe, _ := f.probe.Str()
+	if f.nft == nil && f.ct == nil && f.ret == nil && f.caller == nil && !certain[string(probe)] {
 		return
 	}
 	key, ok := f.identity()
 	if !ok {
 		return
 	}
-	probe, _ := f.probe.Str()
 	m := e.make(key)
 	m.set(keptNFT, f.nft)
 	m.set(keptCT, f.ct)
-	if string(probe) == "nf_hook_slow" {
+	switch {
+	case certain[string(probe)]:
+		m.set(keptHook, probe)
+	case string(probe) == "nf_hook_slow":
 		caller, _ := f.caller.Str()
-		m.set(keptCaller, caller)
+		m.set(keptHook, caller)
 	}
 	// The kernel's functions return an int, of which the register has the lower half.
 	function := functionOf(trimPrefix(probe, "ret:"))

@@ -158,6 +158,10 @@ var hooks = map[string]string{
 	"br_pass_frame_up": "bridge input",
 }
 
+// certain are functions behind which a packet comes to no hook but the one that they run,
+// up to where its device changes.
+var certain = map[string]bool{"ip_local_deliver": true, "ip6_input": true, "ip_forward": true, "ip6_forward": true}
+
 func (f *facts) hook() string {
 	for i, frame := range f.frames {
 		if frame != "nf_hook_slow" && frame != "nf_hook_slow_list" {
@@ -170,7 +174,21 @@ func (f *facts) hook() string {
 		}
 	}
 	if f.earlier != nil {
-		return hooks[string(functionOf(f.earlier.get(keptCaller)))]
+		if h, ok := hooks[string(functionOf(f.earlier.get(keptHook)))]; ok {
+			return h
+		}
+	}
+	// A packet that is sent has no device until its route is used (skb->dev is set in
+	// ip_output and ip6_output); one that is forwarded gets another than it came in on.
+	switch dev, ok := f.dev.Get("ifindex").Uint(); {
+	case f.headers().version == 0 || f.netns == nil: // nothing is known of the device then
+		return ""
+	case !ok:
+		return "output"
+	default:
+		if rx, _ := f.dev.Get("rx_ifindex").Uint(); rx != dev {
+			return "postrouting"
+		}
 	}
 	return ""
 }

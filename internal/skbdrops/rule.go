@@ -15,7 +15,8 @@ import (
 //	          to report where the kernel gave none, unless there is
 //	is:       the reason to report where the kernel gave none
 //	at:       functions that, where the kernel gave no reason, dropped the packet
-//	if:       a condition; all must hold
+//	if:       a condition; all must hold. After = and != there may be several values: one of
+//	          them, none of them
 //	exact:    yes: a kernel that knows the reason by name reports it wherever this
 //	          happens, so on such a kernel a drop without that reason is something else
 //	final:    yes: nothing else needs to be considered
@@ -52,39 +53,42 @@ type try struct {
 type condition struct {
 	text  string
 	field *field
-	op    byte // = ! < > ~ (contains) p(resent) a(bsent)
-	value string
-	n     int64
+	op    byte // = (one of the values) ! (none of them) < > ~ (contains) p(resent) a(bsent)
+	words []string
+	n     int64 // the first value, if it is a number
 	isN   bool
 }
 
 func parseCondition(text string) (condition, error) {
 	w := strings.Fields(text)
 	c := condition{text: text}
-	if len(w) < 2 || len(w) > 3 {
+	if len(w) < 2 {
 		return c, fmt.Errorf("not a condition: %q", text)
 	}
 	f, err := parseField(w[0])
 	if err != nil {
 		return c, err
 	}
-	c.field, c.op = f, w[1][0]
-	if len(w) == 3 {
-		c.value = w[2]
-		c.n, err = strconv.ParseInt(c.value, 0, 64)
+	c.field, c.op, c.words = f, w[1][0], w[2:]
+	if len(c.words) > 0 {
+		c.n, err = strconv.ParseInt(c.words[0], 0, 64)
 		c.isN = err == nil
 	}
 	switch w[1] {
 	case "present", "absent":
-		if len(w) == 2 {
+		if len(c.words) == 0 {
 			return c, nil
 		}
-	case "=", "!=", "~":
-		if len(w) == 3 {
+	case "=", "!=":
+		if len(c.words) == 1 || len(c.words) > 1 && !c.isN {
+			return c, nil
+		}
+	case "~":
+		if len(c.words) == 1 {
 			return c, nil
 		}
 	case "<", ">":
-		if len(w) == 3 && c.isN {
+		if len(c.words) == 1 && c.isN {
 			return c, nil
 		}
 	}
@@ -103,7 +107,7 @@ func (c *condition) holds(f *facts) bool {
 	case '!':
 		return v.kind == absent || !c.equal(v)
 	case '~':
-		return v.kind == word && bytes.Contains(v.s, []byte(c.value))
+		return v.kind == word && bytes.Contains(v.s, []byte(c.words[0]))
 	case '<':
 		return v.kind == number && v.n < c.n
 	default: // >
@@ -115,7 +119,12 @@ func (c *condition) equal(v value) bool {
 	if v.kind == number {
 		return c.isN && v.n == c.n
 	}
-	return string(v.s) == c.value
+	for _, w := range c.words {
+		if string(v.s) == w {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *tables) readRules(file string) error {
