@@ -206,9 +206,9 @@ func (d *Decoder) nextLine() (Raw, error) {
 			}
 			unread = d.buf[d.at:d.end]
 		}
-		line := bytes.Trim(unread[:searched+i], " \t\r")
+		line := unread[:searched+i]
 		whole := min(searched+i+1, len(unread))
-		if len(line) == 0 {
+		if len(bytes.TrimLeft(line, " \t\r")) == 0 {
 			d.advance(whole)
 			searched = 0
 			if len(unread) == whole && d.err != nil {
@@ -218,7 +218,7 @@ func (d *Decoder) nextLine() (Raw, error) {
 		}
 		r, err := FromJSON(d.scratch[:0], line)
 		if err != nil {
-			return nil, d.within(bytes.IndexByte(unread, line[0]), err)
+			return nil, d.within(0, err)
 		}
 		d.scratch = r
 		d.advance(whole)

@@ -261,7 +261,7 @@ func (j *jsonScanner) tagged(at int, tag string) error {
 func (j *jsonScanner) base64(s []byte) bool {
 	n := base64.StdEncoding.DecodedLen(len(s))
 	n -= len(s) - len(bytes.TrimRight(s, "="))
-	if n < 0 {
+	if len(s)%4 != 0 || n < 0 {
 		return false
 	}
 	out := appendBinHead(j.out, n)
