@@ -110,6 +110,12 @@ func copyValue(d *msgpack.Decoder, e *msgpack.Encoder) error {
 		return e.EncodeInt(reflect.ValueOf(x).Int())
 	case uint8, uint16, uint32, uint64:
 		return e.EncodeUint(reflect.ValueOf(x).Uint())
+	case float32, float64:
+		f := reflect.ValueOf(x).Float()
+		if f != f {
+			f = math.NaN() // there are many
+		}
+		return e.EncodeFloat64(f)
 	}
 	return e.Encode(x)
 }
