@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"net/netip"
 	"os/exec"
 	"reflect"
 	"testing"
@@ -35,6 +36,33 @@ func records() []Appender {
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
 		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Why: "ring buffer full", CPU: Some(uint32(1))},
 		&End{TS: 3, Events: 1, Lost: 7, Why: "command", Status: Some(-1)},
+		fullJourney(),
+		&Journey{Packet: 1, First: 5, Last: 5, Hops: 1, Branches: 1, End: JourneyEnd{How: "open"}},
+	}
+}
+
+func fullJourney() *Journey {
+	return &Journey{Packet: 7, First: 1, Last: 1 << 40, Hops: 9, Branches: 3, Slowest: 1 << 33,
+		From: Flow{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), 1, 65535, 17},
+		To:   Flow{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2"), 0, 0, 58},
+		End: JourneyEnd{"delivered", 2, 1 << 39, "free", "udp_rcv", "eth0", 4026531840, "NO_SOCKET", "udp_rcv+0x1", "nc", 77,
+			1 << 35, 12},
+		Ends: [len(EndNames)]uint32{1, 0, 1, 0, 0, 0, 70000}, Joined: []uint64{1, 1 << 40}, By: "addr",
+		Uncertain: []string{"link", "event"}, Inferred: true, Note: "n"}
+}
+
+// A track section decodes to what it was made of, and its absent keys to nothing.
+func TestDecodeTrack(t *testing.T) {
+	for _, want := range []Track{
+		{Packet: 1},
+		{Packet: 1 << 40, Branch: 3, Hop: 5, Since: 1 << 33, Total: 1 << 34, From: From{"clone", 2, 9},
+			Changed: append(AppendMap(nil, 1), "\xa3cpu\x92\x00\x01"...), By: "addr", Uncertain: true, Inferred: true},
+	} {
+		got := Track{Packet: 5, From: From{How: "gro"}, By: "addr"}
+		got.Decode(want.AppendMsgpack(nil))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("decoded\n%+v\nwant\n%+v", got, want)
+		}
 	}
 }
 
