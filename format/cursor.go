@@ -3,7 +3,7 @@ package format
 import "encoding/binary"
 
 // A Cursor steps through msgpack from front to back, once: a map's pairs by Map, then Key
-// and one of Uint, Str, Bin, Map or Skip for each. What is of another kind than was asked
+// and one of Uint, Str, Bin, Map, Array, Value or Skip for each. What is of another kind than was asked
 // for is skipped. At the end, or where the bytes are no msgpack, everything reads as
 // absent.
 //
@@ -50,6 +50,25 @@ func (c *Cursor) Map() (pairs int) {
 	}
 	return pairs
 }
+
+// Array enters an array and returns the number of its values.
+func (c *Cursor) Array() int {
+	v := Value(c.b[c.at:])
+	n, _, values := head(v)
+	if v.Kind() != Array || n == 0 {
+		c.Skip()
+		return 0
+	}
+	c.at += n
+	if values > len(c.b)-c.at {
+		c.at = len(c.b)
+		return 0
+	}
+	return values
+}
+
+// Value returns the next value, which aliases the record.
+func (c *Cursor) Value() Value { return c.next() }
 
 // Key returns the next string, which aliases the record.
 func (c *Cursor) Key() []byte {

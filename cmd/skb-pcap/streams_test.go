@@ -93,11 +93,36 @@ func (t tracked) AppendMsgpack(dst []byte) []byte {
 	return format.Splice(dst, t.Event.AppendMsgpack(nil), "track", section)
 }
 
+// journey is an event with all that skb-track adds; change is the name of what changed,
+// and its values before and after.
+func journey(e *format.Event, packet uint64, hop uint32, since uint64, change []string) format.Appender {
+	t := format.Track{Packet: packet, Hop: hop, Since: since}
+	if change != nil {
+		t.Changed = format.AppendStr(format.AppendMap(nil, 2), change[0])
+		t.Changed = format.AppendArray(t.Changed, 2)
+		t.Changed = format.AppendStr(format.AppendStr(t.Changed, change[1]), change[2])
+		t.Changed = format.AppendArray(format.AppendStr(t.Changed, "ip.ttl"), 2)
+		t.Changed = format.AppendUint(format.AppendUint(t.Changed, 64), 63)
+	}
+	return record(format.Splice(nil, e.AppendMsgpack(nil), "track", t.AppendMsgpack(nil)))
+}
+
+type record format.Raw
+
+func (r record) AppendMsgpack(dst []byte) []byte { return append(dst, r...) }
+
 // writeStreams writes the streams that the scripts read.
 func writeStreams(dir string) error {
 	drop := func(e *format.Event) {
 		e.Drop = format.Drop{Reason: 3, Name: "NO_SOCKET", Location: "__udp4_lib_rcv+0x2a"}
 	}
+	comm := func(e *format.Event) { e.Process = format.Process{PID: 7, TGID: 7, Comm: "ngi\nx\xff"} }
+	on := func(dev string, netns uint32, cpu uint32) func(*format.Event) {
+		return func(e *format.Event) { e.Dev.Name, e.Netns.Inum, e.CPU = dev, netns, cpu }
+	}
+	other := start()
+	other.Host, other.Kernel, other.ClockOffset = "other", "5.10.0", start().ClockOffset+500_000_000
+	arp := append(append(append([]byte{}, macB...), macA...), "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01"+string(macA)+string(ipA.To4())+"\x00\x00\x00\x00\x00\x00"+string(ipB.To4())...)
 	empty := func(e *format.Event) { e.Packet.Data, e.Packet.Len = nil, 84 }
 	none := func(e *format.Event) { e.Packet = format.Packet{} }
 	cut := func(n int) func(*format.Event) { return func(e *format.Event) { e.Packet.Data = e.Packet.Data[:n] } }
@@ -114,6 +139,22 @@ func writeStreams(dir string) error {
 			tracked{event(1123456791, "skb:kfree_skb", "network", dns()[14:], drop), 12, 3},
 			event(1123456792, "net:net_dev_start_xmit", "mac", dns(), set(format.SkbVlanTCI, 42), set(format.SkbVlanProto, 0x8100)),
 			&format.End{TS: 2000000000, Events: 4, Lost: 7, Why: "signal"},
+		},
+		"journeys.skb": {
+			start(),
+			journey(event(1000, "net:netif_receive_skb", "mac", dns(), set(format.SkbMark, 0)), 1, 0, 0, nil),
+			journey(event(2500, "net:netif_receive_skb", "mac", ping(), on("eth1", 4026532000, 0), set(format.SkbPktType, 3)), 2, 0, 0, nil),
+			journey(event(13345, "ip_rcv", "network", dns()[14:], set(format.SkbMark, 0x2a), comm), 1, 1, 12345, []string{"ip.dst", "192.0.2.1", "10.0.0.2"}),
+			journey(event(1000014000, "ip_rcv", "network", ping()[14:], on("eth1", 4026532000, 0)), 2, 1, 1000011500, nil),
+			&format.Journey{Packet: 2, First: 2500, Last: 1000014000, Hops: 2, Branches: 1, End: format.JourneyEnd{How: "delivered"}},
+			event(1000015000, "net:netif_receive_skb", "mac", arp, set(format.SkbProtocol, 0x0806), set(format.SkbPktType, 1)),
+			event(1000016000, "arp_rcv", "network", arp[14:], set(format.SkbProtocol, 0x0806), set(format.SkbPktType, 1), set(format.SkbID, 9)),
+			event(1000016500, "ret:arp_rcv", "network", arp[14:], set(format.SkbProtocol, 0x0806), set(format.SkbPktType, 1), set(format.SkbID, 9)),
+			journey(event(1000017000, "skb:kfree_skb", "network", dns()[14:], drop), 1, 2, 1000003655, nil),
+			&format.End{TS: 2000000000, Events: 8, Why: "signal"},
+			other,
+			event(600000000, "ip_rcv", "network", dns()[14:], on("ens1", 4026531840, 3)),
+			event(600000001, "ip_rcv", "network", dns()[14:], func(e *format.Event) { e.Dev, e.Netns = format.Dev{}, format.Netns{} }),
 		},
 		"without.skb": {
 			start(),

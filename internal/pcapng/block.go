@@ -10,10 +10,20 @@ package pcapng
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
 )
 
-// LinkTypeEthernet is the link type of frames that begin with an Ethernet header.
-const LinkTypeEthernet = 1
+// Link types of frames that begin with an Ethernet header, an IP header, and a Linux
+// cooked header of version 2. https://www.tcpdump.org/linktypes.html
+//
+// Raw IP is written as what libpcap itself calls it on Linux, and not by its number in a
+// file, 101: libpcap 1.10 compares that with 12 and refuses the second interface.
+// Wireshark knows both.
+const (
+	LinkTypeEthernet = 1
+	LinkTypeRaw      = 12
+	LinkTypeSLL2     = 276
+)
 
 // SnapLen is what every interface states, in bytes: libpcap ends a file at the first
 // interface whose snapshot length differs from the first one's.
@@ -22,8 +32,9 @@ const SnapLen = 262144
 const (
 	blockSection   = 0x0a0d0d0a
 	blockInterface = 1
-	blockEnhanced  = 6
+	blockNames     = 4
 	blockStats     = 5
+	blockEnhanced  = 6
 )
 
 var le = binary.LittleEndian
@@ -56,21 +67,64 @@ func (s *Section) Append(dst []byte) []byte {
 
 // An Interface is one that packets refer to by its place in the file, from 0.
 type Interface struct {
+	LinkType    uint16 // 0: Ethernet
+	Comments    []string
 	Name        string
 	Description string
+	Hardware    string
+	OS          string
 }
 
-// Append appends the interface description block: Ethernet, with times in ns.
+// Options of interfaces.
+const (
+	optIfName        = 2
+	optIfDescription = 3
+	optIfTsresol     = 9
+	optIfOS          = 12
+	optIfHardware    = 15
+)
+
+// Append appends the interface description block, with times in ns. Empty strings are
+// left out, but for the name.
 func (i *Interface) Append(dst []byte) []byte {
 	b := begin(&dst, blockInterface)
-	dst = le.AppendUint16(dst, LinkTypeEthernet)
+	dst = le.AppendUint16(dst, max(i.LinkType, LinkTypeEthernet))
 	dst = le.AppendUint16(dst, 0)
 	dst = le.AppendUint32(dst, SnapLen)
-	dst = AppendOption(dst, 2, i.Name)
-	if i.Description != "" {
-		dst = AppendOption(dst, 3, i.Description)
+	for _, c := range i.Comments {
+		dst = AppendOption(dst, OptComment, c)
 	}
-	dst = AppendOption(dst, 9, "\x09") // if_tsresol: 10^-9
+	dst = AppendOption(dst, optIfName, i.Name)
+	if i.Description != "" {
+		dst = AppendOption(dst, optIfDescription, i.Description)
+	}
+	dst = AppendOption(dst, optIfTsresol, "\x09") // 10^-9
+	if i.OS != "" {
+		dst = AppendOption(dst, optIfOS, i.OS)
+	}
+	if i.Hardware != "" {
+		dst = AppendOption(dst, optIfHardware, i.Hardware)
+	}
+	return end(dst, b)
+}
+
+// A Name is one that an IP address has.
+type Name struct {
+	Addr netip.Addr
+	Name string
+}
+
+// AppendNames appends a name resolution block.
+func AppendNames(dst []byte, names []Name) []byte {
+	b := begin(&dst, blockNames)
+	for _, n := range names {
+		kind := uint16(1) // nrb_record_ipv4
+		if n.Addr.Is6() {
+			kind = 2
+		}
+		dst = AppendOption(dst, kind, string(n.Addr.AsSlice())+n.Name+"\x00")
+	}
+	dst = le.AppendUint32(dst, 0) // nrb_record_end
 	return end(dst, b)
 }
 
@@ -83,10 +137,15 @@ const (
 	optQueue     = 6
 )
 
-// Direction of a packet, the lowest bits of its flags.
+// Flags of a packet: its direction, and how it was received.
 const (
-	Inbound  = 1
-	Outbound = 2
+	Inbound       = 1
+	Outbound      = 2
+	DirectionMask = 3
+	Unicast       = 1 << 2
+	Multicast     = 2 << 2
+	Broadcast     = 3 << 2
+	Promiscuous   = 4 << 2
 )
 
 // A Packet is appended in parts: BeginPacket, its bytes, options, End.
@@ -97,8 +156,7 @@ type Packet struct{ block int }
 func BeginPacket(dst []byte, iface uint32, ns uint64, captured, original uint32) ([]byte, Packet) {
 	p := Packet{begin(&dst, blockEnhanced)}
 	dst = le.AppendUint32(dst, iface)
-	dst = le.AppendUint32(dst, uint32(ns>>32))
-	dst = le.AppendUint32(dst, uint32(ns))
+	dst = appendTime(dst, ns)
 	dst = le.AppendUint32(dst, captured)
 	return le.AppendUint32(dst, original), p
 }
@@ -142,15 +200,30 @@ func appendOption64(dst []byte, code uint16, v uint64) []byte {
 	return le.AppendUint64(append(dst, byte(code), byte(code>>8), 8, 0), v)
 }
 
-// Statistics appends an interface statistics block: packets written and lost.
-func Statistics(dst []byte, iface uint32, ns, received, dropped uint64) []byte {
+// Statistics are what is known of an interface at the end.
+type Statistics struct {
+	Comment    string
+	Start, End uint64 // Unix time, ns, of the first and last packet
+	Received   uint64 // packets
+}
+
+// Append appends the interface statistics block.
+func (s *Statistics) Append(dst []byte, iface uint32) []byte {
 	b := begin(&dst, blockStats)
 	dst = le.AppendUint32(dst, iface)
-	dst = le.AppendUint32(dst, uint32(ns>>32))
-	dst = le.AppendUint32(dst, uint32(ns))
-	dst = appendOption64(dst, 4, received)
-	dst = appendOption64(dst, 5, dropped)
+	dst = appendTime(dst, s.End)
+	if s.Comment != "" {
+		dst = AppendOption(dst, OptComment, s.Comment)
+	}
+	dst = appendTime(append(dst, 2, 0, 8, 0), s.Start) // isb_starttime
+	dst = appendTime(append(dst, 3, 0, 8, 0), s.End)   // isb_endtime
+	dst = appendOption64(dst, 4, s.Received)           // isb_ifrecv
 	return end(dst, b)
+}
+
+// appendTime appends the upper half of a time first, as pcapng wants it.
+func appendTime(dst []byte, ns uint64) []byte {
+	return le.AppendUint32(le.AppendUint32(dst, uint32(ns>>32)), uint32(ns))
 }
 
 // begin appends the head of a block and returns where it starts. Every block starts at a

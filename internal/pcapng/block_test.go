@@ -44,7 +44,7 @@ func TestReadBack(t *testing.T) {
 		}
 		file = b.End(file)
 	}
-	file = Statistics(file, 1, 6, 2, 9)
+	file = (&Statistics{Comment: "c", Start: 1, End: 1732173811123456789, Received: 2}).Append(file, 1)
 
 	r, err := pcapgo.NewNgReader(bytes.NewReader(file), pcapgo.DefaultNgReaderOptions)
 	if err != nil {
@@ -83,7 +83,8 @@ func TestReadBack(t *testing.T) {
 			t.Errorf("interface %d: %+v, %v", i, n, err)
 		}
 	}
-	if n, _ := r.Interface(1); n.Statistics.PacketsReceived != 2 || n.Statistics.PacketsDropped != 9 {
+	if n, _ := r.Interface(1); n.Statistics.PacketsReceived != 2 ||
+		n.Statistics.Comment != "c" || n.Statistics.StartTime.UnixNano() != 1 || n.Statistics.EndTime.UnixNano() != 1732173811123456789 {
 		t.Errorf("statistics %+v", n.Statistics)
 	}
 }

@@ -5,23 +5,64 @@ import "github.com/skb-tools/skb-tools/format"
 // event is what of an event goes into a capture. Byte slices alias the record.
 type event struct {
 	ts       uint64
+	cpu      opt
 	probe    []byte
+	pid      opt
+	comm     []byte
+	skb      skb
 	dev      []byte
-	netns    uint64
+	ifindex  opt
+	devType  opt
+	netns    opt
 	len      uint64
 	at       []byte
 	data     []byte
-	protocol uint64
-	pktType  uint64
-	queue    uint64
-	hasQueue bool
-	vlanTCI  uint64
-	vlanTPID uint64 // 0: no tag was taken off
+	dropped  bool
 	reason   []byte
 	location []byte
-	packet   uint64
-	hop      uint64
-	tracked  bool
+	packet   opt
+	hop      opt
+	since    opt
+	changed  format.Cursor // at the map track.changed
+	changes  bool
+	why      []byte // words for people
+	// Of a section that --read made: what of a capture has no place elsewhere.
+	flags     opt
+	header    []byte // of the link layer, taken off
+	linkType  opt
+	others    format.Cursor // at comments that are no key=value of ours
+	othersLen int
+}
+
+// skb is what of an event's section `skb` goes into a capture.
+type skb struct {
+	id            opt
+	macLen        opt
+	protocol      opt
+	pktType       opt
+	mark          opt
+	hash          opt
+	queue         opt
+	vlanTCI       opt
+	vlanProto     opt
+	macHeader     opt
+	networkHeader opt
+}
+
+// opt is a number that may be absent.
+type opt struct {
+	v  uint64
+	ok bool
+}
+
+func uint(c *format.Cursor) opt {
+	v, ok := c.Uint()
+	return opt{v, ok}
+}
+
+func str(c *format.Cursor) []byte {
+	s, _ := c.Str()
+	return s
 }
 
 // decode reads r in one walk.
@@ -32,15 +73,32 @@ func (e *event) decode(r format.Raw) {
 		switch string(c.Key()) {
 		case "ts":
 			e.ts, _ = c.Uint()
+		case "cpu":
+			e.cpu = uint(&c)
 		case "probe":
-			e.probe, _ = c.Str()
+			e.probe = str(&c)
+		case "process":
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "pid":
+					e.pid = uint(&c)
+				case "comm":
+					e.comm = str(&c)
+				default:
+					c.Skip()
+				}
+			}
 		case "skb":
-			e.skb(&c)
+			e.skb.decode(&c)
 		case "dev":
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "name":
-					e.dev, _ = c.Str()
+					e.dev = str(&c)
+				case "ifindex":
+					e.ifindex = uint(&c)
+				case "type":
+					e.devType = uint(&c)
 				default:
 					c.Skip()
 				}
@@ -49,7 +107,7 @@ func (e *event) decode(r format.Raw) {
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "inum":
-					e.netns, _ = c.Uint()
+					e.netns = uint(&c)
 				default:
 					c.Skip()
 				}
@@ -60,7 +118,7 @@ func (e *event) decode(r format.Raw) {
 				case "len":
 					e.len, _ = c.Uint()
 				case "at":
-					e.at, _ = c.Str()
+					e.at = str(&c)
 				case "data":
 					e.data, _ = c.Bin()
 				default:
@@ -68,12 +126,13 @@ func (e *event) decode(r format.Raw) {
 				}
 			}
 		case "drop":
+			e.dropped = true
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "name":
-					e.reason, _ = c.Str()
+					e.reason = str(&c)
 				case "location":
-					e.location, _ = c.Str()
+					e.location = str(&c)
 				default:
 					c.Skip()
 				}
@@ -82,9 +141,53 @@ func (e *event) decode(r format.Raw) {
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "packet":
-					e.packet, e.tracked = c.Uint()
+					e.packet = uint(&c)
 				case "hop":
-					e.hop, _ = c.Uint()
+					e.hop = uint(&c)
+				case "since":
+					e.since = uint(&c)
+				case "changed":
+					e.changed, e.changes = c, true
+					c.Skip()
+				default:
+					c.Skip()
+				}
+			}
+		case "why":
+			var reason, meaning, cause []byte
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "reason":
+					reason = str(&c)
+				case "meaning":
+					meaning = str(&c)
+				case "cause":
+					cause = str(&c)
+				default:
+					c.Skip()
+				}
+			}
+			if e.reason == nil {
+				e.reason = reason
+			}
+			if e.why = cause; cause == nil {
+				e.why = meaning
+			}
+		case "pcapng":
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "flags":
+					e.flags = uint(&c)
+				case "header":
+					e.header, _ = c.Bin()
+				case "linktype":
+					e.linkType = uint(&c)
+				case "comments":
+					e.othersLen = c.Array()
+					e.others = c
+					for range e.othersLen {
+						c.Skip()
+					}
 				default:
 					c.Skip()
 				}
@@ -95,19 +198,31 @@ func (e *event) decode(r format.Raw) {
 	}
 }
 
-func (e *event) skb(c *format.Cursor) {
+func (s *skb) decode(c *format.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
+		case "id":
+			s.id = uint(c)
+		case "mac_len":
+			s.macLen = uint(c)
 		case "protocol":
-			e.protocol, _ = c.Uint()
+			s.protocol = uint(c)
 		case "pkt_type":
-			e.pktType, _ = c.Uint()
+			s.pktType = uint(c)
+		case "mark":
+			s.mark = uint(c)
+		case "hash":
+			s.hash = uint(c)
 		case "queue":
-			e.queue, e.hasQueue = c.Uint()
+			s.queue = uint(c)
 		case "vlan_tci":
-			e.vlanTCI, _ = c.Uint()
+			s.vlanTCI = uint(c)
 		case "vlan_proto":
-			e.vlanTPID, _ = c.Uint()
+			s.vlanProto = uint(c)
+		case "mac_header":
+			s.macHeader = uint(c)
+		case "network_header":
+			s.networkHeader = uint(c)
 		default:
 			c.Skip()
 		}

@@ -1,11 +1,67 @@
 // Package skbpcap is the skb-pcap command: it turns a stream into pcapng.
 package skbpcap
 
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
 // Options are skb-pcap's flags and arguments.
 type Options struct {
-	Write     string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
-	Probe     []string `short:"p" placeholder:"GLOB" help:"Only events of these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
-	NoComment bool     `help:"No comments: packets only."`
+	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
+	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Begin a new FILE (FILE1, FILE2, ...) when this one is larger than SIZE: millions of bytes, or with a suffix k, m or g times 1024, as with tcpdump."`
+	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: that many files at most, then the first is written anew."`
+	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events of these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
+	ListProbes  bool     `help:"Print how many events of which probe the stream holds, and write no capture."`
+	InterfaceBy string   `enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What is an interface of the capture: probe, dev, netns or cpu."`
+	Linktype    string   `enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (made up where there is none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
+	Once        string   `enum:"first,last,all" default:"all" placeholder:"WHICH" help:"One event of each packet: first or last. Best after skb-track."`
+	Names       string   `placeholder:"FILE" help:"Put the names of addresses in FILE, in the form of /etc/hosts, into the capture."`
+	NoComment   bool     `help:"No comments: packets only."`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
+}
+
+// Validate refuses what makes no sense together.
+func (o *Options) Validate() error {
+	for _, g := range o.Probe {
+		if _, err := path.Match(g, ""); err != nil {
+			return fmt.Errorf("--probe %s: not a valid glob", g)
+		}
+	}
+	switch {
+	case o.FileSize > 0 && (o.Write == "" || o.Write == "-"):
+		return errors.New("-C needs the name of a file: -w FILE")
+	case o.FileCount != 0 && o.FileSize == 0:
+		return errors.New("-W needs a size: -C SIZE")
+	case o.FileCount < 0:
+		return errors.New("-W: a number of files is not negative")
+	}
+	return nil
+}
+
+// fileSize is tcpdump's -C, in bytes.
+type fileSize int64
+
+// UnmarshalText reads millions of bytes, or a number with a suffix k, m or g of 1024s.
+func (s *fileSize) UnmarshalText(text []byte) error {
+	t := strings.ToLower(string(text))
+	unit := int64(1_000_000)
+	switch digits := strings.TrimRight(t, "kmg"); t[len(digits):] {
+	case "k":
+		t, unit = digits, 1<<10
+	case "m":
+		t, unit = digits, 1<<20
+	case "g":
+		t, unit = digits, 1<<30
+	}
+	n, err := strconv.ParseInt(t, 10, 64)
+	if err != nil || n <= 0 || n > (1<<62)/unit {
+		return fmt.Errorf("%q is not a size (10: millions of bytes, 500k, 100m, 2g)", text)
+	}
+	*s = fileSize(n * unit)
+	return nil
 }

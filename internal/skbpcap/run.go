@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 
 	"golang.org/x/term"
 
@@ -14,14 +13,8 @@ import (
 )
 
 // Run reads streams and writes pcapng.
-func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	for _, g := range o.Probe {
-		if _, err := path.Match(g, ""); err != nil {
-			return fmt.Errorf("--probe %s: not a valid glob", g)
-		}
-	}
-	out := stdout
-	if f, ok := stdout.(*os.File); ok && (o.Write == "" || o.Write == "-") && term.IsTerminal(int(f.Fd())) {
+func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
+	if f, ok := stdout.(*os.File); ok && !o.ListProbes && (o.Write == "" || o.Write == "-") && term.IsTerminal(int(f.Fd())) {
 		return errors.New("will not write pcapng to a terminal: use -w FILE, or pipe it to tcpdump -nnr -")
 	}
 	in, err := pipe.OpenInputs(o.Files, stdin)
@@ -29,25 +22,30 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		return err
 	}
 	defer in.Close()
-	if o.Write != "" && o.Write != "-" {
-		f, err := os.Create(o.Write)
-		if err != nil {
-			return fmt.Errorf("-w %s: %w", o.Write, errors.Unwrap(err))
-		}
-		defer func() {
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-		}()
-		out = f
+	if o.ListProbes {
+		return listProbes(in, stdout)
 	}
-	w := newWriter(&o, out)
+	return capture(in, &o, stdout, stderr)
+}
+
+// capture writes the events of in as pcapng.
+func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
+	w, err := newWriter(o)
+	if err != nil {
+		return err
+	}
+	if w.out, err = openOutput(o, stdout); err != nil {
+		return err
+	}
 	err = copyAll(in, w)
 	if ferr := w.finish(); err == nil {
 		err = ferr
 	}
-	if s := w.left(); s != "" {
-		fmt.Fprintln(stderr, "skb-pcap:", s)
+	if cerr := w.out.Close(); err == nil {
+		err = cerr
+	}
+	for _, line := range w.left() {
+		fmt.Fprintln(stderr, "skb-pcap:", line)
 	}
 	return err
 }

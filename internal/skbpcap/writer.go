@@ -2,9 +2,7 @@ package skbpcap
 
 import (
 	"fmt"
-	"io"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -14,25 +12,49 @@ import (
 
 // A writer turns records into pcapng.
 type writer struct {
-	o     *Options
-	w     io.Writer
-	head  []byte // the section header and what interfaces were met before the first write
-	buf   []byte
-	opt   []byte // scratch for an option
-	start format.Start
+	o        *Options
+	out      *output
+	linkType uint16
+	names    []pcapng.Name
 
-	begun      bool // there is a section header
-	written    bool // and it was written
-	interfaces map[string]uint32
-	chosen     map[string]bool // probes that --probe has decided on
-	lost       uint64          // since the last packet
-	without    map[string]uint64
-	event      event
-	frame      frame
+	head    []byte // the section header and what interfaces were met before the first write
+	buf     []byte
+	begun   bool  // there is a section header
+	written bool  // and it was written
+	size    int64 // of the file, what is in head and buf not counted
+
+	origins []*origin
+	origin  *origin
+	ifaces  []*iface
+	byKey   map[string]*iface
+	others  *iface
+	key     []byte          // scratch
+	chosen  map[string]bool // probes that --probe has decided on
+	firsts  firsts
+	lasts   lasts
+
+	lost    uint64 // since the last packet
+	without map[string]uint64
+	event   event
+	frame   frame
 }
 
-func newWriter(o *Options, w io.Writer) *writer {
-	return &writer{o: o, w: w, interfaces: map[string]uint32{}, chosen: map[string]bool{}, without: map[string]uint64{}}
+func newWriter(o *Options) (*writer, error) {
+	w := &writer{o: o, linkType: pcapng.LinkTypeEthernet, origin: &origin{},
+		byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
+	switch o.Linktype {
+	case "raw":
+		w.linkType = pcapng.LinkTypeRaw
+	case "sll2":
+		w.linkType = pcapng.LinkTypeSLL2
+	}
+	if o.Names != "" {
+		var err error
+		if w.names, err = readNames(o.Names); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
 // flushSize is when the blocks gathered are written, in bytes; firstFlushSize when they
@@ -46,7 +68,8 @@ const (
 func (w *writer) record(r format.Raw) error {
 	switch r.Type() {
 	case format.TypeStart:
-		if err := w.start.Decode(r); err != nil {
+		var err error
+		if w.origin, err = w.originOf(r); err != nil {
 			return err
 		}
 	case format.TypeLoss:
@@ -56,98 +79,102 @@ func (w *writer) record(r format.Raw) error {
 		}
 	case format.TypeEvent:
 		w.event.decode(r)
-		w.packet(&w.event)
-	}
-	if len(w.buf) >= firstFlushSize || w.written && len(w.buf) >= flushSize {
-		return w.flush()
+		if err := w.take(&w.event, r); err != nil {
+			return err
+		}
+	case format.TypeJourney:
+		if n, ok := r.Get("packet").Uint(); ok {
+			w.lasts.over(packetKey{w.origin, true, n})
+			return w.release(false)
+		}
+	case format.TypeFree:
+		if last, _ := r.Get("last").Bool(); last {
+			if id, ok := r.Get("skb", "id").Uint(); ok {
+				w.lasts.over(packetKey{w.origin, false, id})
+				return w.release(false)
+			}
+		}
 	}
 	return nil
 }
 
-func (w *writer) packet(e *event) {
+// take writes e, or not, or holds r, its record, for later.
+func (w *writer) take(e *event, r format.Raw) error {
 	if !w.wanted(e.probe) {
-		return
+		return nil
 	}
-	if !e.frame(&w.frame) {
-		w.without[string(e.probe)]++
-		return
+	if !e.frame(&w.frame, w.linkType) {
+		w.leaveOut(e.probe)
+		return nil
+	}
+	switch k, known := e.packetKey(w.origin); {
+	case w.o.Once == "first" && known && !w.firsts.first(k):
+		return nil
+	case w.o.Once == "last" && known:
+		w.lasts.hold(k, r)
+		return w.release(false)
+	case w.o.Once == "last" && w.lasts.behind(w.origin, r):
+		return w.release(false)
+	}
+	return w.packet(e, w.origin)
+}
+
+// release writes what need not be held any more.
+func (w *writer) release(all bool) error {
+	for h := w.lasts.next(all); h != nil; h = w.lasts.next(all) {
+		w.event.decode(h.record)
+		w.event.frame(&w.frame, w.linkType)
+		if err := w.packet(&w.event, h.key.origin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packet writes e, whose frame is w.frame.
+func (w *writer) packet(e *event, o *origin) error {
+	if size := w.size + int64(len(w.head)+len(w.buf)); w.o.FileSize > 0 && size > int64(w.o.FileSize) {
+		if err := w.nextFile(); err != nil {
+			return err
+		}
 	}
 	f := &w.frame
-	iface := w.iface(e.probe)
-	captured := f.captured()
-	dst, block := pcapng.BeginPacket(w.buf, iface, e.ts+uint64(w.start.ClockOffset), uint32(captured), f.original)
+	i := w.iface(e, o)
+	ns := e.ts + uint64(o.start.ClockOffset)
+	if i.packets == 0 || ns < i.first {
+		i.first = ns
+	}
+	i.last = max(i.last, ns)
+	i.packets++
+	dst, block := pcapng.BeginPacket(w.buf, i.number, ns, uint32(f.captured()), f.original)
 	dst = append(dst, f.header[:f.headerLen]...)
 	dst = pcapng.Pad(append(dst, f.rest...))
-	if flags := direction(e); flags != 0 {
+	flags := e.epbFlags()
+	if flags != 0 {
 		dst = pcapng.AppendFlags(dst, flags)
 	}
 	if w.lost > 0 {
 		dst = pcapng.AppendDropCount(dst, w.lost)
 		w.lost = 0
 	}
-	if e.tracked {
-		dst = pcapng.AppendPacketID(dst, e.packet)
+	if e.packet.ok {
+		dst = pcapng.AppendPacketID(dst, e.packet.v)
 	}
-	if e.hasQueue {
-		dst = pcapng.AppendQueue(dst, uint32(e.queue))
+	switch queue := e.skb.queue; {
+	case !queue.ok:
+	case flags&pcapng.DirectionMask == pcapng.Outbound:
+		dst = pcapng.AppendQueue(dst, uint32(queue.v))
+	case flags&pcapng.DirectionMask == pcapng.Inbound && queue.v > 0: // skb_record_rx_queue
+		dst = pcapng.AppendQueue(dst, uint32(queue.v-1))
 	}
 	if !w.o.NoComment {
-		dst = w.comments(dst, e)
+		dst = e.comments(dst, o, f.synthetic)
 	}
 	w.buf = block.End(dst)
-}
-
-// comments appends one option for each key=value, so that a filter on a whole comment
-// matches exactly.
-func (w *writer) comments(dst []byte, e *event) []byte {
-	dst = w.comment(dst, "probe=", e.probe)
-	if e.dev != nil {
-		dst = w.comment(dst, "dev=", e.dev)
+	if len(w.buf) >= firstFlushSize || w.written && len(w.buf) >= flushSize {
+		return w.flush()
 	}
-	if e.netns != 0 {
-		w.opt = strconv.AppendUint(append(w.opt[:0], "netns="...), e.netns, 10)
-		dst = appendComment(dst, w.opt)
-	}
-	if e.tracked {
-		w.opt = strconv.AppendUint(append(w.opt[:0], "packet="...), e.packet, 10)
-		dst = appendComment(dst, w.opt)
-		w.opt = strconv.AppendUint(append(w.opt[:0], "hop="...), e.hop, 10)
-		dst = appendComment(dst, w.opt)
-	}
-	if e.reason != nil {
-		dst = w.comment(dst, "drop=", e.reason)
-	}
-	if e.location != nil {
-		dst = w.comment(dst, "location=", e.location)
-	}
-	if w.frame.synthetic {
-		dst = append(dst, syntheticComment...)
-	}
-	return dst
-}
-
-var syntheticComment = appendComment(nil, []byte("l2=synthetic"))
-
-func (w *writer) comment(dst []byte, key string, value []byte) []byte {
-	w.opt = append(append(w.opt[:0], key...), value...)
-	return appendComment(dst, w.opt)
-}
-
-func appendComment(dst, text []byte) []byte {
-	text = text[:min(len(text), 1<<16-1)]
-	dst = append(dst, pcapng.OptComment, 0, byte(len(text)), byte(len(text)>>8))
-	return pcapng.Pad(append(dst, text...))
-}
-
-// direction is seen from the host: what comes in from a device is inbound.
-func direction(e *event) uint32 {
-	switch {
-	case string(e.probe) == "net:netif_receive_skb" || string(e.probe) == "net:netif_rx":
-		return pcapng.Inbound
-	case string(e.probe) == "net:net_dev_start_xmit" || string(e.probe) == "net:net_dev_queue" || e.pktType == 4:
-		return pcapng.Outbound
-	}
-	return 0
+	return nil
 }
 
 // wanted applies --probe.
@@ -164,37 +191,31 @@ func (w *writer) wanted(probe []byte) bool {
 			yes = true
 		}
 	}
-	w.chosen[string(probe)] = yes
+	if len(w.chosen) < maxProbes && len(probe) <= maxName {
+		w.chosen[string(probe)] = yes
+	}
 	return yes
 }
 
-// iface returns the number of the probe's interface, which it describes when it is new.
-func (w *writer) iface(probe []byte) uint32 {
-	if n, ok := w.interfaces[string(probe)]; ok {
-		return n
+// leaveOut counts an event that the capture has no place for.
+func (w *writer) leaveOut(probe []byte) {
+	if _, ok := w.without[string(probe)]; !ok && (len(w.without) >= maxProbes || len(probe) > maxName) {
+		probe = []byte("others")
 	}
-	w.begin()
-	n := uint32(len(w.interfaces))
-	w.interfaces[string(probe)] = n
-	i := pcapng.Interface{Name: string(probe)}
-	if w.written {
-		w.buf = i.Append(w.buf)
-	} else {
-		w.head = i.Append(w.head)
-	}
-	return n
+	w.without[string(probe)]++
 }
 
-// begin writes the section header, once.
+// begin writes the section header, once a file.
 func (w *writer) begin() {
 	if w.begun {
 		return
 	}
 	w.begun = true
-	s := pcapng.Section{Hardware: w.start.Arch, Application: "skb-pcap " + pipe.Version}
-	if w.start.Kernel != "" {
-		s.OS = "Linux " + w.start.Kernel
-		s.Comments = []string{"host=" + w.start.Host, "cmdline=" + strings.Join(w.start.Cmdline, " ")}
+	s := pcapng.Section{Application: "skb-pcap " + pipe.Version}
+	if len(w.origins) > 0 {
+		o := w.origins[0]
+		s.Hardware, s.OS = o.start.Arch, o.os()
+		s.Comments = []string{"host=" + o.start.Host, "tool=" + o.start.Tool, "cmdline=" + strings.Join(o.start.Cmdline, " ")}
 	}
 	w.head = s.Append(w.head)
 }
@@ -202,8 +223,8 @@ func (w *writer) begin() {
 // idle hands on what there is. Readers want to see an interface before they wait for
 // packets, so there is one by then, whether or not a packet has come.
 func (w *writer) idle() error {
-	if len(w.interfaces) == 0 && w.start.Kernel != "" {
-		w.iface([]byte("skb"))
+	if len(w.ifaces) == 0 && len(w.origins) > 0 {
+		w.addIface(&pcapng.Interface{Name: "skb"})
 	}
 	return w.flush()
 }
@@ -211,30 +232,74 @@ func (w *writer) idle() error {
 func (w *writer) flush() error {
 	if !w.written && len(w.head) > 0 {
 		w.written = true
-		if _, err := w.w.Write(w.head); err != nil {
+		if len(w.names) > 0 { // behind an interface, or editcap of Wireshark 4.0 refuses the file
+			w.head = pcapng.AppendNames(w.head, w.names)
+		}
+		n, err := w.out.Write(w.head)
+		w.size += int64(n)
+		w.head = w.head[:0]
+		if err != nil {
 			return err
 		}
 	}
 	if len(w.buf) == 0 {
 		return nil
 	}
-	_, err := w.w.Write(w.buf)
+	n, err := w.out.Write(w.buf)
+	w.size += int64(n)
 	w.buf = w.buf[:0]
 	return err
 }
 
-// finish ends the file: one interface at least, or tcpdump calls it an error.
-func (w *writer) finish() error {
-	if len(w.interfaces) == 0 {
-		w.iface([]byte("skb"))
+// nextFile ends the file and begins one with the same interfaces.
+func (w *writer) nextFile() error {
+	w.statistics()
+	if err := w.flush(); err != nil {
+		return err
 	}
-	return w.flush()
+	if err := w.out.next(); err != nil {
+		return err
+	}
+	w.begun, w.written, w.size = false, false, 0
+	w.begin()
+	for _, i := range w.ifaces {
+		w.head = append(w.head, i.block...)
+		i.first, i.last, i.packets = 0, 0, 0
+	}
+	return nil
 }
 
-// left says which events are not in the file, one line, "" when all are.
-func (w *writer) left() string {
+// statistics says of each interface with packets how many they are.
+func (w *writer) statistics() {
+	for _, i := range w.ifaces {
+		if i.packets == 0 {
+			continue
+		}
+		s := pcapng.Statistics{Start: i.first, End: i.last, Received: i.packets}
+		w.buf = s.Append(w.buf, i.number)
+	}
+}
+
+// finish ends the capture: one interface at least, or tcpdump calls it an error.
+func (w *writer) finish() error {
+	err := w.release(true)
+	if len(w.ifaces) == 0 {
+		w.addIface(&pcapng.Interface{Name: "skb"})
+	}
+	w.statistics()
+	if ferr := w.flush(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+// left says what is not in the capture, one line each.
+func (w *writer) left() (lines []string) {
+	if w.lost > 0 {
+		lines = append(lines, fmt.Sprintf("%d events were lost after the last packet, which no packet's drop count says", w.lost))
+	}
 	if len(w.without) == 0 {
-		return ""
+		return lines
 	}
 	var total uint64
 	most, where := uint64(0), ""
@@ -244,5 +309,9 @@ func (w *writer) left() string {
 			most, where = n, probe
 		}
 	}
-	return fmt.Sprintf("%d events left out: no packet bytes, or no header to read them by yet (most at %s, %d)", total, where, most)
+	why := "no packet bytes, or no header to read them by yet"
+	if w.linkType == pcapng.LinkTypeRaw {
+		why = "no packet bytes, or no IP header in them"
+	}
+	return append(lines, fmt.Sprintf("%d events left out: %s (most at %s, %d)", total, why, appendEscaped(nil, []byte(where)), most))
 }

@@ -1,0 +1,50 @@
+package skbpcap
+
+import (
+	"bytes"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// An origin is what a start record says of the records behind it.
+type origin struct {
+	record  format.Raw
+	start   format.Start
+	number  byte // among the origins
+	foreign bool // of another host than the first
+}
+
+// maxOrigins bounds how many starts are told apart: a merge of streams has each of its
+// starts again and again.
+const maxOrigins = 256
+
+// origin returns the origin that the start record r is, which may be one of before.
+func (w *writer) originOf(r format.Raw) (*origin, error) {
+	for _, o := range w.origins {
+		if bytes.Equal(o.record, r) {
+			return o, nil
+		}
+	}
+	o := &origin{record: bytes.Clone(r), number: byte(len(w.origins))}
+	if err := o.start.Decode(o.record); err != nil {
+		return nil, err
+	}
+	if len(w.origins) > 0 {
+		o.foreign = o.start.Host != w.origins[0].start.Host
+	}
+	if len(w.origins) < maxOrigins {
+		w.origins = append(w.origins, o)
+	}
+	return o, nil
+}
+
+// describe says what kind of place a probe is.
+func describe(probe []byte) string {
+	switch {
+	case bytes.HasPrefix(probe, []byte("ret:")):
+		return "return of a kernel function"
+	case bytes.IndexByte(probe, ':') >= 0:
+		return "tracepoint"
+	}
+	return "kernel function"
+}

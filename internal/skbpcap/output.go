@@ -1,0 +1,63 @@
+package skbpcap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+)
+
+// An output is where a capture goes: a stream, or with -C a row of files, which have
+// tcpdump's names: FILE, FILE1, FILE2; with -W, which begins anew after so many, FILE0,
+// FILE1, with leading zeros where the last number needs more digits.
+type output struct {
+	io.Writer
+	file   *os.File // nil: a stream
+	name   string
+	count  int // -W
+	number int // of file
+}
+
+func openOutput(o *Options, stdout io.Writer) (*output, error) {
+	out := &output{Writer: stdout, name: o.Write, count: o.FileCount}
+	if o.Write == "" || o.Write == "-" {
+		return out, nil
+	}
+	return out, out.open()
+}
+
+func (o *output) open() error {
+	name := o.name
+	if o.count > 0 {
+		digits := len(strconv.Itoa(o.count - 1))
+		name += fmt.Sprintf("%0*d", digits, o.number)
+	} else if o.number > 0 {
+		name += strconv.Itoa(o.number)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("-w %s: %w", name, errors.Unwrap(err))
+	}
+	o.file, o.Writer = f, f
+	return nil
+}
+
+// next closes the file and opens the one after it.
+func (o *output) next() error {
+	if err := o.Close(); err != nil {
+		return err
+	}
+	o.number++
+	if o.number == o.count {
+		o.number = 0
+	}
+	return o.open()
+}
+
+func (o *output) Close() error {
+	if o.file == nil {
+		return nil
+	}
+	return o.file.Close()
+}
