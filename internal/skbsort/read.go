@@ -2,6 +2,7 @@ package skbsort
 
 import (
 	"io"
+	"time"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -11,10 +12,8 @@ import (
 type batch struct {
 	data    []byte
 	records []placed
-	offset  int64 // to the wall clock, of the last record's start, ns
-	first   int64 // wall-clock time of its first record that is no start, ns
-	idle    bool  // the input paused behind it
-	err     error // how the input ended, io.EOF included
+	news
+	err error // how the input ended, io.EOF included
 }
 
 type placed struct {
@@ -33,14 +32,22 @@ type reader struct {
 	free    chan *batch
 	current *batch
 
+	window uint64            // ns
+	boot   string            // the one of this host
 	boots  map[string]uint32 // groups by boot id
 	group  uint32
 	last   [8]uint64 // ts of the last record that had one, by group modulo 8
-	offset int64
+
+	// Since the last start:
+	offset int64 // to the wall clock, ns
+	own    bool  // it is of this boot
+	newest uint64
+	open   bool // its end is still to come
 }
 
-func newReader(in *pipe.Inputs) *reader {
-	r := &reader{in: in, batches: make(chan *batch, 2), free: make(chan *batch, 4), boots: map[string]uint32{}}
+func newReader(in *pipe.Inputs, window time.Duration, boot string) *reader {
+	r := &reader{in: in, window: uint64(window), boot: boot, open: true,
+		batches: make(chan *batch, 2), free: make(chan *batch, 4), boots: map[string]uint32{}}
 	for range cap(r.free) {
 		r.free <- &batch{data: make([]byte, 0, batchSize+batchSize/4)}
 	}
@@ -66,9 +73,7 @@ func (r *reader) run() {
 		}
 		k := r.key(raw)
 		b := r.current
-		if b.first == 0 && k.ts != 0 && raw.Type() != format.TypeStart {
-			b.first = int64(k.ts) + r.offset
-		}
+		r.news(&b.news, raw, k.ts)
 		b.records = append(b.records, placed{k, len(raw)})
 		b.data = append(b.data, raw...)
 		if len(b.data) >= batchSize {
@@ -78,10 +83,10 @@ func (r *reader) run() {
 }
 
 func (r *reader) send() {
-	r.current.offset = r.offset
+	r.current.over = !r.open
 	r.batches <- r.current
 	b := <-r.free
-	b.data, b.records, b.first, b.idle, b.err = b.data[:0], b.records[:0], 0, false, nil
+	*b = batch{data: b.data[:0], records: b.records[:0]}
 	r.current = b
 }
 
@@ -98,6 +103,7 @@ func (r *reader) key(raw format.Raw) key {
 		}
 		r.group = g
 		r.offset, _ = raw.Get("clock_offset").Int()
+		r.own = r.boot != "" && string(boot) == r.boot
 	}
 	ts, ok := raw.Time()
 	last := &r.last[r.group%uint32(len(r.last))]
@@ -106,6 +112,29 @@ func (r *reader) key(raw format.Raw) key {
 	}
 	*last = ts
 	return key{r.group, ts}
+}
+
+// news adds what the record says about how its input comes about.
+func (r *reader) news(n *news, raw format.Raw, ts uint64) {
+	switch raw.Type() {
+	case format.TypeStart:
+		n.reopened = n.reopened || !r.open
+		r.newest, r.open = ts, true
+	case format.TypeEnd:
+		r.open = false
+	case format.TypeJourney:
+		return // it comes long after the time that it bears
+	}
+	if ts+r.window < r.newest {
+		n.joined = true
+	}
+	if ts > r.newest {
+		r.newest = ts
+	}
+	n.newest = max(n.newest, int64(ts)+r.offset)
+	if r.own {
+		n.own = max(n.own, ts)
+	}
 }
 
 // ended reports whether err is how a good input ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -20,9 +21,15 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	s := &sorter{window: o.Window, memory: int(o.Memory), sink: sink, disk: runs{dir: o.TempDir}, now: time.Now, after: time.After}
+	s := &sorter{window: o.Window, memory: int(o.Memory), sink: sink, disk: runs{dir: o.TempDir}, now: monotonic}
+	if _, readers := in.Sources(); !allRegular(readers) && o.Window > 0 {
+		s.live = newLiveness(o.Window)
+		t := time.NewTicker(max(o.Window/4, time.Millisecond))
+		defer t.Stop()
+		s.ticks = t.C
+	}
 	defer s.disk.close()
-	err = s.run(newReader(in))
+	err = s.run(newReader(in, o.Window, bootID()))
 	if s.late > 0 {
 		fmt.Fprintf(stderr, "skb-sort: %d records came up to %v too late for their place: they are out of order (a longer --window holds more)\n",
 			s.late, time.Duration(s.lateBy).Round(time.Microsecond))
@@ -38,28 +45,40 @@ type sorter struct {
 	sink   pipe.Sink
 	held   held
 	disk   runs
-	now    func() time.Time
-	after  func(time.Duration) <-chan time.Time
+	now    func() int64     // ns
+	ticks  <-chan time.Time // four in a window
 
-	first    moment // of the first record of something that happened
-	newest   key    // of all records
-	offset   int64  // of the newest to the wall clock, ns
-	wrote    bool
-	written  key // of the last record written
-	late     uint64
-	lateBy   uint64 // ns
-	lastLive time.Time
+	live    *liveness // nil: files
+	newest  key       // of all records
+	wrote   bool
+	written key // of the last record written
+	late    uint64
+	lateBy  uint64 // ns
+	looked  int64  // when, for what is old, ns
+}
+
+// allRegular reports whether all of an input is there already.
+func allRegular(readers []io.Reader) bool {
+	for _, r := range readers {
+		f, ok := r.(*os.File)
+		if !ok {
+			return false
+		}
+		if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *sorter) run(r *reader) error {
 	go r.run()
-	var timer <-chan time.Time
 	for {
 		select {
 		case b := <-r.batches:
 			at := 0
-			if s.first.arrived == 0 && b.first != 0 {
-				s.first = moment{s.now().UnixNano(), b.first}
+			if s.live != nil {
+				s.live.hear(b.news, s.now())
 			}
 			for _, p := range b.records {
 				if err := s.add(p.key, b.data[at:at+p.len]); err != nil {
@@ -67,25 +86,15 @@ func (s *sorter) run(r *reader) error {
 				}
 				at += p.len
 			}
-			s.offset = b.offset
-			idle, err := b.idle, b.err
+			err := b.err
 			r.free <- b
 			if err != nil {
 				return s.end(err)
 			}
-			if s.isLive() {
-				if err := s.releaseOld(); err != nil {
-					return err
-				}
-			}
-			timer = nil
-			if idle {
-				timer = s.after(s.window)
-			}
-		case <-timer:
-			// The input has paused for the window: whatever is held had its chance.
-			timer = nil
-			if err := s.release(len(s.held.entries)); err != nil {
+		case <-s.ticks:
+		}
+		if s.isLive() {
+			if err := s.releaseOld(); err != nil {
 				return err
 			}
 		}
@@ -126,35 +135,22 @@ func (s *sorter) add(k key, record []byte) error {
 	return nil
 }
 
-// A moment is when a record arrived, and its own time, both by the wall clock in ns.
-type moment struct{ arrived, wall int64 }
-
-// liveAge is how old the first record of a live stream may be when it arrives.
-const liveAge = 2 * time.Second
-
-// isLive tells a stream that is being made now from a saved one, which is sorted as a
-// whole however it arrives: the first record of a live one is new, and its clock runs no
-// faster than ours.
 func (s *sorter) isLive() bool {
-	if s.window == 0 || len(s.disk.ends) > 0 || s.first.arrived == 0 {
-		return false
-	}
-	if s.first.arrived-s.first.wall > int64(liveAge) {
-		return false
-	}
-	took := s.now().UnixNano() - s.first.arrived
-	return int64(s.newest.ts)+s.offset-s.first.wall <= took+int64(s.window/2)
+	return s.live != nil && len(s.disk.ends) == 0 && s.live.is(s.now())
 }
 
-// releaseOld writes, on a live stream that does not pause, what is older than the window.
-// It looks four times a window, and holds for three quarters, so that nothing is held
-// longer.
+// releaseOld writes, on a live stream, what is older than the window, and all when the
+// stream pauses. It looks four times a window, and holds for three quarters, so that
+// nothing is held longer.
 func (s *sorter) releaseOld() error {
 	now := s.now()
-	if now.Sub(s.lastLive) < s.window/4 {
+	if now-s.looked < int64(s.window/4) {
 		return nil
 	}
-	s.lastLive = now
+	s.looked = now
+	if s.live.idle && now-s.live.heard >= s.live.period {
+		return s.release(len(s.held.entries))
+	}
 	hold := uint64(s.window) * 3 / 4
 	if s.newest.ts < hold {
 		return nil
