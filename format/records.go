@@ -31,11 +31,20 @@ type Start struct {
 	Probes      uint32
 	DropReasons map[uint32]string // that kernel's names
 	Sysctl      map[string]string // the settings that decide over packets, at the start
+	Netns       Netns             // of the tool: that which Sysctl and Qdisc are of
+	Qdisc       map[string]string // kinds of the queueing disciplines by device, at the start; nil: not known
 }
 
 // AppendMsgpack appends the record. The maps are in order of their keys.
 func (s *Start) AppendMsgpack(dst []byte) []byte {
-	dst = AppendMap(dst, 15)
+	pairs := 15
+	if s.Netns.Present() {
+		pairs++
+	}
+	if s.Qdisc != nil {
+		pairs++
+	}
+	dst = AppendMap(dst, pairs)
 	dst = AppendStr(append(dst, "\xa4type"...), string(TypeStart))
 	dst = AppendUint(append(dst, "\xa2ts"...), s.TS)
 	dst = AppendUint(append(dst, "\xa7version"...), Version)
@@ -56,11 +65,33 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	for _, n := range sorted(s.DropReasons) {
 		dst = AppendStr(AppendStr(dst, strconv.FormatUint(uint64(n), 10)), s.DropReasons[n])
 	}
-	dst = AppendMap(append(dst, "\xa6sysctl"...), len(s.Sysctl))
-	for _, k := range sorted(s.Sysctl) {
-		dst = AppendStr(AppendStr(dst, k), s.Sysctl[k])
+	dst = appendStrings(append(dst, "\xa6sysctl"...), s.Sysctl)
+	if s.Netns.Present() {
+		dst = s.Netns.append(append(dst, "\xa5netns"...))
+	}
+	if s.Qdisc != nil {
+		dst = appendStrings(append(dst, "\xa5qdisc"...), s.Qdisc)
 	}
 	return dst
+}
+
+func appendStrings(dst []byte, m map[string]string) []byte {
+	dst = AppendMap(dst, len(m))
+	for _, k := range sorted(m) {
+		dst = AppendStr(AppendStr(dst, k), m[k])
+	}
+	return dst
+}
+
+func decodeStrings(v Value) map[string]string {
+	m := map[string]string{}
+	_ = v.Each(func(key []byte, v Value) bool {
+		if value, ok := v.Str(); ok {
+			m[string(key)] = string(value)
+		}
+		return true
+	})
+	return m
 }
 
 func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
@@ -70,7 +101,7 @@ func (s *Start) Decode(r Raw) error {
 	if r.Type() != TypeStart {
 		return errType(r, TypeStart)
 	}
-	*s = Start{DropReasons: map[uint32]string{}, Sysctl: map[string]string{}}
+	*s = Start{DropReasons: map[uint32]string{}, Sysctl: decodeStrings(r.Get("sysctl"))}
 	s.TS, _ = r.Time()
 	s.ClockOffset, _ = r.Get("clock_offset").Int()
 	setString(&s.Host, r.Get("host"))
@@ -94,12 +125,13 @@ func (s *Start) Decode(r Raw) error {
 		}
 		return true
 	})
-	_ = r.Get("sysctl").Each(func(key []byte, v Value) bool {
-		if value, ok := v.Str(); ok {
-			s.Sysctl[string(key)] = string(value)
-		}
+	_ = r.Get("netns").Each(func(key []byte, v Value) bool {
+		s.Netns.decode(key, v)
 		return true
 	})
+	if q := r.Get("qdisc"); q != nil {
+		s.Qdisc = decodeStrings(q)
+	}
 	return nil
 }
 

@@ -29,7 +29,9 @@ func fullEvent() *Event {
 func records() []Appender {
 	return []Appender{
 		&Start{TS: 1, ClockOffset: -5, Host: "h", Kernel: "6.1", Arch: "x86_64", Tool: "t", Cmdline: []string{"a", ""},
-			BootID: "b", CPUs: 2, Snaplen: 256, Probes: 1, DropReasons: map[uint32]string{2: "NOT_SPECIFIED", 131073: "X"}, Sysctl: map[string]string{"a": "1"}},
+			BootID: "b", CPUs: 2, Snaplen: 256, Probes: 1, DropReasons: map[uint32]string{2: "NOT_SPECIFIED", 131073: "X"}, Sysctl: map[string]string{"a": "1"},
+			Netns: Netns{4026531840, 1}, Qdisc: map[string]string{"eth0": "mq fq_codel"}},
+		&Start{TS: 2},
 		fullEvent(),
 		&Event{TS: 1, Probe: "ip_rcv"},
 		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},

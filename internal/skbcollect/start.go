@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -24,7 +25,9 @@ func (c *collector) start() *format.Start {
 		Probes:      uint32(c.selection.len()),
 		DropReasons: c.decoder.reasons,
 		Sysctl:      sysctls(),
+		Qdisc:       qdiscs(),
 	}
+	s.Netns.Inum = ownNetns()
 	s.Host, _ = os.Hostname()
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		s.BootID = strings.TrimSpace(string(id))
@@ -59,6 +62,15 @@ func sysctls() map[string]string {
 		}
 	}
 	return values
+}
+
+// ownNetns is the number of this process's network namespace; 0 if it cannot be told.
+func ownNetns() uint32 {
+	info, err := os.Stat("/proc/self/ns/net")
+	if err != nil {
+		return 0
+	}
+	return uint32(info.Sys().(*syscall.Stat_t).Ino)
 }
 
 // end is the record that closes the stream.

@@ -43,8 +43,8 @@ func (p *Printer) start(r format.Raw) {
 		p.line = append(p.line, ' ')
 		p.line = p.clock.time(ts).AppendFormat(p.line, time.DateOnly+" -0700")
 	}
-	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl")
-	for _, table := range [...]string{"drop_reasons", "sysctl"} {
+	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl", "qdisc")
+	for _, table := range [...]string{"drop_reasons", "sysctl", "qdisc"} {
 		if v := r.Get(table); v.Kind() == format.Map {
 			p.line = append(append(append(p.line, ' '), table...), '=')
 			p.line = strconv.AppendInt(p.line, int64(v.Len()), 10)
