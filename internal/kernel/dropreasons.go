@@ -14,6 +14,7 @@ var reasonEnums = []struct{ enum, prefix string }{
 	{"skb_drop_reason", "SKB_"},
 	{"mac80211_drop_reason", ""},
 	{"ovs_drop_reason", ""},
+	{"qdisc_drop_reason", ""},
 }
 
 // DropReasons are the names of this kernel's drop reasons; none on kernels before 5.17.
@@ -40,5 +41,5 @@ func (k *Kernel) DropReasons() map[uint32]string {
 
 // isMarker tells the enum's own bookkeeping from reasons.
 func isMarker(name string) bool {
-	return name == "MAX" || strings.HasPrefix(name, "SUBSYS_") || strings.Contains(name, "_MASK")
+	return name == "MAX" || strings.HasSuffix(name, "_MAX") || strings.HasPrefix(name, "SUBSYS_") || strings.Contains(name, "_MASK")
 }
