@@ -20,7 +20,7 @@ var tools = strings.Fields(`
 	touch tr true truncate uname uniq wc yes
 	awk cmp diff find grep sed xargs tar
 	mount umount dmesg nsenter unshare setpriv
-	ip tc ss bridge ping ethtool
+	ip tc ss nstat bridge ping ethtool
 	tcpdump bpftool nft socat jq
 	modprobe lsmod insmod
 	ps pkill sysctl
