@@ -78,9 +78,10 @@ func (o *object) record(tb testing.TB) format.Raw {
 // stream builds the records of a drop from words as rules.txt has them after "try":
 //
 //	drop.location=X nft.chain=Y   fields of the drop's event
-//	packet=udp,10.0.0.1:1,10.0.0.2:2,ttl=1,df,badsum,badip,cut
+//	packet=udp,10.0.0.1:1,10.0.0.2:2,ttl=1,df,badsum,partial,badip,cut
 //	packet=tcp,10.0.0.1:1,10.0.0.2:2,SA   packet=icmp,10.0.0.1,10.0.0.2,8   packet=253,10.0.0.1,10.0.0.2
 //	sysctl:NAME=VALUE             in the start record
+//	qdisc:DEVICE=KIND             in the start record
 //	reasons=A,B,C                 the kernel's reasons, in the start record, from number 2
 //	stack=a,b,c                   the drop's stack, innermost first
 //	before=PROBE,ret=N,caller=F   an earlier event of the packet
@@ -118,6 +119,8 @@ func stream(tb testing.TB, words string) []format.Raw {
 				sysctls.values = map[string]any{}
 			}
 			sysctls.values[name] = value
+		case strings.HasPrefix(key, "qdisc:"):
+			start.set("qdisc."+strings.TrimPrefix(key, "qdisc:"), value)
 		case key == "reasons":
 			for i, name := range strings.Split(value, ",") {
 				start.set(fmt.Sprintf("drop_reasons.%d", i+2), name)
@@ -176,7 +179,7 @@ func stream(tb testing.TB, words string) []format.Raw {
 func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 	tb.Helper()
 	w := strings.Split(words, ",")
-	ttl, df, badSum, badIP := byte(64), false, false, false
+	ttl, df, badSum, partial, badIP := byte(64), false, false, false, false
 	var rest []string
 	for _, o := range w[3:] {
 		switch {
@@ -187,6 +190,8 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 			df = true
 		case o == "badsum":
 			badSum = true
+		case o == "partial":
+			partial = true
 		case o == "badip":
 			badIP = true
 		case o == "cut":
@@ -240,8 +245,11 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 			sum = internetSum(uint32(proto)+uint32(len(l4)), pseudo)
 		}
 		binary.BigEndian.PutUint16(l4[sumAt:], ^uint16(internetSum(sum, l4)))
-		if badSum {
+		switch {
+		case badSum:
 			l4[sumAt] ^= 0x5a
+		case partial:
+			binary.BigEndian.PutUint16(l4[sumAt:], uint16(internetSum(uint32(proto)+uint32(len(l4)), pseudo)))
 		}
 	}
 	if src.Is4() {

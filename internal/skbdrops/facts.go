@@ -117,7 +117,7 @@ func functionOf(symbol []byte) []byte {
 // freeing are functions that free for another one: not they decided to drop.
 var freeing = map[string]bool{
 	"kfree_skb": true, "__kfree_skb": true, "kfree_skb_reason": true, "kfree_skb_list": true,
-	"kfree_skb_list_reason": true, "sk_skb_reason_drop": true, "__kfree_skb_reason": true, "tcf_kfree_skb_list": true,
+	"kfree_skb_list_reason": true, "sk_skb_reason_drop": true, "__kfree_skb_reason": true, "tcf_kfree_skb_list": true, "__tcf_kfree_skb_list": true,
 	"skb_queue_purge": true, "skb_queue_purge_reason": true, "__skb_queue_purge": true, "__skb_queue_purge_reason": true,
 	"skb_rbtree_purge": true, "kfree_skb_partial": true, "skb_release_data": true, "skb_release_all": true,
 	"tcp_drop": true, "tcp_drop_reason": true, "__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true,
@@ -276,6 +276,8 @@ func sumWord(s sumState) value {
 		return fixed(wordGood)
 	case sumBad:
 		return fixed(wordBad)
+	case sumPartial:
+		return fixed(wordPartial)
 	}
 	return value{}
 }
@@ -327,6 +329,8 @@ func (f *facts) value(fd *field) value {
 			return v
 		}
 		return f.devConf("net.ipv6.conf.", ".disable_ipv6")
+	case fieldQdisc:
+		return f.qdisc()
 	case fieldHost:
 		return f.str(f.host.name)
 	}

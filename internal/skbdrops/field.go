@@ -51,6 +51,7 @@ const (
 	fieldForwarding
 	fieldForwardingSysctl
 	fieldIPv6Disabled
+	fieldQdisc
 	fieldHost
 )
 
@@ -62,7 +63,7 @@ var fieldNames = map[string]fieldID{
 	"tcp.flags": fieldTCPFlags, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
-	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "host": fieldHost,
+	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "host": fieldHost,
 }
 
 func parseField(name string) (*field, error) {

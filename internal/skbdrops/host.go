@@ -13,15 +13,17 @@ type host struct {
 	reasons map[uint32]string
 	names   map[string]bool // of reasons that this kernel has
 	sysctl  map[string]string
-	netns   uint64 // the collector's network namespace, whose sysctls these are
-	inNetns bool   // netns is known
+	qdisc   map[string]string // kinds by device
+	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
+	inNetns bool              // netns is known
 }
 
-// maxEntries bounds the maps of a start record: a kernel has a few hundred reasons.
-const maxEntries = 4096
+// maxEntries bounds the maps of a start record: a host of a thousand devices has some
+// ten thousand sysctls.
+const maxEntries = 1 << 16
 
 func readHost(r format.Raw) *host {
-	h := &host{reasons: map[uint32]string{}, names: map[string]bool{}, sysctl: map[string]string{}}
+	h := &host{reasons: map[uint32]string{}, names: map[string]bool{}, sysctl: map[string]string{}, qdisc: map[string]string{}}
 	h.id = hash(r)
 	name, _ := r.Get("host").Str()
 	h.name = string(name)
@@ -34,11 +36,13 @@ func readHost(r format.Raw) *host {
 			h.names[name] = true
 		}
 	})
-	eachString(r.Get("sysctl"), func(key, value []byte) {
-		if len(h.sysctl) < maxEntries {
-			h.sysctl[string(key)] = string(value)
-		}
-	})
+	for name, to := range map[string]map[string]string{"sysctl": h.sysctl, "qdisc": h.qdisc} {
+		eachString(r.Get(name), func(key, value []byte) {
+			if len(to) < maxEntries {
+				to[string(key)] = string(value)
+			}
+		})
+	}
 	return h
 }
 
@@ -79,6 +83,15 @@ func (f *facts) sysctlBytes(name []byte) value {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	return num(n, err == nil)
+}
+
+// qdisc is the kinds of queueing discipline that the packet's device had at the start.
+func (f *facts) qdisc() value {
+	dev, _ := f.dev.Get("name").Str()
+	if f.elsewhere() {
+		return value{}
+	}
+	return f.str(f.host.qdisc[string(dev)])
 }
 
 // devConf is the sysctl of the packet's device, as net.ipv4.conf.eth0.rp_filter.

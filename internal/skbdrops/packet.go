@@ -44,6 +44,7 @@ const (
 	sumUnknown sumState = iota // bytes are missing, or the sum is not there yet
 	sumGood
 	sumBad
+	sumPartial // of the pseudo header alone: the rest is for the device that sends it
 )
 
 // parse reads a packet that begins with its link-layer header of l2 bytes (0: with its IP
@@ -158,6 +159,10 @@ func (p *packet) transport(b []byte, n int, pseudo uint32, whole bool) {
 	}
 	if whole && n > 0 && n <= len(b) {
 		p.sum = checked(internetSum(sum, b[:n]))
+		at := [256]int{protoTCP: 16, protoUDP: 6, protoICMP6: 2}[p.proto]
+		if p.sum == sumBad && at > 0 && at+2 <= n && uint32(binary.BigEndian.Uint16(b[at:])) == pseudo {
+			p.sum = sumPartial
+		}
 	}
 }
 
@@ -193,7 +198,7 @@ func checked(sum uint32) sumState {
 
 // Words that rules compare with; as bytes, so that giving one out costs nothing.
 var (
-	wordGood, wordBad = []byte("good"), []byte("bad")
+	wordGood, wordBad, wordPartial = []byte("good"), []byte("bad"), []byte("partial")
 
 	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("unicast")
 

@@ -164,11 +164,11 @@ func (r *run) read(in *pipe.Inputs) error {
 			r.mu.Lock()
 			r.waiting = false
 		}
+		if r.outErr != nil {
+			return r.outErr
+		}
 		if err == io.EOF {
 			return nil
-		}
-		if err == nil {
-			err = r.outErr
 		}
 		if err == nil {
 			err = r.record(raw)

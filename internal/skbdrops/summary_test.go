@@ -3,9 +3,11 @@ package skbdrops
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -174,6 +176,30 @@ func TestIntervalEndsWithoutInput(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What the timer could not write is told, even if no input comes any more.
+func TestIntervalNotWritten(t *testing.T) {
+	pr, pw := io.Pipe()
+	or, ow := io.Pipe()
+	or.CloseWithError(syscall.ENOSPC)
+	done := make(chan error, 1)
+	go func() { done <- Run(t.Context(), Options{Interval: 10e6}, pr, &signalling{ow, pw}, io.Discard) }()
+	fmt.Fprintln(pw, `{"type":"event","ts":1,"probe":"skb:kfree_skb","drop":{"name":"NOMEM","location":"a+1"}}`)
+	if err := <-done; !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// A signalling writer closes the input after the first write.
+type signalling struct {
+	io.Writer
+	input io.Closer
+}
+
+func (s *signalling) Write(b []byte) (int, error) {
+	defer s.input.Close()
+	return s.Writer.Write(b)
 }
 
 // dropStream is n drops as a server under load has them: a few reasons, many flows.

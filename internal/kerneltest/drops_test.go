@@ -1,0 +1,350 @@
+//go:build kernel
+
+package kerneltest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/skb-tools/skb-tools/internal/skbdrops"
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// A dropCase is one kind of drop, made for real.
+type dropCase struct {
+	name   string
+	from   int    // the namespace that make runs in
+	make   string // a shell script
+	packet string // a part of how text names the packet: there is no other like it
+	many   bool   // more than one drop
+	silent bool   // a kernel without reasons frees it without saying so
+	reason string // the kernel's, or where it gives none ours; several, where kernels differ
+	at     string // functions that drop it, on one kernel or another
+	cause  string // how the cause begins
+	shows  string // a regular expression of what the commands to look at show
+}
+
+// A dropGroup is cases that are recorded together: for all of them ns1, between ns0 and
+// ns2, is the host that drops.
+type dropGroup struct {
+	name  string
+	far   bool   // the collector is in another namespace, as the commands to look at then are
+	host  string // a shell script that prepares ns1
+	after string // a shell script that undoes that
+	cases []dropCase
+}
+
+// raw makes ns0 send an IPv4 packet to ns1 from what follows its IP header.
+func raw(protocol int, bytes string) string {
+	return fmt.Sprintf(`printf '%s' | socat -u - IP4-SENDTO:10.0.0.2:%d`, bytes, protocol)
+}
+
+var dropZoo = []dropGroup{
+	{
+		name: "receive",
+		far:  true,
+		host: `socat -u UDP-RECV:5000,rcvbuf=2304 OPEN:/dev/null > /dev/null 2>&1 & echo $! > /tmp/reader
+			until ss -Hlnu 'sport = 5000' | grep -q 5000; do sleep 0.05; done; kill -STOP $(cat /tmp/reader)`,
+		after: `kill -KILL $(cat /tmp/reader)`,
+		cases: []dropCase{
+			{name: "closed UDP port", make: `echo x > /dev/udp/10.0.0.2/53`, packet: "10.0.0.2.53: ",
+				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", cause: "nothing listens on UDP port 53 of 10.0.0.2", shows: "UdpNoPorts 1 "},
+			{name: "closed TCP port", make: `echo x 2> /dev/null > /dev/tcp/10.0.0.2/81 || true`, packet: "10.0.0.2.81: ",
+				reason: "NO_SOCKET", at: "tcp_v4_rcv", cause: "nothing listens on TCP port 81 of 10.0.0.2", shows: "TcpOutRsts"},
+			{name: "UDP checksum", make: raw(17, `\x10\x00\x00\x36\x00\x0c\xde\xadabcd`), packet: "10.0.0.2.54: ",
+				reason: "UDP_CSUM", at: "__udp4_lib_rcv udp_rcv", cause: "the UDP packet from 10.0.0.1 to port 54 came with a wrong checksum", shows: "UdpInCsumErrors 1 "},
+			{name: "TCP checksum", make: raw(6, `\x10\x00\x00\x52\x00\x00\x00\x01\x00\x00\x00\x00\x50\x02\x20\x00\xde\xad\x00\x00`), packet: "10.0.0.2.82: ",
+				reason: "TCP_CSUM", at: "tcp_v4_rcv", cause: "the TCP segment from 10.0.0.1 to port 82 came with a wrong checksum", shows: "TcpInCsumErrors 1 "},
+			{name: "full socket buffer", make: `for i in $(seq 9); do echo $i > /dev/udp/10.0.0.2/5000; done`, packet: "10.0.0.2.5000: ", many: true,
+				reason: "SOCKET_RCVBUFF", at: "udp_queue_rcv_one_skb __udp_queue_rcv_skb __udp_enqueue_schedule_skb", cause: "the receive buffer of the UDP socket on port 5000 is full", shows: "0.0.0.0:5000"},
+			{name: "IP protocol", make: raw(253, `abcdefgh`), packet: "ip-proto-253",
+				reason: "IP_NOPROTO", at: "ip_protocol_deliver_rcu ip_local_deliver_finish", cause: "nothing on this host handles IP protocol 253", shows: "IpInUnknownProtos 1 "},
+			{name: "wrong-protocol frame", make: `to=$(cat /tmp/mac-l1) from=$(sed 's/:/\\x/g; s/^/\\x/' /sys/class/net/r0/address); printf "$to$from\x88\xb5%050d" 0 | socat -u - INTERFACE:r0`, packet: "0x88b5",
+				reason: "UNHANDLED_PROTO", at: "__netif_receive_skb_core", cause: "nothing on this host takes frames of type 0x88b5 (on l1)", shows: "ip_rcv"},
+		},
+	},
+	{
+		name: "firewall",
+		host: `nft -f - <<'.'
+				table inet zoo {
+					chain input { type filter hook input priority 0; udp dport 83 counter drop; ct state invalid counter drop; }
+					chain forward { type filter hook forward priority 0; udp dport 84 counter drop; }
+					chain output { type filter hook output priority 0; udp dport 85 counter drop; }
+				}
+.
+`,
+		after: `nft delete table inet zoo`,
+		cases: []dropCase{
+			{name: "nft input", make: `echo x > /dev/udp/10.0.0.2/83`, packet: "10.0.0.2.83: ",
+				reason: "NETFILTER_DROP", at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the input hook dropped the packet", shows: "udp dport 83 counter packets 1 "},
+			{name: "nft forward", make: `echo x > /dev/udp/10.0.1.2/84`, packet: "10.0.1.2.84: ",
+				reason: "NETFILTER_DROP", at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the forward hook dropped the packet", shows: "udp dport 84 counter packets 1 "},
+			{name: "nft output", from: 1, make: `echo x 2> /dev/null > /dev/udp/10.0.0.1/85 || true`, packet: "10.0.0.1.85: ",
+				reason: "NETFILTER_DROP", at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the output hook dropped the packet", shows: "udp dport 85 counter packets 1 "},
+			// A segment out of the blue whose checksum is wrong.
+			{name: "invalid conntrack state", make: raw(6, `\x10\x00\x00\x56\x00\x00\x00\x01\x00\x00\x00\x01\x50\x10\x20\x00\xde\xad\x00\x00`), packet: "10.0.0.2.86: ",
+				reason: "NETFILTER_DROP", at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the input hook dropped the packet", shows: "ct state invalid counter packets 1 "},
+		},
+	},
+	{
+		name:  "route",
+		host:  `sysctl -qw net.ipv4.conf.all.rp_filter=1; ip route add 10.9.9.0/24 dev r1; ip link set r1 mtu 1000`,
+		after: `sysctl -qw net.ipv4.conf.all.rp_filter=0; ip route del 10.9.9.0/24; ip link set r1 mtu 1500`,
+		cases: []dropCase{
+			{name: "rp_filter", make: `ip addr add 10.9.9.9/32 dev lo; ping -qc1 -W1 -s 31 -I 10.9.9.9 10.0.0.2 > /dev/null || true`, packet: "10.9.9.9 > ",
+				reason: "IP_RPFILTER", at: "ip_rcv_finish_core", cause: "reverse path filtering (rp_filter=1 on l1): this host would not reach 10.9.9.9 through l1", shows: "10.9.9.0/24 dev r1"},
+			{name: "TTL", make: `ping -qc1 -W1 -s 32 -t 1 10.0.1.2 > /dev/null || true`, packet: "length 40",
+				reason: "IP_INHDR", at: "ip_forward", cause: "the TTL of the packet from 10.0.0.1 to 10.0.1.2 came to its end here", shows: "IpInHdrErrors 1 "},
+			{name: "no route", make: `ping -qc1 -W1 -s 33 203.0.113.9 > /dev/null || true`, packet: "> 203.0.113.9: ",
+				reason: "IP_INNOROUTES", at: "ip_error", cause: "no route leads to 203.0.113.9", shows: "IpExtInNoRoutes 1 "},
+			{name: "MTU with DF", make: `ping -qc1 -W1 -M do -s 1200 10.0.1.2 > /dev/null || true`, packet: "length 1208",
+				reason: "PKT_TOO_BIG", at: "ip_forward", cause: "the packet to 10.0.1.2 (1228 bytes) is larger than the MTU on its way", shows: "mtu 1000"},
+		},
+	},
+	{
+		name:  "no-forwarding",
+		host:  `sysctl -qw net.ipv4.ip_forward=0`,
+		after: `sysctl -qw net.ipv4.ip_forward=1`,
+		cases: []dropCase{
+			{name: "not forwarding", make: `ping -qc1 -W1 -s 34 10.0.1.2 > /dev/null || true`, packet: "length 42",
+				reason: "IP_INADDRERRORS", at: "ip_error", cause: "the packet is for 10.0.1.2, which is no address of this host, and this host does not forward (net.ipv4.conf.l1.forwarding=0)", shows: "net.ipv4.conf.l1.forwarding = 0"},
+		},
+	},
+	{
+		name:  "queue",
+		host:  `tc qdisc add dev l1 root netem loss 100%; tc qdisc add dev r1 root tbf rate 8kbit burst 2000 limit 2000`,
+		after: `tc qdisc del dev l1 root; tc qdisc del dev r1 root`,
+		cases: []dropCase{
+			{name: "ARP failure", from: 1, make: `ping -qc1 -W10 -s 35 10.0.1.99 > /dev/null || true`, packet: "length 43",
+				reason: "NEIGH_FAILED", at: "arp_error_report neigh_invalidate", cause: "nobody on r1 answers for the next hop towards 10.0.1.99: ARP or NDP failed", shows: "10.0.1.99 "},
+			{name: "netem loss", from: 1, make: `echo x > /dev/udp/10.0.0.1/87`, packet: "10.0.0.1.87: ",
+				reason: "QDISC_DROP QDISC_DROP_GENERIC", at: "__dev_queue_xmit kfree_skb_list kfree_skb_list_reason __tcf_kfree_skb_list", cause: "the netem queueing discipline on l1 dropped the packet: it is told to lose packets", shows: "qdisc netem .*dropped [1-9]"},
+			{name: "full tbf", from: 1, make: `for i in $(seq 12); do head -c 1000 /dev/zero > /dev/udp/10.0.1.2/88; done`, packet: "10.0.1.2.88: ", many: true,
+				reason: "QDISC_DROP QDISC_DROP_OVERLIMIT QDISC_DROP_GENERIC", at: "__dev_queue_xmit kfree_skb_list kfree_skb_list_reason __tcf_kfree_skb_list", cause: "the tbf queueing discipline on r1 dropped the packet: its queue is full", shows: "qdisc tbf .*dropped [1-9]"},
+		},
+	},
+	{
+		// What is no fault: an echo reply to nobody, TCP over a way that doubles packets,
+		// data in a socket that is closed.
+		name: "innocent",
+		host: `socat -u UDP-RECV:6001 OPEN:/dev/null > /dev/null 2>&1 & echo $! > /tmp/reader; socat -u TCP-LISTEN:6000,reuseaddr OPEN:/dev/null > /dev/null 2>&1 &
+			until ss -Hlntu | grep -q :6000 && ss -Hlntu | grep -q :6001; do sleep 0.05; done; kill -STOP $(cat /tmp/reader)`,
+		cases: []dropCase{
+			{name: "echo reply", make: raw(1, `\x00\x00\xff\xff\x00\x00\x00\x00`), packet: "ICMP echo reply",
+				reason: "NO_SOCKET", at: "icmp_rcv ping_rcv", cause: "an echo reply from 10.0.0.1 came and no program waits for it"},
+			{name: "doubled TCP", make: `tc qdisc add dev r0 root netem duplicate 100%; head -c 20000 /dev/zero | socat -u - TCP:10.0.0.2:6000; tc qdisc del dev r0 root`, packet: "10.0.0.2.6000: Flags [P", many: true, silent: true, // 5.10: tcp_drop
+				reason: "TCP_OLD_DATA", at: "tcp_data_queue", cause: "the data of the segment from 10.0.0.1:"},
+			{name: "unread data", make: `echo x > /dev/udp/10.0.0.2/6001; ip netns exec ns1 bash -c 'kill -KILL $(cat /tmp/reader)'; until [ -z "$(ip netns exec ns1 ss -Hlnu 'sport = 6001')" ]; do sleep 0.05; done`, packet: "10.0.0.2.6001: ",
+				reason: "SOCKET_CLOSE QUEUE_PURGE", at: "udp_destruct_common udp_destruct_sock inet_sock_destruct", cause: "a program closed its socket while this data was still waiting in it"},
+		},
+	},
+}
+
+// A dropped packet as skb-drops -o json writes it.
+type dropped struct {
+	Skb   struct{ Protocol uint16 }
+	Dev   struct{ Type uint16 }
+	Netns *struct{ Inum uint32 }
+	Drop  *struct{ Name, Location string }
+	Data  struct {
+		Len  int
+		At   string
+		Data []byte
+	} `json:"packet"`
+	Why struct {
+		Reason, Where, Cause, Severity, Confidence string
+		Look                                       []string
+	}
+	packet string // in words, without the packet that an ICMP error quotes
+}
+
+// TestDropZoo makes each kind of drop and holds what skb-drops says of it against what is
+// known of how it was made. The commands that it gives are run where the packet was
+// dropped, and one of them must show the thing. The streams are left in /skb/out: those of
+// internal/skbdrops/testdata/drops are made so.
+func TestDropZoo(t *testing.T) {
+	for _, m := range []string{"nf_tables", "nft_ct", "nf_conntrack", "sch_netem", "sch_tbf"} {
+		run(t, "modprobe", m)
+	}
+	net := chain(t, 3)
+	net.in(0, "ip route add default via 10.0.0.2; sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+	net.in(1, `sysctl -qw net.ipv6.conf.all.disable_ipv6=1; sed 's/:/\\x/g; s/^/\\x/' /sys/class/net/l1/address > /tmp/mac-l1`)
+	net.in(2, "ip route add default via 10.0.1.1; sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+	net.in(0, "ping -qc1 10.0.1.2") // both ways' neighbours
+	net.in(1, "for d in l1 r1; do ip -4 neigh show dev $d | while read -r a _ m _; do ip neigh replace $a lladdr $m dev $d nud permanent; done; done")
+	for _, g := range dropZoo {
+		t.Run(g.name, func(t *testing.T) { g.run(t, net) })
+	}
+}
+
+func (g *dropGroup) run(t *testing.T, net *network) {
+	net.t = t
+	net.in(1, g.host)
+	defer net.in(1, g.after)
+	file := filepath.Join("/skb/out", g.name+".skb")
+	collector := start(t, g.command("skb-collect", "-w", file, "-p", "skb:kfree_skb,ret:fib_validate_source,ip_local_deliver,ip_forward"), "probes attached")
+	for _, c := range g.cases {
+		net.in(c.from, c.make)
+	}
+	collector.stop()
+	drops, reasons := readDrops(t, file)
+	for _, c := range g.cases {
+		t.Run(c.name, func(t *testing.T) { c.check(t, g, drops, reasons) })
+	}
+	if g.name == "innocent" {
+		for _, d := range drops {
+			if d.Why.Severity == "fault" {
+				t.Errorf("innocent, but a fault: %+v", d)
+			}
+		}
+	}
+}
+
+// command is one where the collector runs.
+func (g *dropGroup) command(args ...string) *exec.Cmd {
+	if !g.far {
+		args = append([]string{"nsenter", "--net=/run/netns/ns1"}, args...)
+	}
+	return exec.Command(args[0], args[1:]...)
+}
+
+// readDrops explains a stream. reasons: its kernel gives reasons.
+func readDrops(t *testing.T, file string) (drops []dropped, reasons bool) {
+	t.Helper()
+	reasons = len(readStream(t, file).start.DropReasons) > 0
+	ns1, err := os.Stat("/run/netns/ns1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := bufio.NewScanner(strings.NewReader(pipeline(t, "skb-drops -o json "+file)))
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		if !strings.HasPrefix(s.Text(), `{"type":"event"`) {
+			continue
+		}
+		var d dropped
+		if err := json.Unmarshal(s.Bytes(), &d); err != nil {
+			t.Fatalf("%v: %s", err, s.Text())
+		}
+		if d.Drop == nil {
+			t.Fatalf("an event that is no drop came through: %s", s.Text())
+		}
+		if d.Netns != nil && uint64(d.Netns.Inum) != ns1.Sys().(*syscall.Stat_t).Ino {
+			continue // what ns1 sent was dropped in ns2
+		}
+		words := string(text.Packet(nil, d.Data.Data, d.Data.At, d.Dev.Type, d.Skb.Protocol, d.Data.Len))
+		d.packet, _, _ = strings.Cut(words, " (")
+		drops = append(drops, d)
+	}
+	return drops, reasons
+}
+
+func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bool) {
+	var found []dropped
+	for _, d := range drops {
+		if strings.Contains(d.packet, c.packet) {
+			found = append(found, d)
+		}
+	}
+	if c.silent && !reasons {
+		if len(found) > 0 {
+			t.Errorf("%d drops of %q on a kernel that does not tell of them", len(found), c.packet)
+		}
+		return
+	}
+	if len(found) == 0 || len(found) > 1 && !c.many {
+		for _, d := range drops {
+			t.Logf("%s at %s: %s", d.Drop.Name, d.Drop.Location, d.packet)
+		}
+		t.Fatalf("%d drops of %q", len(found), c.packet)
+	}
+	want := strings.Fields(c.reason)
+	for _, d := range found {
+		function, _, _ := strings.Cut(d.Drop.Location, "+")
+		function, _, _ = strings.Cut(function, ".")
+		if !slices.Contains(strings.Fields(c.at), function) || !strings.HasPrefix(d.Why.Where, function) {
+			t.Errorf("at %s, where: %s; want one of %s", d.Drop.Location, d.Why.Where, c.at)
+		}
+		confidence := "inferred"
+		if reasons && d.Drop.Name != "NOT_SPECIFIED" {
+			confidence = "kernel"
+		}
+		if d.Why.Confidence != confidence || !slices.Contains(want, d.Why.Reason) || (d.Drop.Name == "") == reasons {
+			t.Errorf("kernel: %q; reason %s (%s); want %s (%s)", d.Drop.Name, d.Why.Reason, d.Why.Confidence, want, confidence)
+		}
+		if !strings.HasPrefix(d.Why.Cause, c.cause) {
+			t.Errorf("cause: %s\nwant: %s", d.Why.Cause, c.cause)
+		}
+	}
+	var shown strings.Builder
+	for _, l := range found[0].Why.Look {
+		out, err := g.command("bash", "-c", l).CombinedOutput()
+		if err != nil {
+			t.Errorf("look: %s: %v\n%s", l, err, out)
+		}
+		fmt.Fprintf(&shown, "%s\n%s\n", l, strings.Join(strings.Fields(string(out)), " "))
+	}
+	if !regexp.MustCompile(c.shows).MatchString(shown.String()) {
+		t.Errorf("no %q in:\n%s", c.shows, shown.String())
+	}
+	t.Logf("%s\n%s", found[0].Why.Cause, shown.String())
+}
+
+// TestDropReasonsExplained: whatever name this kernel or a module of it can give, skb-drops
+// explains it, and the stream has the name of its number.
+func TestDropReasonsExplained(t *testing.T) {
+	run(t, "modprobe", "openvswitch")
+	var names []string
+	want := map[uint32]string{}
+	modules, err := filepath.Glob("/sys/kernel/btf/*")
+	if err != nil || len(modules) == 0 {
+		t.Fatal(modules, err)
+	}
+	for _, m := range modules {
+		spec, err := btf.LoadKernelSpec()
+		if m != "/sys/kernel/btf/vmlinux" {
+			spec, err = btf.LoadKernelModuleSpec(filepath.Base(m))
+		}
+		if err != nil {
+			t.Fatal(m, err)
+		}
+		for typ, err := range spec.All() {
+			if err != nil {
+				t.Fatal(m, err)
+			}
+			if e, ok := typ.(*btf.Enum); ok && strings.HasSuffix(e.Name, "drop_reason") {
+				for _, v := range e.Values {
+					names = append(names, v.Name)
+					if skbdrops.Lookup(v.Name) != nil { // and not a mark between the reasons
+						want[uint32(v.Value)] = skbdrops.Name(v.Name)
+					}
+				}
+			}
+		}
+	}
+	if missing := skbdrops.Unexplained(names); missing != nil {
+		t.Errorf("not explained: %v", missing)
+	}
+	collector, file := collect(t, "-p", "skb:kfree_skb")
+	collector.stop()
+	got := readStream(t, file).start.DropReasons
+	if !maps.Equal(got, want) {
+		t.Errorf("the stream names the reasons\n%v\nthe kernel\n%v", got, want)
+	}
+	// A kernel that tells of modules' types (5.11) may also have reasons (5.17).
+	if exists("/sys/kernel/btf/openvswitch") != (len(want) > 60) {
+		t.Errorf("only %d reasons", len(want))
+	}
+}
