@@ -51,7 +51,7 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 	if len(e.data) == 0 {
 		return false
 	}
-	length, ether := e.len, false
+	length, ether := max(e.len, uint64(len(e.data))), false
 	switch string(e.at) {
 	case "network":
 		f.rest = e.data
@@ -69,7 +69,6 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 	default:
 		return false
 	}
-	length = max(length, uint64(len(f.rest)))
 	whole := len(f.rest)
 	ok := false
 	switch linkType {
@@ -121,7 +120,8 @@ func (e *event) raw(f *frame, ether bool) bool {
 	} else {
 		proto = e.etherType(f.rest)
 	}
-	return proto == etherIPv4 || proto == etherIPv6
+	version := f.rest[0] >> 4 // tells a reader which it is
+	return proto == etherIPv4 && version == 4 || proto == etherIPv6 && version == 6
 }
 
 // cooked makes f a frame with a LINKTYPE_LINUX_SLL2 header,

@@ -46,7 +46,7 @@ func (w *writer) iface(e *event, o *origin) *iface {
 	}
 	d := pcapng.Interface{OS: o.os()}
 	if o.foreign {
-		d.Comments = []string{"host=" + o.start.Host}
+		d.Comments = []string{says("host=", o.start.Host)}
 	}
 	switch w.o.InterfaceBy {
 	case "dev":
@@ -84,11 +84,4 @@ func (w *writer) addIface(d *pcapng.Interface) *iface {
 		w.head = append(w.head, i.block...)
 	}
 	return i
-}
-
-func (o *origin) os() string {
-	if o.start.Kernel == "" {
-		return ""
-	}
-	return "Linux " + o.start.Kernel
 }

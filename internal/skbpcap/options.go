@@ -1,4 +1,5 @@
-// Package skbpcap is the skb-pcap command: it turns a stream into pcapng.
+// Package skbpcap is the skb-pcap command: it turns a stream into pcapng, and a capture
+// into a stream.
 package skbpcap
 
 import (
@@ -20,6 +21,7 @@ type Options struct {
 	Linktype    string   `enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (made up where there is none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
 	Once        string   `enum:"first,last,all" default:"all" placeholder:"WHICH" help:"One event of each packet: first or last. Best after skb-track."`
 	Names       string   `placeholder:"FILE" help:"Put the names of addresses in FILE, in the form of /etc/hosts, into the capture."`
+	Read        string   `placeholder:"FILE" help:"The way back: turn a capture, pcapng or pcap, into a stream. - is stdin."`
 	NoComment   bool     `help:"No comments: packets only."`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
@@ -39,6 +41,10 @@ func (o *Options) Validate() error {
 		return errors.New("-W needs a size: -C SIZE")
 	case o.FileCount < 0:
 		return errors.New("-W: a number of files is not negative")
+	case o.Read != "" && len(o.Files) > 0:
+		return errors.New("--read reads the one capture that it names, and no streams")
+	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment || o.Once != "all"):
+		return errors.New("--read writes a stream: of the other flags only -w goes with it")
 	}
 	return nil
 }

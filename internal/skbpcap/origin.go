@@ -10,13 +10,13 @@ import (
 type origin struct {
 	record  format.Raw
 	start   format.Start
-	number  byte // among the origins
+	number  byte // of the host and its kernel, for interfaces
 	foreign bool // of another host than the first
 }
 
 // maxOrigins bounds how many starts are told apart: a merge of streams has each of its
 // starts again and again.
-const maxOrigins = 256
+const maxOrigins = 255
 
 // origin returns the origin that the start record r is, which may be one of before.
 func (w *writer) originOf(r format.Raw) (*origin, error) {
@@ -25,12 +25,20 @@ func (w *writer) originOf(r format.Raw) (*origin, error) {
 			return o, nil
 		}
 	}
-	o := &origin{record: bytes.Clone(r), number: byte(len(w.origins))}
+	o := &origin{record: bytes.Clone(r)}
 	if err := o.start.Decode(o.record); err != nil {
 		return nil, err
 	}
 	if len(w.origins) > 0 {
 		o.foreign = o.start.Host != w.origins[0].start.Host
+		for _, other := range w.origins {
+			o.number = max(o.number, other.number+1)
+		}
+	}
+	for _, other := range w.origins {
+		if o.start.Host == other.start.Host && o.start.Kernel == other.start.Kernel {
+			o.number = other.number
+		}
 	}
 	if len(w.origins) < maxOrigins {
 		w.origins = append(w.origins, o)
@@ -48,3 +56,13 @@ func describe(probe []byte) string {
 	}
 	return "kernel function"
 }
+
+func (o *origin) os() string {
+	if o.start.Kernel == "" {
+		return ""
+	}
+	return "Linux " + o.start.Kernel
+}
+
+// says is a comment on a section or an interface.
+func says(key, value string) string { return string(appendEscaped([]byte(key), []byte(value))) }

@@ -12,8 +12,11 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
-// Run reads streams and writes pcapng.
+// Run reads streams and writes pcapng, or the other way round.
 func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
+	if o.Read != "" {
+		return readCapture(&o, stdin, stdout, stderr)
+	}
 	if f, ok := stdout.(*os.File); ok && !o.ListProbes && (o.Write == "" || o.Write == "-") && term.IsTerminal(int(f.Fd())) {
 		return errors.New("will not write pcapng to a terminal: use -w FILE, or pipe it to tcpdump -nnr -")
 	}

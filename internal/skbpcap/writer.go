@@ -215,7 +215,7 @@ func (w *writer) begin() {
 	if len(w.origins) > 0 {
 		o := w.origins[0]
 		s.Hardware, s.OS = o.start.Arch, o.os()
-		s.Comments = []string{"host=" + o.start.Host, "tool=" + o.start.Tool, "cmdline=" + strings.Join(o.start.Cmdline, " ")}
+		s.Comments = []string{says("host=", o.start.Host), says("tool=", o.start.Tool), says("cmdline=", strings.Join(o.start.Cmdline, " "))}
 	}
 	w.head = s.Append(w.head)
 }

@@ -1,0 +1,248 @@
+package skbpcap
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcapng"
+)
+
+// keys are those of comments, in the order in which event.comments writes them. host= is
+// known from the interface.
+var keys = [...]string{"probe", "host", "dev", "netns", "packet", "hop", "since", "changed", "drop", "why", "location",
+	"cpu", "pid", "comm", "mark", "id", "l2"}
+
+// comments are what a packet's say.
+type comments struct {
+	changed   [][]byte // the values of changed=
+	others    [][]byte // that event.comments would not write so
+	synthetic bool
+	text      []byte // holds what was unescaped
+}
+
+// parse reads the comments of p into e. One that event.comments would write otherwise, or
+// elsewhere, is no key=value of ours and is kept as it is.
+func (c *comments) parse(e *event, p *pcapng.Captured) {
+	c.changed, c.others, c.synthetic, c.text = c.changed[:0], c.others[:0], false, c.text[:0]
+	next := 0
+	for _, text := range p.Comments {
+		at, value := find(text, next)
+		if at < 0 || !c.take(e, keys[at], value, p) {
+			c.others = append(c.others, text)
+			continue
+		}
+		if next = at + 1; keys[at] == "changed" {
+			next = at
+		}
+	}
+}
+
+// find returns the place of a comment's key among keys, not before from.
+func find(text []byte, from int) (at int, value []byte) {
+	for i := from; i < len(keys); i++ {
+		if n := len(keys[i]); len(text) > n && text[n] == '=' && string(text[:n]) == keys[i] {
+			return i, text[n+1:]
+		}
+	}
+	return -1, nil
+}
+
+func (c *comments) take(e *event, key string, value []byte, p *pcapng.Captured) bool {
+	ok := false
+	switch key {
+	case "probe":
+		e.probe, ok = c.unescape(value)
+	case "host":
+		plain, good := c.unescape(value)
+		ok = good && string(plain) == comment(p.Interface.Comments, "host=")
+	case "dev":
+		e.dev, ok = c.filled(value)
+	case "netns":
+		e.netns = number(value)
+		return e.netns.ok
+	case "packet":
+		e.packet = number(value)
+		return e.packet.ok
+	case "hop":
+		e.hop = number(value)
+		return e.hop.ok
+	case "since":
+		e.since = duration(value)
+		return e.since.ok
+	case "changed":
+		plain, good := c.unescape(value)
+		if ok = good && !c.twice(plain); ok {
+			c.changed = append(c.changed, plain)
+		}
+	case "drop":
+		if string(value) != "?" {
+			e.reason, ok = c.filled(value)
+			e.dropped = ok
+			return ok
+		}
+		e.dropped, ok = true, true
+	case "why":
+		e.why, ok = c.filled(value)
+	case "location":
+		if e.dropped {
+			e.location, ok = c.filled(value)
+		}
+	case "cpu":
+		e.cpu = number(value)
+		return e.cpu.ok
+	case "pid":
+		e.pid = number(value)
+		return e.pid.ok
+	case "comm":
+		e.comm, ok = c.filled(value)
+	case "mark":
+		e.skb.mark = hexadecimal(value)
+		return e.skb.mark.ok
+	case "id":
+		e.skb.id = number(value)
+		return e.skb.id.ok
+	case "l2":
+		ok = string(value) == "synthetic" && p.Interface.LinkType == pcapng.LinkTypeEthernet && isSynthetic(p.Data)
+		c.synthetic = ok
+	}
+	return ok
+}
+
+// twice reports whether what changed, the first word of value, did so in another comment.
+func (c *comments) twice(value []byte) bool {
+	name, _, _ := bytes.Cut(value, []byte(" "))
+	for _, other := range c.changed {
+		if n, _, _ := bytes.Cut(other, []byte(" ")); bytes.Equal(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendChanged appends the map of what changed: a name with its values.
+func (c *comments) appendChanged(dst []byte) []byte {
+	dst = format.AppendMap(dst, len(c.changed))
+	for _, value := range c.changed {
+		name, rest, has := bytes.Cut(value, []byte(" "))
+		dst = format.AppendStr(dst, name)
+		if !has {
+			dst = format.AppendArray(dst, 0)
+			continue
+		}
+		dst = format.AppendArray(dst, 1+bytes.Count(rest, []byte(">")))
+		for more := true; more; {
+			var v []byte
+			v, rest, more = bytes.Cut(rest, []byte(">"))
+			if n := number(v); n.ok {
+				dst = format.AppendUint(dst, n.v)
+			} else {
+				dst = format.AppendStr(dst, v)
+			}
+		}
+	}
+	return dst
+}
+
+// number reads a decimal number as strconv would write it.
+func number(s []byte) opt {
+	if len(s) == 0 || s[0] == '0' && len(s) > 1 {
+		return opt{}
+	}
+	n := uint64(0)
+	for _, c := range s {
+		d := uint64(c - '0')
+		if d > 9 || n > (math.MaxUint64-d)/10 {
+			return opt{}
+		}
+		n = 10*n + d
+	}
+	return opt{n, true}
+}
+
+// hexadecimal reads a number that is not 0, with 0x before it.
+func hexadecimal(s []byte) opt {
+	digits, ok := bytes.CutPrefix(s, []byte("0x"))
+	n, err := strconv.ParseUint(string(digits), 16, 64)
+	var again [16]byte
+	ok = ok && err == nil && n != 0 && bytes.Equal(strconv.AppendUint(again[:0], n, 16), digits)
+	return opt{n, ok}
+}
+
+// duration reads what appendDuration writes.
+func duration(s []byte) opt {
+	unit := uint64(0)
+	digits := bytes.TrimRight(s, "numsec")
+	switch string(s[len(digits):]) {
+	case "ns":
+		unit = 1
+	case "us":
+		unit = 1e3
+	case "ms":
+		unit = 1e6
+	case "s":
+		unit = 1e9
+	default:
+		return opt{}
+	}
+	whole, fraction, _ := bytes.Cut(digits, []byte("."))
+	n := number(whole)
+	if !n.ok || n.v > math.MaxUint64/unit {
+		return opt{}
+	}
+	ns := n.v * unit
+	for _, c := range fraction {
+		if unit /= 10; unit == 0 || c < '0' || c > '9' {
+			return opt{}
+		}
+		ns += uint64(c-'0') * unit
+	}
+	var again [32]byte
+	return opt{ns, bytes.Equal(appendDuration(again[:0], ns), s)}
+}
+
+// filled is unescape for what is absent when empty.
+func (c *comments) filled(value []byte) ([]byte, bool) {
+	if len(value) == 0 {
+		return nil, false
+	}
+	return c.unescape(value)
+}
+
+// unescape returns value as it was before appendEscaped, nil and false if that would have
+// written it otherwise.
+func (c *comments) unescape(value []byte) ([]byte, bool) {
+	from := len(c.text)
+	text, ok := unescape(c.text, value)
+	if !ok {
+		return nil, false
+	}
+	c.text = text
+	return text[from:len(text):len(text)], true
+}
+
+func unescape(dst, s []byte) ([]byte, bool) {
+	if dst == nil {
+		dst = []byte{} // what is empty is not absent
+	}
+	from := len(dst)
+	rest := s
+	for {
+		plain, behind, found := bytes.Cut(rest, []byte(`\x`))
+		dst = append(dst, plain...)
+		if !found {
+			break
+		}
+		if len(behind) < 2 {
+			return nil, false
+		}
+		n, err := strconv.ParseUint(string(behind[:2]), 16, 8)
+		if err != nil {
+			return nil, false
+		}
+		dst, rest = append(dst, byte(n)), behind[2:]
+	}
+	var again [64]byte
+	return dst, bytes.Equal(appendEscaped(again[:0], dst[from:]), s)
+}

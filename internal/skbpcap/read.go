@@ -1,0 +1,515 @@
+package skbpcap
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcapng"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// readCapture turns the capture o.Read into a stream.
+func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
+	in, name := stdin, "stdin"
+	if o.Read != "-" {
+		f, err := os.Open(o.Read)
+		if err != nil {
+			return fmt.Errorf("--read %s: %w", o.Read, errors.Unwrap(err))
+		}
+		defer f.Close()
+		in, name = f, o.Read
+	}
+	out, err := openOutput(o, stdout)
+	if err != nil {
+		return err
+	}
+	sink, err := pipe.NewSink(pipe.Options{Output: "auto"}, out.stream())
+	if err != nil {
+		return err
+	}
+	s := &streamer{sink: sink, leftOut: map[uint16]uint64{}}
+	err = s.capture(in, name)
+	if ferr := sink.Flush(); err == nil {
+		err = ferr
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	for _, line := range s.left() {
+		fmt.Fprintln(stderr, "skb-pcap:", line)
+	}
+	return err
+}
+
+// An idler calls idle before each read, which may have to wait.
+type idler struct {
+	io.Reader
+	idle func() error
+}
+
+func (i idler) Read(p []byte) (int, error) {
+	if err := i.idle(); err != nil {
+		return 0, err
+	}
+	return i.Reader.Read(p)
+}
+
+// A streamer turns packets of a capture into records.
+type streamer struct {
+	sink    pipe.Sink
+	section *pcapng.Section
+	ours    bool              // skb-pcap wrote it
+	starts  map[string][]byte // start records by host and kernel
+	iface   *pcapng.Interface // of the packet before
+	ifStart []byte            // its start
+	current []byte            // the start that is in force
+	comment comments
+	loss    []byte
+	buf     []byte
+	leftOut map[uint16]uint64 // packets by link type
+}
+
+// capture reads to the end of in.
+func (s *streamer) capture(in io.Reader, name string) error {
+	r := bufio.NewReaderSize(idler{in, s.sink.Flush}, 256<<10)
+	if magic, _ := r.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		r = bufio.NewReaderSize(z, 256<<10)
+	}
+	magic, err := r.Peek(4)
+	switch {
+	case err == io.EOF && len(magic) == 0:
+		return fmt.Errorf("%s: empty, not even a capture's header is there", name)
+	case err == nil && binary.LittleEndian.Uint32(magic) == 0x0a0d0d0a:
+		err = s.pcapng(pcapng.NewReader(r))
+	case err == nil:
+		err = s.pcap(r)
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = errors.New("the file is cut off")
+	}
+	var write *os.PathError
+	if err == nil || errors.As(err, &write) && write.Op == "write" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+func (s *streamer) pcapng(r *pcapng.Reader) error {
+	var p pcapng.Captured
+	for {
+		err := r.Next(&p)
+		if err == nil {
+			err = s.packet(&p)
+		}
+		if err == io.EOF {
+			return s.open(r.Section(), 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// pcap reads the older format, which knows one interface without a name.
+func (s *streamer) pcap(in *bufio.Reader) error {
+	r, err := pcapgo.NewReader(in)
+	if err != nil {
+		return fmt.Errorf("no capture, neither pcapng nor pcap: %w", err)
+	}
+	p := pcapng.Captured{Section: &pcapng.Section{}, Interface: &pcapng.Interface{LinkType: uint16(r.LinkType())}}
+	for {
+		data, ci, err := r.ZeroCopyReadPacketData()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.Data, p.Original, p.Time = data, uint32(ci.Length), uint64(ci.Timestamp.UnixNano())
+		if err := s.packet(&p); err != nil {
+			return err
+		}
+	}
+}
+
+// packet writes one packet as an event, behind the start of its host and the loss before
+// it.
+func (s *streamer) packet(p *pcapng.Captured) error {
+	if err := s.open(p.Section, p.Time); err != nil {
+		return err
+	}
+	if p.Interface != s.iface {
+		host := comment(p.Interface.Comments, "host=")
+		os := p.Interface.OS
+		if host == "" {
+			host = comment(p.Section.Comments, "host=")
+		}
+		if !s.ours {
+			os = p.Section.OS
+		}
+		s.iface, s.ifStart = p.Interface, s.start(host, os, p.Time)
+	}
+	if err := s.begin(s.ifStart); err != nil {
+		return err
+	}
+	if p.DropCount > 0 {
+		loss := format.Loss{TS: p.Time, Count: p.DropCount, What: "event", Why: "the capture counts them as dropped"}
+		s.loss = loss.AppendMsgpack(s.loss[:0])
+		if err := s.sink.Write(s.loss); err != nil {
+			return err
+		}
+	}
+	dst, ok := s.event(s.buf[:0], p)
+	s.buf = dst
+	if !ok {
+		s.leftOut[p.Interface.LinkType]++
+		return nil
+	}
+	return s.sink.Write(dst)
+}
+
+// open writes the start of a section, unless it is the one before.
+func (s *streamer) open(section *pcapng.Section, ts uint64) error {
+	if section == s.section {
+		return nil
+	}
+	s.section, s.starts, s.iface, s.current = section, map[string][]byte{}, nil, nil
+	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
+	return s.begin(s.start(comment(section.Comments, "host="), section.OS, ts))
+}
+
+// begin writes a start unless it is the one in force.
+func (s *streamer) begin(start []byte) error {
+	if len(s.current) > 0 && &s.current[0] == &start[0] {
+		return nil
+	}
+	s.current = start
+	return s.sink.Write(start)
+}
+
+// start returns the start record of a host in the section. Times of a capture are the wall
+// clock's, so the clock's offset is 0.
+func (s *streamer) start(host, os string, ts uint64) []byte {
+	key := host + "\x00" + os
+	if r, ok := s.starts[key]; ok {
+		return r
+	}
+	kernel, _ := strings.CutPrefix(os, "Linux ")
+	if kernel == os {
+		kernel = ""
+	}
+	start := format.Start{TS: ts, Host: host, Kernel: kernel, Snaplen: pcapng.SnapLen}
+	if len(s.starts) == 0 {
+		start.Arch = s.section.Hardware
+		start.Tool = comment(s.section.Comments, "tool=")
+		if start.Tool == "" {
+			start.Tool = s.section.Application
+		}
+		if line := comment(s.section.Comments, "cmdline="); line != "" {
+			start.Cmdline = strings.Split(line, " ")
+		}
+	}
+	r := start.AppendMsgpack(nil)
+	s.starts[key] = r
+	return r
+}
+
+// comment returns what stands behind key in the first comment that begins with it.
+func comment(comments []string, key string) string {
+	for _, c := range comments {
+		if v, ok := strings.CutPrefix(c, key); ok {
+			if plain, ok := unescape(nil, []byte(v)); ok {
+				v = string(plain)
+			}
+			return v
+		}
+	}
+	return ""
+}
+
+// left says what is not in the stream.
+func (s *streamer) left() (lines []string) {
+	var types []uint16
+	for t := range s.leftOut {
+		types = append(types, t)
+	}
+	slices.Sort(types)
+	for _, t := range types {
+		lines = append(lines, fmt.Sprintf("%d packets left out: too short, or of link type %d, which holds no packets of Linux", s.leftOut[t], t))
+	}
+	return lines
+}
+
+// Link types besides those that skb-pcap writes. https://www.tcpdump.org/linktypes.html
+const (
+	linkNull   = 0
+	linkRaw    = 101
+	linkRawBSD = 14
+	linkLoop   = 108
+	linkSLL    = 113
+	linkIPv4   = 228
+	linkIPv6   = 229
+)
+
+const sllLen = 16
+
+// link takes off what goes before the network layer's header where a packet has no
+// Ethernet header, and fills what it says into e; false for a packet that is no event.
+func (s *streamer) link(e *event, p *pcapng.Captured) bool {
+	b := p.Data
+	e.at = []byte("network")
+	e.linkType = opt{uint64(p.Interface.LinkType), true}
+	cut := 0
+	switch p.Interface.LinkType {
+	case pcapng.LinkTypeEthernet:
+		e.linkType = opt{}
+		e.at = []byte("mac")
+		if len(b) < etherLen {
+			break
+		}
+		if proto := binary.BigEndian.Uint16(b[12:]); s.comment.synthetic || proto >= 0x600 { // less is a length
+			e.skb.protocol = opt{uint64(proto), true}
+		}
+		if s.comment.synthetic {
+			e.at, cut = []byte("network"), etherLen
+		}
+	case pcapng.LinkTypeRaw, linkRaw, linkRawBSD, linkIPv4, linkIPv6:
+		if len(b) > 0 {
+			e.skb.protocol = opt{uint64(e.etherType(b)), true}
+		}
+	case linkNull, linkLoop:
+		if cut = 4; len(b) > 4 {
+			e.skb.protocol = opt{uint64(e.etherType(b[4:])), true}
+		}
+	case linkSLL:
+		if cut = sllLen; len(b) > cut {
+			e.skb.pktType = opt{uint64(binary.BigEndian.Uint16(b)), true}
+			e.devType = opt{uint64(binary.BigEndian.Uint16(b[2:])), true}
+			e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b[14:])), true}
+		}
+	case pcapng.LinkTypeSLL2:
+		if cut = sll2Len; len(b) > cut {
+			e.header = b[:sll2Len]
+			e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b)), true}
+			e.ifindex = opt{uint64(binary.BigEndian.Uint32(b[4:])), true}
+			e.devType = opt{uint64(binary.BigEndian.Uint16(b[8:])), true}
+			e.skb.pktType = opt{uint64(b[10]), true}
+			if proto := e.skb.protocol.v; (proto == etherVLAN || proto == etherQinQ) && len(b) > cut+tagLen {
+				e.skb.vlanProto = e.skb.protocol
+				e.skb.vlanTCI = opt{uint64(binary.BigEndian.Uint16(b[cut:])), true}
+				e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b[cut+2:])), true}
+				cut += tagLen
+			}
+		}
+	default:
+		return false
+	}
+	if len(b) <= cut {
+		return false
+	}
+	e.data = b[cut:]
+	e.len = uint64(max(p.Original, uint32(len(b)))) - uint64(cut)
+	return true
+}
+
+// event appends p as an event.
+func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool) {
+	e := event{ts: p.Time}
+	s.comment.parse(&e, p)
+	if e.probe == nil {
+		e.probe = []byte(p.Interface.Name)
+		switch plain, ok := unescape(nil, e.probe); {
+		case s.ours && ok:
+			e.probe = plain
+		case !s.ours && len(e.probe) == 0:
+			e.probe = []byte("capture")
+		case !s.ours:
+			e.dev = e.probe
+		}
+	}
+	if !s.link(&e, p) {
+		return dst, false
+	}
+	s.fromOptions(&e, p)
+	return e.append(dst, &s.comment), true
+}
+
+// fromOptions fills in what pcapng says of a packet.
+func (s *streamer) fromOptions(e *event, p *pcapng.Captured) {
+	if p.HasID && s.ours && !e.packet.ok {
+		e.packet = opt{p.ID, true}
+	}
+	if p.HasFlags && !e.skb.pktType.ok {
+		switch p.Flags & pcapng.ReceptionMask {
+		case pcapng.Unicast:
+			e.skb.pktType = opt{0, true}
+		case pcapng.Broadcast:
+			e.skb.pktType = opt{1, true}
+		case pcapng.Multicast:
+			e.skb.pktType = opt{2, true}
+		case pcapng.Promiscuous:
+			e.skb.pktType = opt{3, true}
+		case 0:
+			if p.Flags&pcapng.DirectionMask == pcapng.Outbound {
+				e.skb.pktType = opt{packetOutgoing, true}
+			}
+		}
+	}
+	if (p.HasFlags || s.ours) && e.epbFlags() != p.Flags {
+		e.flags = opt{uint64(p.Flags), true}
+	}
+	if p.HasQueue {
+		switch p.Flags & pcapng.DirectionMask {
+		case pcapng.Inbound:
+			e.skb.queue = opt{uint64(p.Queue) + 1, true}
+		case pcapng.Outbound:
+			e.skb.queue = opt{uint64(p.Queue), true}
+		}
+	}
+}
+
+// append appends e as a record, with the keys that are known.
+func (e *event) append(dst []byte, c *comments) []byte {
+	dst = append(dst, "\x80\xa4type\xa5event\xa2ts"...)
+	record := pairs{len(dst) - len("\x80\xa4type\xa5event\xa2ts"), 2}
+	dst = format.AppendUint(dst, e.ts)
+	dst = record.number(dst, "cpu", e.cpu)
+	dst = record.text(dst, "probe", e.probe)
+	if e.pid.ok || e.comm != nil {
+		var p pairs
+		dst = record.section(dst, "process", &p)
+		dst = p.number(dst, "pid", e.pid)
+		dst = p.text(dst, "comm", e.comm)
+		dst = p.end(dst)
+	}
+	var s pairs
+	dst = record.section(dst, "skb", &s)
+	dst = s.number(dst, "id", e.skb.id)
+	dst = s.number(dst, "protocol", e.skb.protocol)
+	dst = s.number(dst, "pkt_type", e.skb.pktType)
+	dst = s.number(dst, "mark", e.skb.mark)
+	dst = s.number(dst, "queue", e.skb.queue)
+	dst = s.number(dst, "vlan_tci", e.skb.vlanTCI)
+	dst = s.number(dst, "vlan_proto", e.skb.vlanProto)
+	dst = s.end(dst)
+	if e.dev != nil || e.ifindex.ok {
+		var d pairs
+		dst = record.section(dst, "dev", &d)
+		dst = d.text(dst, "name", e.dev)
+		dst = d.number(dst, "ifindex", e.ifindex)
+		dst = d.number(dst, "type", e.devType)
+		dst = d.end(dst)
+	}
+	if e.netns.ok {
+		var n pairs
+		dst = record.section(dst, "netns", &n)
+		dst = n.number(dst, "inum", e.netns)
+		dst = n.end(dst)
+	}
+	var p pairs
+	dst = record.section(dst, "packet", &p)
+	dst = p.number(dst, "len", opt{e.len, true})
+	dst = p.text(dst, "at", e.at)
+	dst = format.AppendBin(p.key(dst, "data"), e.data)
+	dst = p.end(dst)
+	if e.dropped {
+		var d pairs
+		dst = record.section(dst, "drop", &d)
+		dst = d.text(dst, "name", e.reason)
+		dst = d.text(dst, "location", e.location)
+		dst = d.end(dst)
+	}
+	if e.packet.ok || e.hop.ok || e.since.ok || len(c.changed) > 0 {
+		var t pairs
+		dst = record.section(dst, "track", &t)
+		dst = t.number(dst, "packet", e.packet)
+		dst = t.number(dst, "hop", e.hop)
+		dst = t.number(dst, "since", e.since)
+		if len(c.changed) > 0 {
+			dst = c.appendChanged(t.key(dst, "changed"))
+		}
+		dst = t.end(dst)
+	}
+	if e.why != nil {
+		var w pairs
+		dst = record.section(dst, "why", &w)
+		dst = w.text(dst, "meaning", e.why)
+		dst = w.end(dst)
+	}
+	if e.flags.ok || e.header != nil || len(c.others) > 0 {
+		var g pairs
+		dst = record.section(dst, "pcapng", &g)
+		dst = g.number(dst, "flags", e.flags)
+		if e.header != nil {
+			dst = g.number(dst, "linktype", e.linkType)
+			dst = format.AppendBin(g.key(dst, "header"), e.header)
+		}
+		if len(c.others) > 0 {
+			dst = format.AppendArray(g.key(dst, "comments"), len(c.others))
+			for _, o := range c.others {
+				dst = format.AppendStr(dst, o)
+			}
+		}
+		dst = g.end(dst)
+	}
+	return record.end(dst)
+}
+
+// A pairs is a map of up to 15 pairs that is being appended.
+type pairs struct {
+	at, n int
+}
+
+// section begins the map s under key.
+func (p *pairs) section(dst []byte, key string, s *pairs) []byte {
+	dst = p.key(dst, key)
+	*s = pairs{at: len(dst)}
+	return append(dst, 0x80)
+}
+
+func (p *pairs) key(dst []byte, key string) []byte {
+	p.n++
+	return format.AppendStr(dst, key)
+}
+
+func (p *pairs) number(dst []byte, key string, v opt) []byte {
+	if !v.ok {
+		return dst
+	}
+	return format.AppendUint(p.key(dst, key), v.v)
+}
+
+// text appends a pair unless v is nil.
+func (p *pairs) text(dst []byte, key string, v []byte) []byte {
+	if v == nil {
+		return dst
+	}
+	return format.AppendStr(p.key(dst, key), v)
+}
+
+func (p *pairs) end(dst []byte) []byte {
+	dst[p.at] = 0x80 | byte(p.n)
+	return dst
+}
+
+var zeroAddresses [12]byte
+
+// isSynthetic reports whether b begins with an Ethernet header as skb-pcap makes it up.
+func isSynthetic(b []byte) bool {
+	return len(b) > etherLen && bytes.Equal(b[:12], zeroAddresses[:])
+}
