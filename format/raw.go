@@ -130,6 +130,15 @@ func Splice(dst []byte, r Raw, key string, value []byte) []byte {
 	return append(dst, r[p.end:]...)
 }
 
+// Extend is Splice for a key that r is known not to have: it need not look for it.
+func Extend(dst []byte, r Raw, key string, value []byte) []byte {
+	n, _, values := head(r)
+	dst = AppendMap(dst, values/2+1)
+	dst = append(dst, r[n:]...)
+	dst = AppendStr(dst, key)
+	return append(dst, value...)
+}
+
 // Remove appends r to dst without key.
 func Remove(dst []byte, r Raw, key string) []byte {
 	p := find(r, key)

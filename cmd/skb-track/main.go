@@ -1,4 +1,4 @@
-// skb-track passes a stream on. It will tell which events are one packet's journey.
+// skb-track tells which events of a stream are of one packet, and how its journey ended.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 
 func main() {
 	var o skbtrack.Options
-	pipe.Parse("skb-track", "Pass a stream on unchanged. (Following packets is not built yet.)", &o)
+	pipe.Parse("skb-track", "Tell which events are of one packet, hop by hop, and how each journey ended.", &o)
 	pipe.MainFilter("skb-track", func(ctx context.Context) error {
 		return skbtrack.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})

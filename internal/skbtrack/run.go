@@ -1,31 +1,242 @@
-// Package skbtrack is the skb-track command. It passes every record through as it is: a
-// true filter already, that does not yet conclude anything.
+// Package skbtrack is the logic of skb-track: it puts the events of a stream together to
+// packets and says how each one's journey ended.
+//
+// Records are put in order of time (order), events and what is known of the buffers'
+// lifetimes are made branches of journeys (tracker), and what comes out goes to a stage.
 package skbtrack
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
+	"slices"
+	"time"
 
+	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
-// Options are skb-track's flags and arguments.
-type Options struct {
-	pipe.Options
+// memory that records take while they are put in order, and that open journeys take, bytes.
+const (
+	orderMemory   = 32 << 20
+	journeyMemory = 144 << 20
+)
 
-	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
+// A stage takes records that are tracked, journeys included.
+type stage interface {
+	Write(format.Raw) error
+	Flush() error
 }
 
-// Run copies the inputs to stdout.
+// Run tracks the inputs.
 func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) error {
+	switch {
+	case o.MaxOpen < 1:
+		return errors.New("--max-open: at least one journey must be open")
+	case o.Idle <= 0:
+		return errors.New("--idle: must be longer than no time")
+	case o.Window < 0:
+		return errors.New("--window: must not be negative")
+	}
 	in, err := pipe.OpenInputs(o.Files, stdin)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	sink, err := pipe.NewSink(o.Options, stdout)
+	out, err := pipe.NewSink(o.Options, stdout)
 	if err != nil {
 		return err
 	}
-	return pipe.Copy(in, sink, sink.Write)
+	return newRun(o, out).all(in)
+}
+
+// A run is one pass over the inputs.
+type run struct {
+	again   bool
+	window  time.Duration
+	out     stage
+	tracker *tracker
+	order   order
+	mode    mode
+	last    struct { // where the record before is in the order
+		ts  uint64
+		cpu uint32
+	}
+	spliced []byte
+}
+
+// A mode is whether the stream of this start has been tracked before.
+type mode uint8
+
+const (
+	undecided mode = iota
+	untracked
+	tracked
+)
+
+func newRun(o Options, out stage) *run {
+	return &run{again: o.Again, window: o.Window, out: out,
+		tracker: newTracker(limits{o.MaxOpen, journeyMemory, o.Idle, lingering}, out.Write),
+		order:   order{window: uint64(o.Window), limit: orderMemory}}
+}
+
+// all reads the inputs to their end.
+func (r *run) all(in *pipe.Inputs) error {
+	_, inputs := in.Sources()
+	waits := slices.ContainsFunc(inputs, live)
+	reader := newReader(in)
+	go reader.run()
+	timer := time.NewTimer(time.Hour)
+	var silent time.Time // since when the input has paused
+	for {
+		select {
+		case b := <-reader.batches:
+			timer.Stop()
+			err := b.each(r.record)
+			if err == nil && b.err != nil {
+				return r.finish(b.err)
+			}
+			if err == nil && b.idle && waits {
+				silent = time.Now()
+				timer.Reset(r.window)
+				err = r.out.Flush()
+			}
+			reader.free <- b
+			if err != nil {
+				return errors.Join(err, r.out.Flush())
+			}
+		case <-timer.C:
+			wait := time.Since(silent)
+			err := r.order.release(true, r.tracker.Record)
+			if err == nil {
+				err = r.tracker.Tick(wait)
+			}
+			if err == nil {
+				err = r.out.Flush()
+			}
+			if err != nil {
+				return err
+			}
+			timer.Reset(max(lingering/2, wait/8))
+		}
+	}
+}
+
+// live tells whether a read may have to wait for what is still to happen. Of a file the
+// result must not depend on how busy this machine is.
+func live(r io.Reader) bool {
+	if f, ok := r.(*os.File); ok {
+		s, err := f.Stat()
+		return err != nil || !s.Mode().IsRegular()
+	}
+	_, inMemory := r.(interface{ Len() int })
+	return !inMemory
+}
+
+// finish deals with the end of the input, which may be an error.
+func (r *run) finish(end error) error {
+	err := r.order.release(true, r.tracker.Record)
+	if err == nil {
+		err = r.tracker.Finish()
+	}
+	if err == nil {
+		err = r.out.Flush()
+	}
+	if end != io.EOF && err == nil {
+		err = end
+	}
+	return err
+}
+
+// record takes one record of the input.
+func (r *run) record(raw format.Raw) error {
+	switch raw.Type() {
+	case format.TypeStart:
+		r.mode = undecided
+		if err := r.order.release(true, r.tracker.Record); err != nil {
+			return err
+		}
+		return r.tracker.Record(raw)
+	case format.TypeEvent:
+		if r.mode == undecided || r.mode == tracked || r.again {
+			raw = r.tracked(raw)
+		}
+	case format.TypeJourney:
+		if r.again {
+			return nil
+		}
+		if r.mode == undecided {
+			r.mode = tracked
+		}
+	}
+	if r.mode == tracked {
+		return r.out.Write(raw)
+	}
+	switch raw.Type() {
+	case format.TypeEnd:
+		if err := r.order.release(true, r.tracker.Record); err != nil {
+			return err
+		}
+		return r.tracker.Record(raw)
+	case format.TypeJourney: // stays behind the record before it
+	default:
+		ts, cpu, ok := place(raw)
+		if !ok {
+			return r.out.Write(raw)
+		}
+		r.last.ts, r.last.cpu = ts, cpu
+	}
+	r.order.add(r.last.ts, r.last.cpu, raw)
+	if r.order.ready() {
+		return r.order.release(false, r.tracker.Record)
+	}
+	return nil
+}
+
+// tracked looks whether an event has been tracked before, and by --again makes it one that
+// was not.
+func (r *run) tracked(raw format.Raw) format.Raw {
+	track := raw.Get("track")
+	if track != nil && r.again {
+		r.spliced = format.Remove(r.spliced[:0], raw, "track")
+		return r.spliced
+	}
+	if r.mode == undecided && track != nil {
+		r.mode = tracked
+	} else if skb := raw.Get("skb"); r.mode == undecided && (skb.Get("addr") != nil || skb.Get("id") != nil) {
+		r.mode = untracked
+	}
+	if packet, ok := track.Get("packet").Uint(); ok {
+		r.tracker.packets = max(r.tracker.packets, packet)
+	}
+	return raw
+}
+
+// place returns a record's time and, plus 1, its cpu.
+func place(raw format.Raw) (ts uint64, cpu uint32, ok bool) {
+	c := raw.Cursor()
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "ts":
+			ts, ok = c.Uint()
+			if ok && cpu != 0 {
+				return ts, cpu, true
+			}
+		case "cpu":
+			u, isCPU := c.Uint()
+			if isCPU {
+				cpu = uint32(min(u, 1<<32-2)) + 1
+			}
+			if ok {
+				return ts, cpu, true
+			}
+		default:
+			if ok {
+				return ts, cpu, true // the cpu stands behind the time, or nowhere
+			}
+			c.Skip()
+		}
+	}
+	return ts, cpu, ok
 }

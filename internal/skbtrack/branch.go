@@ -1,0 +1,121 @@
+package skbtrack
+
+import "github.com/skb-tools/skb-tools/format"
+
+// A branch is one sk_buff of a packet.
+type branch struct {
+	id, addr uint64 // of the data buffer, 0: known by addr; of the sk_buff, 0: not known yet
+	last     uint64 // ns, of its last event; before its first, of that which it comes from
+	endTS    uint64 // ns, of the record that says how it ended
+	sock     uint64 // inode of the socket that has it
+	into     uint64 // merged: the packet
+	intoID   uint64 // merged: the identity that it went into
+	queuedAt uint64 // ns
+
+	journey    uint32
+	next       uint32 // in the buffer, and the one before
+	before     uint32
+	prev, more uint32 // in the journey
+	fifo       uint32 // in the queue of those that ended
+	number     uint32
+	hop        uint32 // of its next event
+	probe      uint32 // of the last event that tells where it was
+	dev        uint32
+	netns      uint32
+	mark       uint32
+	cpu        uint32
+	headers    uint32
+	reason     uint32
+	location   uint32
+	comm, tgid uint32
+
+	fromBranch uint32 // what its next event comes from, if fromWord is set
+	fromWord   uint32 // how
+	fromPacket uint64
+	fromID     uint64 // the identity there, if it is another
+
+	end    ending
+	record recordKind // that says so
+	class  class
+	flags  uint8
+}
+
+const (
+	seen     = 1 << iota // it had an event
+	ended                // its end is known
+	held                 // but the data buffer is not released yet
+	queued               // it waits in the queue of those that ended
+	hashed               // it is in the table
+	hasDevs              // dev, netns are known
+	hasMarks             // mark is known
+	hasCPUs              // cpu is known
+)
+
+// An ending is an index of format.EndNames.
+type ending uint8
+
+const (
+	delivered ending = iota
+	transmitted
+	dropped
+	consumed
+	merged
+	lost
+	open
+)
+
+// ranks order endings by how far the packet got: the journey's is the one that ranks first.
+var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 1, transmitted: 2, lost: 3, open: 4, merged: 5, consumed: 6}
+
+func (b *branch) rank() uint8 {
+	if b.end == merged && b.into == 0 {
+		return 7 // into its own packet, which goes on
+	}
+	return ranks[b.end]
+}
+
+// better says whether b's end says more about the journey than o's.
+func (b *branch) better(o *branch) bool {
+	if r, s := b.rank(), o.rank(); r != s {
+		return r < s
+	}
+	return b.number < o.number
+}
+
+type recordKind uint8
+
+const (
+	noRecord recordKind = iota
+	freeRecord
+	eventRecord
+	linkRecord
+	lossRecord
+	endRecord
+)
+
+var recordNames = [...]string{"", "free", "event", "link", "loss", "end"}
+
+// A journey is all branches of a packet.
+type journey struct {
+	packet      uint64 // 0 until its first event
+	first, last uint64 // ns
+	slowest     uint64
+	end         uint64 // ns of the last record about it
+	hops        uint32
+	branches    uint32 // numbers given
+	live        uint32 // branches kept in its list
+	list        uint32
+	best        uint32 // of the branches that ended, kept
+	from        uint32 // packed headers of its first event that has some
+	older       uint32 // in the list by last use
+	newer       uint32
+	joined      uint32 // number of joined packets, whose list is in the tracker
+	ends        [len(format.EndNames)]uint32
+	flags       uint8
+}
+
+const (
+	byAddr = 1 << iota
+	inferred
+	late // it was first seen at the return of a function: its buffer may be gone already
+)

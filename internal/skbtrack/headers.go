@@ -1,0 +1,305 @@
+package skbtrack
+
+import "encoding/binary"
+
+// headers are what of a packet's headers can change on its way: the outermost Ethernet
+// header and tags, and the IP layers from the outermost to the innermost.
+//
+// They are read by hand since gopacket's DecodingLayerParser takes several times as long
+// and knows no depth of tunnels: see BenchmarkHeaders.
+type headers struct {
+	ethDst, ethSrc [6]byte
+	hasEth         bool
+	cut            bool // a tunnel's content was not captured
+	tags           uint8
+	vlan           [maxTags]uint16 // tags' TCI, outermost first
+	n              uint8           // IP layers
+	tunnels        uint8           // headers that carry another layer: n-1, or n when cut
+	tunnel         [maxLayers]tunnel
+	layers         [maxLayers]layer
+}
+
+const (
+	maxLayers = 4
+	maxTags   = 2
+)
+
+// A layer is one IP header and the ports behind it.
+type layer struct {
+	src, dst     [16]byte
+	sport, dport uint16
+	// print tells packets of one flow apart, and survives NAT: TCP's sequence number,
+	// ICMP's identifier and sequence number, UDP's length, each with IPv4's identification.
+	print   uint64
+	version uint8 // 4 or 6
+	proto   uint8
+	ttl     uint8
+	tos     uint8
+	ports   bool
+}
+
+// A tunnel is how a layer is carried in another.
+type tunnel uint8
+
+const (
+	noTunnel tunnel = iota
+	vxlan
+	geneve
+	gre
+	ipip
+)
+
+var tunnelNames = [...]string{noTunnel: "", vxlan: "vxlan", geneve: "geneve", gre: "gre", ipip: "ipip"}
+
+// EtherTypes and IP protocols: include/uapi/linux/if_ether.h, include/uapi/linux/in.h.
+const (
+	etherIPv4     = 0x0800
+	etherIPv6     = 0x86dd
+	etherVLAN     = 0x8100
+	etherQinQ     = 0x88a8
+	etherQinQOld  = 0x9100
+	etherBridging = 0x6558 // GRE and Geneve: an Ethernet frame follows
+
+	protoHopByHop = 0
+	protoICMP     = 1
+	protoIPv4     = 4
+	protoTCP      = 6
+	protoUDP      = 17
+	protoIPv6     = 41
+	protoRouting  = 43
+	protoFragment = 44
+	protoGRE      = 47
+	protoAH       = 51
+	protoICMPv6   = 58
+	protoDestOpts = 60
+	protoSCTP     = 132
+	protoUDPLite  = 136
+
+	portVXLAN      = 4789 // RFC 7348
+	portVXLANLinux = 8472 // drivers/net/vxlan: what Linux used before, and still defaults to
+	portGeneve     = 6081 // RFC 8926
+)
+
+// parseMAC reads a frame that begins with an Ethernet header.
+func (h *headers) parseMAC(b []byte) {
+	if len(b) < 14 {
+		return
+	}
+	h.hasEth = true
+	copy(h.ethDst[:], b)
+	copy(h.ethSrc[:], b[6:])
+	h.parseNetwork(b[14:], binary.BigEndian.Uint16(b[12:]))
+}
+
+// parseNetwork reads a packet that begins behind its Ethernet header.
+func (h *headers) parseNetwork(b []byte, etherType uint16) {
+	for isTag(etherType) && len(b) >= 4 {
+		h.tag(binary.BigEndian.Uint16(b))
+		b, etherType = b[4:], binary.BigEndian.Uint16(b[2:])
+	}
+	for {
+		rest, proto, ok := h.ip(b, etherType)
+		if !ok {
+			return
+		}
+		b, etherType, ok = h.inside(rest, proto)
+		if !ok {
+			return
+		}
+		if h.n == maxLayers {
+			h.cut = true
+			return
+		}
+	}
+}
+
+func isTag(etherType uint16) bool {
+	return etherType == etherVLAN || etherType == etherQinQ || etherType == etherQinQOld
+}
+
+func (h *headers) tag(tci uint16) {
+	if h.tags < maxTags {
+		h.vlan[h.tags] = tci
+		h.tags++
+	}
+}
+
+// outerTag adds the tag that the kernel keeps beside the packet, which stands before those
+// in it.
+func (h *headers) outerTag(tci uint16) {
+	copy(h.vlan[1:], h.vlan[:])
+	h.vlan[0] = tci
+	h.tags = min(h.tags+1, maxTags)
+}
+
+// ip reads an IP header; rest is what it carries, proto what that is.
+func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok bool) {
+	l := &h.layers[h.n]
+	first := true // of a datagram's fragments
+	switch {
+	case etherType == etherIPv4 && len(b) >= 20 && b[0]>>4 == 4:
+		n := int(b[0]&0xf) * 4
+		if n < 20 || len(b) < n {
+			return nil, 0, false
+		}
+		*l = layer{version: 4, tos: b[1], ttl: b[8], proto: b[9]}
+		copy(l.src[:4], b[12:])
+		copy(l.dst[:4], b[16:])
+		l.print = uint64(binary.BigEndian.Uint16(b[4:])) << 32
+		first = binary.BigEndian.Uint16(b[6:])&0x1fff == 0
+		if !first {
+			l.print |= uint64(binary.BigEndian.Uint16(b[6:]))
+		}
+		b = b[n:]
+	case etherType == etherIPv6 && len(b) >= 40 && b[0]>>4 == 6:
+		*l = layer{version: 6, tos: b[0]<<4 | b[1]>>4, ttl: b[7], proto: b[6]}
+		copy(l.src[:], b[8:])
+		copy(l.dst[:], b[24:])
+		if b, first, ok = l.extensions(b[40:]); !ok {
+			h.n++
+			return nil, 0, false
+		}
+	default:
+		h.cut = h.cut || h.tunnels > 0 && h.n == h.tunnels
+		return nil, 0, false
+	}
+	h.n++
+	if !first {
+		return nil, 0, false
+	}
+	l.transport(b)
+	return b, l.proto, true
+}
+
+// extensions skips IPv6's extension headers (RFC 8200).
+func (l *layer) extensions(b []byte) (rest []byte, first, ok bool) {
+	first = true
+	for {
+		n := 0
+		switch l.proto {
+		case protoHopByHop, protoRouting, protoDestOpts:
+			if len(b) >= 2 {
+				n = (int(b[1]) + 1) * 8
+			}
+		case protoAH:
+			if len(b) >= 2 {
+				n = (int(b[1]) + 2) * 4
+			}
+		case protoFragment:
+			n = 8
+			if len(b) >= 8 {
+				l.print = uint64(binary.BigEndian.Uint32(b[4:])) << 32
+				if offset := binary.BigEndian.Uint16(b[2:]) &^ 7; offset != 0 {
+					l.print |= uint64(offset)
+					first = false
+				}
+			}
+		default:
+			return b, first, true
+		}
+		if n == 0 || len(b) < n {
+			return nil, false, false
+		}
+		l.proto, b = b[0], b[n:]
+	}
+}
+
+func (l *layer) transport(b []byte) {
+	switch l.proto {
+	case protoTCP:
+		if len(b) >= 8 {
+			l.print ^= uint64(binary.BigEndian.Uint32(b[4:]))
+		}
+	case protoUDP, protoUDPLite:
+		if len(b) >= 6 {
+			l.print ^= uint64(binary.BigEndian.Uint16(b[4:]))
+		}
+	case protoICMP, protoICMPv6:
+		// An echo's identifier is rewritten as ports are.
+		if len(b) >= 8 {
+			l.print ^= uint64(b[0])<<16 | uint64(binary.BigEndian.Uint16(b[6:]))
+		}
+		return
+	case protoSCTP:
+	default:
+		return
+	}
+	if len(b) >= 4 {
+		l.ports = true
+		l.sport, l.dport = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	}
+}
+
+// inside finds the packet that a tunnel carries.
+func (h *headers) inside(b []byte, proto uint8) (inner []byte, etherType uint16, ok bool) {
+	l := &h.layers[h.n-1]
+	kind := noTunnel
+	switch proto {
+	case protoIPv4, protoIPv6:
+		kind, inner, etherType = ipip, b, etherIPv4
+		if proto == protoIPv6 {
+			etherType = etherIPv6
+		}
+	case protoGRE:
+		kind = gre
+		inner, etherType = greContent(b)
+	case protoUDP:
+		if !l.ports {
+			return nil, 0, false
+		}
+		switch l.dport {
+		case portVXLAN, portVXLANLinux:
+			// The I flag must be set, and nothing but the VNI (RFC 7348).
+			if len(b) >= 9 && b[8]&0x08 == 0 {
+				return nil, 0, false
+			}
+			kind = vxlan
+			if len(b) >= 16 {
+				inner, etherType = b[16:], etherBridging
+			}
+		case portGeneve:
+			kind = geneve
+			if len(b) >= 16 {
+				if n := 16 + int(b[8]&0x3f)*4; len(b) >= n {
+					inner, etherType = b[n:], binary.BigEndian.Uint16(b[10:])
+				}
+			}
+		}
+	}
+	if kind == noTunnel {
+		return nil, 0, false
+	}
+	h.tunnel[h.tunnels] = kind
+	h.tunnels++
+	if etherType == etherBridging {
+		etherType = 0
+		if len(inner) >= 14 {
+			etherType, inner = binary.BigEndian.Uint16(inner[12:]), inner[14:]
+		}
+	}
+	for isTag(etherType) && len(inner) >= 4 {
+		inner, etherType = inner[4:], binary.BigEndian.Uint16(inner[2:])
+	}
+	if len(inner) == 0 {
+		h.cut = true
+		return nil, 0, false
+	}
+	return inner, etherType, true
+}
+
+// greContent skips a GRE header of version 0 (RFC 2784, RFC 2890).
+func greContent(b []byte) (inner []byte, etherType uint16) {
+	if len(b) < 4 || b[1]&7 != 0 {
+		return nil, 0
+	}
+	n := 4
+	for _, flag := range [...]byte{0x80, 0x20, 0x10} { // checksum, key, sequence number
+		if b[0]&flag != 0 {
+			n += 4
+		}
+	}
+	if len(b) < n {
+		return nil, 0
+	}
+	return b[n:], binary.BigEndian.Uint16(b[2:])
+}

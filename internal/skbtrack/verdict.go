@@ -1,0 +1,66 @@
+package skbtrack
+
+import "strings"
+
+// A class says what a probe tells of a packet's end: where it is seen last before its
+// buffer is consumed, it ended there.
+type class uint8
+
+const (
+	passing  class = iota // it goes on from here
+	neutral               // says nothing: functions that free, and returns
+	freed                 // neutral; the sk_buff has no user left
+	freeing               // neutral; frees the sk_buff if this was its last user
+	transmit              // handed to a device
+	deliver               // handed to a socket
+	read                  // read from a socket, by the process at hand
+)
+
+// classes are functions and tracepoints by name; net/core/dev.c, net/sched/sch_generic.c,
+// net/ipv4, net/ipv6, net/core/sock.c, net/core/datagram.c. What a packet socket gets is
+// a clone for an observer: no delivery.
+var classes = map[string]class{
+	"net:net_dev_queue": transmit, "net:net_dev_start_xmit": transmit, "net:net_dev_xmit": transmit,
+	"dev_hard_start_xmit": transmit, "sch_direct_xmit": transmit, "__dev_queue_xmit": transmit,
+	"dev_queue_xmit": transmit, "__dev_direct_xmit": transmit, "validate_xmit_skb": transmit,
+	"skb_tx_timestamp": transmit, "__skb_tstamp_tx": transmit, "skb_clone_tx_timestamp": transmit,
+	"qdisc:qdisc_enqueue": transmit, "qdisc:qdisc_dequeue": transmit,
+
+	"tcp_v4_rcv": deliver, "tcp_v6_rcv": deliver, "tcp_v4_do_rcv": deliver, "tcp_v6_do_rcv": deliver,
+	"tcp_rcv_established": deliver, "tcp_rcv_state_process": deliver, "tcp_data_queue": deliver,
+	"tcp_queue_rcv": deliver, "tcp_event_data_recv": deliver, "tcp_ack": deliver, "tcp_validate_incoming": deliver,
+	"tcp_add_backlog": deliver, "tcp_filter": deliver, "tcp_child_process": deliver, "tcp_timewait_state_process": deliver,
+	"udp_rcv": deliver, "udpv6_rcv": deliver, "__udp4_lib_rcv": deliver, "__udp6_lib_rcv": deliver,
+	"udp_unicast_rcv_skb": deliver, "udp_queue_rcv_skb": deliver, "udpv6_queue_rcv_skb": deliver,
+	"udp_queue_rcv_one_skb": deliver, "udpv6_queue_rcv_one_skb": deliver, "__udp_enqueue_schedule_skb": deliver,
+	"sock_queue_rcv_skb": deliver, "sock_queue_rcv_skb_reason": deliver, "__sock_queue_rcv_skb": deliver,
+	"raw_rcv": deliver, "raw_rcv_skb": deliver, "rawv6_rcv": deliver,
+	"ping_rcv": deliver, "ping_queue_rcv_skb": deliver, "sctp_rcv": deliver,
+
+	"skb:skb_copy_datagram_iovec": read, "skb_copy_datagram_iter": read, "__skb_datagram_iter": read,
+	"skb_copy_and_csum_datagram_msg": read, "skb_consume_udp": read, "tcp_recv_skb": read,
+
+	"skb:kfree_skb": freed, "skb:consume_skb": freed,
+
+	"skb_release_data": neutral, "skb_free_head": neutral, "skb_release_head_state": neutral, "skb_release_all": neutral,
+	"kfree_skbmem": neutral, "kfree_skb_partial": neutral, "skb_unref": neutral, "skb_attempt_defer_free": neutral,
+	"napi_skb_free_stolen_head": neutral, "__consume_stateless_skb": neutral, "skb_orphan_partial": neutral,
+	"sock_rfree": neutral, "sock_wfree": neutral, "sock_efree": neutral, "tcp_wfree": neutral, "__skb_ext_put": neutral,
+	"sk_filter_trim_cap": neutral, "packet_rcv": neutral, "tpacket_rcv": neutral, "packet_rcv_fanout": neutral,
+}
+
+func classify(probe string) class {
+	if strings.HasPrefix(probe, "ret:") {
+		return neutral
+	}
+	if c, ok := classes[probe]; ok {
+		return c
+	}
+	for _, prefix := range [...]string{"kfree_skb", "__kfree_skb", "consume_skb", "napi_consume_skb", "__napi_kfree_skb",
+		"sk_skb_reason_drop", "__sk_skb_reason_drop", "dev_kfree_skb", "__dev_kfree_skb"} {
+		if strings.HasPrefix(probe, prefix) {
+			return freeing
+		}
+	}
+	return passing
+}
