@@ -135,6 +135,3 @@ func (c *Cursor) Uint() (uint64, bool) {
 	}
 	return c.next().Uint()
 }
-
-// Value returns a value of any kind, nil at the end. It aliases the record.
-func (c *Cursor) Value() Value { return c.next() }
