@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait for another process. Guests are emulated: nothing is quick.
-const patience = 120 * time.Second
+const patience = 60 * time.Second
 
 // A process is one that has said on stderr that it is ready.
 type process struct {
@@ -104,7 +104,7 @@ func (p *process) stop() {
 func collect(t *testing.T, args ...string) (p *process, file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "events.skb")
-	p = start(t, exec.Command("skb-collect", append([]string{"-w", file}, args...)...), "probes attached")
+	p = start(t, exec.Command("skb-collect", append([]string{"-w", file}, args...)...), " attached")
 	return p, file
 }
 

@@ -24,11 +24,7 @@ func startChild(ctx context.Context, args []string, out, stderr io.Writer) (*chi
 	// On ^C the terminal has told the command itself; let it end as it does.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
-		var pathErr *exec.Error
-		if errors.As(err, &pathErr) {
-			err = pathErr.Err
-		}
-		return nil, fmt.Errorf("running %s: %w", args[0], err)
+		return nil, notRun(args[0], err)
 	}
 	c := &child{cmd: cmd, done: make(chan struct{})}
 	go func() {
@@ -38,12 +34,40 @@ func startChild(ctx context.Context, args []string, out, stderr io.Writer) (*chi
 	return c, nil
 }
 
+// canRun tells of a wrong command before anything is attached or written.
+func canRun(name string) error {
+	if _, err := exec.LookPath(name); err != nil {
+		return notRun(name, err)
+	}
+	return nil
+}
+
+// notRun makes an error that names the command once.
+func notRun(name string, err error) error {
+	var wrong *exec.Error
+	if errors.As(err, &wrong) {
+		err = wrong.Err
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("running %s: %w", name, err)
+}
+
 func (c *child) ended() bool {
 	select {
 	case <-c.done:
 		return true
 	default:
 		return false
+	}
+}
+
+// stop ends a command that is still running when collecting failed or its reader left.
+func (c *child) stop() {
+	if !c.ended() {
+		_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
@@ -36,6 +37,11 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if o.List {
 		return list(p, o.Command, stdout)
 	}
+	if len(o.Command) > 0 {
+		if err := canRun(o.Command[0]); err != nil {
+			return err
+		}
+	}
 	s, err := p.choose(o.Probes)
 	if err != nil {
 		return err
@@ -44,8 +50,8 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	c := &collector{options: &o, kernel: k, places: p, selection: s, filter: f, stderr: stderr}
-	return c.run(ctx, stdout)
+	c := &collector{options: &o, kernel: k, places: p, selection: s, filter: f, stdout: stdout, stderr: stderr}
+	return c.run(ctx)
 }
 
 func list(p *places, globs []string, stdout io.Writer) error {
@@ -68,6 +74,7 @@ type collector struct {
 	places    *places
 	selection *selection
 	filter    *filter.Filter
+	stdout    io.Writer
 	stderr    io.Writer
 
 	loader     *kernel.Loader
@@ -90,7 +97,7 @@ func (c *collector) say(format string, args ...any) {
 	}
 }
 
-func (c *collector) run(ctx context.Context, stdout io.Writer) (err error) {
+func (c *collector) run(ctx context.Context) (err error) {
 	if err := c.load(); err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func (c *collector) run(ctx context.Context, stdout io.Writer) (err error) {
 	// The file is opened before anything is attached: a wrong name is told at once.
 	start := c.start()
 	begin := func() format.Raw { return start.AppendMsgpack(nil) }
-	c.out, err = openOutput(c.options, stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
+	c.out, err = openOutput(c.options, c.stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
 	if err != nil {
 		return err
 	}
@@ -125,11 +132,12 @@ func (c *collector) run(ctx context.Context, stdout io.Writer) (err error) {
 	if len(c.options.Command) > 0 {
 		out := c.stderr
 		if c.options.Write != "" {
-			out = stdout
+			out = c.stdout
 		}
 		if c.child, err = startChild(ctx, c.options.Command, out, c.stderr); err != nil {
 			return err
 		}
+		defer c.child.stop()
 	}
 	if err := c.collect(ctx, reader); err != nil {
 		return err
@@ -257,7 +265,11 @@ func (c *collector) attachFunctions() error {
 
 // ready tells people and scripts that nothing is missed from now on.
 func (c *collector) ready() error {
-	c.say("%d probes attached", c.selection.len())
+	if n := c.selection.len(); n == 1 {
+		c.say("1 probe attached")
+	} else {
+		c.say("%d probes attached", n)
+	}
 	if c.options.ReadyFile == "" {
 		return nil
 	}
@@ -315,6 +327,10 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 			}
 			if err := c.out.Flush(); err != nil {
 				return err
+			}
+			// On a quiet host no write would tell that the reader is gone.
+			if c.options.Write == "" && pipe.Closed(c.stdout) {
+				return unix.EPIPE
 			}
 			nextPoll = time.Now().Add(pollInterval)
 			continue
