@@ -51,6 +51,7 @@ static __always_inline void release(struct sk_buff *skb, struct buffer *b, bool 
 {
 	__u64 head = (__u64)skb->head, key = (__u64)skb;
 
+	b->releases++;
 	if (!bpf_map_lookup_elem(&expanding, &key))
 		write_free(skb, head, b, FREE_CONSUMED, last);
 	if (last)

@@ -31,6 +31,7 @@ struct buffer {
 	__u64 dropped_skb;
 	struct drop drop;
 	__u64 released; // the sk_buff whose release was written last
+	__u64 releases; // how many sk_buffs have let go of it
 };
 
 struct {

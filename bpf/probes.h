@@ -53,6 +53,7 @@ struct call {
 	__u64 skb;
 	__u64 head;
 	__u64 id;
+	__u64 releases; // of the buffer, until then
 	__u64 function;
 	__u64 has;
 };
@@ -69,6 +70,7 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 	struct call c = {.skb = skb, .function = function_of(ctx)};
 	__u64 sp = REG_SP(ctx);
 	struct hit h = {};
+	struct buffer *b;
 	struct look l;
 
 	l.ts = bpf_ktime_get_ns();
@@ -79,6 +81,9 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 		return 0;
 	c.head = (__u64)TAIL(&l, head);
 	c.id = h.id;
+	b = buffer_of((void *)c.head);
+	if (b)
+		c.releases = b->releases;
 	c.has = h.has;
 	if (bpf_map_update_elem(&calls, &sp, &c, BPF_ANY))
 		count_loss(LOSS_RETURN, l.ts);
@@ -106,8 +111,9 @@ static __always_inline struct call *call_at(struct pt_regs *ctx, __u64 *sp)
 }
 
 // Most functions that take an sk_buff have passed it on or freed it by the time they
-// return. It is looked at again only if its buffer is known to be alive and its own;
-// otherwise the event says what was returned, and of which packet, and no more.
+// return. It is looked at again only if its buffer is known to be alive and no sk_buff has
+// let go of it since; otherwise the event says what was returned, and of which packet, and
+// no more.
 SEC("kprobe/return")
 int function_return(struct pt_regs *ctx)
 {
@@ -116,6 +122,7 @@ int function_return(struct pt_regs *ctx)
 	__u64 sp = REG_SP(ctx) - RETURN_SIZE;
 	struct call *found = call_at(ctx, &sp), c;
 	struct hit h = {};
+	struct buffer *b;
 	struct look l;
 	bool alive;
 
@@ -132,7 +139,8 @@ int function_return(struct pt_regs *ctx)
 	h.retval = REG_RET(ctx);
 	h.id = c.id;
 	h.has = (c.has & HAS_ID) | HAS_RET;
-	alive = c.has & HAS_ID && buffer_of((void *)c.head) && look_at(&l, (struct sk_buff *)c.skb) &&
+	b = c.has & HAS_ID ? buffer_of((void *)c.head) : NULL;
+	alive = b && b->id == c.id && b->releases == c.releases && look_at(&l, (struct sk_buff *)c.skb) &&
 		(__u64)TAIL(&l, head) == c.head;
 	if (alive) {
 		find_start(&l);

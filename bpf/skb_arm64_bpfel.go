@@ -26,6 +26,7 @@ type SkbBuffer struct {
 		Pad      uint32
 	}
 	Released uint64
+	Releases uint64
 }
 
 type SkbCall struct {
@@ -33,6 +34,7 @@ type SkbCall struct {
 	Skb      uint64
 	Head     uint64
 	Id       uint64
+	Releases uint64
 	Function uint64
 	Has      uint64
 }

@@ -207,6 +207,21 @@ func (k *Kernel) tracepointGroups() map[string]string {
 // HasSymbol reports whether the kernel has a function of that name, whatever it takes.
 func (k *Kernel) HasSymbol(name string) bool { return len(k.symbols.byName[name]) > 0 }
 
+// UntypedModule returns the module that has a function of that name, if this kernel has no
+// types (BTF) for it: those came with 5.11.
+func (k *Kernel) UntypedModule(name string) string {
+	for _, addr := range k.symbols.byName[name] {
+		m := k.symbols.module[k.symbols.find(addr)]
+		if m == "" {
+			continue
+		}
+		if _, err := os.Stat("/sys/kernel/btf/" + m); err != nil {
+			return m
+		}
+	}
+	return ""
+}
+
 // HasTracepoint reports whether tracefs has that tracepoint, group:name, whatever it takes.
 func (k *Kernel) HasTracepoint(name string) bool {
 	group, name, _ := strings.Cut(name, ":")

@@ -73,11 +73,16 @@ func (s *symbols) Swap(i, j int) {
 	s.module[i], s.module[j] = s.module[j], s.module[i]
 }
 
+// find returns the index of the last symbol at or before addr, or -1.
+func (s *symbols) find(addr uint64) int {
+	return sort.Search(len(s.addrs), func(i int) bool { return s.addrs[i] > addr }) - 1
+}
+
 // Location names an address as function+0xoffset, or in hexadecimal when no function of
 // the kernel holds it.
 func (k *Kernel) Location(addr uint64) string {
 	s := k.symbols
-	i := sort.Search(len(s.addrs), func(i int) bool { return s.addrs[i] > addr }) - 1
+	i := s.find(addr)
 	// The kernel's text ends somewhere behind its last symbol: nothing a megabyte
 	// behind one belongs to it.
 	if i < 0 || addr-s.addrs[i] > 1<<20 {

@@ -23,7 +23,7 @@ var cli struct {
 
 type runCommand struct {
 	Kernel  string        `default:"6.12" help:"5.10, 6.1, 6.12 or 7.x."`
-	CPUs    int           `default:"2"`
+	CPUs    int           `name:"cpus" default:"2"`
 	Memory  int           `default:"1536" help:"MB."`
 	Icount  bool          `help:"One cpu, and time that counts instructions: figures come out the same on a busy machine."`
 	In      []string      `type:"existingpath" help:"Files, or folders of them, to have in /skb/in, which is on PATH."`

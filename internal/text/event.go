@@ -134,8 +134,13 @@ func (p *Printer) device(dev, netns format.Value) {
 }
 
 func (p *Printer) packet(packet, skb, dev format.Value) {
-	protocol, _ := skb.Get("protocol").Uint()
+	protocol, known := skb.Get("protocol").Uint()
 	data, ok := packet.Get("data").Bin()
+	if !ok && !known && skb.Get("addr") != nil {
+		// At a return skb-collect looks again only at what still is the same packet.
+		p.line = append(p.line, "freed or passed on by then"...)
+		return
+	}
 	if !ok {
 		d := dissector{out: p.line}
 		d.etherTypeName(uint16(protocol))
