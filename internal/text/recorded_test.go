@@ -2,7 +2,6 @@ package text
 
 import (
 	"bytes"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 )
-
-var update = flag.Bool("update", false, "write the golden files of TestRecorded anew")
 
 // TestRecorded prints what the four kernels recorded. The golden files are for people to
 // read: tcpdump -nnr of the same packets says the same of each.
