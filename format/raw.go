@@ -104,6 +104,13 @@ func check(r []byte, at, depth int) (int, error) {
 	isMap := values > 0 && Value(r[at:]).Kind() == Map
 	at += n + content
 	for i := range values {
+		// Most values tell their length by their first byte; this step more than halves BenchmarkValid.
+		if at < len(r) && (!isMap || i&1 == 1 || r[at]&0xe0 == 0xa0) {
+			if size := int(fixed[r[at]]); size != 0 && size <= len(r)-at {
+				at += size
+				continue
+			}
+		}
 		if isMap && i&1 == 0 && at < len(r) && Value(r[at:]).Kind() != Str {
 			return 0, syntaxError(at, "a key is not a string")
 		}

@@ -129,6 +129,12 @@ var heads = [32]struct{ size, fixed, of int8 }{
 func skip(b []byte) int {
 	at := 0
 	for open := 1; open > 0; open-- {
+		if at < len(b) {
+			if size := int(fixed[b[at]]); size != 0 && size <= len(b)-at {
+				at += size
+				continue
+			}
+		}
 		n, content, values := head(b[at:])
 		if n == 0 || content > len(b)-at-n || values > len(b)-at-n {
 			return 0
