@@ -24,8 +24,9 @@ type facts struct {
 	location []byte
 	function []byte // that dropped the packet, without offset and the compiler's suffixes
 
+	frame  frame
 	packet packet
-	parsed bool
+	parsed bool // frame and packet are those of the record
 
 	verdict verdict
 
@@ -46,39 +47,41 @@ func (f *facts) set(r format.Raw, h *host) {
 	f.raw, f.host, f.earlier, f.frames = r, h, nil, nil
 	f.parsed, f.buf = false, f.texts[:0]
 	f.sections = sections{}
-	_ = r.Each(func(key []byte, v format.Value) bool {
-		switch string(key) {
+	c := r.Cursor()
+	for range c.Map() {
+		switch string(c.Key()) {
 		case "ts":
-			f.ts = v
+			f.ts = c.Value()
 		case "probe":
-			f.probe = v
+			f.probe = c.Value()
 		case "skb":
-			f.skb = v
+			f.skb = c.Value()
 		case "dev":
-			f.dev = v
+			f.dev = c.Value()
 		case "netns":
-			f.netns = v
+			f.netns = c.Value()
 		case "packet":
-			f.data = v
+			f.data = c.Value()
 		case "drop":
-			f.drop = v
+			f.drop = c.Value()
 		case "sock":
-			f.sock = v
+			f.sock = c.Value()
 		case "nft":
-			f.nft = v
+			f.nft = c.Value()
 		case "ct":
-			f.ct = v
+			f.ct = c.Value()
 		case "ret":
-			f.ret = v
+			f.ret = c.Value()
 		case "caller":
-			f.caller = v
+			f.caller = c.Value()
 		case "stack":
-			f.stack = v
+			f.stack = c.Value()
 		case "track":
-			f.track = v
+			f.track = c.Value()
+		default:
+			c.Skip()
 		}
-		return true
-	})
+	}
 }
 
 // setDrop reads who dropped the packet, and why.
@@ -199,27 +202,70 @@ func (f *facts) headers() *packet {
 	}
 	f.parsed = true
 	f.packet = packet{}
-	protocol, _ := f.skb.Get("protocol").Uint()
-	data, ok := f.data.Get("data").Bin()
-	if !ok {
-		f.packet.etherType = uint16(protocol)
+	macLen, sent := f.frame.read(f)
+	if f.frame.data == nil {
+		f.packet.etherType = f.frame.protocol
 		return &f.packet
 	}
 	l2 := 0
-	if at, _ := f.data.Get("at").Str(); string(at) == "mac" {
+	if string(f.frame.at) == "mac" {
 		l2 = 14
-		if t, ok := f.dev.Get("type").Uint(); ok && t != 1 && t != 772 { // not ARPHRD_ETHER, ARPHRD_LOOPBACK
-			n, _ := f.skb.Get("mac_len").Uint()
-			l2 = int(min(n, 1<<16))
+		if t := f.frame.linkType; t != 0 && t != 1 && t != 772 { // not ARPHRD_ETHER, ARPHRD_LOOPBACK
+			l2 = macLen
 		}
 	}
-	f.packet.parse(data, l2, uint16(protocol))
-	// 1, CHECKSUM_UNNECESSARY: the device has checked; 3, CHECKSUM_PARTIAL: made on this
-	// host, the sum comes last (include/linux/skbuff.h). The kernel checks neither.
-	if s, ok := f.skb.Get("ip_summed").Uint(); ok && (s == 1 || s == 3) {
-		f.packet.sum = sumGood
-	}
+	f.packet.parse(f.frame.data, l2, f.frame.protocol)
+	f.packet.sent = sent
 	return &f.packet
+}
+
+// A frame is a packet's bytes and what the kernel says of them.
+type frame struct {
+	data     []byte // nil: none in the stream
+	at       []byte // where they begin: packet.at
+	len      int    // of the whole packet from there
+	protocol uint16 // EtherType; 0: not known
+	linkType uint16 // of the device, ARPHRD_*; 0: not known (or ARPHRD_NETROM)
+}
+
+// read goes through each section once: it is done for most drops.
+func (fr *frame) read(f *facts) (macLen int, sent bool) {
+	*fr = frame{}
+	c := format.Raw(f.skb).Cursor()
+	for range c.Map() {
+		switch string(c.Key()) {
+		case "protocol":
+			n, _ := c.Uint()
+			fr.protocol = uint16(n)
+		case "mac_len":
+			n, _ := c.Uint()
+			macLen = int(min(n, 1<<16))
+		case "ip_summed":
+			// 1, CHECKSUM_UNNECESSARY: the device has checked; 3, CHECKSUM_PARTIAL: made on
+			// this host, the sum comes last (include/linux/skbuff.h). The kernel checks neither.
+			n, _ := c.Uint()
+			sent = n == 1 || n == 3
+		default:
+			c.Skip()
+		}
+	}
+	c = format.Raw(f.data).Cursor()
+	for range c.Map() {
+		switch string(c.Key()) {
+		case "data":
+			fr.data, _ = c.Bin()
+		case "at":
+			fr.at, _ = c.Str()
+		case "len":
+			n, _ := c.Uint()
+			fr.len = int(min(n, 1<<31-1))
+		default:
+			c.Skip()
+		}
+	}
+	n, _ := f.dev.Get("type").Uint()
+	fr.linkType = uint16(n)
+	return macLen, sent
 }
 
 // A value is what a field has: a number, a text or nothing.
@@ -307,11 +353,8 @@ func (f *facts) value(fd *field) value {
 	case fieldConfidence:
 		return f.str(f.verdict.confidence())
 	case fieldFlow:
-		data, _ := f.data.Get("data").Bin()
-		at, _ := f.data.Get("at").Str()
-		linkType, _ := f.dev.Get("type").Uint()
-		protocol, _ := f.skb.Get("protocol").Uint()
-		return f.made(text.Flow(f.buf, data, string(at), uint16(linkType), uint16(protocol)))
+		f.headers()
+		return f.made(text.Flow(f.buf, f.frame.data, string(f.frame.at), f.frame.linkType, f.frame.protocol))
 	case fieldHook:
 		return f.str(f.hook())
 	case fieldDevSysctl:
@@ -378,9 +421,9 @@ func (f *facts) header(id fieldID, p *packet) value {
 	case fieldICMPCode:
 		return num(int64(p.icmpCode), p.hasICMP)
 	case fieldCsum:
-		return sumWord(p.sum)
+		return sumWord(p.sum())
 	case fieldIPCsum:
-		return sumWord(p.ipSum)
+		return sumWord(p.ipSum())
 	case fieldSaddrKind:
 		return fixed(addressKind(p.src))
 	case fieldDaddrKind:

@@ -34,7 +34,12 @@ type packet struct {
 	tcpFlags     uint8
 	icmpType     uint8
 	icmpCode     uint8
-	ipSum, sum   sumState
+
+	// What the checksums are over; nil where bytes of it are missing. Few drops need them.
+	ipHeader  []byte
+	transport []byte
+	pseudo    uint32 // sum of the pseudo header
+	sent      bool   // the device has checked, or the sum comes last
 }
 
 // A sumState says what the bytes at hand tell of a checksum.
@@ -84,12 +89,12 @@ func (p *packet) ipv4(b []byte) {
 	if header < 20 || header > len(b) {
 		return
 	}
-	p.ipSum = checked(internetSum(0, b[:header]))
+	p.ipHeader = b[:header]
 	if p.later || p.length < header {
 		return
 	}
 	pseudo := internetSum(uint32(p.proto)+uint32(p.length-header), b[12:20])
-	p.transport(b[header:], p.length-header, pseudo, fragment&0x2000 == 0)
+	p.layer4(b[header:], p.length-header, pseudo, fragment&0x2000 == 0)
 }
 
 func (p *packet) ipv6(b []byte) {
@@ -117,7 +122,7 @@ func (p *packet) ipv6(b []byte) {
 			p.proto, p.hasProto = next, true
 			if !p.later {
 				pseudo := internetSum(uint32(next)+uint32(payload), b[8:40])
-				p.transport(rest, payload, pseudo, whole)
+				p.layer4(rest, payload, pseudo, whole)
 			}
 			return
 		}
@@ -128,11 +133,10 @@ func (p *packet) ipv6(b []byte) {
 	}
 }
 
-// transport reads the header behind IP's: n bytes are there in the packet, len(b) of them
+// layer4 reads the header behind IP's: n bytes are there in the packet, len(b) of them
 // (or more, by the padding of a short frame) at hand. pseudo is the sum of the pseudo
-// header. A checksum is checked if the whole packet is at hand.
-func (p *packet) transport(b []byte, n int, pseudo uint32, whole bool) {
-	var sum uint32
+// header. A checksum can be checked if the whole packet is at hand.
+func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 	switch p.proto {
 	case protoTCP, protoUDP:
 		if len(b) < 4 {
@@ -145,25 +149,45 @@ func (p *packet) transport(b []byte, n int, pseudo uint32, whole bool) {
 		if p.proto == protoUDP && (len(b) < 8 || binary.BigEndian.Uint16(b[6:]) == 0) {
 			return // 0: the sender made none
 		}
-		sum = pseudo
+		p.pseudo = pseudo
 	case protoICMP, protoICMP6:
 		if len(b) < 2 {
 			return
 		}
 		p.icmpType, p.icmpCode, p.hasICMP = b[0], b[1], true
 		if p.proto == protoICMP6 {
-			sum = pseudo
+			p.pseudo = pseudo
 		}
 	default:
 		return
 	}
 	if whole && n > 0 && n <= len(b) {
-		p.sum = checked(internetSum(sum, b[:n]))
-		at := [256]int{protoTCP: 16, protoUDP: 6, protoICMP6: 2}[p.proto]
-		if p.sum == sumBad && at > 0 && at+2 <= n && uint32(binary.BigEndian.Uint16(b[at:])) == pseudo {
-			p.sum = sumPartial
-		}
+		p.transport = b[:n]
 	}
+}
+
+// ipSum tells of the IPv4 header's checksum.
+func (p *packet) ipSum() sumState {
+	if p.ipHeader == nil {
+		return sumUnknown
+	}
+	return checked(internetSum(0, p.ipHeader))
+}
+
+// sum tells of the transport header's checksum.
+func (p *packet) sum() sumState {
+	switch {
+	case p.sent:
+		return sumGood
+	case p.transport == nil:
+		return sumUnknown
+	}
+	state := checked(internetSum(p.pseudo, p.transport))
+	at := map[uint8]int{protoTCP: 16, protoUDP: 6, protoICMP6: 2}[p.proto]
+	if state == sumBad && at > 0 && at+2 <= len(p.transport) && uint32(binary.BigEndian.Uint16(p.transport[at:])) == p.pseudo {
+		return sumPartial
+	}
+	return state
 }
 
 // internetSum adds the 16-bit words of b to sum (RFC 1071), carries not yet folded in

@@ -25,7 +25,7 @@ func TestPacket(t *testing.T) {
 		var p packet
 		check := func(what string) {
 			t.Helper()
-			if p.proto != c.proto || p.sport != c.sport || p.dport != c.dport || p.sum != c.sum || p.ipSum != c.ip ||
+			if p.proto != c.proto || p.sport != c.sport || p.dport != c.dport || p.sum() != c.sum || p.ipSum() != c.ip ||
 				len(appendFlags(nil, p.tcpFlags)) != len(c.flags) {
 				t.Errorf("%s, %s: %+v", c.words, what, p)
 			}
@@ -39,7 +39,7 @@ func TestPacket(t *testing.T) {
 		p.parse(append(frame, data...), 14, 0x8100)
 		check("in a tagged frame")
 		p.parse(data[:len(data)-1], 0, uint16(etherType))
-		if p.sum != sumUnknown {
+		if p.sum() != sumUnknown {
 			t.Errorf("%s: a checksum of a packet that is not all there", c.words)
 		}
 	}
@@ -60,7 +60,7 @@ func TestFragmentsAndExtensions(t *testing.T) {
 	with := append(append(append([]byte{}, data[:40]...), protoUDP, 0, 0, 0, 0, 0, 0, 0), data[40:]...)
 	with[6], with[5] = 60, with[5]+8
 	p.parse(with, 0, etherIPv6)
-	if p.dport != 53 || p.sum != sumGood {
+	if p.dport != 53 || p.sum() != sumGood {
 		t.Errorf("behind destination options: %+v", p)
 	}
 	with[6], with[42], with[43] = 44, 0, 8 // now a fragment with an offset

@@ -289,7 +289,7 @@ func (r *run) drop() error {
 	if frames := r.stacks.of(f); frames != nil {
 		f.setStack(frames)
 	}
-	r.t.judge(f)
+	r.t.judge(f, r.s == nil)
 	severity := f.verdict.severity
 	r.drops++
 	r.worst = max(r.worst, severity)

@@ -179,12 +179,9 @@ func (f *facts) example() example {
 			e.Look = append(e.Look, string(s))
 		}
 	}
-	if data, ok := f.data.Get("data").Bin(); ok {
-		at, _ := f.data.Get("at").Str()
-		linkType, _ := f.dev.Get("type").Uint()
-		protocol, _ := f.skb.Get("protocol").Uint()
-		n, _ := f.data.Get("len").Uint()
-		p := text.Packet(nil, data, string(at), uint16(linkType), uint16(protocol), int(min(n, 1<<31-1)))
+	f.headers()
+	if fr := &f.frame; fr.data != nil {
+		p := text.Packet(nil, fr.data, string(fr.at), fr.linkType, fr.protocol, fr.len)
 		if len(p) > maxExample {
 			p = append(cut(p[:maxExample]), "..."...)
 		}

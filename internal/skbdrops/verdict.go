@@ -27,8 +27,8 @@ func (v *verdict) confidence() string {
 	return "kernel"
 }
 
-// judge finds the reason and the cause of a drop.
-func (t *tables) judge(f *facts) {
+// judge finds the reason and the cause of a drop and, if they are wanted, what else fits.
+func (t *tables) judge(f *facts, others bool) {
 	v := &f.verdict
 	*v = verdict{name: v.name[:0], cause: v.cause[:0]}
 	known := len(f.reason) > 0 && string(f.reason) != notSpecified
@@ -54,7 +54,7 @@ func (t *tables) judge(f *facts) {
 			v.others[v.nOthers] = r
 			v.nOthers++
 		}
-		if v.rule != nil && v.rule.final {
+		if v.rule != nil && (v.rule.final || !others) {
 			break
 		}
 	}
