@@ -231,7 +231,7 @@ func dropStream(tb testing.TB, n int) []byte {
 		switch at, _ := r.Get("drop", "location").Str(); {
 		case r.Type() == format.TypeStart:
 			write(r)
-		case at != nil && !bytes.HasPrefix(at, []byte("unix_")):
+		case r.Type() == format.TypeEvent && at != nil && !bytes.HasPrefix(at, []byte("unix_")):
 			drops = append(drops, bytes.Clone(r))
 		}
 	}
