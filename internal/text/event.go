@@ -11,7 +11,7 @@ import (
 // what became of it (lengths, offsets, addresses, counts), are left to
 // -o json; a key that is not known here is never left out.
 func (p *Printer) event(r format.Raw) {
-	var cpu, probe, process, skb, dev, netns, packet format.Value
+	var cpu, probe, process, skb, dev, netns, packet, why format.Value
 	err := r.Each(func(key []byte, v format.Value) bool {
 		switch string(key) {
 		case "cpu":
@@ -60,6 +60,11 @@ func (p *Printer) event(r format.Raw) {
 				p.rest("netns", v, "inum", "cookie")
 			case "packet":
 				p.rest("packet", v, "len", "at", "data")
+			case "why":
+				if why = v; !isWhy(v) {
+					why = nil
+					p.section(key, v)
+				}
 			default:
 				p.section(key, v)
 			}
@@ -67,6 +72,9 @@ func (p *Printer) event(r format.Raw) {
 		})
 	}
 	p.malformed(err)
+	if why != nil {
+		p.why(why)
+	}
 }
 
 // skbFields are those that event shows in its own way or leaves to -o json.

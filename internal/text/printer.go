@@ -23,7 +23,8 @@ type Options struct {
 	Stacks bool
 }
 
-// A Printer writes records as text, a line each. It keeps no record, only
+// A Printer writes records as text, a line each, and lines below it for why a packet was
+// dropped. It keeps no record, only
 // column widths and clocks: its memory does not grow with the stream.
 type Printer struct {
 	w    io.Writer

@@ -209,6 +209,31 @@ func TestNothingHidden(t *testing.T) {
 	}
 }
 
+// TestWhy says that an explanation stands below its event, whatever comes behind it in the
+// record, with commands that can be copied.
+func TestWhy(t *testing.T) {
+	got := print(t, Options{}, record(t, `{"type":"event","ts":1,"cpu":0,"probe":"p","why":{"reason":"TCP_CSUM","meaning":"Bad.","where":"tcp_v4_rcv (TCP receive)",
+		"cause":"a wrong \u001b checksum","look":["ss -Hlnt 'sport = 80'","ip link show dev 'a'\\''b\u009b'"],"severity":"fault","confidence":"inferred","new":1,
+		"alternatives":[{"cause":"no listener","tell":"TcpOutRsts counts up","look":["nstat"]},{"cause":"magic"}]},"stack":7}`))
+	_, got, _ = strings.Cut(got, "no bytes ")
+	want := `stack=7 why.new=1
+    fault, inferred TCP_CSUM: a wrong \x1b checksum
+    at tcp_v4_rcv (TCP receive)
+    look: ss -Hlnt 'sport = 80'
+    look: ip link show dev 'a'\''b\u009b'
+    or: no listener; then TcpOutRsts counts up
+        look: nstat
+    or: magic
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	got = print(t, Options{}, record(t, `{"type":"event","ts":1,"cpu":0,"probe":"p","why":{"reason":"NOMEM","meaning":"No memory.","severity":"fault","confidence":"kernel"}}`))
+	if !strings.HasSuffix(got, "\n    fault: No memory.\n") {
+		t.Errorf("without a cause: %s", got)
+	}
+}
+
 // TestMalformed says that a record which ends in its middle is printed as far
 // as it goes, and what is wrong with it.
 func TestMalformed(t *testing.T) {
