@@ -79,7 +79,7 @@ func (c *Cursor) Key() []byte {
 			return c.b[from:to]
 		}
 	}
-	s, _ := c.Str()
+	s, _ := c.next().Str()
 	return s
 }
 
@@ -107,10 +107,25 @@ func (c *Cursor) next() Value {
 }
 
 // Str returns a string, which aliases the record.
-func (c *Cursor) Str() ([]byte, bool) { return c.next().Str() }
+func (c *Cursor) Str() ([]byte, bool) {
+	if c.at < len(c.b) && c.b[c.at]&0xe0 == 0xa0 {
+		from := c.at + 1
+		if to := from + int(c.b[c.at]&0x1f); to <= len(c.b) {
+			c.at = to
+			return c.b[from:to], true
+		}
+	}
+	return c.next().Str()
+}
 
 // Bin returns bytes, which alias the record.
-func (c *Cursor) Bin() ([]byte, bool) { return c.next().Bin() }
+func (c *Cursor) Bin() ([]byte, bool) {
+	if b := c.b[c.at:]; len(b) > 2 && b[0] == 0xc4 && len(b)-2 >= int(b[1]) {
+		c.at += 2 + int(b[1])
+		return b[2 : 2+int(b[1])], true
+	}
+	return c.next().Bin()
+}
 
 // Uint returns an integer that is not negative.
 func (c *Cursor) Uint() (uint64, bool) {

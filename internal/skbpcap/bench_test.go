@@ -4,43 +4,23 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// collected is what skb-collect writes of a packet with default sections and -s 96.
-func collected(i int) *format.Event {
-	probes := [...]string{"net:netif_receive_skb", "ip_rcv", "ip_local_deliver", "udp_rcv", "net:net_dev_start_xmit"}
-	e := &format.Event{TS: 1_000_000_000 + uint64(i)*1000, CPU: uint32(i % 4), Probe: probes[i%len(probes)],
-		Process: format.Process{PID: 4242, TGID: 4242, Comm: "nginx"},
-		Dev:     format.Dev{Name: "eth0", Ifindex: 2, RxIfindex: 2, Type: 1},
-		Netns:   format.Netns{Inum: 4026531840, Cookie: 1},
-		Packet:  format.Packet{Len: 1514, At: "mac", Data: bytes.Repeat([]byte{byte(i)}, 96)}}
-	for f := format.SkbAddr; f <= format.SkbTransportHeader; f++ {
-		e.Skb.Set(f, 0xffff888000000000>>(2*f))
-	}
-	e.Skb.Set(format.SkbProtocol, 0x0800)
-	e.Skb.Set(format.SkbVlanProto, 0)
-	return e
-}
-
-// again reads a start and then the same events until there were n.
+// again reads the same bytes some times over.
 type again struct {
-	start, events []byte
-	at, left      int
+	bytes    []byte
+	at, left int
 }
 
 func (a *again) Read(p []byte) (n int, err error) {
-	if len(a.start) > 0 {
-		n = copy(p, a.start)
-		a.start = a.start[n:]
-		return n, nil
-	}
 	for n < len(p) && a.left > 0 {
-		m := copy(p[n:], a.events[a.at:])
+		m := copy(p[n:], a.bytes[a.at:])
 		n += m
-		if a.at += m; a.at == len(a.events) {
+		if a.at += m; a.at == len(a.bytes) {
 			a.at = 0
 			a.left--
 		}
@@ -51,22 +31,47 @@ func (a *again) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-func benchmark(b *testing.B, o Options) {
-	const round = 1000
-	var events []format.Appender
-	for i := range round {
-		events = append(events, collected(i))
+// recording is testdata/nat.skb, and how many events are in it.
+func recording(b testing.TB) (stream []byte, events int) {
+	stream, err := os.ReadFile("testdata/nat.skb")
+	if err != nil {
+		b.Fatal(err)
 	}
-	input := again{start: stream(b, someStart()), events: stream(b, events...), left: (b.N + round - 1) / round}
-	b.SetBytes(int64(len(input.events) / round))
+	d := format.NewDecoder(bytes.NewReader(stream))
+	for r, err := d.Next(); err == nil; r, err = d.Next() {
+		if r.Type() == format.TypeEvent {
+			events++
+		}
+	}
+	return stream, events
+}
+
+func benchmark(b *testing.B, o Options, in []byte, events int) {
+	b.SetBytes(int64(len(in) / events))
 	b.ReportAllocs()
 	b.ResetTimer()
-	if err := Run(context.Background(), o, &input, io.Discard, io.Discard); err != nil {
+	if err := Run(context.Background(), o, &again{bytes: in, left: (b.N + events - 1) / events}, io.Discard, io.Discard); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// An op is one event, of 450 bytes.
-func BenchmarkComments(b *testing.B)  { benchmark(b, Options{}) }
-func BenchmarkNoComment(b *testing.B) { benchmark(b, Options{NoComment: true}) }
+// An op is one event.
+func BenchmarkComments(b *testing.B) {
+	in, events := recording(b)
+	benchmark(b, Options{}, in, events)
+}
+
+func BenchmarkNoComment(b *testing.B) {
+	in, events := recording(b)
+	benchmark(b, Options{NoComment: true}, in, events)
+}
+
+func BenchmarkRead(b *testing.B) {
+	in, events := recording(b)
+	var capture bytes.Buffer
+	if err := Run(context.Background(), Options{}, bytes.NewReader(in), &capture, io.Discard); err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, Options{Read: "-"}, capture.Bytes(), events)
+}

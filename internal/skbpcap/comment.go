@@ -133,12 +133,20 @@ func endComment(dst []byte, began int) []byte {
 // appendEscaped appends s as UTF-8 that stays on its line: what is not, and a backslash,
 // as \xNN.
 func appendEscaped(dst, s []byte) []byte {
-	for i, c := range s {
-		if c < ' ' || c >= 0x7f || c == '\\' {
-			return escape(append(dst, s[:i]...), s[i:])
-		}
+	if n := plain(s); n < len(s) {
+		return escape(append(dst, s[:n]...), s[n:])
 	}
 	return append(dst, s...)
+}
+
+// plain returns how many bytes at the front of s are neither escaped nor need a look.
+func plain(s []byte) int {
+	for i, c := range s {
+		if c < ' ' || c >= 0x7f || c == '\\' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 func escape(dst, s []byte) []byte {

@@ -213,6 +213,9 @@ func (c *comments) filled(value []byte) ([]byte, bool) {
 // unescape returns value as it was before appendEscaped, nil and false if that would have
 // written it otherwise.
 func (c *comments) unescape(value []byte) ([]byte, bool) {
+	if plain(value) == len(value) {
+		return value, true
+	}
 	from := len(c.text)
 	text, ok := unescape(c.text, value)
 	if !ok {

@@ -71,9 +71,8 @@ type streamer struct {
 	section *pcapng.Section
 	ours    bool              // skb-pcap wrote it
 	starts  map[string][]byte // start records by host and kernel
-	iface   *pcapng.Interface // of the packet before
-	ifStart []byte            // its start
-	current []byte            // the start that is in force
+	ofIface map[*pcapng.Interface][]byte
+	current []byte // the start that is in force
 	comment comments
 	loss    []byte
 	buf     []byte
@@ -153,18 +152,19 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	if err := s.open(p.Section, p.Time); err != nil {
 		return err
 	}
-	if p.Interface != s.iface {
-		host := comment(p.Interface.Comments, "host=")
-		os := p.Interface.OS
+	start, known := s.ofIface[p.Interface]
+	if !known {
+		host, os := comment(p.Interface.Comments, "host="), p.Interface.OS
 		if host == "" {
 			host = comment(p.Section.Comments, "host=")
 		}
 		if !s.ours {
 			os = p.Section.OS
 		}
-		s.iface, s.ifStart = p.Interface, s.start(host, os, p.Time)
+		start = s.start(host, os, p.Time)
+		s.ofIface[p.Interface] = start
 	}
-	if err := s.begin(s.ifStart); err != nil {
+	if err := s.begin(start); err != nil {
 		return err
 	}
 	if p.DropCount > 0 {
@@ -188,7 +188,7 @@ func (s *streamer) open(section *pcapng.Section, ts uint64) error {
 	if section == s.section {
 		return nil
 	}
-	s.section, s.starts, s.iface, s.current = section, map[string][]byte{}, nil, nil
+	s.section, s.starts, s.ofIface, s.current = section, map[string][]byte{}, map[*pcapng.Interface][]byte{}, nil
 	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
 	return s.begin(s.start(comment(section.Comments, "host="), section.OS, ts))
 }
@@ -272,13 +272,13 @@ const sllLen = 16
 // Ethernet header, and fills what it says into e; false for a packet that is no event.
 func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 	b := p.Data
-	e.at = []byte("network")
+	e.at = atNetwork
 	e.linkType = opt{uint64(p.Interface.LinkType), true}
 	cut := 0
 	switch p.Interface.LinkType {
 	case pcapng.LinkTypeEthernet:
 		e.linkType = opt{}
-		e.at = []byte("mac")
+		e.at = atMAC
 		if len(b) < etherLen {
 			break
 		}
@@ -286,7 +286,7 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 			e.skb.protocol = opt{uint64(proto), true}
 		}
 		if s.comment.synthetic {
-			e.at, cut = []byte("network"), etherLen
+			e.at, cut = atNetwork, etherLen
 		}
 	case pcapng.LinkTypeRaw, linkRaw, linkRawBSD, linkIPv4, linkIPv6:
 		if len(b) > 0 {
@@ -507,7 +507,10 @@ func (p *pairs) end(dst []byte) []byte {
 	return dst
 }
 
-var zeroAddresses [12]byte
+var (
+	atMAC, atNetwork = []byte("mac"), []byte("network")
+	zeroAddresses    [12]byte
+)
 
 // isSynthetic reports whether b begins with an Ethernet header as skb-pcap makes it up.
 func isSynthetic(b []byte) bool {

@@ -83,11 +83,17 @@ func (w *writer) record(r format.Raw) error {
 			return err
 		}
 	case format.TypeJourney:
+		if w.o.Once != "last" {
+			break
+		}
 		if n, ok := r.Get("packet").Uint(); ok {
 			w.lasts.over(packetKey{w.origin, true, n})
 			return w.release(false)
 		}
 	case format.TypeFree:
+		if w.o.Once != "last" {
+			break
+		}
 		if last, _ := r.Get("last").Bool(); last {
 			if id, ok := r.Get("skb", "id").Uint(); ok {
 				w.lasts.over(packetKey{w.origin, false, id})
