@@ -184,9 +184,9 @@ func TestJSONThroughJq(t *testing.T) {
 	}
 	pipeline(t, `cd /tmp
 		skb-track -o stream < plain.json > plain.skb; skb-track -o stream < jq.json > jq.skb; cmp plain.skb jq.skb
-		skb-track -o json < plain.skb | cmp - plain.json
-		for f in plain.json plain.skb jq.json; do skb-pcap < $f > $f.pcapng; done
-		cmp plain.json.pcapng jq.json.pcapng; cmp plain.json.pcapng plain.skb.pcapng
+		skb-track -o json < plain.skb | jq -c . | skb-track -o stream | cmp - plain.skb
+		for f in plain.json plain.skb jq.json jq.skb; do skb-pcap < $f > $f.pcapng; done
+		cmp plain.json.pcapng jq.json.pcapng; cmp plain.skb.pcapng jq.skb.pcapng
 		[ $(tcpdump -nnr jq.json.pcapng 2>/dev/null | grep -c 'echo re') -ge 10 ]`)
 }
 

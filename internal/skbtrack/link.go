@@ -142,11 +142,14 @@ func (t *tracker) expand(g *group, src uint32, to format.Buffer) {
 // join ends branch src in dst.
 func (t *tracker) join(g *group, src, dst uint32, how string, ts uint64) {
 	b, d := t.branches.at(src), t.branches.at(dst)
-	if b.flags&ended != 0 && b.end == merged {
+	if b.flags&ended != 0 && (b.end == merged || b.record == linkRecord) {
 		return
 	}
 	b.flags |= ended | held
 	b.end, b.endTS, b.record, b.intoID = merged, ts, linkRecord, d.id
+	if how == "coalesce" && b.class == deliver {
+		b.end = delivered // in the socket's queue it became part of what was there
+	}
 	if d.hop < b.hop {
 		d.hop, d.last = b.hop, b.last
 	}
@@ -238,7 +241,7 @@ func (t *tracker) freed(b *branch, l *lifetime) {
 		if len(l.location) > 0 {
 			b.location = t.names.number(l.location)
 		}
-	case known && was == merged:
+	case known && (was == merged || b.record == linkRecord):
 		return
 	case known && was == dropped:
 	case string(l.how) == "merged":
