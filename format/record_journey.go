@@ -76,6 +76,19 @@ func (f *Flow) decode(v Value) {
 	f.Sport, f.Dport, f.Proto = uint16(sport), uint16(dport), uint8(proto)
 }
 
+// Total is the time from the first event to what says how the journey ended, or else to
+// the last record about it, in ns.
+func (j *Journey) Total() uint64 {
+	end := j.End.TS
+	if end == 0 {
+		end = j.Last
+	}
+	if end < j.First {
+		return 0
+	}
+	return end - j.First
+}
+
 // AppendMsgpack appends the record.
 func (j *Journey) AppendMsgpack(dst []byte) []byte {
 	n := 9
@@ -89,7 +102,7 @@ func (j *Journey) AppendMsgpack(dst []byte) []byte {
 	dst = AppendUint(append(dst, "\xa2ts"...), j.Last)
 	dst = AppendUint(append(dst, "\xa6packet"...), j.Packet)
 	dst = AppendUint(append(dst, "\xa5first"...), j.First)
-	dst = AppendUint(append(dst, "\xa5total"...), j.Last-j.First)
+	dst = AppendUint(append(dst, "\xa5total"...), j.Total())
 	dst = AppendUint(append(dst, "\xa4hops"...), uint64(j.Hops))
 	dst = AppendUint(append(dst, "\xa8branches"...), uint64(j.Branches))
 	dst = AppendUint(append(dst, "\xa7slowest"...), j.Slowest)

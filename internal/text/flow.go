@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"github.com/gopacket/gopacket/layers"
 )
@@ -42,25 +43,30 @@ func Flow(dst, data []byte, at string, linkType, protocol uint16) []byte {
 	d.extensions(&h)
 	ports := h.offset == 0 && hasPorts(h.proto)
 	d.endpoint(h.src, h.payload, 0, ports).str(" > ").endpoint(h.dst, h.payload, 2, ports).str(" ")
-	if name := protoName(h.proto); name != "" {
+	return appendProto(d.out, h.proto)
+}
+
+// appendProto appends an IP protocol's name in capitals, or its number.
+func appendProto(dst []byte, proto layers.IPProtocol) []byte {
+	if name := protoName(proto); name != "" {
 		for i := range len(name) {
 			c := name[i]
 			if 'a' <= c && c <= 'z' {
 				c -= 'a' - 'A'
 			}
-			d.out = append(d.out, c)
+			dst = append(dst, c)
 		}
-		return d.out
+		return dst
 	}
-	switch h.proto {
+	switch proto {
 	case layers.IPProtocolIPv4:
-		return append(d.out, "IPIP"...)
+		return append(dst, "IPIP"...)
 	case layers.IPProtocolIPv6:
-		return append(d.out, "IP6"...)
+		return append(dst, "IP6"...)
 	case layers.IPProtocolIGMP:
-		return append(d.out, "IGMP"...)
+		return append(dst, "IGMP"...)
 	}
-	return d.str("ip-proto-").num(int(h.proto)).out
+	return strconv.AppendInt(append(dst, "ip-proto-"...), int64(proto), 10)
 }
 
 func isVLAN(etherType uint16) bool {

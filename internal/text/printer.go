@@ -70,6 +70,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.free(r)
 	case format.TypeStack:
 		p.stack(r)
+	case format.TypeJourney:
+		p.journey(r)
 	default:
 		p.unknown(r, string(typ))
 	}

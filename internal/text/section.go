@@ -145,20 +145,6 @@ func (p *Printer) nft(v format.Value) {
 	p.rest("nft", v, "verdict")
 }
 
-// track prints skb-track's section, its times in the unit that suits.
-func (p *Printer) track(v format.Value) {
-	p.malformed(v.Each(func(key []byte, v format.Value) bool {
-		ns, ok := v.Uint()
-		if k := string(key); ok && (k == "since" || k == "total") {
-			p.line = append(append(append(p.line, " track."...), k...), '=')
-			p.line = appendDuration(p.line, ns)
-		} else {
-			p.pair([]byte("track"), key, v, plain)
-		}
-		return true
-	}))
-}
-
 // hexPair prints " key=0x...", how addresses are told.
 func (p *Printer) hexPair(key string, v format.Value) {
 	if n, ok := v.Uint(); ok {

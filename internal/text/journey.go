@@ -1,0 +1,215 @@
+package text
+
+import (
+	"strconv"
+
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// track prints skb-track's section: the packet and branch as #12.1, times in the unit that
+// suits, and what changed as name=before>after.
+func (p *Printer) track(v format.Value) {
+	packet, ok := v.Get("packet").Uint()
+	if !ok {
+		p.rest("track", v)
+		return
+	}
+	p.line = append(p.line, ' ')
+	p.cell = appendPacket(append(p.cell[:0], "track="...), packet, v.Get("branch"))
+	p.line = appendColored(p.line, p.cell, p.paint(cyan))
+	p.malformed(v.Each(func(key []byte, x format.Value) bool {
+		ns, isTime := x.Uint()
+		switch k := string(key); {
+		case k == "packet" || k == "branch":
+		case k == "hop":
+			p.line = appendValue(append(p.line, " hop="...), x)
+		case isTime && (k == "since" || k == "total"):
+			p.line = append(append(append(p.line, ' '), k...), '=')
+			p.line = appendDuration(p.line, ns)
+		case k == "from" && x.Kind() == format.Map:
+			p.cameFrom(packet, x)
+		case k == "changed" && x.Kind() == format.Map:
+			p.changed(x)
+		case k == "by":
+			p.line = appendValue(append(p.line, " by="...), x)
+		case k == "uncertain" || k == "inferred":
+			p.line = append(p.line, ' ')
+			p.say(k, yellow)
+		default:
+			p.pair([]byte("track"), key, x, plain)
+		}
+		return true
+	}))
+}
+
+func appendPacket(dst []byte, packet uint64, branch format.Value) []byte {
+	dst = strconv.AppendUint(append(dst, '#'), packet, 10)
+	if n, ok := branch.Uint(); ok && n > 0 {
+		dst = strconv.AppendUint(append(dst, '.'), n, 10)
+	}
+	return dst
+}
+
+// cameFrom prints from=HOW#PACKET.BRANCH.
+func (p *Printer) cameFrom(packet uint64, v format.Value) {
+	if other, ok := v.Get("packet").Uint(); ok {
+		packet = other
+	}
+	p.line = appendValue(append(p.line, " from="...), v.Get("how"))
+	p.line = appendPacket(p.line, packet, v.Get("branch"))
+	p.rest("track.from", v, "how", "branch", "packet")
+}
+
+// changed prints name=before>after, for each that changed.
+func (p *Printer) changed(v format.Value) {
+	p.malformed(v.Each(func(key []byte, x format.Value) bool {
+		if x.Kind() != format.Array || x.Len() != 2 {
+			p.pair([]byte("track.changed"), key, x, plain)
+			return true
+		}
+		p.cell = append(appendEscaped(p.cell[:0], key), '=')
+		elements(x, func(i int, x format.Value) {
+			if i > 0 {
+				p.cell = append(p.cell, '>')
+			}
+			if n, ok := x.Uint(); ok && inHex(key) {
+				p.cell = strconv.AppendUint(append(p.cell, "0x"...), n, 16)
+			} else if s, ok := x.Str(); ok && bare(s) {
+				p.cell = append(p.cell, s...)
+			} else if x.Kind() == format.Nil {
+				p.cell = append(p.cell, '-')
+			} else {
+				p.cell = appendValue(p.cell, x)
+			}
+		})
+		p.line = appendColored(append(p.line, ' '), p.cell, p.paint(yellow))
+		return true
+	}))
+}
+
+// journey prints how a packet's way ended.
+func (p *Printer) journey(r format.Raw) {
+	var j format.Journey
+	if err := j.Decode(r); err != nil || j.End.How == "" {
+		p.unknown(r, string(r.Type()))
+		return
+	}
+	p.head(r)
+	p.say("journey", cyan)
+	p.line = append(strconv.AppendUint(append(p.line, " #"...), j.Packet, 10), ' ')
+	p.line = AppendFlow(p.line, j.From)
+	if j.From.Src.IsValid() {
+		p.line = append(p.line, ", "...)
+	}
+	p.cell = AppendEnding(p.cell[:0], &j)
+	p.line = appendColored(p.line, p.cell, p.paint(endColor(j.End.How)))
+	if j.To != j.From {
+		p.line = AppendFlow(append(p.line, ", as "...), j.To)
+	}
+	p.line = appendDuration(append(p.line, ", slowest hop "...), j.Slowest)
+	if j.Branches > 1 {
+		p.line = strconv.AppendUint(append(p.line, ", "...), uint64(j.Branches), 10)
+		p.line = append(p.line, " branches"...)
+		sep := " ("
+		for i, n := range j.Ends {
+			if n > 0 {
+				p.line = strconv.AppendUint(append(p.line, sep...), uint64(n), 10)
+				p.line = append(append(p.line, ' '), format.EndNames[i]...)
+				sep = ", "
+			}
+		}
+		if sep == ", " {
+			p.line = append(p.line, ')')
+		}
+	}
+	for i, packet := range j.Joined {
+		if i == 0 {
+			p.line = append(p.line, ", joined by"...)
+		}
+		p.line = strconv.AppendUint(append(p.line, " #"...), packet, 10)
+	}
+	if j.By != "" {
+		p.line = appendEscaped(append(p.line, ", by "...), []byte(j.By))
+	}
+	for i, what := range j.Uncertain {
+		p.line = append(p.line, ", "...)
+		if i == 0 {
+			p.say("uncertain", yellow)
+			p.line = append(p.line, ": lost "...)
+		}
+		p.line = appendEscaped(p.line, []byte(what))
+	}
+	if j.Inferred {
+		p.line = append(p.line, ", "...)
+		p.say("inferred", yellow)
+	}
+	if j.Note != "" {
+		p.line = appendEscaped(append(p.line, "; "...), []byte(j.Note))
+	}
+	p.others(r, "packet", "first", "total", "hops", "branches", "slowest", "flow", "end", "ends", "joined", "by", "uncertain",
+		"inferred", "note")
+}
+
+func endColor(how string) string {
+	switch how {
+	case "delivered", "transmitted":
+		return green
+	case "dropped", "lost":
+		return loud
+	case "open":
+		return yellow
+	}
+	return plain
+}
+
+// AppendFlow appends who sends to whom as [Flow] does; nothing for the zero Flow.
+func AppendFlow(dst []byte, f format.Flow) []byte {
+	if !f.Src.IsValid() {
+		return dst
+	}
+	ports := hasPorts(layers.IPProtocol(f.Proto)) && f.Sport|f.Dport != 0
+	dst = f.Src.AppendTo(dst)
+	if ports {
+		dst = strconv.AppendUint(append(dst, '.'), uint64(f.Sport), 10)
+	}
+	dst = f.Dst.AppendTo(append(dst, " > "...))
+	if ports {
+		dst = strconv.AppendUint(append(dst, '.'), uint64(f.Dport), 10)
+	}
+	return appendProto(append(dst, ' '), layers.IPProtocol(f.Proto))
+}
+
+// AppendEnding appends how a journey ended, where, and after how long and how many hops:
+// "dropped NO_SOCKET at udp_rcv+0x1a on eth0 after 84.0µs, 5 hops".
+func AppendEnding(dst []byte, j *format.Journey) []byte {
+	e := &j.End
+	dst = appendEscaped(dst, []byte(e.How))
+	word := func(before, s string) {
+		if s != "" {
+			dst = appendEscaped(append(dst, before...), []byte(s))
+		}
+	}
+	word(" ", e.Reason)
+	word(" at ", e.Location)
+	if e.Location == "" {
+		word(" after ", e.Probe)
+	}
+	word(" on ", e.Dev)
+	if e.Netns != 0 {
+		dst = strconv.AppendUint(append(dst, " netns="...), uint64(e.Netns), 10)
+	}
+	if e.Comm != "" {
+		dst = strconv.AppendUint(append(appendEscaped(append(dst, " by "...), []byte(e.Comm)), '/'), uint64(e.TGID), 10)
+	}
+	if e.Into != 0 {
+		dst = strconv.AppendUint(append(dst, " into #"...), e.Into, 10)
+	}
+	dst = appendDuration(append(dst, ", "...), j.Total())
+	dst = strconv.AppendUint(append(dst, ", "...), uint64(j.Hops), 10)
+	if j.Hops == 1 {
+		return append(dst, " hop"...)
+	}
+	return append(dst, " hops"...)
+}
