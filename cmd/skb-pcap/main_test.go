@@ -16,6 +16,10 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	wireshark, err := filepath.Abs("../../contrib/wireshark")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("UPDATE") != "",
@@ -24,6 +28,14 @@ func TestScripts(t *testing.T) {
 			// Wireshark reads the user's own settings from there.
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			e.Setenv("WIRESHARK", wireshark)
+			recorded, err := os.ReadFile("../../internal/skbpcap/testdata/nat.skb")
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(e.WorkDir, "nat.skb"), recorded, 0o644); err != nil {
+				return err
+			}
 			return writeStreams(e.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": pipeline},
