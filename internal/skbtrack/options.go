@@ -9,6 +9,9 @@ import (
 // Options are skb-track's flags and arguments.
 type Options struct {
 	pipe.Options
+	Selection
+
+	Summary bool `help:"Count journeys instead of handing them on: how they ended, how long hops took, by flow. -o json for programs."`
 
 	MaxOpen int           `default:"1000000" placeholder:"N" help:"Journeys open at once, at most (default ${default}); the one unseen for longest is let go of."`
 	Idle    time.Duration `default:"30s" placeholder:"TIME" help:"Let go of a journey after so long without a record about it (default ${default})."`

@@ -6,6 +6,7 @@
 package skbtrack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -44,11 +45,26 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 		return err
 	}
 	defer in.Close()
-	out, err := pipe.NewSink(o.Options, stdout)
-	if err != nil {
+	if err := o.Selection.check(); err != nil {
 		return err
 	}
-	return newRun(o, out).all(in)
+	var stages []io.Closer // the first that is written to last
+	var out stage
+	if o.Summary {
+		s := newSummary(stdout, o.Output == "json")
+		out, stages = s, append(stages, s)
+	} else if out, err = pipe.NewSink(o.Options, stdout); err != nil {
+		return err
+	}
+	if o.Selection.any() {
+		s := newSelector(&o.Selection, out)
+		out, stages = s, append(stages, s)
+	}
+	err = newRun(o, out).all(in)
+	for _, s := range slices.Backward(stages) {
+		err = cmp.Or(err, s.Close())
+	}
+	return err
 }
 
 // A run is one pass over the inputs.

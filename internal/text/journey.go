@@ -213,3 +213,10 @@ func AppendEnding(dst []byte, j *format.Journey) []byte {
 	}
 	return append(dst, " hops"...)
 }
+
+// AppendDuration appends a time as people read it: three digits and a unit.
+func AppendDuration(dst []byte, ns uint64) []byte { return appendDuration(dst, ns) }
+
+// AppendEscaped appends s as a terminal may have it: what would steer it, or is no text, as
+// an escape.
+func AppendEscaped(dst, s []byte) []byte { return appendEscaped(dst, s) }
