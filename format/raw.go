@@ -24,6 +24,7 @@ const (
 	TypeLoss    RecordType = "loss"
 	TypeEnd     RecordType = "end"
 	TypeJourney RecordType = "journey"
+	TypeWire    RecordType = "wire"
 )
 
 // eventFront is how every event begins after the head of its map.
@@ -47,7 +48,7 @@ func (r Raw) Type() RecordType {
 	if !ok {
 		return ""
 	}
-	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney} {
+	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire} {
 		if string(t) == string(s) {
 			return t
 		}

@@ -48,20 +48,34 @@ type Flow struct {
 }
 
 func (f *Flow) append(dst []byte) []byte {
-	var text [46]byte
 	ports := f.Sport != 0 || f.Dport != 0
 	n := 3
 	if ports {
 		n = 5
 	}
 	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa3src"...), f.Src.AppendTo(text[:0]))
-	dst = AppendStr(append(dst, "\xa3dst"...), f.Dst.AppendTo(text[:0]))
+	dst = appendAddr(append(dst, "\xa3src"...), f.Src)
+	dst = appendAddr(append(dst, "\xa3dst"...), f.Dst)
 	if ports {
 		dst = AppendUint(append(dst, "\xa5sport"...), uint64(f.Sport))
 		dst = AppendUint(append(dst, "\xa5dport"...), uint64(f.Dport))
 	}
 	return AppendUint(append(dst, "\xa5proto"...), uint64(f.Proto))
+}
+
+// appendAddr appends a as a string, in place: AppendStr would have it on the heap first.
+func appendAddr(dst []byte, a netip.Addr) []byte {
+	at := len(dst)
+	dst = a.AppendTo(append(dst, 0))
+	n := len(dst) - at - 1
+	if n < 32 {
+		dst[at] = 0xa0 | byte(n)
+		return dst
+	}
+	dst = append(dst, 0)
+	copy(dst[at+2:], dst[at+1:])
+	dst[at], dst[at+1] = 0xd9, byte(n)
+	return dst
 }
 
 func (f *Flow) decode(v Value) {

@@ -39,6 +39,8 @@ func records() []Appender {
 		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Why: "ring buffer full", CPU: Some(uint32(1))},
 		&End{TS: 3, Events: 1, Lost: 7, Why: "command", Status: Some(-1)},
 		fullJourney(),
+		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
+		&Wire{From: "a", To: "b"},
 		&Journey{Packet: 1, First: 5, Last: 5, Hops: 1, Branches: 1, End: JourneyEnd{How: "open"}},
 	}
 }
@@ -46,7 +48,7 @@ func records() []Appender {
 func fullJourney() *Journey {
 	return &Journey{Packet: 7, First: 1, Last: 1 << 40, Hops: 9, Branches: 3, Slowest: 1 << 33,
 		From: Flow{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), 1, 65535, 17},
-		To:   Flow{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2"), 0, 0, 58},
+		To:   Flow{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00:1111:2222:3333:4444:5555:6666:7777"), 0, 0, 58},
 		End: JourneyEnd{"delivered", 2, 1 << 39, "free", "udp_rcv", "eth0", 4026531840, "NO_SOCKET", "udp_rcv+0x1", "nc", 77,
 			1 << 35, 12},
 		Ends: [len(EndNames)]uint32{1, 0, 1, 0, 0, 0, 70000}, Joined: []uint64{1, 1 << 40}, By: "addr",
@@ -57,6 +59,7 @@ func fullJourney() *Journey {
 func TestDecodeTrack(t *testing.T) {
 	for _, want := range []Track{
 		{Packet: 1},
+		{Packet: 1, Since: 5, Wire: true},
 		{Packet: 1 << 40, Branch: 3, Hop: 5, Since: 1 << 33, Total: 1 << 34, From: From{"clone", 2, 9},
 			Changed: append(AppendMap(nil, 1), "\xa3cpu\x92\x00\x01"...), By: "addr", Uncertain: true, Inferred: true},
 	} {

@@ -7,6 +7,7 @@ type Track struct {
 	Branch uint32 // which of the packet's sk_buffs, from 0; clones, segments and fragments are branches
 	Hop    uint32 // from 0; on a branch it goes on from where the branch left
 	Since  uint64 // ns since the hop before, on this branch or the one that it comes from
+	Wire   bool   // Since is the time from another host, though this is hop 0
 	Total  uint64 // ns since the packet's first hop
 
 	From      From   // at the first hop behind a link
@@ -29,7 +30,7 @@ func (t *Track) Present() bool { return t.Packet != 0 }
 // AppendMsgpack appends the section.
 func (t *Track) AppendMsgpack(dst []byte) []byte {
 	n := 3
-	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0, t.From.How != "", t.Changed != nil, t.By != "", t.Uncertain, t.Inferred} {
+	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0 || t.Wire, t.From.How != "", t.Changed != nil, t.By != "", t.Uncertain, t.Inferred} {
 		if has {
 			n++
 		}
@@ -40,7 +41,7 @@ func (t *Track) AppendMsgpack(dst []byte) []byte {
 		dst = AppendUint(append(dst, "\xa6branch"...), uint64(t.Branch))
 	}
 	dst = AppendUint(append(dst, "\xa3hop"...), uint64(t.Hop))
-	if t.Hop != 0 {
+	if t.Hop != 0 || t.Wire {
 		dst = AppendUint(append(dst, "\xa5since"...), t.Since)
 	}
 	dst = AppendUint(append(dst, "\xa5total"...), t.Total)
@@ -91,6 +92,7 @@ func (t *Track) Decode(v Value) {
 			t.Hop = uint32(u)
 		case "since":
 			t.Since = u
+			t.Wire = true
 		case "total":
 			t.Total = u
 		case "from":
@@ -111,6 +113,7 @@ func (t *Track) Decode(v Value) {
 		}
 		return true
 	})
+	t.Wire = t.Wire && t.Hop == 0
 	if !by {
 		t.By = ""
 	}

@@ -10,6 +10,8 @@ type branch struct {
 	sock     uint64 // inode of the socket that has it
 	into     uint64 // merged: the packet
 	intoID   uint64 // merged: the identity that it went into
+	content  uint64 // --infer: keys by which it is found
+	payload  uint64
 	queuedAt uint64 // ns
 
 	journey    uint32
@@ -37,18 +39,19 @@ type branch struct {
 	end    ending
 	record recordKind // that says so
 	class  class
-	flags  uint8
+	flags  uint16
 }
 
 const (
-	seen     = 1 << iota // it had an event
-	ended                // its end is known
-	held                 // but the data buffer is not released yet
-	queued               // it waits in the queue of those that ended
-	hashed               // it is in the table
-	hasDevs              // dev, netns are known
-	hasMarks             // mark is known
-	hasCPUs              // cpu is known
+	seen           = 1 << iota // it had an event
+	ended                      // its end is known
+	held                       // but the data buffer is not released yet
+	queued                     // it waits in the queue of those that ended
+	hashed                     // it is in the table
+	hasDevs                    // dev, netns are known
+	hasMarks                   // mark is known
+	hasCPUs                    // cpu is known
+	inferredBranch             // it, or what it comes from, was found by --infer
 )
 
 // An ending is an index of format.EndNames.
@@ -115,7 +118,7 @@ type journey struct {
 }
 
 const (
-	byAddr = 1 << iota
-	inferred
-	late // it was first seen at the return of a function: its buffer may be gone already
+	byAddr  = 1 << iota
+	guessed // --infer joined it with another
+	late    // it was first seen at the return of a function: its buffer may be gone already
 )

@@ -17,6 +17,7 @@ type headers struct {
 	tunnels        uint8           // headers that carry another layer: n-1, or n when cut
 	tunnel         [maxLayers]tunnel
 	layers         [maxLayers]layer
+	payload        []byte // of the innermost layer, as far as it was captured; not kept
 }
 
 const (
@@ -168,6 +169,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		return nil, 0, false
 	}
 	l.transport(b)
+	h.payload = l.content(b)
 	return b, l.proto, true
 }
 
@@ -228,6 +230,25 @@ func (l *layer) transport(b []byte) {
 		l.ports = true
 		l.sport, l.dport = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	}
+}
+
+// content is what stands behind a transport header, nil where that is not known.
+func (l *layer) content(b []byte) []byte {
+	n := 0
+	switch l.proto {
+	case protoTCP:
+		if len(b) >= 20 {
+			n = int(b[12]>>4) * 4
+		}
+	case protoUDP, protoUDPLite, protoICMP, protoICMPv6:
+		n = 8
+	case protoSCTP:
+		n = 12
+	}
+	if n == 0 || len(b) <= n {
+		return nil
+	}
+	return b[n:]
 }
 
 // inside finds the packet that a tunnel carries.

@@ -92,9 +92,16 @@ const (
 )
 
 func newRun(o Options, out stage) *run {
-	return &run{again: o.Again, window: o.Window, out: out,
-		tracker: newTracker(limits{o.MaxOpen, journeyMemory, o.Idle, lingering}, out.Write),
-		order:   order{window: uint64(o.Window), limit: orderMemory}}
+	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
+	if o.Infer {
+		l.linger = inferTime
+	}
+	t := newTracker(l, out.Write)
+	if o.Infer {
+		t.infer = newInference()
+	}
+	return &run{again: o.Again, window: o.Window, out: out, tracker: t,
+		order: order{window: uint64(o.Window), limit: orderMemory}}
 }
 
 // all reads the inputs to their end.

@@ -34,6 +34,7 @@ type tracker struct {
 	changed []byte
 	section []byte
 	record  []byte
+	infer   *inference // nil: only what records say
 	note    string
 	err     error // of out
 }
@@ -59,14 +60,17 @@ type group struct {
 	first, last    uint32 // queue of branches that ended
 	losses         [len(lossKinds)]intervals
 	lossy          bool
+	host           host
 }
 
 // Spaces of the table.
-func (g *group) ids() uint32       { return 2 * g.number }
-func (g *group) addresses() uint32 { return 2*g.number + 1 }
+func (g *group) ids() uint32       { return 4 * g.number }
+func (g *group) addresses() uint32 { return 4*g.number + 1 }
+func (g *group) sent() uint32      { return 4*g.number + 2 } // by what is in the packet
+func (g *group) read() uint32      { return 4*g.number + 3 } // by its reader and payload
 
 func newTracker(l limits, out func(format.Raw) error) *tracker {
-	t := &tracker{limits: l, out: out, names: newNames(), joined: map[uint32][]uint64{},
+	t := &tracker{limits: l, out: out, names: newNames(), merged: make([]byte, 0, 2*maxPacked), joined: map[uint32][]uint64{},
 		groups: map[[sha256.Size]byte]*group{}}
 	t.enter([sha256.Size]byte{})
 	return t
@@ -116,6 +120,9 @@ func (t *tracker) Record(r format.Raw) error {
 		t.free(r)
 	case format.TypeStart:
 		t.enter(sha256.Sum256(r))
+		if t.infer != nil {
+			t.group.host.decode(r)
+		}
 		t.write(r)
 	case format.TypeLoss:
 		t.loss(r)
@@ -143,6 +150,9 @@ func (t *tracker) write(r format.Raw) {
 func (t *tracker) Finish() error {
 	for len(t.order) > 0 {
 		t.leave(t.order[0], noRecord, 0, "the stream is cut off")
+	}
+	if t.infer != nil {
+		t.reportWires()
 	}
 	return t.err
 }
@@ -201,14 +211,18 @@ func (t *tracker) event(r format.Raw) {
 	}
 	probe := t.names.number(v.probe)
 	class := t.names.class(probe)
-	i := t.find(v, class)
+	var keys contentKeys
+	if t.infer != nil {
+		keys = t.contentKeys(v)
+	}
+	i := t.find(v, class, keys)
 	b := t.branches.at(i)
 	j := t.journeys.at(b.journey)
 	if j.packet == 0 {
 		t.begin(j, v.ts)
 	}
 	t.touch(t.group, b.journey, v.ts)
-	track := format.Track{Packet: j.packet, Branch: b.number, Hop: b.hop, Total: since(v.ts, j.first), Inferred: j.flags&inferred != 0}
+	track := format.Track{Packet: j.packet, Branch: b.number, Hop: b.hop, Total: since(v.ts, j.first), Inferred: b.flags&inferredBranch != 0}
 	t.diff.reset()
 	if b.hop > 0 {
 		track.Since = since(v.ts, b.last)
@@ -221,6 +235,9 @@ func (t *tracker) event(r format.Raw) {
 		if track.Changed != nil {
 			t.changed = track.Changed
 		}
+	}
+	if t.infer != nil {
+		t.overWire(b, j, v, class, keys, &track)
 	}
 	if v.has&hasID == 0 {
 		track.By = "addr"
@@ -238,8 +255,11 @@ func (t *tracker) event(r format.Raw) {
 	t.record = format.Extend(t.record[:0], r, "track", t.section)
 	t.write(t.record)
 
-	if class == passing || class >= transmit {
+	if class == passing || class >= receive {
 		b.class, b.probe = class, probe
+	}
+	if t.infer != nil {
+		t.remember(i, v, class, keys)
 	}
 	if class == read {
 		b.comm, b.tgid = t.names.number(v.comm), v.tgid
@@ -361,7 +381,7 @@ func (t *tracker) learn(b *branch, j *journey, v *view) {
 }
 
 // find returns the branch that an event is of.
-func (t *tracker) find(v *view, class class) uint32 {
+func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 	g := t.group
 	if v.has&hasID == 0 {
 		i := t.table.get(g.addresses(), v.addr)
@@ -371,12 +391,18 @@ func (t *tracker) find(v *view, class class) uint32 {
 		if i != 0 {
 			t.reused(g, i)
 		}
+		if i := t.inferred(v, class, keys); i != 0 {
+			return i
+		}
 		return t.newPacket(g, 0, v.addr, v.ts)
 	}
 	i := t.lookup(g, v.id, v.addr)
 	if i == 0 {
 		i = t.table.get(g.ids(), v.id)
 		if i == 0 {
+			if i := t.inferred(v, class, keys); i != 0 {
+				return i
+			}
 			i = t.newPacket(g, v.id, v.addr, v.ts)
 			if v.has&hasLen == 0 {
 				t.journeys.at(t.branches.at(i).journey).flags |= late
@@ -524,7 +550,7 @@ func (t *tracker) child(g *group, i uint32, id, addr uint64, how string) uint32 
 // inherit makes b go on from where from is.
 func (t *tracker) inherit(b, from *branch, how string) {
 	b.last, b.hop, b.dev, b.netns, b.mark, b.cpu, b.sock = from.last, from.hop, from.dev, from.netns, from.mark, from.cpu, from.sock
-	b.flags |= from.flags & (hasDevs | hasMarks | hasCPUs)
+	b.flags |= from.flags & (hasDevs | hasMarks | hasCPUs | inferredBranch)
 	if from.class == transmit && (how == "segment" || how == "fragment") {
 		b.class, b.probe = from.class, from.probe // its parts are sent as it was
 	}
@@ -571,6 +597,9 @@ func (t *tracker) fold(g *group, i uint32) {
 	n := b.journey
 	j := t.journeys.at(n)
 	t.unhash(g, i)
+	if t.infer != nil {
+		t.forgetContent(g, i)
+	}
 	if b.prev != 0 {
 		t.branches.at(b.prev).more = b.more
 	} else {

@@ -11,6 +11,7 @@ const (
 	neutral               // says nothing: functions that free, and returns
 	freed                 // neutral; the sk_buff has no user left
 	freeing               // neutral; frees the sk_buff if this was its last user
+	receive               // a device hands it in
 	transmit              // handed to a device
 	deliver               // handed to a socket
 	read                  // read from a socket, by the process at hand
@@ -20,6 +21,14 @@ const (
 // net/ipv4, net/ipv6, net/core/sock.c, net/core/datagram.c. What a packet socket gets is
 // a clone for an observer: no delivery.
 var classes = map[string]class{
+	"net:netif_receive_skb": receive, "net:netif_receive_skb_entry": receive, "net:netif_receive_skb_list_entry": receive,
+	"net:netif_rx": receive, "net:netif_rx_entry": receive, "net:netif_rx_ni_entry": receive, "net:napi_gro_receive_entry": receive,
+	"net:napi_gro_frags_entry": receive, "netif_receive_skb": receive, "netif_receive_skb_internal": receive,
+	"netif_receive_skb_core": receive, "__netif_receive_skb": receive, "__netif_receive_skb_one_core": receive, "netif_rx": receive,
+	"__netif_rx": receive, "netif_rx_internal": receive, "napi_gro_receive": receive, "gro_receive_skb": receive,
+	"dev_gro_receive": receive, "enqueue_to_backlog": receive, "ip_rcv": receive, "ip_rcv_core": receive, "ipv6_rcv": receive,
+	"eth_type_trans": receive, "br_handle_frame": receive,
+
 	"net:net_dev_queue": transmit, "net:net_dev_start_xmit": transmit, "net:net_dev_xmit": transmit,
 	"dev_hard_start_xmit": transmit, "sch_direct_xmit": transmit, "__dev_queue_xmit": transmit,
 	"dev_queue_xmit": transmit, "__dev_direct_xmit": transmit, "validate_xmit_skb": transmit,

@@ -1,0 +1,46 @@
+package format
+
+// A Wire tells how long packets took from one host to another, by what both saw of them.
+// skb-track --infer writes one for each direction, at the end of its input.
+type Wire struct {
+	From, To           string     // hosts, as in `start`
+	Packets            uint64     // seen at both ends
+	Offset             Opt[int64] // ns that To's clock is ahead of From's, half the difference of the least times; absent: no packets of the other direction
+	Min, P50, P99, Max int64      // ns, Offset taken off
+}
+
+// AppendMsgpack appends the record.
+func (w *Wire) AppendMsgpack(dst []byte) []byte {
+	n := 8
+	if w.Offset.OK {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeWire))
+	dst = AppendStr(append(dst, "\xa4from"...), w.From)
+	dst = AppendStr(append(dst, "\xa2to"...), w.To)
+	dst = AppendUint(append(dst, "\xa7packets"...), w.Packets)
+	if w.Offset.OK {
+		dst = AppendInt(append(dst, "\xa6offset"...), w.Offset.V)
+	}
+	dst = AppendInt(append(dst, "\xa3min"...), w.Min)
+	dst = AppendInt(append(dst, "\xa3p50"...), w.P50)
+	dst = AppendInt(append(dst, "\xa3p99"...), w.P99)
+	return AppendInt(append(dst, "\xa3max"...), w.Max)
+}
+
+// Decode reads r, which must be a wire.
+func (w *Wire) Decode(r Raw) error {
+	if r.Type() != TypeWire {
+		return errType(r, TypeWire)
+	}
+	*w = Wire{}
+	setString(&w.From, r.Get("from"))
+	setString(&w.To, r.Get("to"))
+	w.Packets, _ = r.Get("packets").Uint()
+	w.Offset.V, w.Offset.OK = r.Get("offset").Int()
+	for key, to := range map[string]*int64{"min": &w.Min, "p50": &w.P50, "p99": &w.P99, "max": &w.Max} {
+		*to, _ = r.Get(key).Int()
+	}
+	return nil
+}
