@@ -52,12 +52,15 @@ func (s ExitStatus) ExitStatus() int { return int(s) }
 // A pipe that was closed downstream (`| head`) is no error: the reader has what it
 // wanted, so the status is 0 and nothing is said.
 func Main(name string, run func(context.Context) error) {
-	// A write to a closed stdout would kill us by SIGPIPE before we could clean up.
-	signal.Ignore(syscall.SIGPIPE)
+	ignoreWriteSignals()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills as signals do
 	os.Exit(status(name, run(ctx), os.Stderr))
 }
+
+// ignoreWriteSignals makes errors of what would kill us before we could clean up: a write to
+// a closed pipe, and one beyond the limit of file sizes (ulimit -f).
+func ignoreWriteSignals() { signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ) }
 
 func status(name string, err error, stderr io.Writer) int {
 	var s interface{ ExitStatus() int }
@@ -78,7 +81,7 @@ func status(name string, err error, stderr io.Writer) int {
 // the whole pipeline, and they go on to the end of their input, so that the last events
 // and the `end` record still come through. A second signal ends them at once.
 func MainFilter(name string, run func(context.Context) error) {
-	signal.Ignore(syscall.SIGPIPE)
+	ignoreWriteSignals()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
