@@ -99,11 +99,17 @@ func (p *Printer) journey(r format.Raw) {
 	p.head(r)
 	p.say("journey", cyan)
 	p.line = append(strconv.AppendUint(append(p.line, " #"...), j.Packet, 10), ' ')
+	p.ended(&j)
+	p.journeyRest(r)
+}
+
+// ended prints of whom the packet was and how it ended.
+func (p *Printer) ended(j *format.Journey) {
 	p.line = AppendFlow(p.line, j.From)
 	if j.From.Src.IsValid() {
 		p.line = append(p.line, ", "...)
 	}
-	p.cell = AppendEnding(p.cell[:0], &j)
+	p.cell = AppendEnding(p.cell[:0], j)
 	p.line = appendColored(p.line, p.cell, p.paint(endColor(j.End.How)))
 	if j.To != j.From {
 		p.line = AppendFlow(append(p.line, ", as "...), j.To)
@@ -148,6 +154,10 @@ func (p *Printer) journey(r format.Raw) {
 	if j.Note != "" {
 		p.line = appendEscaped(append(p.line, "; "...), []byte(j.Note))
 	}
+}
+
+// journeyRest prints what a journey holds besides.
+func (p *Printer) journeyRest(r format.Raw) {
 	p.others(r, "packet", "first", "total", "hops", "branches", "slowest", "flow", "end", "ends", "joined", "by", "uncertain",
 		"inferred", "note")
 }

@@ -35,6 +35,7 @@ type Printer struct {
 
 	columns columns
 	clock   clock
+	tree    tree
 	netns   uint64 // the first inum since the last start record
 	inNetns bool
 }
@@ -55,6 +56,9 @@ const flushAt = 64 << 10
 // as it can be read, with a word on where that was.
 func (p *Printer) Write(r format.Raw) error {
 	p.line = p.line[:0]
+	if p.tree.on && p.inTree(r) {
+		return p.endLine()
+	}
 	switch typ := r.Type(); typ {
 	case format.TypeEvent:
 		p.event(r)
@@ -75,7 +79,14 @@ func (p *Printer) Write(r format.Raw) error {
 	default:
 		p.unknown(r, string(typ))
 	}
-	p.buf = append(append(p.buf, p.line...), '\n')
+	return p.endLine()
+}
+
+// endLine takes the line at hand, if there is one.
+func (p *Printer) endLine() error {
+	if len(p.line) > 0 {
+		p.buf = append(append(p.buf, p.line...), '\n')
+	}
 	if len(p.buf) >= flushAt {
 		return p.Flush()
 	}
