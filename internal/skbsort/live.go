@@ -3,14 +3,17 @@ package skbsort
 import (
 	"bytes"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/format"
 )
 
-// A liveness tells a stream that is being made now, of which a record may only be held
-// for so long, from a saved one, which is sorted as a whole however it arrives: two
-// files that are joined by cat can be seconds old, and the second one the older.
+// A liveness tells an input whose stream is being made now, of which a record may only be
+// held for so long, from one that was saved, which is sorted as a whole however it arrives:
+// two files that are joined by cat can be seconds old, and the second one the older.
 //
 // What is over is not live: its `end` has been seen, and another may follow which is
 // older. Else one of these shows it:
@@ -18,52 +21,80 @@ import (
 //   - the input paused amid the stream;
 //   - the clock of a host that is not this one runs as fast as ours does.
 type liveness struct {
-	period int64 // how long a pause is, and how often clocks are compared, ns
+	window uint64 // ns
+	period int64  // how long a pause is, and how often clocks are compared, ns
 
 	live   bool
-	over   bool  // nothing is open
-	joined bool  // times went back by more than the window
-	idle   bool  // the input pauses
-	began  int64 // when the first record since it was last over arrived, ns; all by CLOCK_MONOTONIC here
-	heard  int64 // when the last batch arrived, ns
-	from   int64 // since when clocks are compared, ns
-	wall   int64 // the stream's clock then
-	newest news
+	over   bool     // nothing is open
+	open   []uint32 // starts whose end is still to come
+	joined bool     // times went back by more than the window
+	idle   bool     // the input pauses
+	opened int64    // when the input was, ns; all by CLOCK_MONOTONIC here
+	began  int64    // when the first record since it was last over arrived, ns
+	heard  int64    // when the last batch arrived, ns
+	from   int64    // since when clocks are compared, ns
+	wall   int64    // the stream's clock then
+
+	newest int64  // the stream's clock: of the newest record, to the wall clock, ns
+	own    uint64 // ts of the newest record of this boot, ns; 0: none
+	high   uint64 // ts of the newest since the last `start`, ns
 }
 
-// news is what a batch says about its input.
-type news struct {
-	newest   int64  // the stream's clock: of the newest record, to the wall clock, ns; 0: none
-	own      uint64 // ts of the newest record of this boot, ns; 0: none
-	over     bool   // what was opened by a `start` has its `end`
-	reopened bool   // a `start` came after it was over
-	joined   bool   // times went back by more than the window
-	idle     bool   // the input paused behind it
+func newLiveness(window time.Duration, now int64) liveness {
+	return liveness{window: uint64(window), period: int64(window) * 3 / 4, opened: now}
 }
 
-func newLiveness(window time.Duration) *liveness { return &liveness{period: int64(window) * 3 / 4} }
-
-// hear takes the news of a batch that arrived now.
-func (l *liveness) hear(n news, now int64) {
-	if l.began == 0 || n.reopened {
-		*l = liveness{period: l.period, joined: l.joined, began: now, from: now, wall: n.newest}
+// hear takes a record that arrived now; ts is its time or that of the one before, and s the
+// `start` that it belongs to.
+func (l *liveness) hear(t format.RecordType, ts uint64, number uint32, s *start, now int64) {
+	if t == format.TypeJourney {
+		return // it comes long after the time that it bears
 	}
-	l.heard, l.idle, l.over = now, n.idle, n.over
-	l.joined = l.joined || n.joined
-	l.newest.newest = max(l.newest.newest, n.newest)
-	l.newest.own = max(l.newest.own, n.own)
+	if l.began == 0 || l.over && t == format.TypeStart {
+		l.live, l.began, l.from, l.wall, l.newest, l.own = false, now, now, 0, 0, 0
+	}
+	switch t {
+	case format.TypeStart:
+		l.over, l.high = false, ts
+		if !slices.Contains(l.open, number) {
+			l.open = append(l.open, number)
+		}
+	case format.TypeEnd:
+		l.open = slices.DeleteFunc(l.open, func(n uint32) bool { return n == number })
+		l.over = len(l.open) == 0
+	}
+	if ts+l.window < l.high {
+		l.joined = true
+	}
+	l.high = max(l.high, ts)
+	l.newest = max(l.newest, int64(ts)+s.offset)
+	if s.own {
+		l.own = max(l.own, ts)
+	}
 }
 
-// is decides. A stream that is live stays so until another follows it.
+// batch takes note that a batch ended here: the input pauses or not.
+func (l *liveness) batch(idle bool, now int64) {
+	l.heard, l.idle = now, idle
+	if l.wall == 0 {
+		l.wall = l.newest
+	}
+}
+
+// is decides. A stream that is live stays so until another follows it. An input that has
+// sent nothing for a while counts as live, so that it does not hold up others.
 func (l *liveness) is(now int64) bool {
 	switch {
-	case l.live || l.over || l.joined || l.period == 0 || l.began == 0:
-	case l.newest.own > uint64(l.began), l.idle && now-l.heard >= l.period:
+	case l.period == 0:
+	case l.began == 0:
+		return now-l.opened >= l.period
+	case l.live || l.over || l.joined:
+	case l.own > uint64(l.began), l.idle && now-l.heard >= l.period:
 		l.live = true
 	case now-l.from >= l.period:
-		took, by := now-l.from, l.newest.newest-l.wall
-		l.live = l.newest.own == 0 && by > took/2 && by < took*3/2
-		l.from, l.wall = now, l.newest.newest
+		took, by := now-l.from, l.newest-l.wall
+		l.live = l.own == 0 && by > took/2 && by < took*3/2
+		l.from, l.wall = now, l.newest
 	}
 	return l.live
 }

@@ -24,11 +24,21 @@ func recording(boot string, end bool, times ...int64) []byte {
 	var b bytes.Buffer
 	e := format.NewEncoder(&b)
 	_ = e.Write(&format.Start{TS: uint64(times[0]), Host: "h", BootID: boot, ClockOffset: 1e18})
-	for _, ts := range times {
-		_ = e.Write(&format.Event{TS: uint64(ts), Probe: "p"})
-	}
+	_ = e.Flush()
+	b.Write(events(times...))
 	if end {
 		_ = e.Write(&format.End{TS: uint64(times[len(times)-1])})
+	}
+	_ = e.Flush()
+	return b.Bytes()
+}
+
+// events are more of them.
+func events(times ...int64) []byte {
+	var b bytes.Buffer
+	e := format.NewEncoder(&b)
+	for _, ts := range times {
+		_ = e.Write(&format.Event{TS: uint64(ts), Probe: "p"})
 	}
 	_ = e.Flush()
 	return b.Bytes()
@@ -80,12 +90,20 @@ func (c *slowCat) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// sorterOf is a sorter at whose clock the test turns.
-func sorterOf(window time.Duration, clock *atomic.Int64, out io.Writer) (*sorter, chan time.Time) {
+// sorterOf is a sorter of this boot at whose clock the test turns.
+func sorterOf(o Options, clock *atomic.Int64, out io.Writer, boot string) (*sorter, chan time.Time) {
+	if o.Memory == 0 {
+		o.Memory = 64e6
+	}
+	if o.Window == 0 {
+		o.Window = time.Second
+	}
+	o.Output = "stream"
 	ticks := make(chan time.Time)
-	sink, _ := pipe.NewSink(pipe.Options{Output: "stream"}, out)
-	return &sorter{window: window, memory: 64 << 20, sink: sink, now: clock.Load, live: newLiveness(window),
-		ticks: ticks}, ticks
+	sink, _ := pipe.NewSink(o.Options, out)
+	s := newSorter(o, sink, io.Discard, clock.Load, boot)
+	s.ticks = ticks
+	return s, ticks
 }
 
 // tick ticks until the function that it returns is called, each time so much later.
@@ -121,10 +139,9 @@ func TestJoinedStreams(t *testing.T) {
 				var clock atomic.Int64
 				clock.Store(now)
 				var out bytes.Buffer
-				s, ticks := sorterOf(time.Second, &clock, &out)
-				in, _ := pipe.OpenInputs(nil, &slowCat{pieces, &clock, took})
+				s, ticks := sorterOf(Options{}, &clock, &out, boot)
 				defer tick(ticks, &clock, 0)()
-				if err := s.run(newReader(in, time.Second, boot)); err != nil {
+				if err := s.run([]string{"stdin"}, []io.Reader{&slowCat{pieces, &clock, took}}); err != nil {
 					t.Fatal(err)
 				}
 				times := eventTimes(t, out.Bytes())
@@ -138,37 +155,52 @@ func TestJoinedStreams(t *testing.T) {
 
 // TestLiveness: what tells a live stream from a saved one.
 func TestLiveness(t *testing.T) {
+	const now = 1000 * sec
 	type heard struct {
-		at int64
-		news
+		at   int64
+		t    format.RecordType
+		ts   int64
+		idle bool
 	}
-	first := heard{1000 * sec, news{newest: 5 * sec, own: uint64(999 * sec)}}
-	far := heard{1000 * sec, news{newest: 5 * sec}}
+	const (
+		starts = format.TypeStart
+		event  = format.TypeEvent
+		ends   = format.TypeEnd
+	)
+	begin := heard{now, starts, now - sec, false}
 	for _, c := range []struct {
 		name  string
+		far   bool // another host
 		heard []heard
 		at    int64
 		live  bool
 	}{
-		{"nothing came yet", nil, 2000 * sec, false},
-		{"a record from before", []heard{first}, 1010 * sec, false},
-		{"a record made after the first arrived", []heard{first, {1001 * sec, news{own: uint64(1000*sec + 1)}}}, 1001 * sec, true},
-		{"recorded while others were read", []heard{first, {1001 * sec, news{own: uint64(1000 * sec)}}}, 1001 * sec, false},
-		{"a pause amid the stream", []heard{{1000 * sec, news{newest: 1, idle: true}}}, 1000*sec + 750*ms, true},
-		{"a short pause", []heard{{1000 * sec, news{newest: 1, idle: true}}}, 1000*sec + 700*ms, false},
-		{"a pause behind an end", []heard{{1000 * sec, news{newest: 1, idle: true, over: true}}}, 1100 * sec, false},
-		{"a pause where streams were joined", []heard{{1000 * sec, news{newest: 1, idle: true, joined: true}}}, 1100 * sec, false},
-		{"another host, its clock as fast as ours", []heard{far, {1000*sec + 750*ms, news{newest: 5*sec + 700*ms}}}, 1000*sec + 750*ms, true},
-		{"another host, its clock faster", []heard{far, {1000*sec + 750*ms, news{newest: 7 * sec}}}, 1000*sec + 750*ms, false},
-		{"another host, its clock slower", []heard{far, {1000*sec + 750*ms, news{newest: 5*sec + 300*ms}}}, 1000*sec + 750*ms, false},
-		{"saved here, read as fast as it was made", []heard{first, {1000*sec + 750*ms, news{newest: 5*sec + 700*ms, own: uint64(999*sec + 700*ms)}}}, 1000*sec + 750*ms, false},
-		{"live, and over", []heard{first, {1001 * sec, news{own: uint64(1001 * sec)}}, {1002 * sec, news{over: true}}}, 1002 * sec, true},
-		{"live, over, and another begins", []heard{first, {1001 * sec, news{own: uint64(1001 * sec)}}, {1002 * sec, news{reopened: true}}}, 1002 * sec, false},
+		{"nothing came yet", false, nil, now + 700*ms, false},
+		{"nothing came for long", false, nil, now + sec, true},
+		{"the first came late", false, []heard{{now + 10*sec, starts, now, false}}, now + 11*sec, false},
+		{"a record from before", false, []heard{begin}, now + 10*sec, false},
+		{"a record made after the first arrived", false, []heard{begin, {now + sec, event, now + 1, false}}, now + sec, true},
+		{"recorded while others were read", false, []heard{begin, {now + sec, event, now, false}}, now + sec, false},
+		{"a pause amid the stream", false, []heard{{now, starts, now, true}}, now + 750*ms, true},
+		{"a short pause", false, []heard{{now, starts, now, true}}, now + 700*ms, false},
+		{"a pause behind an end", false, []heard{begin, {now, ends, now, true}}, now + 100*sec, false},
+		{"a pause where streams were joined", false, []heard{begin, {now, event, now - sec*5/2, true}}, now + 100*sec, false},
+		{"another host, its clock as fast as ours", true, []heard{begin, {now + 750*ms, event, now - 300*ms, false}}, now + 750*ms, true},
+		{"another host, its clock faster", true, []heard{begin, {now + 750*ms, event, now + sec, false}}, now + 750*ms, false},
+		{"another host, its clock slower", true, []heard{begin, {now + 750*ms, event, now - 700*ms, false}}, now + 750*ms, false},
+		{"saved here, read as fast as it was made", false, []heard{begin, {now + 750*ms, event, now - 300*ms, false}}, now + 750*ms, false},
+		{"live, and over", false, []heard{begin, {now + sec, event, now + 1, false}, {now + sec, ends, now + 2, false}}, now + 2*sec, true},
+		{"live, over, and another begins", false, []heard{begin, {now + sec, event, now + 1, false}, {now + sec, ends, now + 2, false},
+			{now + sec, starts, now - 5*sec, false}}, now + 2*sec, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLiveness(time.Second)
-			for _, h := range c.heard {
-				l.hear(h.news, h.at)
+			l := newLiveness(time.Second, now)
+			for i, h := range c.heard {
+				l.hear(h.t, uint64(h.ts), uint32(i+1), &start{own: !c.far, offset: 1e18}, h.at)
+				if h.t == ends {
+					l.open, l.over = nil, true
+				}
+				l.batch(h.idle, h.at)
 				l.is(h.at)
 			}
 			if got := l.is(c.at); got != c.live {
@@ -176,38 +208,119 @@ func TestLiveness(t *testing.T) {
 			}
 		})
 	}
-	if l := newLiveness(0); l.is(sec) {
+	if l := newLiveness(0, now); l.is(now + 100*sec) {
 		t.Error("live with no window")
 	}
 }
 
-// TestLiveStream: what a live stream holds comes out within the window.
-func TestLiveStream(t *testing.T) {
+// A line is an end of the pipe that a sorter writes to, with what it has to say.
+type line struct {
+	t    *testing.T
+	out  *format.Decoder
+	done chan error
+}
+
+// sortLive sorts what comes from the writers that it returns, while the clock goes on.
+func sortLive(t *testing.T, o Options, inputs int) (*line, []*io.PipeWriter) {
 	var clock atomic.Int64
 	clock.Store(1000 * sec)
-	r, w := io.Pipe()
 	outr, outw := io.Pipe()
-	s, ticks := sorterOf(time.Second, &clock, outw)
-	in, _ := pipe.OpenInputs(nil, r)
-	done := make(chan error)
-	go func() { done <- s.run(newReader(in, time.Second, "boot")) }()
-	out := format.NewDecoder(outr)
-	next := func(want int64) {
-		t.Helper()
-		r, err := out.Next()
-		if ts, _ := r.Time(); err != nil || int64(ts) != want {
-			t.Fatalf("%v %d, want %d", err, ts, want)
+	s, ticks := sorterOf(o, &clock, outw, "boot")
+	var names []string
+	var readers []io.Reader
+	var writers []*io.PipeWriter
+	for i := range inputs {
+		r, w := io.Pipe()
+		names, readers, writers = append(names, fmt.Sprint(i)), append(readers, r), append(writers, w)
+	}
+	l := &line{t, format.NewDecoder(outr), make(chan error, 1)}
+	stop := tick(ticks, &clock, 50*ms)
+	t.Cleanup(stop)
+	go func() {
+		err := s.run(names, readers)
+		outw.Close()
+		l.done <- err
+	}()
+	return l, writers
+}
+
+// next are the next n records: type and ts.
+func (l *line) next(n int) (records []string) {
+	l.t.Helper()
+	for range n {
+		r, err := l.out.Next()
+		if err != nil {
+			l.t.Fatalf("%v, after %v", err, records)
 		}
+		ts, _ := r.Time()
+		host, _ := r.Get("host").Str()
+		records = append(records, fmt.Sprintf("%s%s %d", r.Type(), host, ts))
 	}
-	// Two events in the wrong order, and then silence.
-	_, _ = w.Write(recording("boot", false, 999*sec+2, 999*sec+1))
-	defer tick(ticks, &clock, 250*ms)()
-	for _, ts := range []int64{999*sec + 1, 999*sec + 2, 999*sec + 2} {
-		next(ts)
+	return records
+}
+
+func (l *line) want(want ...string) {
+	l.t.Helper()
+	if got := l.next(len(want)); !slices.Equal(got, want) {
+		l.t.Errorf("got %q\nwant %q", got, want)
 	}
-	w.Close()
-	outw.Close()
-	if err := <-done; err != nil {
-		t.Fatal(err)
+}
+
+// end is how the sorter ended, behind the last record.
+func (l *line) end() error {
+	l.t.Helper()
+	if r, err := l.out.Next(); err != io.EOF {
+		l.t.Errorf("more came: %s %v", r.Type(), err)
+	}
+	return <-l.done
+}
+
+// TestLiveStream: what a live stream holds comes out while it is silent, in order.
+func TestLiveStream(t *testing.T) {
+	l, in := sortLive(t, Options{}, 1)
+	_, _ = in[0].Write(recording("boot", false, 5, 7, 6))
+	l.want("starth 5", "event 5", "event 6", "event 7")
+	_, _ = in[0].Write(events(9, 8))
+	l.want("event 8", "event 9")
+	in[0].Close()
+	if err := l.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLiveInputs: of several live inputs each is read while the others are silent, and
+// records of one time are in the order of the inputs.
+func TestLiveInputs(t *testing.T) {
+	l, in := sortLive(t, Options{}, 3)
+	_, _ = in[2].Write(recording("boot", false, 5, 7))
+	l.want("starth 5", "event 5", "event 7") // though nothing comes from the others
+	_, _ = in[1].Write(events(8, 9))
+	_, _ = in[0].Write(events(8))
+	got := l.next(3)
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"event 8", "event 8", "event 9"}) {
+		t.Errorf("got %q", got)
+	}
+	_, _ = in[1].Write([]byte("damage"))
+	_, _ = in[0].Write(events(10))
+	l.want("event 10") // the others go on
+	in[0].Close()
+	in[2].Close()
+	if err := l.end(); err == nil {
+		t.Error("no error of the input that was damaged")
+	}
+}
+
+// TestLiveBehindSaved: what was saved comes first, joined to what is live.
+func TestLiveBehindSaved(t *testing.T) {
+	l, in := sortLive(t, Options{}, 1)
+	_, _ = in[0].Write(recording("boot", true, 50, 60))
+	_, _ = in[0].Write(recording("boot", true, 30, 40))
+	_, _ = in[0].Write(recording("boot", false, 70, 80))
+	l.want("starth 30", "event 30", "event 40", "end 40", "starth 50", "event 50", "event 60", "end 60",
+		"starth 70", "event 70", "event 80")
+	in[0].Close()
+	if err := l.end(); err != nil {
+		t.Error(err)
 	}
 }

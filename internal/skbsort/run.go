@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
+	"runtime/debug"
+	"syscall"
 	"time"
 
+	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -21,15 +23,15 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	s := &sorter{window: o.Window, memory: int(o.Memory), sink: sink, disk: runs{dir: o.TempDir}, now: monotonic}
-	if _, readers := in.Sources(); !allRegular(readers) && o.Window > 0 {
-		s.live = newLiveness(o.Window)
+	s := newSorter(o, sink, stderr, monotonic, bootID())
+	s.stdout = stdout
+	if o.Window > 0 {
 		t := time.NewTicker(max(o.Window/4, time.Millisecond))
 		defer t.Stop()
 		s.ticks = t.C
 	}
-	defer s.disk.close()
-	err = s.run(newReader(in, o.Window, bootID()))
+	names, readers := in.Sources()
+	err = s.run(names, readers)
 	if s.late > 0 {
 		fmt.Fprintf(stderr, "skb-sort: %d records came up to %v too late for their place: they are out of order (a longer --window holds more)\n",
 			s.late, time.Duration(s.lateBy).Round(time.Microsecond))
@@ -37,171 +39,368 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	return err
 }
 
-// A sorter holds records until it is time to write them: at the end of the input, or, on
-// a live stream, when they have been held for the window.
+// A sorter holds records until it is time to write them: at the end of all inputs or, when
+// those that go on are live, when they have been held for the window.
 type sorter struct {
-	window time.Duration
-	memory int // bytes
-	sink   pipe.Sink
-	held   held
-	disk   runs
-	now    func() int64     // ns
-	ticks  <-chan time.Time // four in a window
+	order     order
+	undecided int // events that may still decide that it is byJourney
+	window    time.Duration
+	hold      int64 // of the window, ms; 0: to the end
+	memory    int   // bytes
+	sink      pipe.Sink
+	stdout    io.Writer // behind sink
+	stderr    io.Writer
+	now       func() int64     // ns
+	ticks     <-chan time.Time // four in a window
 
-	live    *liveness // nil: files
-	newest  key       // of all records
-	wrote   bool
-	written key // of the last record written
+	starts  *starts
+	held    held
+	disk    runs
+	inputs  []input
+	running int // of them
+	looked  int64
+	writing uint32 // the start that what is written now belongs to
 	late    uint64
 	lateBy  uint64 // ns
-	looked  int64  // when, for what is old, ns
 }
 
-// allRegular reports whether all of an input is there already.
-func allRegular(readers []io.Reader) bool {
-	for _, r := range readers {
-		f, ok := r.(*os.File)
-		if !ok {
-			return false
-		}
-		if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() {
-			return false
+// An input is what the sorter knows of one.
+type input struct {
+	regular bool
+	live    liveness
+	ended   bool
+	start   uint32 // number of the last
+	last    uint64 // ts of the last record that had one, ns
+}
+
+func newSorter(o Options, sink pipe.Sink, stderr io.Writer, now func() int64, boot string) *sorter {
+	s := &sorter{memory: int(o.Memory), sink: sink, stderr: stderr, now: now, window: o.Window, starts: newStarts(boot)}
+	if o.Window > 0 {
+		s.hold = max(o.Window.Milliseconds()*3/4, 1)
+	}
+	s.held.starts = s.starts
+	s.disk = runs{starts: s.starts, dir: o.TempDir, memory: s.memory / 2}
+	switch o.By {
+	case "journey":
+		s.setOrder(byJourney)
+	case "packet":
+		s.setOrder(byPacket)
+	case "auto":
+		s.undecided = 1000
+	}
+	return s
+}
+
+// setOrder decides what is sorted by, and tells a sink that would like to know.
+func (s *sorter) setOrder(o order) {
+	s.order = o
+	if sink, ok := s.sink.(interface{ Journeys() }); ok && o != byTime {
+		sink.Journeys()
+	}
+}
+
+func (s *sorter) run(names []string, readers []io.Reader) error {
+	s.held.chunkSize = min(256<<10, max(s.memory/16/len(readers), 16<<10))
+	batches, stop := make(chan *batch, 2), make(chan struct{})
+	defer close(stop)
+	defer s.disk.close()
+	var files []*source
+	for i, r := range readers {
+		src := &source{number: i, name: names[i], r: r, to: batches, stop: stop}
+		in := input{regular: isRegular(r), live: newLiveness(s.window, s.now())}
+		s.inputs = append(s.inputs, in)
+		s.running++
+		if in.regular {
+			files = append(files, src)
+		} else {
+			go readAll([]*source{src}, s.held.chunkSize)
 		}
 	}
-	return true
-}
-
-func (s *sorter) run(r *reader) error {
-	go r.run()
-	for {
+	if len(files) > 0 {
+		go readAll(files, s.held.chunkSize)
+	}
+	var failed error
+	for s.running > 0 {
 		select {
-		case b := <-r.batches:
-			at := 0
-			if s.live != nil {
-				s.live.hear(b.news, s.now())
-			}
-			for _, p := range b.records {
-				if err := s.add(p.key, b.data[at:at+p.len]); err != nil {
-					return err
-				}
-				at += p.len
-			}
-			err := b.err
-			r.free <- b
-			if err != nil {
-				return s.end(err)
-			}
-		case <-s.ticks:
-		}
-		if s.isLive() {
-			if err := s.releaseOld(); err != nil {
+		case b := <-batches:
+			if err := s.take(b); err != nil {
 				return err
 			}
+			if b.err != nil && b.err != io.EOF {
+				if failed = b.err; s.running > 0 {
+					// The others go on.
+					fmt.Fprintln(s.stderr, "skb-sort:", b.err)
+					failed = pipe.ExitStatus(1)
+				}
+			}
+			data := b.data
+			if b.adopted {
+				data = s.held.fresh()
+			}
+			free := b.free
+			b.again(data)
+			free <- b
+		case <-s.ticks:
+			if pipe.Closed(s.stdout) {
+				return syscall.EPIPE // on a quiet stream no write would tell
+			}
 		}
-	}
-}
-
-// end writes everything, after the input ended with err.
-func (s *sorter) end(err error) error {
-	werr := s.releaseAll()
-	if werr == nil {
-		werr = s.sink.Flush()
-	}
-	if ended(err) {
-		return werr
-	}
-	if werr != nil {
-		return werr
-	}
-	return err
-}
-
-func (s *sorter) add(k key, record []byte) error {
-	if s.held.size() >= s.memory && len(s.held.entries) > 0 && s.isLive() {
-		// Waiting for the end is not for a live stream: let the older half go.
-		if err := s.release((len(s.held.entries) + 1) / 2); err != nil {
+		if err := s.release(); err != nil {
 			return err
 		}
-	} else if s.held.size() >= s.memory && len(s.held.entries) > 0 {
-		if err := s.disk.write(&s.held); err != nil {
+	}
+	if err := s.releaseAll(); err != nil {
+		return err
+	}
+	if err := s.sink.Flush(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// take takes the records of a batch.
+func (s *sorter) take(b *batch) error {
+	in, now := &s.inputs[b.input], s.now()
+	e := entry{input: uint32(b.input), arrived: uint32(now / 1e6)}
+	// A full batch becomes part of what is held as it is.
+	b.adopted = len(b.data) >= s.held.chunkSize/2
+	if b.adopted {
+		if err := s.room(cap(b.data) + len(b.ends)*entrySize); err != nil {
 			return err
 		}
-		s.held.clear()
+		e.chunk = s.held.adopt(b.data)
 	}
-	s.held.add(k, record)
-	if k.compare(s.newest) > 0 {
-		s.newest = k
+	at := 0
+	for _, end := range b.ends {
+		raw := format.Raw(b.data[at:end])
+		e.off, e.length = uint32(at), uint32(end-at)
+		at = end
+		t := raw.Type()
+		ts, ok := raw.Time()
+		if t == format.TypeStart {
+			number, known, ok := s.starts.add(raw)
+			if ok {
+				in.start = number
+				e.length |= isStart
+			}
+			if known {
+				in.live.hear(t, ts, in.start, &s.starts.list[in.start], now)
+				continue
+			}
+		}
+		if !ok {
+			ts = in.last
+		}
+		in.last = ts
+		e.start = in.start
+		of := &s.starts.list[e.start]
+		if !in.regular {
+			in.live.hear(t, ts, e.start, of, now)
+		}
+		if s.undecided > 0 {
+			s.decide(t, raw)
+		}
+		e.key = s.order.keyOf(t, raw, ts, of.ts)
+		if !b.adopted {
+			if err := s.room(len(raw) + entrySize); err != nil {
+				return err
+			}
+			e.chunk, e.off = s.held.place(raw)
+		}
+		s.held.add(e)
+	}
+	if b.adopted {
+		s.held.settle(e.chunk)
+	}
+	in.live.batch(b.idle, now)
+	if b.err != nil {
+		in.ended = true
+		s.running--
 	}
 	return nil
 }
 
-func (s *sorter) isLive() bool {
-	return s.live != nil && len(s.disk.ends) == 0 && s.live.is(s.now())
+// decide sorts by journey when the stream is tracked.
+func (s *sorter) decide(t format.RecordType, r format.Raw) {
+	switch {
+	case t == format.TypeEvent && r.Get("track") != nil, t == format.TypeJourney:
+		s.undecided = 0
+		s.setOrder(byJourney)
+		for i := range s.held.entries {
+			e := &s.held.entries[i]
+			r := format.Raw(s.held.record(e))
+			e.key = s.order.keyOf(r.Type(), r, e.a, s.starts.list[e.start].ts)
+		}
+		s.held.sorted = 0
+	case t == format.TypeEvent:
+		s.undecided--
+	}
 }
 
-// releaseOld writes, on a live stream, what is older than the window, and all when the
-// stream pauses. It looks four times a window, and holds for three quarters, so that
-// nothing is held longer.
-func (s *sorter) releaseOld() error {
+// room makes room for n bytes more.
+func (s *sorter) room(n int) error {
+	if len(s.held.entries) == 0 || s.held.size()+n <= s.memory {
+		return nil
+	}
+	if s.isLive() {
+		// Waiting for the end is not for a live stream: let the older half go.
+		s.held.sort()
+		return s.writeHeld((len(s.held.entries) + 1) / 2)
+	}
+	s.undecided = 0 // what is on disk has its keys
+	if err := s.disk.write(&s.held); err != nil {
+		return err
+	}
+	s.held.clear()
+	return nil
+}
+
+// isLive reports whether all inputs that go on are live.
+func (s *sorter) isLive() bool {
+	if s.hold == 0 || s.running == 0 {
+		return false
+	}
+	now, live := s.now(), true
+	for i := range s.inputs {
+		if in := &s.inputs[i]; !in.ended && (in.regular || !in.live.is(now)) {
+			live = false // and go on: the others watch their clocks
+		}
+	}
+	return live
+}
+
+// release writes, when the inputs are live, what has been held for long enough. It looks
+// four times a window, and holds for three quarters, so that nothing is held longer.
+func (s *sorter) release() error {
 	now := s.now()
-	if now-s.looked < int64(s.window/4) {
+	if s.hold == 0 || now-s.looked < s.hold*1e6/3 || !s.isLive() {
 		return nil
 	}
 	s.looked = now
-	if s.live.idle && now-s.live.heard >= s.live.period {
-		return s.release(len(s.held.entries))
+	if len(s.disk.ends) > 0 {
+		// What was saved is followed by what is live.
+		if err := s.releaseAll(); err != nil {
+			return err
+		}
+		return s.sink.Flush()
 	}
-	hold := uint64(s.window) * 3 / 4
-	if s.newest.ts < hold {
-		return nil
-	}
-	limit := key{s.newest.group, s.newest.ts - hold}
 	s.held.sort()
-	n := 0
-	for n < len(s.held.entries) && s.held.entries[n].compare(limit) <= 0 {
-		n++
+	var err error
+	if s.order == byTime {
+		n := len(s.held.entries)
+		for n > 0 && !s.isOld(&s.held.entries[n-1], now) {
+			n--
+		}
+		err = s.writeHeld(n)
+	} else {
+		err = s.writeJourneys(now)
 	}
-	return s.release(n)
+	if err != nil {
+		return err
+	}
+	return s.sink.Flush()
 }
 
-// release writes the first n of the records held.
-func (s *sorter) release(n int) error {
-	if len(s.disk.ends) > 0 {
-		return nil // the rest is on disk: all of it waits for the end
-	}
-	s.held.sort()
-	for i := range n {
+func (s *sorter) isOld(e *entry, now int64) bool { return int64(uint32(now/1e6)-e.arrived) >= s.hold }
+
+// writeHeld writes the first n of the records held.
+func (s *sorter) writeHeld(n int) error {
+	for i := range s.held.entries[:n] {
 		e := &s.held.entries[i]
-		if s.wrote && e.compare(s.written) < 0 {
-			s.late++
-			if e.group == s.written.group {
-				s.lateBy = max(s.lateBy, s.written.ts-e.ts)
-			}
-		} else {
-			s.wrote, s.written = true, e.key
+		if err := s.write(e, s.held.record(e)); err != nil {
+			return err
 		}
-		if err := s.sink.Write(s.held.record(e)); err != nil {
+		s.held.forget(e)
+	}
+	s.held.drop(n)
+	return nil
+}
+
+// writeJourneys writes the journeys that ended, or of which nothing has come for long enough.
+func (s *sorter) writeJourneys(now int64) error {
+	entries := s.held.entries
+	left := entries[:0]
+	for len(entries) > 0 {
+		n := s.journey(entries)
+		ready := entries[0].c == 0 && n > 1 || n == 1 && s.isOld(&entries[0], now)
+		if !ready {
+			ready = true
+			for i := range entries[:n] {
+				ready = ready && s.isOld(&entries[i], now)
+			}
+		}
+		for i := range entries[:n] {
+			e := &entries[i]
+			if !ready {
+				left = append(left, *e)
+				continue
+			}
+			if err := s.write(e, s.held.record(e)); err != nil {
+				return err
+			}
+			s.held.forget(e)
+		}
+		entries = entries[n:]
+	}
+	s.held.entries, s.held.sorted = left, len(left)
+	return nil
+}
+
+// journey returns how many of the entries at the front are of one journey.
+func (s *sorter) journey(entries []entry) int {
+	a, b, ok := s.order.journey(&entries[0].key)
+	if !ok {
+		return 1
+	}
+	boot := s.starts.list[entries[0].start].boot
+	for i := range entries {
+		if a2, b2, ok := s.order.journey(&entries[i].key); !ok || a2 != a || b2 != b || s.starts.list[entries[i].start].boot != boot {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// write writes a record, in front of it the start that it belongs to, when that is not the
+// one before.
+func (s *sorter) write(e *entry, record []byte) error {
+	of := &s.starts.list[e.start]
+	switch {
+	case e.length&isStart != 0:
+		if of.wrote {
+			return nil
+		}
+	case e.start != s.writing && of.record != nil:
+		if err := s.sink.Write(of.record); err != nil {
 			return err
 		}
 	}
-	if n == len(s.held.entries) {
-		s.held.clear()
-	} else if n > 0 {
-		s.held.drop(n)
+	of.wrote, s.writing = true, e.start
+	if s.order == byTime && e.b == thenOthers {
+		if b := &s.starts.boots[of.boot]; e.a >= b.written {
+			b.written = e.a
+		} else if t := format.Raw(record).Type(); t != format.TypeLoss { // told when it is noticed
+			s.late++
+			s.lateBy = max(s.lateBy, b.written-e.a)
+		}
 	}
-	return s.sink.Flush()
+	return s.sink.Write(record)
 }
 
 // releaseAll writes everything, from disk too.
 func (s *sorter) releaseAll() error {
 	if len(s.disk.ends) == 0 {
-		return s.release(len(s.held.entries))
+		s.held.sort()
+		return s.writeHeld(len(s.held.entries))
 	}
 	if len(s.held.entries) > 0 {
 		if err := s.disk.write(&s.held); err != nil {
 			return err
 		}
 	}
-	s.held = held{}
-	return s.disk.merge(s.memory/2, s.sink.Write)
+	s.held = held{starts: s.starts, chunkSize: s.held.chunkSize}
+	debug.FreeOSMemory() // merging takes memory of its own
+	err := s.disk.merge(s.write)
+	s.disk.close()
+	return err
 }
