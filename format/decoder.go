@@ -28,6 +28,9 @@ type Decoder struct {
 	// OnIdle, when set, is called before every read from the input that may have to
 	// wait: no whole record is left. Filters hand on what they have there.
 	OnIdle func() error
+	// Valid, when set, is asked whether a record of a stream is good instead of the function
+	// of that name: by a filter that walks through all records anyway.
+	Valid func(Raw) error
 
 	r       io.Reader
 	buf     []byte
@@ -84,7 +87,11 @@ func (d *Decoder) Next() (Raw, error) {
 		}
 	}
 	r := Raw(d.buf[d.at+4 : d.at+4+n])
-	if err := Valid(r); err != nil {
+	valid := d.Valid
+	if valid == nil {
+		valid = Valid
+	}
+	if err := valid(r); err != nil {
 		return nil, d.within(4, err)
 	}
 	d.advance(4 + n)

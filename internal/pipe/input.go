@@ -16,6 +16,8 @@ import (
 type Inputs struct {
 	// OnIdle, when set, is called before every read that may have to wait.
 	OnIdle func() error
+	// Valid, when set, is that of the Decoders.
+	Valid func(format.Raw) error
 
 	names   []string
 	readers []io.Reader
@@ -62,7 +64,7 @@ func (in *Inputs) Next() (format.Raw, error) {
 	for len(in.readers) > 0 {
 		if in.current == nil {
 			in.current = format.NewDecoder(in.readers[0])
-			in.current.OnIdle = in.idle
+			in.current.OnIdle, in.current.Valid = in.idle, in.Valid
 		}
 		r, err := in.current.Next()
 		if err == nil {

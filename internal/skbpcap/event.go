@@ -65,8 +65,8 @@ func str(c *format.Cursor) []byte {
 	return s
 }
 
-// decode reads r in one walk.
-func (e *event) decode(r format.Raw) {
+// decode reads r in one walk; false when r is damaged.
+func (e *event) decode(r format.Raw) bool {
 	*e = event{}
 	c := r.Cursor()
 	for n := c.Map(); n > 0; n-- {
@@ -196,6 +196,7 @@ func (e *event) decode(r format.Raw) {
 			c.Skip()
 		}
 	}
+	return c.Whole()
 }
 
 func (s *skb) decode(c *format.Cursor) {

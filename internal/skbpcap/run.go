@@ -54,7 +54,7 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 }
 
 func copyAll(in *pipe.Inputs, w *writer) error {
-	in.OnIdle = w.idle
+	in.OnIdle, in.Valid = w.idle, w.valid
 	for {
 		r, err := in.Next()
 		if err == io.EOF {

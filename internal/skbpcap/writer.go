@@ -36,6 +36,7 @@ type writer struct {
 	lost    uint64 // since the last packet
 	without map[string]uint64
 	event   event
+	decoded bool // valid has decoded event
 	frame   frame
 }
 
@@ -65,7 +66,22 @@ const (
 	firstFlushSize = 1 << 20
 )
 
+// valid reports whether r is a good record. An event is decoded by that already: to walk
+// through it once more costs 180 ns of 560.
+func (w *writer) valid(r format.Raw) error {
+	w.decoded = r.Type() == format.TypeEvent && w.event.decode(r)
+	if w.decoded {
+		return nil
+	}
+	return format.Valid(r)
+}
+
+// record takes a record, which may be the one that valid has just seen.
 func (w *writer) record(r format.Raw) error {
+	if w.decoded {
+		w.decoded = false
+		return w.take(&w.event, r)
+	}
 	switch r.Type() {
 	case format.TypeStart:
 		var err error
