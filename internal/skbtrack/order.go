@@ -100,8 +100,10 @@ func (o *order) ready() bool {
 	if len(o.entries) == 0 {
 		return false
 	}
-	return o.newest-min(o.newest, o.entries[0].ts) > o.window+o.window/4 || o.used() > o.limit
+	return o.newest-min(o.newest, o.entries[0].ts) > o.window+o.window/4 || o.full()
 }
+
+func (o *order) full() bool { return o.used() > o.limit }
 
 func (o *order) used() int {
 	return o.size - len(o.spare)*orderChunk + len(o.entries)*40
@@ -133,6 +135,17 @@ func (o *order) release(all bool, f func(format.Raw) error) error {
 	o.entries = o.entries[:copy(o.entries, o.entries[n:])]
 	o.sorted = len(o.entries)
 	return nil
+}
+
+// releaseAsCame hands on all, in the order in which it came.
+func (o *order) releaseAsCame(f func(format.Raw) error) error {
+	slices.SortFunc(o.entries, func(a, b waiting) int { return cmp.Compare(a.seq, b.seq) })
+	for i := range o.entries { // which now counts as sorted
+		o.entries[i].ts = 0
+		o.entries[i].cpu = 0
+	}
+	o.sorted = len(o.entries)
+	return o.release(true, f)
 }
 
 // sort puts what came since the last time in its place. Streams are nearly in order, so

@@ -194,6 +194,9 @@ func (r *run) record(raw format.Raw) error {
 		}
 	}
 	if r.mode == tracked {
+		if err := r.order.releaseAsCame(r.out.Write); err != nil { // what came before this was known
+			return err
+		}
 		return r.out.Write(raw)
 	}
 	switch raw.Type() {
@@ -211,7 +214,7 @@ func (r *run) record(raw format.Raw) error {
 		r.last.ts, r.last.cpu = ts, cpu
 	}
 	r.order.add(r.last.ts, r.last.cpu, raw)
-	if r.order.ready() {
+	if r.order.ready() && (r.mode != undecided || r.order.full()) {
 		return r.order.release(false, r.tracker.Record)
 	}
 	return nil
