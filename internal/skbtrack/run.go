@@ -48,6 +48,9 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	if err := o.Selection.check(); err != nil {
 		return err
 	}
+	if o.SVG != "" && !o.Selection.any() {
+		return errors.New("--svg: say which journey: --packet N, or by --slower-than, --ended, --through or --changed")
+	}
 	var stages []io.Closer // the first that is written to last
 	var out stage
 	if o.Summary {
@@ -55,6 +58,10 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 		out, stages = s, append(stages, s)
 	} else if out, err = pipe.NewSink(o.Options, stdout); err != nil {
 		return err
+	}
+	if o.SVG != "" {
+		s := newDrawer(o.SVG, out)
+		out, stages = s, append(stages, s)
 	}
 	if o.Selection.any() {
 		s := newSelector(&o.Selection, out)

@@ -230,3 +230,14 @@ func AppendDuration(dst []byte, ns uint64) []byte { return appendDuration(dst, n
 // AppendEscaped appends s as a terminal may have it: what would steer it, or is no text, as
 // an escape.
 func AppendEscaped(dst, s []byte) []byte { return appendEscaped(dst, s) }
+
+// AppendChanges appends what changed at a hop, each with a blank in front:
+// " dst=10.0.0.2>10.0.1.2 ttl=64>63".
+func AppendChanges(dst []byte, changed format.Value) []byte {
+	if changed.Kind() != format.Map {
+		return dst
+	}
+	p := Printer{line: dst}
+	p.changed(changed)
+	return p.line
+}
