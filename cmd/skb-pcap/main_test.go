@@ -9,10 +9,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/skbtrack"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson})
+	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": track})
 }
 
 func TestScripts(t *testing.T) {
@@ -66,5 +67,14 @@ func tojson() {
 			return err
 		}
 		return pipe.Copy(in, sink, sink.Write)
+	})
+}
+
+// track is skb-track.
+func track() {
+	var o skbtrack.Options
+	pipe.Parse("skb-track", "", &o)
+	pipe.MainFilter("skb-track", func(ctx context.Context) error {
+		return skbtrack.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
 }
