@@ -94,10 +94,13 @@ end
 
 register_postdissector(skb)
 
-if gui_enabled() and register_packet_menu then
-	local packet = Field.new("skb.packet")
-	register_packet_menu("Follow this packet", function()
-		set_filter("skb.packet == " .. tostring(packet()))
-		apply_filter()
+if register_packet_menu then -- from 4.2 on
+	register_packet_menu("skb-tools/Follow this packet", function(...)
+		for _, field in ipairs({...}) do
+			if field.name == "skb.packet" then
+				set_filter("skb.packet == " .. tostring(field.value))
+				apply_filter()
+			end
+		end
 	end, "skb.packet")
 end

@@ -43,10 +43,6 @@ func (o *output) open() error {
 	return nil
 }
 
-// stream returns what is written to: stdout itself where it is that, as it may be a
-// terminal or a pipe.
-func (o *output) stream() io.Writer { return o.Writer }
-
 // next closes the file and opens the one after it.
 func (o *output) next() error {
 	if err := o.Close(); err != nil {
