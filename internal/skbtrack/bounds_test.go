@@ -82,7 +82,7 @@ func TestManySharers(t *testing.T) {
 	var b bytes.Buffer
 	enc := format.NewEncoder(&b)
 	enc.WriteRaw(openEvent(1, 1, nil))
-	const sharers = 300_000
+	const sharers = 100_000
 	ref := func(i uint64) format.Buffer { return format.Buffer{Addr: 0x100 + i*8, ID: 1} }
 	for i := range uint64(sharers) {
 		enc.Write(&format.Link{TS: 2, How: "clone", From: ref(i), To: ref(i + 1)})

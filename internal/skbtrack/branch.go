@@ -82,7 +82,7 @@ func (b *branch) better(o *branch) bool {
 	if r, s := b.rank(), o.rank(); r != s {
 		return r < s
 	}
-	return b.number < o.number
+	return b.endTS > o.endTS || b.endTS == o.endTS && b.number < o.number
 }
 
 type recordKind uint8
@@ -118,7 +118,8 @@ type journey struct {
 }
 
 const (
-	byAddr  = 1 << iota
+	byAddr = 1 << iota
+	byContent
 	guessed // --infer joined it with another
 	late    // it was first seen at the return of a function: its buffer may be gone already
 )

@@ -227,8 +227,10 @@ func (t *tracker) hostNumber(g *group) uint32 {
 
 // overWire joins a packet's first event with the one that left another host: by reference,
 // since that one's number has been handed on long ago.
-func (t *tracker) overWire(b *branch, j *journey, v *view, class class, k contentKeys, track *format.Track) {
-	if k.packet == 0 || class != receive && class != transmit {
+//
+// A capture has no probes: there each packet may have come in, and may be sent.
+func (t *tracker) overWire(b *branch, j *journey, v *view, class class, captured bool, k contentKeys, track *format.Track) {
+	if k.packet == 0 || class != receive && class != transmit && !captured {
 		return
 	}
 	n := t.infer
@@ -237,7 +239,9 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class class, k conten
 		return
 	}
 	x := crossing{j.packet, b.number, h, int64(v.ts) + t.group.host.clockOffset}
-	if class == transmit {
+	if captured {
+		defer n.sent.add(k.packet, x)
+	} else if class == transmit {
 		if r, ok := n.received.by[k.packet]; ok && r.host != h {
 			// It has come in already, by the clocks or by the order of the streams.
 			delete(n.received.by, k.packet)

@@ -212,4 +212,32 @@ func TestInferTwoHosts(t *testing.T) {
 	}
 }
 
+// Packets of a capture have no buffers: with --infer they are known by their bytes, and
+// join the journey on the host that sent them.
+func TestInferCapture(t *testing.T) {
+	s := newScene()
+	s.start("a", 0)
+	h := wireHeaders{src: [4]byte{10, 0, 0, 1}, dst: [4]byte{10, 0, 0, 2}, sport: 1, dport: 2, ttl: 64, ipid: 7}
+	s.event("net:net_dev_start_xmit", "eth0", 1, 5, h, "hello")
+	s.free(1)
+	s.end()
+	s.start("router", 0)
+	for _, dev := range []string{"port1", "port2"} {
+		s.ts += 100
+		e := format.Event{TS: s.ts, Probe: dev, Packet: format.Packet{At: "network", Data: append(h.bytes(), "hello"...)}}
+		e.Skb.Set(format.SkbProtocol, etherIPv4)
+		s.enc.Write(&e)
+	}
+	s.end()
+	tracks, journeys, _ := s.tracked(t, false)
+	if len(journeys) != 1 || tracks[1].Packet != 0 {
+		t.Errorf("without --infer %d journeys, %+v", len(journeys), tracks)
+	}
+	tracks, journeys, _ = s.tracked(t, true)
+	if len(journeys) != 2 || tracks[1].From != (format.From{How: "wire", Packet: tracks[0].Packet}) || tracks[1].By != "content" || !tracks[1].Inferred ||
+		tracks[2].Packet != tracks[1].Packet || tracks[2].Hop != 1 || !tracks[2].Inferred || journeys[1].By != "content" || !journeys[1].Inferred {
+		t.Errorf("%d journeys, %+v", len(journeys), tracks)
+	}
+}
+
 func abs(n int64) int64 { return max(n, -n) }

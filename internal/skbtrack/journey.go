@@ -87,6 +87,8 @@ func (t *tracker) report(g *group, n uint32) {
 	}
 	if j.flags&byAddr != 0 {
 		r.By = "addr"
+	} else if j.flags&byContent != 0 {
+		r.By = "content"
 	}
 	if g.lossy {
 		until := j.end

@@ -20,7 +20,7 @@ import (
 
 // memory that records take while they are put in order, and that open journeys take, bytes.
 const (
-	orderMemory   = 32 << 20
+	orderMemory   = 16 << 20
 	journeyMemory = 144 << 20
 )
 

@@ -307,6 +307,9 @@ func (s *selector) journey(r format.Raw) error {
 		return err
 	}
 	c := s.open[j.Packet]
+	if c == nil && !s.pasts[j.Packet] {
+		c = s.enter(j.Packet) // none of its events was seen, only links to it
+	}
 	if c == nil {
 		return nil
 	}

@@ -69,11 +69,11 @@ func TestSelection(t *testing.T) {
 		"device": {Selection{Through: []string{"veth2"}}, func(j *whole) bool {
 			return anyEvent(j, func(r format.Raw) bool { s, _ := r.Get("dev", "name").Str(); return string(s) == "veth2" })
 		}},
-		"nat":    {Selection{Changed: []string{"nat"}}, func(j *whole) bool { return anyEvent(j, changed("dst", "dport")) }},
+		"nat":    {Selection{Changed: []string{"nat"}}, func(j *whole) bool { return anyEvent(j, changed("src", "dst", "sport", "dport")) }},
 		"ttl":    {Selection{Changed: []string{"ttl", "mark"}}, func(j *whole) bool { return anyEvent(j, changed("ttl")) }},
 		"packet": {Selection{Packet: []uint64{7, 1500}}, func(j *whole) bool { return j.j.Packet == 7 || j.j.Packet == 1500 }},
 		"both": {Selection{Changed: []string{"nat"}, Ended: []string{"delivered"}}, func(j *whole) bool {
-			return j.j.End.How == "delivered" && anyEvent(j, changed("dst", "dport"))
+			return j.j.End.How == "delivered" && anyEvent(j, changed("src", "dst", "sport", "dport"))
 		}},
 	} {
 		for _, memory := range []int{selectionMemory, 4 << 10} { // all in memory; nearly all on disk

@@ -51,6 +51,9 @@ type limits struct {
 // word of losses: skb-collect looks for those every 100 ms.
 const lingering = 250 * time.Millisecond
 
+// maxLingering bounds the branches that wait so: those of 100,000 packets a second.
+const maxLingering = 1 << 15
+
 // A group is what follows one start record. Identities and times are its own.
 type group struct {
 	key            [sha256.Size]byte
@@ -58,6 +61,7 @@ type group struct {
 	now            uint64 // ns
 	oldest, newest uint32 // open journeys, by their last record
 	first, last    uint32 // queue of branches that ended
+	queued         int
 	losses         [len(lossKinds)]intervals
 	lossy          bool
 	host           host
@@ -176,7 +180,8 @@ func (t *tracker) advance(ts uint64) {
 
 // expire ends what has waited for long enough.
 func (t *tracker) expire(g *group, now uint64) {
-	for g.first != 0 && t.branches.at(g.first).queuedAt+uint64(t.limits.linger) <= now {
+	for g.first != 0 && (t.branches.at(g.first).queuedAt+uint64(t.limits.linger) <= now || g.queued > maxLingering) {
+		g.queued--
 		i := g.first
 		b := t.branches.at(i)
 		if g.first = b.fifo; g.first == 0 {
@@ -200,7 +205,8 @@ func (t *tracker) event(r format.Raw) {
 	v := &t.view
 	v.decode(r)
 	t.advance(v.ts)
-	if v.track != 0 || v.has&(hasAddr|hasID) == 0 {
+	bufferless := v.has&(hasAddr|hasID) == 0
+	if v.track != 0 || bufferless && t.infer == nil {
 		t.packets = max(t.packets, v.track)
 		t.write(r)
 		return
@@ -214,6 +220,13 @@ func (t *tracker) event(r format.Raw) {
 	var keys contentKeys
 	if t.infer != nil {
 		keys = t.contentKeys(v)
+		if bufferless && keys.packet == 0 {
+			t.write(r)
+			return
+		}
+		if bufferless {
+			v.addr, v.has = keys.packet, v.has|hasAddr // of a capture: the packet itself is all there is
+		}
 	}
 	i := t.find(v, class, keys)
 	b := t.branches.at(i)
@@ -237,9 +250,17 @@ func (t *tracker) event(r format.Raw) {
 		}
 	}
 	if t.infer != nil {
-		t.overWire(b, j, v, class, keys, &track)
+		t.overWire(b, j, v, class, bufferless, keys, &track)
 	}
-	if v.has&hasID == 0 {
+	switch {
+	case bufferless:
+		track.By = "content"
+		track.Inferred = track.Inferred || b.hop > 0
+		j.flags |= byContent
+		if b.hop > 0 {
+			j.flags |= guessed
+		}
+	case v.has&hasID == 0:
 		track.By = "addr"
 		j.flags |= byAddr
 	}
@@ -589,6 +610,7 @@ func (t *tracker) queue(g *group, i uint32) {
 		g.first = i
 	}
 	g.last = i
+	g.queued++
 }
 
 // fold counts a branch that ended; the journey ends with its last one.
@@ -638,7 +660,10 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 	for j.list != 0 {
 		i := j.list
 		b := t.branches.at(i)
-		if b.flags&ended == 0 {
+		if b.flags&ended == 0 && b.class == read {
+			// Who read it has it, whatever becomes of the memory: kernels put off freeing it.
+			b.end, b.record, b.endTS = delivered, eventRecord, b.last
+		} else if b.flags&ended == 0 {
 			undecided = true
 			b.end, b.record, b.endTS = open, record, ts
 			if loss {
