@@ -1,5 +1,7 @@
 package skbsort
 
+import "slices"
+
 // held are the records in memory: their bytes in chunks, and an entry for each.
 type held struct {
 	starts    *starts
@@ -91,6 +93,11 @@ func (h *held) add(e entry) {
 	h.chunks[e.chunk].live++
 	if n := len(h.entries); h.sorted == n && (n == 0 || h.starts.compare(&h.entries[n-1], &e) <= 0) {
 		h.sorted++
+	}
+	if len(h.entries) == cap(h.entries) {
+		// Twice as many: by append's steps of a quarter, four times as much is left to the
+		// collector, which does not come before there is as much again.
+		h.entries = slices.Grow(h.entries, max(len(h.entries), 1024))
 	}
 	h.entries = append(h.entries, e)
 }

@@ -20,15 +20,19 @@ import (
 //   - a record of this very boot was made after the first one had arrived;
 //   - the input paused amid the stream;
 //   - the clock of a host that is not this one runs as fast as ours does.
+//
+// Where records were old when they arrived, only a long pause does.
 type liveness struct {
 	window uint64 // ns
 	period int64  // how long a pause is, and how often clocks are compared, ns
+	offset int64  // of our clock to the wall clock, ns
 
 	live   bool
 	over   bool     // nothing is open
 	open   []uint32 // starts whose end is still to come
 	joined bool     // times went back by more than the window
 	idle   bool     // the input pauses
+	stale  bool     // the newest record was old when it arrived
 	opened int64    // when the input was, ns; all by CLOCK_MONOTONIC here
 	began  int64    // when the first record since it was last over arrived, ns
 	heard  int64    // when the last batch arrived, ns
@@ -40,8 +44,15 @@ type liveness struct {
 	high   uint64 // ts of the newest since the last `start`, ns
 }
 
-func newLiveness(window time.Duration, now int64) liveness {
-	return liveness{window: uint64(window), period: int64(window) * 3 / 4, opened: now}
+// A record that is as old as staleAge when it arrives, in ns, was hardly made for us; on
+// a host whose clock is wrong it can be. Then a pause must be longPause times as long.
+const (
+	staleAge  = int64(time.Minute)
+	longPause = 10
+)
+
+func newLiveness(window time.Duration, now, offset int64) liveness {
+	return liveness{window: uint64(window), period: int64(window) * 3 / 4, opened: now, offset: offset}
 }
 
 // hear takes a record that arrived now; ts is its time or that of the one before, and s the
@@ -68,8 +79,12 @@ func (l *liveness) hear(t format.RecordType, ts uint64, number uint32, s *start,
 	}
 	l.high = max(l.high, ts)
 	l.newest = max(l.newest, int64(ts)+s.offset)
-	if s.own {
+	switch {
+	case s.own:
 		l.own = max(l.own, ts)
+		l.stale = now-int64(l.own) > staleAge
+	case s.offset != 0:
+		l.stale = now+l.offset-l.newest > staleAge
 	}
 }
 
@@ -84,16 +99,20 @@ func (l *liveness) batch(idle bool, now int64) {
 // is decides. A stream that is live stays so until another follows it. An input that has
 // sent nothing for a while counts as live, so that it does not hold up others.
 func (l *liveness) is(now int64) bool {
+	pause := l.period
+	if l.stale {
+		pause *= longPause
+	}
 	switch {
 	case l.period == 0:
 	case l.began == 0:
 		return now-l.opened >= l.period
 	case l.live || l.over || l.joined:
-	case l.own > uint64(l.began), l.idle && now-l.heard >= l.period:
+	case l.own > uint64(l.began), l.idle && now-l.heard >= pause:
 		l.live = true
 	case now-l.from >= l.period:
 		took, by := now-l.from, l.newest-l.wall
-		l.live = l.own == 0 && by > took/2 && by < took*3/2
+		l.live = l.own == 0 && !l.stale && by > took/2 && by < took*3/2
 		l.from, l.wall = now, l.newest
 	}
 	return l.live

@@ -2,6 +2,7 @@ package skbsort
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
@@ -102,7 +103,7 @@ func sorterOf(o Options, clock *atomic.Int64, out io.Writer, boot string) (*sort
 	ticks := make(chan time.Time)
 	sink, _ := pipe.NewSink(o.Options, out)
 	s := newSorter(o, sink, io.Discard, clock.Load, boot)
-	s.ticks = ticks
+	s.ticks, s.offset = ticks, 1e18
 	return s, ticks
 }
 
@@ -126,13 +127,13 @@ func tick(ticks chan<- time.Time, clock *atomic.Int64, later int64) (stop func()
 // and cat so slow that it takes as long as the recording did, is sorted as a whole.
 func TestJoinedStreams(t *testing.T) {
 	const now = 1000 * sec
-	a := recording("boot", true, every(now-8*sec, 40*ms, 60)...)
-	b := recording("boot", true, every(now-3*sec, 40*ms, 60)...)
-	for _, boot := range []string{"boot", "another"} {
+	for boot, ago := range map[string]int64{"boot": 0, "another": 0, "one of an hour ago": 3600 * sec} {
+		a := recording("boot", true, every(now-ago-8*sec, 40*ms, 60)...)
+		b := recording("boot", true, every(now-ago-3*sec, 40*ms, 60)...)
 		for _, took := range []int64{0, 20 * ms, 40 * ms, 300 * ms, 5 * sec} {
 			t.Run(fmt.Sprintf("from %s boot, %v a read", boot, time.Duration(took)), func(t *testing.T) {
 				pieces := [][]byte{b, a}
-				if took < 300*ms && boot == "boot" {
+				if took < 300*ms && boot != "another" {
 					// As slowly as they were made.
 					pieces = slices.Collect(slices.Chunk(slices.Concat(b, a), 60))
 				}
@@ -188,13 +189,16 @@ func TestLiveness(t *testing.T) {
 		{"another host, its clock as fast as ours", true, []heard{begin, {now + 750*ms, event, now - 300*ms, false}}, now + 750*ms, true},
 		{"another host, its clock faster", true, []heard{begin, {now + 750*ms, event, now + sec, false}}, now + 750*ms, false},
 		{"another host, its clock slower", true, []heard{begin, {now + 750*ms, event, now - 700*ms, false}}, now + 750*ms, false},
+		{"another host, but an hour ago", true, []heard{{now, starts, now - 3600*sec, false}, {now + 750*ms, event, now - 3600*sec + 700*ms, false}}, now + 750*ms, false},
+		{"a pause amid what is an hour old", true, []heard{{now, event, now - 3600*sec, true}}, now + sec, false},
+		{"a long pause amid what is an hour old", true, []heard{{now, event, now - 3600*sec, true}}, now + 7500*ms, true},
 		{"saved here, read as fast as it was made", false, []heard{begin, {now + 750*ms, event, now - 300*ms, false}}, now + 750*ms, false},
 		{"live, and over", false, []heard{begin, {now + sec, event, now + 1, false}, {now + sec, ends, now + 2, false}}, now + 2*sec, true},
 		{"live, over, and another begins", false, []heard{begin, {now + sec, event, now + 1, false}, {now + sec, ends, now + 2, false},
 			{now + sec, starts, now - 5*sec, false}}, now + 2*sec, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLiveness(time.Second, now)
+			l := newLiveness(time.Second, now, 1e18)
 			for i, h := range c.heard {
 				l.hear(h.t, uint64(h.ts), uint32(i+1), &start{own: !c.far, offset: 1e18}, h.at)
 				if h.t == ends {
@@ -208,7 +212,7 @@ func TestLiveness(t *testing.T) {
 			}
 		})
 	}
-	if l := newLiveness(0, now); l.is(now + 100*sec) {
+	if l := newLiveness(0, now, 0); l.is(now + 100*sec) {
 		t.Error("live with no window")
 	}
 }
@@ -322,5 +326,52 @@ func TestLiveBehindSaved(t *testing.T) {
 	in[0].Close()
 	if err := l.end(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLiveFromDisk: when what is on disk can go, what has just come is held still.
+func TestLiveFromDisk(t *testing.T) {
+	var clock atomic.Int64
+	var out bytes.Buffer
+	clock.Store(1000 * sec)
+	s, _ := sorterOf(Options{By: "time", Memory: minMemory}, &clock, &out, "boot")
+	s.held.chunkSize = 16 << 10
+	s.inputs, s.running = []input{{live: newLiveness(time.Second, 0, 0)}}, 1
+	take := func(records []byte) {
+		t.Helper()
+		b := &batch{idle: true}
+		for len(records) > 0 {
+			n := 4 + int(binary.BigEndian.Uint32(records))
+			b.data = append(b.data, records[4:n]...)
+			b.ends = append(b.ends, len(b.data))
+			records = records[n:]
+		}
+		if err := s.take(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const began = 999*sec + 900*ms
+	take(recording("boot", false, began))
+	for i := range int64(24) {
+		take(events(every(began+10+i*5000, 10, 500)...))
+	}
+	if len(s.disk.ends) == 0 {
+		t.Fatal("nothing is on disk")
+	}
+	clock.Add(800 * ms)
+	take(events(1000*sec+1, began+100, 1000*sec+9))
+	if err := s.release(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(eventTimes(t, out.Bytes())); n != 12002 {
+		t.Errorf("%d events", n)
+	}
+	take(events(1000*sec + 5))
+	clock.Add(800 * ms)
+	if err := s.release(); err != nil {
+		t.Fatal(err)
+	}
+	if times := eventTimes(t, out.Bytes()); len(times) != 12005 || !slices.IsSorted(times) || s.late != 0 {
+		t.Errorf("%d events, %d late, the last %v", len(times), s.late, times[len(times)-4:])
 	}
 }

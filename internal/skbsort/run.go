@@ -24,7 +24,7 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		return err
 	}
 	s := newSorter(o, sink, stderr, monotonic, bootID())
-	s.stdout = stdout
+	s.stdout, s.offset = stdout, time.Now().UnixNano()-monotonic()
 	if o.Window > 0 {
 		t := time.NewTicker(max(o.Window/4, time.Millisecond))
 		defer t.Stop()
@@ -51,6 +51,7 @@ type sorter struct {
 	stdout    io.Writer // behind sink
 	stderr    io.Writer
 	now       func() int64     // ns
+	offset    int64            // of now to the wall clock, ns
 	ticks     <-chan time.Time // four in a window
 
 	starts  *starts
@@ -107,7 +108,7 @@ func (s *sorter) run(names []string, readers []io.Reader) error {
 	var files []*source
 	for i, r := range readers {
 		src := &source{number: i, name: names[i], r: r, to: batches, stop: stop}
-		in := input{regular: isRegular(r), live: newLiveness(s.window, s.now())}
+		in := input{regular: isRegular(r), live: newLiveness(s.window, s.now(), s.offset)}
 		s.inputs = append(s.inputs, in)
 		s.running++
 		if in.regular {
@@ -277,14 +278,13 @@ func (s *sorter) release() error {
 		return nil
 	}
 	s.looked = now
+	s.held.sort()
 	if len(s.disk.ends) > 0 {
 		// What was saved is followed by what is live.
-		if err := s.releaseAll(); err != nil {
+		if err := s.releaseDisk(); err != nil {
 			return err
 		}
-		return s.sink.Flush()
 	}
-	s.held.sort()
 	var err error
 	if s.order == byTime {
 		n := len(s.held.entries)
@@ -387,6 +387,26 @@ func (s *sorter) write(e *entry, record []byte) error {
 	return s.sink.Write(record)
 }
 
+// releaseDisk writes what is on disk, and of what is held no more than belongs in between.
+func (s *sorter) releaseDisk() error {
+	n := 0
+	err := s.disk.merge(func(e *entry, record []byte) error {
+		for n < len(s.held.entries) && s.starts.compare(&s.held.entries[n], e) < 0 {
+			if err := s.write(&s.held.entries[n], s.held.record(&s.held.entries[n])); err != nil {
+				return err
+			}
+			n++
+		}
+		return s.write(e, record)
+	})
+	for i := range s.held.entries[:n] {
+		s.held.forget(&s.held.entries[i])
+	}
+	s.held.drop(n)
+	s.disk.close()
+	return err
+}
+
 // releaseAll writes everything, from disk too.
 func (s *sorter) releaseAll() error {
 	if len(s.disk.ends) == 0 {
@@ -400,7 +420,5 @@ func (s *sorter) releaseAll() error {
 	}
 	s.held = held{starts: s.starts, chunkSize: s.held.chunkSize}
 	debug.FreeOSMemory() // merging takes memory of its own
-	err := s.disk.merge(s.write)
-	s.disk.close()
-	return err
+	return s.disk.merge(s.write)
 }

@@ -146,7 +146,7 @@ func (r *runs) pass(fan int, to *runs) error {
 
 func (r *runs) mergeSome(from, to int, write func(e *entry, record []byte) error) error {
 	all := cursors{starts: r.starts}
-	size := min(max(r.memory/(to-from), runBuffer), 1<<20)
+	size := min(max(r.memory/(to-from), runBuffer), 256<<10)
 	for i := from; i < to; i++ {
 		c := &cursor{f: r.f, end: r.ends[i], n: i, buf: make([]byte, size)}
 		if i > 0 {

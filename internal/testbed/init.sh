@@ -8,6 +8,7 @@ mount -t devtmpfs dev /dev
 echo up > /dev/ttyS2
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
+ln -s /proc/self/fd /dev/fd # for <(...) of bash
 mount -t tmpfs tmp /tmp
 mount -t tmpfs run /run
 mkdir -p /run/netns
