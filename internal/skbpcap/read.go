@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,6 +39,9 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	s := &streamer{sink: sink, leftOut: map[uint16]uint64{}}
+	if o.Read != "-" {
+		s.host, _, _ = strings.Cut(filepath.Base(o.Read), ".")
+	}
 	err = s.capture(in, name)
 	if ferr := sink.Flush(); err == nil {
 		err = ferr
@@ -68,14 +72,24 @@ func (i idler) Read(p []byte) (int, error) {
 type streamer struct {
 	sink    pipe.Sink
 	section *pcapng.Section
-	ours    bool              // skb-pcap wrote it
-	starts  map[string][]byte // start records by host and kernel
-	ofIface map[*pcapng.Interface][]byte
-	current []byte // the start that is in force
+	host    string    // of captures that do not say theirs: the name of the file
+	ours    bool      // skb-pcap wrote the section
+	count   uint64    // packets of others
+	sources []*source // of the section
+	ofIface map[*pcapng.Interface]*source
+	current *source // whose start is in force
 	comment comments
 	loss    []byte
 	buf     []byte
 	leftOut map[uint16]uint64 // packets by link type
+}
+
+// A source is a host of which a section has packets.
+type source struct {
+	host, os     string
+	start        []byte // record
+	events, lost uint64
+	last         uint64 // ns, the time of the last event
 }
 
 // capture reads to the end of in.
@@ -115,7 +129,10 @@ func (s *streamer) pcapng(r *pcapng.Reader) error {
 			err = s.packet(&p)
 		}
 		if err == io.EOF {
-			return s.open(r.Section(), 0)
+			if err := s.open(r.Section(), 0); err != nil {
+				return err
+			}
+			return s.end()
 		}
 		if err != nil {
 			return err
@@ -133,7 +150,10 @@ func (s *streamer) pcap(in *bufio.Reader) error {
 	for {
 		data, ci, err := r.ZeroCopyReadPacketData()
 		if err == io.EOF {
-			return nil
+			if err := s.open(p.Section, 0); err != nil {
+				return err
+			}
+			return s.end()
 		}
 		if err != nil {
 			return err
@@ -151,7 +171,7 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	if err := s.open(p.Section, p.Time); err != nil {
 		return err
 	}
-	start, known := s.ofIface[p.Interface]
+	src, known := s.ofIface[p.Interface]
 	if !known {
 		host, os := comment(p.Interface.Comments, "host="), p.Interface.OS
 		if host == "" {
@@ -160,13 +180,15 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 		if !s.ours {
 			os = p.Section.OS
 		}
-		start = s.start(host, os, p.Time)
-		s.ofIface[p.Interface] = start
+		src = s.source(host, os, p.Time)
+		s.ofIface[p.Interface] = src
 	}
-	if err := s.begin(start); err != nil {
+	if err := s.begin(src); err != nil {
 		return err
 	}
+	src.last = max(src.last, p.Time)
 	if p.DropCount > 0 {
+		src.lost += p.DropCount
 		loss := format.Loss{TS: p.Time, Count: p.DropCount, What: "event", Why: "the capture counts them as dropped"}
 		s.loss = loss.AppendMsgpack(s.loss[:0])
 		if err := s.sink.Write(s.loss); err != nil {
@@ -179,6 +201,7 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 		s.leftOut[p.Interface.LinkType]++
 		return nil
 	}
+	src.events++
 	return s.sink.Write(dst)
 }
 
@@ -187,33 +210,53 @@ func (s *streamer) open(section *pcapng.Section, ts uint64) error {
 	if section == s.section {
 		return nil
 	}
-	s.section, s.starts, s.ofIface, s.current = section, map[string][]byte{}, map[*pcapng.Interface][]byte{}, nil
+	if err := s.end(); err != nil {
+		return err
+	}
+	s.section, s.sources, s.ofIface, s.current = section, nil, map[*pcapng.Interface]*source{}, nil
 	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
-	return s.begin(s.start(comment(section.Comments, "host="), section.OS, ts))
+	return s.begin(s.source(comment(section.Comments, "host="), section.OS, ts))
 }
 
 // begin writes a start unless it is the one in force.
-func (s *streamer) begin(start []byte) error {
-	if len(s.current) > 0 && &s.current[0] == &start[0] {
+func (s *streamer) begin(src *source) error {
+	if s.current == src {
 		return nil
 	}
-	s.current = start
-	return s.sink.Write(start)
+	s.current = src
+	return s.sink.Write(src.start)
 }
 
-// start returns the start record of a host in the section. Times of a capture are the wall
-// clock's, so the clock's offset is 0.
-func (s *streamer) start(host, os string, ts uint64) []byte {
-	key := host + "\x00" + os
-	if r, ok := s.starts[key]; ok {
-		return r
+// end closes what the section began.
+func (s *streamer) end() error {
+	for _, src := range s.sources {
+		if err := s.begin(src); err != nil {
+			return err
+		}
+		end := format.End{TS: src.last, Events: src.events, Lost: src.lost, Why: "file"}
+		if err := s.sink.Write(end.AppendMsgpack(nil)); err != nil {
+			return err
+		}
 	}
-	kernel, _ := strings.CutPrefix(os, "Linux ")
-	if kernel == os {
-		kernel = ""
+	return nil
+}
+
+// source returns a host of the section. Times of a capture are the wall clock's, so the
+// offset of its clock is 0.
+func (s *streamer) source(host, os string, ts uint64) *source {
+	for _, src := range s.sources {
+		if src.host == host && src.os == os {
+			return src
+		}
 	}
-	start := format.Start{TS: ts, Host: host, Kernel: kernel, Snaplen: pcapng.SnapLen}
-	if len(s.starts) == 0 {
+	start := format.Start{TS: ts, Host: host, Snaplen: pcapng.SnapLen}
+	if host == "" && !s.ours {
+		start.Host = s.host
+	}
+	if kernel, ok := strings.CutPrefix(os, "Linux "); ok {
+		start.Kernel = kernel
+	}
+	if len(s.sources) == 0 {
 		start.Arch = s.section.Hardware
 		start.Tool = comment(s.section.Comments, "tool=")
 		if start.Tool == "" {
@@ -223,9 +266,9 @@ func (s *streamer) start(host, os string, ts uint64) []byte {
 			start.Cmdline = strings.Split(line, " ")
 		}
 	}
-	r := start.AppendMsgpack(nil)
-	s.starts[key] = r
-	return r
+	src := &source{host: host, os: os, start: start.AppendMsgpack(nil), last: ts}
+	s.sources = append(s.sources, src)
+	return src
 }
 
 // comment returns what stands behind key in the first comment that begins with it.
@@ -258,23 +301,61 @@ func (s *streamer) left() (lines []string) {
 func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool) {
 	e := event{ts: p.Time}
 	s.comment.parse(&e, p)
-	if e.probe == nil {
-		e.probe = []byte(p.Interface.Name)
-		switch plain, ok := unescape(nil, e.probe); {
-		case s.ours && ok:
-			e.probe = plain
-		case !s.ours && len(e.probe) == 0:
-			e.probe = []byte("capture")
-		case !s.ours:
-			e.dev = e.probe
-		}
-	}
 	if !s.link(&e, p) {
 		return dst, false
+	}
+	if s.ours {
+		if e.probe == nil {
+			e.probe = []byte(p.Interface.Name)
+			if plain, ok := unescape(nil, e.probe); ok {
+				e.probe = plain
+			}
+		}
+	} else {
+		s.tap(&e, p)
 	}
 	s.fromOptions(&e, p)
 	return e.append(dst, &s.comment), true
 }
+
+// tap fills in what is known of the place where others capture: a device, where packets
+// come in or leave. Each packet is a buffer of its own, so that skb-track can follow it.
+func (s *streamer) tap(e *event, p *pcapng.Captured) {
+	s.count++
+	if !e.skb.id.ok {
+		e.skb.id = opt{s.count, true}
+	}
+	if e.dev == nil && len(p.Interface.Name) > 0 && !e.ifindex.ok {
+		e.dev = []byte(p.Interface.Name)
+	}
+	if e.probe != nil {
+		return
+	}
+	direction := p.Flags & pcapng.DirectionMask
+	if e.skb.pktType.ok { // of a cooked header
+		direction = pcapng.Inbound
+		if e.skb.pktType.v == packetOutgoing {
+			direction = pcapng.Outbound
+		}
+	}
+	switch {
+	case direction == pcapng.Inbound:
+		e.probe = tapIn
+	case direction == pcapng.Outbound:
+		e.probe = tapOut
+	case len(p.Interface.Name) > 0:
+		e.probe = []byte(p.Interface.Name)
+	default:
+		e.probe = tapUnknown
+	}
+}
+
+// Where AF_PACKET sees packets: net/core/dev.c, __netif_receive_skb_core and xmit_one.
+var (
+	tapIn      = []byte("net:netif_receive_skb")
+	tapOut     = []byte("net:net_dev_start_xmit")
+	tapUnknown = []byte("capture")
+)
 
 // fromOptions fills in what pcapng says of a packet.
 func (s *streamer) fromOptions(e *event, p *pcapng.Captured) {
