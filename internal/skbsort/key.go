@@ -41,13 +41,17 @@ const (
 )
 
 // keyOf is the key of a record of this type, whose time is ts or, when it has none, that of
-// the record before it. start is when its `start` was. Times are in ns.
-func (o order) keyOf(t format.RecordType, r format.Raw, ts, start uint64) key {
+// the record before it. start is when its `start` was. Times are in ns. track is the section
+// of the record, nil when it is still to be found.
+func (o order) keyOf(t format.RecordType, r format.Raw, track format.Value, ts, start uint64) key {
 	rank := uint64(thenOthers)
 	switch t {
 	case format.TypeEvent:
 		if o != byTime {
-			return o.keyOfEvent(r, ts)
+			if track == nil {
+				track = r.Get("track")
+			}
+			return o.keyOfEvent(track, ts)
 		}
 		return key{a: ts, b: thenOthers}
 	case format.TypeStart:
@@ -76,8 +80,7 @@ func (o order) keyOf(t format.RecordType, r format.Raw, ts, start uint64) key {
 	return key{a: ts, b: rank}
 }
 
-func (o order) keyOfEvent(r format.Raw, ts uint64) key {
-	track := r.Get("track")
+func (o order) keyOfEvent(track format.Value, ts uint64) key {
 	packet, _ := track.Get("packet").Uint()
 	if packet == 0 {
 		if o == byPacket {

@@ -343,7 +343,7 @@ func TestLiveFromDisk(t *testing.T) {
 		for len(records) > 0 {
 			n := 4 + int(binary.BigEndian.Uint32(records))
 			b.data = append(b.data, records[4:n]...)
-			b.ends = append(b.ends, len(b.data))
+			b.ends, b.track = append(b.ends, len(b.data)), append(b.track, 0)
 			records = records[n:]
 		}
 		if err := s.take(b); err != nil {

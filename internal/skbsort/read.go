@@ -13,6 +13,7 @@ type batch struct {
 	input int // number
 	data  []byte
 	ends  []int // of its records, in data
+	track []int // where in a record the value of its last key is, if that is `track`; else 0
 	idle  bool  // the input paused behind it
 	err   error // how the input ended, io.EOF included
 
@@ -59,6 +60,14 @@ func (s *source) read() {
 		}
 		return nil
 	}
+	track := 0 // JSON is not looked at
+	d.Valid = func(r format.Raw) error {
+		key, v, err := format.ValidLast(r)
+		if track = 0; string(key) == "track" {
+			track = len(r) - len(v)
+		}
+		return err
+	}
 	for {
 		raw, err := d.Next()
 		if err != nil {
@@ -81,6 +90,7 @@ func (s *source) read() {
 		}
 		b.data = append(b.data, raw...)
 		b.ends = append(b.ends, len(b.data))
+		b.track = append(b.track, track)
 	}
 }
 
@@ -105,7 +115,9 @@ func (s *source) send() error {
 }
 
 // again makes b empty, to be filled again in the memory of data.
-func (b *batch) again(data []byte) { *b = batch{data: data[:0], ends: b.ends[:0], free: b.free} }
+func (b *batch) again(data []byte) {
+	*b = batch{data: data[:0], ends: b.ends[:0], track: b.track[:0], free: b.free}
+}
 
 // isRegular reports whether all of an input is there already.
 func isRegular(r io.Reader) bool {

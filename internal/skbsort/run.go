@@ -172,8 +172,12 @@ func (s *sorter) take(b *batch) error {
 		e.chunk = s.held.adopt(b.data)
 	}
 	at := 0
-	for _, end := range b.ends {
+	for i, end := range b.ends {
 		raw := format.Raw(b.data[at:end])
+		var track format.Value
+		if n := b.track[i]; n > 0 {
+			track = format.Value(raw[n:])
+		}
 		e.off, e.length = uint32(at), uint32(end-at)
 		at = end
 		t := raw.Type()
@@ -199,9 +203,9 @@ func (s *sorter) take(b *batch) error {
 			in.live.hear(t, ts, e.start, of, now)
 		}
 		if s.undecided > 0 {
-			s.decide(t, raw)
+			s.decide(t, raw, track)
 		}
-		e.key = s.order.keyOf(t, raw, ts, of.ts)
+		e.key = s.order.keyOf(t, raw, track, ts, of.ts)
 		if !b.adopted {
 			if err := s.room(len(raw) + entrySize); err != nil {
 				return err
@@ -222,15 +226,15 @@ func (s *sorter) take(b *batch) error {
 }
 
 // decide sorts by journey when the stream is tracked.
-func (s *sorter) decide(t format.RecordType, r format.Raw) {
+func (s *sorter) decide(t format.RecordType, r format.Raw, track format.Value) {
 	switch {
-	case t == format.TypeEvent && r.Get("track") != nil, t == format.TypeJourney:
+	case t == format.TypeEvent && (track != nil || r.Get("track") != nil), t == format.TypeJourney:
 		s.undecided = 0
 		s.setOrder(byJourney)
 		for i := range s.held.entries {
 			e := &s.held.entries[i]
 			r := format.Raw(s.held.record(e))
-			e.key = s.order.keyOf(r.Type(), r, e.a, s.starts.list[e.start].ts)
+			e.key = s.order.keyOf(r.Type(), r, nil, e.a, s.starts.list[e.start].ts)
 		}
 		s.held.sorted = 0
 	case t == format.TypeEvent:
