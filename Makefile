@@ -34,11 +34,12 @@ test: check-generated test-unit test-kernels
 test-unit: build
 	go vet ./... && go vet -tags kernel ./internal/kerneltest
 	go test -short ./...
+	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
 
 # Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
 test-kernels: build
 	go test ./internal/testbed
-	CGO_ENABLED=0 go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
+	go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
 	$(TESTBED) test --bin build/kernel.test --in bin
 
 bench: build

@@ -34,35 +34,54 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // each once for a program, not once for each way there.
 __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 {
-	__u64 value = 0, vmemmap = 0, page_offset = 0;
-	__s64 want = off, begin = linear < 0 ? linear : 0, end = linear;
-	struct piece p = {.addr = addr};
-	struct walk w = {};
-	__u32 got = 0, i;
+	__s64 want = off, end = linear;
+	__u64 value = 0, got = 0, skip = 0;
+	struct skb_shared_info *shinfo;
+	__u32 frag = 0, i;
+	__u8 nr = 0;
+	union { // the stack is short, and what is in here is not needed for long
+		__u64 bytes;
+		struct frag frag;
+	} u = {};
 
 	size = at_most(size, 4);
-	if (want + (__s64)size <= linear)
-		return bpf_probe_read_kernel(&value, size, (void *)(addr + off)) ? -1 : value;
-	bpf_probe_read_kernel(&vmemmap, 8, (void *)vmemmap_base_at);
-	bpf_probe_read_kernel(&page_offset, 8, (void *)page_offset_base_at);
-	w.vmemmap = vmemmap;
-	w.page_offset = page_offset;
-	enter(&w, (struct sk_buff *)skb);
-	for (i = 0; i <= FILTER_FRAGS; i++) {
-		if (want < end) {
-			__u64 n = at_most(at_most(end - want, size - got), 4), part = 0;
-
-			if (!p.addr || bpf_probe_read_kernel(&part, n, (void *)(p.addr + (want - begin))))
+	if (want < linear) {
+		got = at_most(at_most(linear - want, size), 4);
+		if (bpf_probe_read_kernel(&u.bytes, got, (void *)(addr + off)))
+			return -1;
+		value = u.bytes;
+		if (got == size)
+			return value;
+	}
+	shinfo = shinfo_of((struct sk_buff *)skb);
+	bpf_core_read(&nr, sizeof(nr), &shinfo->nr_frags);
+	// Where it begins is looked for first, and only then read: else kernels before 5.12
+	// would verify the reading again for each fragment.
+	if (!got) {
+		for (;; frag++) {
+			if (frag >= nr)
+				return 0;
+			if (frag == FILTER_FRAGS)
 				return -1;
-			value |= part << (8 * got);
-			got += n;
-			want += n;
+			bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
+			if (want - end < u.frag.len)
+				break;
+			end += u.frag.len;
 		}
-		if (got >= size || w.frag >= w.nr_frags)
-			break;
-		begin = end;
-		frag_piece(&w, &p);
-		end = begin + p.len;
+		skip = want - end;
+	}
+	for (i = 0; i < 2 && got < size && frag < nr; i++, frag++) {
+		__u64 at, n;
+
+		bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
+		n = at_most(at_most(u.frag.len - skip, size - got), 4);
+		at = frag_address(&u.frag, kernel_word(vmemmap_base_at), kernel_word(page_offset_base_at));
+		u.bytes = 0;
+		if (!at || bpf_probe_read_kernel(&u.bytes, n, (void *)(at + skip)))
+			return -1;
+		value |= u.bytes << (8 * got);
+		got += n;
+		skip = 0;
 	}
 	return value;
 }

@@ -6,9 +6,11 @@
 
 // Pieces copied at most. 17 to 45 fragments are in one sk_buff (MAX_SKB_FRAGS), and a
 // frag_list holds about one sk_buff for each segment of a GRO packet. Without bpf_loop
-// (5.17) the verifier walks each round of the loop, some thousand steps.
+// (5.17) the verifier walks each round of the loop, on 5.10 some 8,000 steps: then as many
+// as snaplen is likely to need.
 #define MAX_PIECES 256
 #define FEW_PIECES 20
+const volatile __u32 few_pieces = FEW_PIECES;
 const volatile bool have_loop = false; // bpf_loop may be called
 
 // Where on x86 the kernel keeps the start of struct page's array and of the memory that
@@ -34,32 +36,55 @@ struct walk {
 	__u32 want;  // and where the last ends
 };
 
-// The memory of a fragment. Its page is a struct page in system memory, or, with the
-// lowest bit set, something that the CPU can't read (struct net_iov: device memory,
-// include/net/netmem.h).
+// The word at the address of a variable of the kernel's, 0 where that is not known.
+static __always_inline __u64 kernel_word(__u64 at)
+{
+	__u64 v = 0;
+
+	bpf_probe_read_kernel(&v, sizeof(v), (void *)at);
+	return v;
+}
+
+// The memory of a fragment, 0: not readable. Its page is a struct page in system memory, or,
+// with the lowest bit set, something that the CPU can't read (struct net_iov: device
+// memory, include/net/netmem.h).
+static __always_inline __u64 frag_address(struct frag *f, __u64 vmemmap, __u64 page_offset)
+{
+	if (!f->page || f->page & 1 || !vmemmap)
+		return 0;
+	return (f->page - vmemmap) / bpf_core_type_size(struct page) * 4096 + page_offset + f->offset;
+}
+
+static __always_inline void *frag_at(struct skb_shared_info *shinfo, __u32 n)
+{
+	return (void *)shinfo + frags_at + n * sizeof(struct frag);
+}
+
 static __always_inline void frag_piece(struct walk *w, struct piece *p)
 {
 	struct frag f = {};
 
-	bpf_probe_read_kernel(&f, sizeof(f), (void *)w->shinfo + frags_at + w->frag * sizeof(f));
+	bpf_probe_read_kernel(&f, sizeof(f), frag_at(w->shinfo, w->frag));
 	p->len = f.len;
-	p->addr = 0;
-	if (f.page && !(f.page & 1) && w->vmemmap)
-		p->addr = (f.page - w->vmemmap) / bpf_core_type_size(struct page) * 4096 +
-			  w->page_offset + f.offset;
+	p->addr = frag_address(&f, w->vmemmap, w->page_offset);
 	w->frag++;
+}
+
+static __always_inline struct skb_shared_info *shinfo_of(struct sk_buff *skb)
+{
+	unsigned char *head = NULL;
+	__u32 end = 0;
+
+	bpf_core_read(&head, sizeof(head), &skb->head);
+	bpf_core_read(&end, sizeof(end), &skb->end);
+	return (struct skb_shared_info *)(head + end);
 }
 
 static __always_inline void enter(struct walk *w, struct sk_buff *skb)
 {
-	struct skb_shared_info *shinfo;
-	unsigned char *head = NULL;
-	__u32 end = 0;
+	struct skb_shared_info *shinfo = shinfo_of(skb);
 	__u8 n = 0;
 
-	bpf_core_read(&head, sizeof(head), &skb->head);
-	bpf_core_read(&end, sizeof(end), &skb->end);
-	shinfo = (struct skb_shared_info *)(head + end);
 	bpf_core_read(&n, sizeof(n), &shinfo->nr_frags);
 	w->shinfo = shinfo;
 	w->nr_frags = n;
@@ -129,10 +154,9 @@ static __noinline void copy_paged(struct event *e, struct look *l, __u32 want)
 
 	w->off = l->linear;
 	w->want = want;
-	w->vmemmap = w->page_offset = 0;
+	w->vmemmap = kernel_word(vmemmap_base_at);
+	w->page_offset = kernel_word(page_offset_base_at);
 	w->next = NULL;
-	bpf_probe_read_kernel(&w->vmemmap, 8, (void *)vmemmap_base_at);
-	bpf_probe_read_kernel(&w->page_offset, 8, (void *)page_offset_base_at);
 	enter(w, l->skb);
 	shinfo = w->shinfo;
 	bpf_core_read(&w->next, sizeof(w->next), &shinfo->frag_list);
@@ -140,7 +164,7 @@ static __noinline void copy_paged(struct event *e, struct look *l, __u32 want)
 	if (have_loop) {
 		bpf_loop(MAX_PIECES, copy_piece, &c, 0);
 	} else {
-		for (i = 0; i < FEW_PIECES; i++)
+		for (i = 0; i < FEW_PIECES && i < few_pieces; i++)
 			if (copy_piece(i, &c))
 				break;
 	}

@@ -196,6 +196,7 @@ const (
 	SkbVarCpuBits                = "cpu_bits"
 	SkbVarDirectLoads            = "direct_loads"
 	SkbVarEventType              = "event_type"
+	SkbVarFewPieces              = "few_pieces"
 	SkbVarFilters                = "filters"
 	SkbVarFollow                 = "follow"
 	SkbVarFragsAt                = "frags_at"
@@ -314,6 +315,7 @@ type SkbVariableSpecs struct {
 	CpuBits          *ebpf.VariableSpec `ebpf:"cpu_bits"`
 	DirectLoads      *ebpf.VariableSpec `ebpf:"direct_loads"`
 	EventType        *ebpf.VariableSpec `ebpf:"event_type"`
+	FewPieces        *ebpf.VariableSpec `ebpf:"few_pieces"`
 	Filters          *ebpf.VariableSpec `ebpf:"filters"`
 	Follow           *ebpf.VariableSpec `ebpf:"follow"`
 	FragsAt          *ebpf.VariableSpec `ebpf:"frags_at"`
@@ -384,6 +386,7 @@ type SkbVariables struct {
 	CpuBits          *ebpf.Variable `ebpf:"cpu_bits"`
 	DirectLoads      *ebpf.Variable `ebpf:"direct_loads"`
 	EventType        *ebpf.Variable `ebpf:"event_type"`
+	FewPieces        *ebpf.Variable `ebpf:"few_pieces"`
 	Filters          *ebpf.Variable `ebpf:"filters"`
 	Follow           *ebpf.Variable `ebpf:"follow"`
 	FragsAt          *ebpf.Variable `ebpf:"frags_at"`

@@ -16,9 +16,13 @@ const (
 	rawIP    = linkType(12) // DLT_RAW on Linux
 )
 
-// maxWindow is how many bytes of a packet are copied to the stack at most: Ethernet, a VLAN
-// tag, IPv6 and ports are 62. A filter, packet_bytes and what calls them share 512 bytes.
-const maxWindow = 64
+// maxStack is how many bytes of stack a filter may use. The verifier lets a program, its
+// filter and packet_bytes have 512 together, each rounded up to a multiple of 32; the
+// programs take 320, packet_bytes 96.
+//
+// After slotsEnd come the bytes of the packet that are copied at once, the window, and the
+// scratch memory of classic BPF. Ethernet, IPv6 and ports are 58 bytes.
+const maxStack = 96
 
 // usualX is what X, the register for variable offsets, holds nearly always: the length of
 // an IPv4 header without options. The verifier of kernels before 5.12 refuses reads
@@ -110,11 +114,12 @@ func (b *body) newLabel() string {
 
 // layOut finds out how much of the packet is worth copying.
 func (b *body) layOut() {
+	room := maxStack - slotsEnd - 4 - 4*max(scratch(b.plain), scratch(b.tagged))
 	for _, prog := range [][]bpf.Instruction{b.plain, b.tagged} {
 		for _, ins := range prog {
 			if l, ok := loadOf(ins); ok {
-				if end, ok := l.windowEnd(); ok {
-					b.window = max(b.window, end)
+				if end, ok := l.windowEnd(); ok && end <= uint64(room) {
+					b.window = max(b.window, int(end))
 				}
 			}
 		}
@@ -125,6 +130,19 @@ func (b *body) layOut() {
 	if b.link == ethernet {
 		b.base -= 2
 	}
+}
+
+// scratch is how many words of scratch memory prog uses.
+func scratch(prog []bpf.Instruction) (n int) {
+	for _, ins := range prog {
+		switch i := ins.(type) {
+		case bpf.StoreScratch:
+			n = max(n, i.N+1)
+		case bpf.LoadScratch:
+			n = max(n, i.N+1)
+		}
+	}
+	return n
 }
 
 func (b *body) prologue() {

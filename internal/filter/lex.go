@@ -117,10 +117,10 @@ func lexNumber(s string) (token, int, error) {
 
 // lexQuoted reads "..." or 'c'.
 func lexQuoted(s string) (token, int, error) {
-	quote := s[0]
+	mark := s[0]
 	var b []byte
 	rest := s[1:]
-	for rest != "" && rest[0] != quote {
+	for rest != "" && rest[0] != mark {
 		if rest[0] != '\\' {
 			b = append(b, rest[0])
 			rest = rest[1:]
@@ -134,14 +134,14 @@ func lexQuoted(s string) (token, int, error) {
 		rest = rest[n:]
 	}
 	if rest == "" {
-		return token{}, 0, fmt.Errorf("%s has no closing %c", s, quote)
+		return token{}, 0, fmt.Errorf("%s has no closing %c", quote(s), mark)
 	}
 	n := len(s) - len(rest) + 1
-	if quote == '"' {
+	if mark == '"' {
 		return token{kind: text, s: string(b)}, n, nil
 	}
 	if len(b) != 1 {
-		return token{}, 0, fmt.Errorf("%s is not one character", s[:n])
+		return token{}, 0, fmt.Errorf("%s is not one character", quote(s[:n]))
 	}
 	// Plain char is signed on x86, but no field of the kernel's depends on it.
 	return token{kind: number, s: s[:n], value: uint64(b[0])}, n, nil

@@ -47,20 +47,15 @@ func loadOf(ins bpf.Instruction) (load, bool) {
 	return load{}, false
 }
 
-// windowEnd is where what l (usually) loads ends. Not ok: the window can't hold it.
-func (l load) windowEnd() (end int, ok bool) {
+// windowEnd is where what l (usually) loads ends. Not ok: it loads nothing of the packet.
+func (l load) windowEnd() (end uint64, ok bool) {
 	switch l.kind {
 	case atX:
-		end = usualX
+		return usualX + uint64(l.off) + uint64(l.size), true
 	case atOffset, headerLength:
-	default:
-		return 0, false
+		return uint64(l.off) + uint64(l.size), true
 	}
-	end += l.size
-	if uint64(end)+uint64(l.off) > maxWindow {
-		return 0, false
-	}
-	return end + int(l.off), true
+	return 0, false
 }
 
 // load appends the instructions for l. A load that reaches beyond the packet's end
@@ -104,13 +99,13 @@ func (b *body) fixed(dst asm.Register, off uint32, size int) {
 // variable loads l.size bytes at X + l.off into A.
 func (b *body) variable(l load) {
 	done := b.newLabel()
-	if end, ok := l.windowEnd(); ok && end <= b.window {
+	if end, _ := l.windowEnd(); end <= uint64(b.window) {
 		slow := b.newLabel()
 		b.emit(
 			asm.JNE.Imm(regX, usualX, slow),
 			asm.JLT.Imm(regLen, int32(end), b.label("reject")),
 		)
-		b.fromWindow(regA, b.base+end-l.size, l.size)
+		b.fromWindow(regA, b.base+int(end)-l.size, l.size)
 		b.emit(asm.Ja.Label(done))
 		b.emit(asm.Mov.Reg32(asm.R4, regX).WithSymbol(slow))
 	} else {

@@ -9,5 +9,5 @@ import (
 )
 
 func compileClassic(linkType, string) ([]bpf.Instruction, error) {
-	return nil, errors.New("this skb-collect was built without libpcap: -f is not available (build with cgo and libpcap-dev)")
+	return nil, errors.New("this skb-collect was built without libpcap: -f and --inner-filter need it (build with cgo and libpcap-dev)")
 }

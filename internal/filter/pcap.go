@@ -4,16 +4,22 @@ package filter
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcap"
 	"golang.org/x/net/bpf"
 )
 
-// maxExpr is in bytes, some 3,400 hosts: libpcap's optimizer needs 1.1 s for 2,000 of them,
-// and four times as long for twice as many.
+// maxExpr is in bytes, some 3,400 hosts.
 const maxExpr = 1 << 16
+
+// patience is how long libpcap may compile. `host A or host B or ...` with 300 hosts takes
+// its optimizer 1 s, and eight times as long with twice as many; within `ip and (...)`,
+// where it need not think of ARP, 500 hosts take 0.06 s.
+const patience = time.Minute
 
 // compileClassic has libpcap compile expr for packets that begin with the header of link.
 func compileClassic(link linkType, expr string) (prog []bpf.Instruction, err error) {
@@ -23,6 +29,24 @@ func compileClassic(link linkType, expr string) (prog []bpf.Instruction, err err
 	if strings.IndexByte(expr, 0) >= 0 {
 		return nil, errors.New("it contains a NUL byte")
 	}
+	type result struct {
+		prog []bpf.Instruction
+		err  error
+	}
+	compiled := make(chan result, 1)
+	go func() {
+		prog, err := compileSlowly(link, expr)
+		compiled <- result{prog, err}
+	}()
+	select {
+	case r := <-compiled:
+		return r.prog, r.err
+	case <-time.After(patience):
+		return nil, fmt.Errorf("it is too large: libpcap has been at it for %v (ip and (...) around it is faster, and net is shorter than many hosts)", patience)
+	}
+}
+
+func compileSlowly(link linkType, expr string) (prog []bpf.Instruction, err error) {
 	defer func() {
 		// pcap.CompileBPFFilter cuts the program out of an array of that size.
 		if recover() != nil {

@@ -287,7 +287,11 @@ func orAnonymous(name string) string {
 func suggest(name string, candidates []string) string {
 	best, least := "", 1+max(1, len(name)/3)
 	for _, c := range candidates {
-		if d := distance(name, c); d < least || d == least && best != "" && c < best {
+		d := distance(name, c)
+		if strings.HasSuffix(c, "_"+name) {
+			d = 1 // dport: skc_dport
+		}
+		if d < least || d == least && best != "" && c < best {
 			best, least = c, d
 		}
 	}

@@ -20,7 +20,7 @@ type Settings struct {
 	Follow    bool   // report a buffer that matched once ever after
 	Lifetimes bool   // write link and free records
 	RingSize  uint32 // bytes of the ring buffer, a power of two
-	MaxBuffer uint32 // buffers that the map can hold
+	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
 	// Variables are more of the BPF side's variables to set, and Prepare changes a
 	// program before it is loaded: filters put their instructions in.
 	Variables map[string]any
@@ -52,13 +52,16 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	spec.Maps["events"].MaxEntries = s.RingSize
-	spec.Maps["buffers"].MaxEntries = s.MaxBuffer
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
 	// the kernel log, unless the kernel allocates for them from a cache of its own.
+	buffers := spec.Maps["buffers"]
+	buffers.MaxEntries = defaultPreallocated
 	if k.HasMember("bpf_htab", "ma") {
-		spec.Maps["buffers"].Flags = 1 // BPF_F_NO_PREALLOC
-	} else if spec.Maps["buffers"].MaxEntries > maxPreallocated {
-		spec.Maps["buffers"].MaxEntries = maxPreallocated
+		buffers.Flags = 1 // BPF_F_NO_PREALLOC
+		buffers.MaxEntries = defaultBuffers
+	}
+	if s.MaxBuffer != 0 {
+		buffers.MaxEntries = s.MaxBuffer
 	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
@@ -77,7 +80,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"vmemmap_base_at", k.symbols.data["vmemmap_base"]},
 		{"page_offset_base_at", k.symbols.data["page_offset_base"]},
 		{"frags_at", k.fragsAt()},
-		{"have_loop", l.loop},
+		{"have_loop", l.loop}, {"few_pieces", max(s.Snaplen/64, 2)},
 		{"direct_loads", k.hasFunction("bpf_rdonly_cast")},
 	}
 	for _, v := range vars {
@@ -102,8 +105,12 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	return l, nil
 }
 
-// maxPreallocated keeps a map whose memory is taken at once at some 12 MB.
-const maxPreallocated = 1 << 17
+// How many buffers can be followed, unless said otherwise; fewer, some 12 MB, where the
+// kernel takes the memory at once.
+const (
+	defaultBuffers      = 1 << 20
+	defaultPreallocated = 1 << 17
+)
 
 // Map returns one of the shared maps.
 func (l *Loader) Map(name string) *ebpf.Map { return l.maps[name] }
