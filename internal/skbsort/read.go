@@ -10,12 +10,13 @@ import (
 
 // A batch is what a source has got when its input paused, or when it has enough.
 type batch struct {
-	input int // number
-	data  []byte
-	ends  []int // of its records, in data
-	track []int // where in a record the value of its last key is, if that is `track`; else 0
-	idle  bool  // the input paused behind it
-	err   error // how the input ended, io.EOF included
+	input  int // number
+	data   []byte
+	ends   []int // of its records, in data
+	track  []int // where in a record the value of its last key is, if that is `track`; else 0
+	offset int64 // in the input, behind it
+	idle   bool  // the input paused behind it
+	err    error // how the input ended, io.EOF included
 
 	free    chan<- *batch // where it goes to be filled again
 	adopted bool          // data belongs to the sorter now
@@ -91,6 +92,7 @@ func (s *source) read() {
 		b.data = append(b.data, raw...)
 		b.ends = append(b.ends, len(b.data))
 		b.track = append(b.track, track)
+		b.offset = d.Offset()
 	}
 }
 

@@ -55,6 +55,7 @@ type sorter struct {
 	ticks     <-chan time.Time // four in a window
 
 	starts  *starts
+	ahead   *ahead // nil: nothing is known
 	held    held
 	disk    runs
 	inputs  []input
@@ -105,6 +106,7 @@ func (s *sorter) run(names []string, readers []io.Reader) error {
 	batches, stop := make(chan *batch, 2), make(chan struct{})
 	defer close(stop)
 	defer s.disk.close()
+	s.ahead = s.lookAhead(readers)
 	var files []*source
 	for i, r := range readers {
 		src := &source{number: i, name: names[i], r: r, to: batches, stop: stop}
@@ -126,6 +128,11 @@ func (s *sorter) run(names []string, readers []io.Reader) error {
 		case b := <-batches:
 			if err := s.take(b); err != nil {
 				return err
+			}
+			if s.ahead != nil {
+				if err := s.releaseOlder(b); err != nil {
+					return err
+				}
 			}
 			if b.err != nil && b.err != io.EOF {
 				if failed = b.err; s.running > 0 {

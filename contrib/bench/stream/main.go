@@ -25,7 +25,7 @@ func main() {
 	tracked := flag.Bool("tracked", false, "as behind skb-track: with its sections and records")
 	flag.Parse()
 	w := bufio.NewWriterSize(os.Stdout, 1<<20)
-	g := &generator{random: rand.New(rand.NewPCG(*seed, 0)), enc: format.NewEncoder(w), tracked: *tracked, now: 3600e9}
+	g := &generator{random: rand.New(rand.NewPCG(*seed, 0)), enc: format.NewEncoder(w), tracked: *tracked, now: 3600e9, burst: 3600e9}
 	err := g.run(*events, *size)
 	if err == nil {
 		err = w.Flush()
@@ -49,7 +49,8 @@ type generator struct {
 	random   *rand.Rand
 	enc      *format.Encoder
 	tracked  bool
-	now      uint64
+	now      uint64 // ns
+	burst    uint64 // when the next packets come, ns
 	underway underway
 	spare    []*packet
 	event    format.Event
@@ -66,11 +67,13 @@ func (g *generator) run(events int, size int64) error {
 		return err
 	}
 	for g.events < uint64(events) || g.bytes < size {
-		// Packets come in bursts, as from a device that is polled.
-		if len(g.underway) == 0 || g.random.IntN(80) == 0 {
+		// Packets come in bursts, as from a device that is polled: 60,000 a second.
+		for len(g.underway) == 0 || g.burst <= g.underway[0].next {
+			g.now = max(g.now, g.burst)
 			for range 1 + g.random.IntN(16) {
 				g.arrive()
 			}
+			g.burst += g.random.Uint64N(280_000)
 		}
 		p := g.underway[0]
 		g.now = p.next
