@@ -44,6 +44,7 @@ test-kernels: build
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...
+	contrib/bench/sort
 
 demo: build
 	@contrib/demo
