@@ -11,7 +11,7 @@ import (
 
 func main() {
 	var o skbsort.Options
-	pipe.Parse("skb-sort", "Put the records of streams in the order of their times; merge several streams.", &o)
+	pipe.Parse("skb-sort", "Put the records of streams in the order of their times, or journey by journey; merge several streams.", &o)
 	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
 		return skbsort.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
