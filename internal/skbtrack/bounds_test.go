@@ -2,8 +2,11 @@ package skbtrack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +75,45 @@ func TestBounds(t *testing.T) {
 			if int(j.Packet) != i+1 || j.End.How != "open" || j.Note != c.note {
 				t.Fatalf("%s: journey %d: %+v", name, i, j)
 			}
+		}
+	}
+}
+
+// Records come out in order of time, on each cpu as they came, whatever the order in which
+// they come in, each once.
+func TestOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(seed(t), 0))
+	for range 200 {
+		spread := uint64(1 + rng.IntN(2000))
+		o := order{window: spread, limit: 1 << 30}
+		type key struct{ ts, cpu, n uint64 }
+		var in, out []key
+		take := func(r format.Raw) error {
+			out = append(out, key{binary.BigEndian.Uint64(r), binary.BigEndian.Uint64(r[8:]), binary.BigEndian.Uint64(r[16:])})
+			return nil
+		}
+		for n := range uint64(3000) {
+			k := key{n + rng.Uint64N(spread), rng.Uint64N(4), n}
+			in = append(in, k)
+			var r []byte
+			for _, v := range [...]uint64{k.ts, k.cpu, k.n} {
+				r = binary.BigEndian.AppendUint64(r, v)
+			}
+			o.add(k.ts, uint32(k.cpu), append(r, make([]byte, rng.IntN(300))...))
+			if o.ready() {
+				if err := o.release(false, take); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := o.release(true, take); err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(in, func(a, b key) int {
+			return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.cpu, b.cpu), cmp.Compare(a.n, b.n))
+		})
+		if !slices.Equal(in, out) {
+			t.Fatalf("not in order with a spread of %d", spread)
 		}
 	}
 }

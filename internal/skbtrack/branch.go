@@ -2,44 +2,43 @@ package skbtrack
 
 import "github.com/skb-tools/skb-tools/format"
 
-// A branch is one sk_buff of a packet.
+// A branch is one sk_buff of a packet. What every event needs stands first, in two lines of
+// the cache: with many packets on their way each costs a read from memory.
 type branch struct {
 	id, addr uint64 // of the data buffer, 0: known by addr; of the sk_buff, 0: not known yet
 	last     uint64 // ns, of its last event; before its first, of that which it comes from
-	endTS    uint64 // ns, of the record that says how it ended
-	sock     uint64 // inode of the socket that has it
-	into     uint64 // merged: the packet
-	intoID   uint64 // merged: the identity that it went into
-	content  uint64 // --infer: keys by which it is found
-	payload  uint64
-	queuedAt uint64 // ns
+	journey  uint32
+	next     uint32 // in the buffer, and the one before
+	before   uint32
+	number   uint32
+	hop      uint32 // of its next event
+	probe    uint32 // of the last event that tells where it was
+	dev      uint32
+	netns    uint32
+	mark     uint32
+	cpu      uint32
+	headers  uint32
+	fromWord uint32 // how its buffer came to be; its next event says so, and what from
+	flags    uint16
+	class    class
+	end      ending
+	record   recordKind // that says how it ended
 
-	journey    uint32
-	next       uint32 // in the buffer, and the one before
-	before     uint32
+	fromBranch uint32
+	fromPacket uint64
+	fromID     uint64 // the identity there, if it is another
+	endTS      uint64 // ns, of the record that says how it ended
+	queuedAt   uint64 // ns
+	sock       uint64 // inode of the socket that has it
+	into       uint64 // merged: the packet
+	intoID     uint64 // merged: the identity that it went into
+	content    uint64 // --infer: keys by which it is found
+	payload    uint64
 	prev, more uint32 // in the journey
 	fifo       uint32 // in the queue of those that ended
-	number     uint32
-	hop        uint32 // of its next event
-	probe      uint32 // of the last event that tells where it was
-	dev        uint32
-	netns      uint32
-	mark       uint32
-	cpu        uint32
-	headers    uint32
 	reason     uint32
 	location   uint32
 	comm, tgid uint32
-
-	fromBranch uint32 // what its next event comes from, if fromWord is set
-	fromWord   uint32 // how
-	fromPacket uint64
-	fromID     uint64 // the identity there, if it is another
-
-	end    ending
-	record recordKind // that says so
-	class  class
-	flags  uint16
 }
 
 const (
@@ -105,16 +104,18 @@ type journey struct {
 	slowest     uint64
 	end         uint64 // ns of the last record about it
 	hops        uint32
+	from        uint32 // packed headers of its first event that has some
 	branches    uint32 // numbers given
 	live        uint32 // branches kept in its list
 	list        uint32
-	best        uint32 // of the branches that ended, kept
-	from        uint32 // packed headers of its first event that has some
-	older       uint32 // in the list by last use
-	newer       uint32
-	joined      uint32 // number of joined packets, whose list is in the tracker
-	ends        [len(format.EndNames)]uint32
 	flags       uint8
+
+	best   uint32 // of the branches that ended, kept
+	older  uint32 // in the list of those that are open
+	newer  uint32
+	placed uint64 // ns, end when it was put there
+	ends   [len(format.EndNames)]uint32
+	_      [8]byte // two lines of the cache
 }
 
 const (

@@ -8,16 +8,30 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// append puts a journey at the end of the list by last use.
+// append puts a journey at the end of the list of those that are open.
 func (t *tracker) append(g *group, n uint32) {
 	j := t.journeys.at(n)
-	j.older, j.newer = g.newest, 0
+	j.older, j.newer, j.placed = g.newest, 0, j.end
 	if g.newest != 0 {
 		t.journeys.at(g.newest).newer = n
 	} else {
 		g.oldest = n
 	}
 	g.newest = n
+}
+
+// unseenLongest returns the journey about which there was no record for longest, 0 when none is
+// open. Only here those that have been seen since they were put in the list go to its end:
+// to move each at each event costs four reads from memory.
+func (t *tracker) unseenLongest(g *group) uint32 {
+	for n := g.oldest; n != 0; n = g.oldest {
+		if j := t.journeys.at(n); j.end == j.placed {
+			return n
+		}
+		t.unlist(g, n)
+		t.append(g, n)
+	}
+	return 0
 }
 
 func (t *tracker) unlist(g *group, n uint32) {
@@ -35,13 +49,9 @@ func (t *tracker) unlist(g *group, n uint32) {
 }
 
 // touch notes a record about a journey.
-func (t *tracker) touch(g *group, n uint32, ts uint64) {
+func (t *tracker) touch(n uint32, ts uint64) {
 	j := t.journeys.at(n)
 	j.end = max(j.end, ts)
-	if g.newest != n {
-		t.unlist(g, n)
-		t.append(g, n)
-	}
 }
 
 // close writes a journey's record and forgets it.
@@ -136,6 +146,6 @@ func (t *tracker) letGoOldest(note string) bool {
 	if i < 0 {
 		return false
 	}
-	t.letGo(t.order[i], t.order[i].oldest, noRecord, 0, note)
+	t.letGo(t.order[i], t.unseenLongest(t.order[i]), noRecord, 0, note)
 	return true
 }

@@ -84,7 +84,7 @@ func (t *tracker) link(r format.Raw) {
 	if src == 0 {
 		src = t.unseen(g, l.from, l.ts)
 	}
-	t.touch(g, t.branches.at(src).journey, l.ts)
+	t.touch(t.branches.at(src).journey, l.ts)
 	switch how := string(l.how); how {
 	case "expand":
 		t.expand(g, src, l.to)
@@ -165,7 +165,7 @@ func (t *tracker) join(g *group, src, dst uint32, how string, ts uint64) {
 		t.begin(into, ts)
 	}
 	b.into = into.packet
-	t.touch(g, d.journey, ts)
+	t.touch(d.journey, ts)
 	if list := t.joined[d.journey]; len(list) < maxJoined {
 		t.joined[d.journey] = append(list, from.packet)
 	}
@@ -206,7 +206,7 @@ func (t *tracker) free(r format.Raw) {
 	g := t.group
 	if i := t.known(g, l.from, true); i != 0 {
 		b := t.branches.at(i)
-		t.touch(g, b.journey, l.ts)
+		t.touch(b.journey, l.ts)
 		t.freed(b, &l)
 		if b.id == 0 || t.alive(g, b.id) {
 			t.queue(g, i)

@@ -19,6 +19,7 @@ type order struct {
 	spare   []uint32
 	entries []waiting
 	sorted  int // entries in order, from the first
+	late    []waiting
 	seq     uint64
 	newest  uint64
 	size    int // bytes of the chunks
@@ -160,14 +161,32 @@ func (o *order) sort() {
 		x, j := e[i], i
 		for ; j > 0 && x.compare(&e[j-1]) < 0; j-- {
 			e[j] = e[j-1]
-			if moves--; moves < 0 {
-				e[j-1] = x
-				slices.SortFunc(e, func(a, b waiting) int { return a.compare(&b) })
-				o.sorted = len(e)
-				return
-			}
+			moves--
 		}
 		e[j] = x
+		if moves < 0 {
+			o.sorted = i + 1
+			o.merge()
+			break
+		}
 	}
 	o.sorted = len(e)
+}
+
+// merge sorts the entries behind the first that are in order, and then all.
+func (o *order) merge() {
+	e, n := o.entries, o.sorted
+	o.late = append(o.late[:0], e[n:]...)
+	late := o.late
+	slices.SortFunc(late, func(a, b waiting) int { return a.compare(&b) })
+	i, k := n-1, len(late)-1
+	for at := len(e) - 1; k >= 0; at-- {
+		if i >= 0 && e[i].compare(&late[k]) > 0 {
+			e[at] = e[i]
+			i--
+		} else {
+			e[at] = late[k]
+			k--
+		}
+	}
 }

@@ -51,8 +51,8 @@ type limits struct {
 // word of losses: skb-collect looks for those every 100 ms.
 const lingering = 250 * time.Millisecond
 
-// maxLingering bounds the branches that wait so: those of 100,000 packets a second.
-const maxLingering = 1 << 15
+// maxLingering bounds the branches that wait so: those of 65,000 packets a second.
+const maxLingering = 1 << 14
 
 // A group is what follows one start record. Identities and times are its own.
 type group struct {
@@ -195,8 +195,12 @@ func (t *tracker) expire(g *group, now uint64) {
 		}
 		t.fold(g, i)
 	}
-	for g.oldest != 0 && t.journeys.at(g.oldest).end+uint64(t.limits.idle) <= now {
-		t.letGo(g, g.oldest, noRecord, 0, fmt.Sprintf("nothing was seen of it for %v", t.limits.idle))
+	for g.oldest != 0 && t.journeys.at(g.oldest).placed+uint64(t.limits.idle) <= now {
+		n := t.unseenLongest(g)
+		if t.journeys.at(n).end+uint64(t.limits.idle) > now {
+			break
+		}
+		t.letGo(g, n, noRecord, 0, fmt.Sprintf("nothing was seen of it for %v", t.limits.idle))
 	}
 }
 
@@ -234,9 +238,15 @@ func (t *tracker) event(r format.Raw) {
 	if j.packet == 0 {
 		t.begin(j, v.ts)
 	}
-	t.touch(t.group, b.journey, v.ts)
+	t.touch(b.journey, v.ts)
 	track := format.Track{Packet: j.packet, Branch: b.number, Hop: b.hop, Total: since(v.ts, j.first), Inferred: b.flags&inferredBranch != 0}
 	t.diff.reset()
+	was := t.headers.get(b.headers)
+	is := was
+	if len(t.packed) > 0 {
+		is = mergePacked(t.merged[:0], was, t.packed)
+	}
+	rewritten := string(is) != string(was)
 	if b.hop > 0 {
 		track.Since = since(v.ts, b.last)
 		j.slowest = max(j.slowest, track.Since)
@@ -244,6 +254,9 @@ func (t *tracker) event(r format.Raw) {
 			track.From = format.From{How: t.names.text(b.fromWord), Branch: b.fromBranch, Packet: b.fromPacket}
 		}
 		t.compare(b, v)
+		if rewritten && len(was) > 0 {
+			t.diff.headers(was, is)
+		}
 		track.Changed = t.diff.appendTo(t.changed)
 		if track.Changed != nil {
 			t.changed = track.Changed
@@ -265,7 +278,7 @@ func (t *tracker) event(r format.Raw) {
 		j.flags |= byAddr
 	}
 	track.Uncertain = t.group.lossy && t.doubt(t.group, j, v.ts)&^(1<<lossFree) != 0
-	t.learn(b, j, v)
+	t.learn(b, j, v, is, rewritten)
 	b.last = v.ts
 	b.hop++
 	j.hops++
@@ -355,22 +368,11 @@ func (t *tracker) compare(b *branch, v *view) {
 	if b.fromID != 0 && v.has&hasID != 0 {
 		d.number("buffer", b.fromID, v.id)
 	}
-	if len(t.packed) == 0 {
-		return
-	}
-	was := t.headers.get(b.headers)
-	if len(was) == 0 {
-		return
-	}
-	is := mergePacked(t.merged[:0], was, t.packed)
-	if string(is) != string(was) {
-		d.headers(was, is)
-	}
 }
 
 // learn keeps what the next hop is compared with.
-func (t *tracker) learn(b *branch, j *journey, v *view) {
-	if v.has&hasDev != 0 {
+func (t *tracker) learn(b *branch, j *journey, v *view, is []byte, rewritten bool) {
+	if v.has&hasDev != 0 && t.names.text(b.dev) != string(v.dev) {
 		b.dev = t.names.number(v.dev)
 		b.flags |= hasDevs
 	}
@@ -388,12 +390,7 @@ func (t *tracker) learn(b *branch, j *journey, v *view) {
 	if v.sock != 0 {
 		b.sock = v.sock
 	}
-	if len(t.packed) == 0 {
-		return
-	}
-	was := t.headers.get(b.headers)
-	is := mergePacked(t.merged[:0], was, t.packed)
-	if len(was) == 0 || string(is) != string(was) {
+	if rewritten {
 		b.headers = t.headers.set(b.headers, is)
 	}
 	if j.from == 0 && hasNetwork(is) {
@@ -524,7 +521,7 @@ func (t *tracker) unhash(g *group, i uint32) {
 func (t *tracker) newPacket(g *group, id, addr, ts uint64) uint32 {
 	t.room(g)
 	n := t.journeys.take()
-	*t.journeys.at(n) = journey{first: ts, end: ts}
+	*t.journeys.at(n) = journey{first: ts, end: ts, placed: ts}
 	t.append(g, n)
 	return t.newBranch(g, n, id, addr)
 }
