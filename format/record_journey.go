@@ -204,43 +204,101 @@ func (e *JourneyEnd) append(dst []byte) []byte {
 	return dst
 }
 
-// Decode reads r, which must be a journey.
+// Decode reads r, which must be a journey. Strings that stay the same are not made anew.
 func (j *Journey) Decode(r Raw) error {
 	if r.Type() != TypeJourney {
 		return errType(r, TypeJourney)
 	}
-	*j = Journey{}
-	number := func(path ...string) uint64 {
-		u, _ := r.Get(path...).Uint()
-		return u
-	}
-	word := func(path ...string) string {
-		s, _ := r.Get(path...).Str()
-		return string(s)
-	}
-	j.Last, _ = r.Time()
-	j.Packet, j.First = number("packet"), number("first")
-	j.Hops, j.Branches, j.Slowest = uint32(number("hops")), uint32(number("branches")), number("slowest")
-	j.From.decode(r.Get("flow", "first"))
-	j.To.decode(r.Get("flow", "last"))
-	j.End = JourneyEnd{How: word("end", "how"), Branch: uint32(number("end", "branch")), TS: number("end", "ts"),
-		Record: word("end", "record"), Probe: word("end", "probe"), Dev: word("end", "dev"),
-		Netns: uint32(number("end", "netns")), Reason: word("end", "reason"), Location: word("end", "location"),
-		Comm: word("end", "comm"), TGID: uint32(number("end", "tgid")), Sock: number("end", "sock"), Into: number("end", "into")}
-	for i, name := range EndNames {
-		j.Ends[i] = uint32(number("ends", name))
-	}
-	_ = r.Get("joined").Elems(func(v Value) bool {
+	was := *j
+	*j = Journey{Joined: j.Joined[:0], Uncertain: j.Uncertain[:0]}
+	return r.Each(func(key []byte, v Value) bool {
 		u, _ := v.Uint()
-		j.Joined = append(j.Joined, u)
+		switch string(key) {
+		case "ts":
+			j.Last = u
+		case "packet":
+			j.Packet = u
+		case "first":
+			j.First = u
+		case "hops":
+			j.Hops = uint32(u)
+		case "branches":
+			j.Branches = uint32(u)
+		case "slowest":
+			j.Slowest = u
+		case "flow":
+			j.From.decode(v.Get("first"))
+			j.To.decode(v.Get("last"))
+		case "end":
+			j.End.decode(v, &was.End)
+		case "ends":
+			for i, name := range EndNames {
+				n, _ := v.Get(name).Uint()
+				j.Ends[i] = uint32(n)
+			}
+		case "joined":
+			_ = v.Elems(func(v Value) bool {
+				u, _ := v.Uint()
+				j.Joined = append(j.Joined, u)
+				return true
+			})
+		case "by":
+			j.By = stringOr(was.By, v)
+		case "uncertain":
+			_ = v.Elems(func(v Value) bool {
+				s, _ := v.Str()
+				j.Uncertain = append(j.Uncertain, string(s))
+				return true
+			})
+		case "inferred":
+			j.Inferred, _ = v.Bool()
+		case "note":
+			j.Note = stringOr(was.Note, v)
+		}
 		return true
 	})
-	_ = r.Get("uncertain").Elems(func(v Value) bool {
-		s, _ := v.Str()
-		j.Uncertain = append(j.Uncertain, string(s))
+}
+
+func (e *JourneyEnd) decode(v Value, was *JourneyEnd) {
+	_ = v.Each(func(key []byte, v Value) bool {
+		u, _ := v.Uint()
+		switch string(key) {
+		case "how":
+			e.How = stringOr(was.How, v)
+		case "branch":
+			e.Branch = uint32(u)
+		case "ts":
+			e.TS = u
+		case "record":
+			e.Record = stringOr(was.Record, v)
+		case "probe":
+			e.Probe = stringOr(was.Probe, v)
+		case "dev":
+			e.Dev = stringOr(was.Dev, v)
+		case "netns":
+			e.Netns = uint32(u)
+		case "reason":
+			e.Reason = stringOr(was.Reason, v)
+		case "location":
+			e.Location = stringOr(was.Location, v)
+		case "comm":
+			e.Comm = stringOr(was.Comm, v)
+		case "tgid":
+			e.TGID = uint32(u)
+		case "sock":
+			e.Sock = u
+		case "into":
+			e.Into = u
+		}
 		return true
 	})
-	j.By, j.Note = word("by"), word("note")
-	j.Inferred, _ = r.Get("inferred").Bool()
-	return nil
+}
+
+// stringOr returns the string that v is, "" when it is none; was, if it is the same.
+func stringOr(was string, v Value) string {
+	b, _ := v.Str()
+	if string(b) == was {
+		return was
+	}
+	return string(b)
 }

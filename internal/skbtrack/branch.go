@@ -115,7 +115,7 @@ type journey struct {
 	newer  uint32
 	placed uint64 // ns, end when it was put there
 	ends   [len(format.EndNames)]uint32
-	_      [8]byte // two lines of the cache
+	born   uint64 // ns, of the first record about it, links included
 }
 
 const (

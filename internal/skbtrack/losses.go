@@ -75,7 +75,7 @@ func (t *tracker) loss(r format.Raw) {
 // which an idle journey is let go of.
 func (t *tracker) doubt(g *group, j *journey, now uint64) (kinds uint8) {
 	for kind := range lossKinds {
-		since := j.first
+		since := j.born
 		if kind == lossLink || kind == lossIdentity || kind == lossProbe || j.flags&late != 0 {
 			since -= min(since, uint64(t.limits.idle))
 		}
@@ -92,7 +92,7 @@ func (t *tracker) lossBehind(g *group, j *journey) (yes bool, ts uint64) {
 		return false, 0
 	}
 	for _, kind := range [...]int{lossEvent, lossLink, lossFree, lossProbe} {
-		if end, ok := g.losses[kind].in(j.first, g.now); ok {
+		if end, ok := g.losses[kind].in(j.born, g.now); ok {
 			yes, ts = true, max(ts, end)
 		}
 	}

@@ -18,10 +18,15 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
-// memory that records take while they are put in order, and that open journeys take, bytes.
+// Memory is what the program is to stay under, in bytes, whatever its input.
+const Memory = 256 << 20
+
+// What records take of it while they are put in order, and open journeys: all, or beside
+// a stage that keeps something itself.
 const (
-	orderMemory   = 16 << 20
-	journeyMemory = 144 << 20
+	orderMemory        = 16 << 20
+	journeyMemory      = 144 << 20
+	journeyMemoryStage = 80 << 20
 )
 
 // A stage takes records that are tracked, journeys included.
@@ -100,6 +105,9 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
+	if o.Summary || o.Selection.any() {
+		l.memory = journeyMemoryStage
+	}
 	if o.Infer {
 		l.linger = inferTime
 	}

@@ -61,7 +61,7 @@ type selector struct {
 	want  uint8
 	next  stage
 	log   log
-	limit int // references in memory
+	limit int // bytes of what is known
 	refs  int
 	open  map[uint64]*chosen
 	first *chosen // undecided, by their first event
@@ -73,7 +73,8 @@ type selector struct {
 	current *startOf // of what comes in
 	written *startOf // of what was handed on last
 	through map[string]bool
-	gone    uint64 // journeys that were let go of
+	gone    uint64         // journeys that were let go of
+	j       format.Journey // that of the record at hand
 }
 
 // chosen is a journey of which it is not known yet whether it is wanted, or which is.
@@ -99,11 +100,16 @@ type startOf struct {
 	users int // journeys
 }
 
-// selectionMemory is what undecided events take in memory, and references to them, bytes.
-const selectionMemory = 64 << 20
+// What undecided events take in memory at most, and what is known of them, bytes.
+const (
+	selectionMemory = 24 << 20
+	chosenMemory    = 48 << 20
+	chosenSize      = 200 // of a journey, with its place in the map
+	refSize         = 16
+)
 
 func newSelector(s *Selection, next stage) *selector {
-	return &selector{s: s, want: s.wanted(), next: next, log: log{limit: selectionMemory}, limit: selectionMemory / 16 / 2,
+	return &selector{s: s, want: s.wanted(), next: next, log: log{limit: selectionMemory}, limit: chosenMemory,
 		open: map[uint64]*chosen{}, pasts: map[uint64]bool{}, starts: map[string]*startOf{}, through: map[string]bool{}}
 }
 
@@ -182,7 +188,7 @@ func (s *selector) event(r format.Raw) error {
 	if c.met == s.want {
 		return s.write(c)
 	}
-	for s.refs > s.limit && s.first != nil {
+	for s.refs*refSize+len(s.open)*chosenSize > s.limit && s.first != nil {
 		s.gone++
 		s.forget(s.first)
 	}
@@ -302,7 +308,7 @@ func (s *selector) write(c *chosen) error {
 }
 
 func (s *selector) journey(r format.Raw) error {
-	var j format.Journey
+	j := &s.j
 	if err := j.Decode(r); err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type summary struct {
 	lost      map[string]uint64
 	more      uint64 // pairs of probes beyond maxPairs, in hops
 	others    flowCount
+	j         format.Journey // that of the record at hand
 }
 
 type spot struct {
@@ -53,9 +54,9 @@ type flowCount struct {
 
 // What bounds a summary. A histogram takes 34 kB.
 const (
-	maxPairs = 2000
+	maxPairs = 500
 	maxFlows = 50_000
-	maxSpots = 1 << 20
+	maxSpots = 1 << 18
 )
 
 // latencies are a histogram of times in ns, true to 1 %, up to an hour.
@@ -142,7 +143,7 @@ func (s *summary) event(r format.Raw) {
 }
 
 func (s *summary) journey(r format.Raw) error {
-	var j format.Journey
+	j := &s.j
 	if err := j.Decode(r); err != nil {
 		return err
 	}

@@ -521,7 +521,7 @@ func (t *tracker) unhash(g *group, i uint32) {
 func (t *tracker) newPacket(g *group, id, addr, ts uint64) uint32 {
 	t.room(g)
 	n := t.journeys.take()
-	*t.journeys.at(n) = journey{first: ts, end: ts, placed: ts}
+	*t.journeys.at(n) = journey{born: ts, first: ts, end: ts, placed: ts}
 	t.append(g, n)
 	return t.newBranch(g, n, id, addr)
 }
