@@ -55,7 +55,7 @@ type opt struct {
 	ok bool
 }
 
-func uint(c *format.Cursor) opt {
+func optUint(c *format.Cursor) opt {
 	v, ok := c.Uint()
 	return opt{v, ok}
 }
@@ -74,14 +74,14 @@ func (e *event) decode(r format.Raw) bool {
 		case "ts":
 			e.ts, _ = c.Uint()
 		case "cpu":
-			e.cpu = uint(&c)
+			e.cpu = optUint(&c)
 		case "probe":
 			e.probe = str(&c)
 		case "process":
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "pid":
-					e.pid = uint(&c)
+					e.pid = optUint(&c)
 				case "comm":
 					e.comm = str(&c)
 				default:
@@ -96,9 +96,9 @@ func (e *event) decode(r format.Raw) bool {
 				case "name":
 					e.dev = str(&c)
 				case "ifindex":
-					e.ifindex = uint(&c)
+					e.ifindex = optUint(&c)
 				case "type":
-					e.devType = uint(&c)
+					e.devType = optUint(&c)
 				default:
 					c.Skip()
 				}
@@ -107,7 +107,7 @@ func (e *event) decode(r format.Raw) bool {
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "inum":
-					e.netns = uint(&c)
+					e.netns = optUint(&c)
 				default:
 					c.Skip()
 				}
@@ -141,11 +141,11 @@ func (e *event) decode(r format.Raw) bool {
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "packet":
-					e.packet = uint(&c)
+					e.packet = optUint(&c)
 				case "hop":
-					e.hop = uint(&c)
+					e.hop = optUint(&c)
 				case "since":
-					e.since = uint(&c)
+					e.since = optUint(&c)
 				case "changed":
 					e.changed, e.changes = c, true
 					c.Skip()
@@ -177,11 +177,11 @@ func (e *event) decode(r format.Raw) bool {
 			for n := c.Map(); n > 0; n-- {
 				switch string(c.Key()) {
 				case "flags":
-					e.flags = uint(&c)
+					e.flags = optUint(&c)
 				case "header":
 					e.header, _ = c.Bin()
 				case "linktype":
-					e.linkType = uint(&c)
+					e.linkType = optUint(&c)
 				case "comments":
 					e.othersLen = c.Array()
 					e.others = c
@@ -203,27 +203,27 @@ func (s *skb) decode(c *format.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "id":
-			s.id = uint(c)
+			s.id = optUint(c)
 		case "mac_len":
-			s.macLen = uint(c)
+			s.macLen = optUint(c)
 		case "protocol":
-			s.protocol = uint(c)
+			s.protocol = optUint(c)
 		case "pkt_type":
-			s.pktType = uint(c)
+			s.pktType = optUint(c)
 		case "mark":
-			s.mark = uint(c)
+			s.mark = optUint(c)
 		case "hash":
-			s.hash = uint(c)
+			s.hash = optUint(c)
 		case "queue":
-			s.queue = uint(c)
+			s.queue = optUint(c)
 		case "vlan_tci":
-			s.vlanTCI = uint(c)
+			s.vlanTCI = optUint(c)
 		case "vlan_proto":
-			s.vlanProto = uint(c)
+			s.vlanProto = optUint(c)
 		case "mac_header":
-			s.macHeader = uint(c)
+			s.macHeader = optUint(c)
 		case "network_header":
-			s.networkHeader = uint(c)
+			s.networkHeader = optUint(c)
 		default:
 			c.Skip()
 		}
