@@ -21,7 +21,8 @@ import (
 //   - the input paused amid the stream;
 //   - the clock of a host that is not this one runs as fast as ours does.
 //
-// Where records were old when they arrived, only a long pause does.
+// Where records were old when they arrived, only a long pause does, or a long comparison of
+// the clocks.
 type liveness struct {
 	window uint64 // ns
 	period int64  // how long a pause is, and how often clocks are compared, ns
@@ -45,10 +46,10 @@ type liveness struct {
 }
 
 // A record that is as old as staleAge when it arrives, in ns, was hardly made for us; on
-// a host whose clock is wrong it can be. Then a pause must be longPause times as long.
+// a host whose clock is wrong it can be. Then what shows it must go on for so many times as long.
 const (
-	staleAge  = int64(time.Minute)
-	longPause = 10
+	staleAge = int64(time.Minute)
+	longer   = 10
 )
 
 func newLiveness(window time.Duration, now, offset int64) liveness {
@@ -99,20 +100,20 @@ func (l *liveness) batch(idle bool, now int64) {
 // is decides. A stream that is live stays so until another follows it. An input that has
 // sent nothing for a while counts as live, so that it does not hold up others.
 func (l *liveness) is(now int64) bool {
-	pause := l.period
+	period, slack := l.period, (now-l.from)/2
 	if l.stale {
-		pause *= longPause
+		period, slack = longer*period, slack/5
 	}
 	switch {
 	case l.period == 0:
 	case l.began == 0:
 		return now-l.opened >= l.period
 	case l.live || l.over || l.joined:
-	case l.own > uint64(l.began), l.idle && now-l.heard >= pause:
+	case l.own > uint64(l.began), l.idle && now-l.heard >= period:
 		l.live = true
-	case now-l.from >= l.period:
-		took, by := now-l.from, l.newest-l.wall
-		l.live = l.own == 0 && !l.stale && by > took/2 && by < took*3/2
+	case now-l.from >= period:
+		faster := l.newest - l.wall - (now - l.from)
+		l.live = l.own == 0 && -slack < faster && faster < slack
 		l.from, l.wall = now, l.newest
 	}
 	return l.live

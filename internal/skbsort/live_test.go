@@ -190,6 +190,8 @@ func TestLiveness(t *testing.T) {
 		{"another host, its clock faster", true, []heard{begin, {now + 750*ms, event, now + sec, false}}, now + 750*ms, false},
 		{"another host, its clock slower", true, []heard{begin, {now + 750*ms, event, now - 700*ms, false}}, now + 750*ms, false},
 		{"another host, but an hour ago", true, []heard{{now, starts, now - 3600*sec, false}, {now + 750*ms, event, now - 3600*sec + 700*ms, false}}, now + 750*ms, false},
+		{"another host, an hour behind", true, []heard{{now, starts, now - 3600*sec, false}, {now + 7500*ms, event, now - 3593*sec, false}}, now + 7500*ms, true},
+		{"another host, an hour ago, and not as fast", true, []heard{{now, starts, now - 3600*sec, false}, {now + 7500*ms, event, now - 3594*sec, false}}, now + 7500*ms, false},
 		{"a pause amid what is an hour old", true, []heard{{now, event, now - 3600*sec, true}}, now + sec, false},
 		{"a long pause amid what is an hour old", true, []heard{{now, event, now - 3600*sec, true}}, now + 7500*ms, true},
 		{"saved here, read as fast as it was made", false, []heard{begin, {now + 750*ms, event, now - 300*ms, false}}, now + 750*ms, false},

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"crypto/sha256"
 	"io"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -36,7 +37,8 @@ type Printer struct {
 	columns columns
 	clock   clock
 	tree    tree
-	netns   uint64 // the first inum since the last start record
+	starts  map[[sha256.Size]byte]struct{} // seen
+	netns   uint64                         // the first inum since the last start record
 	inNetns bool
 }
 

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"crypto/sha256"
 	"strconv"
 	"time"
 
@@ -39,6 +40,11 @@ func (p *Printer) start(r format.Raw) {
 	p.inNetns = false
 	p.head(r)
 	p.say("start", cyan)
+	if p.again(r) {
+		// A merge goes on with what belongs to it: only who is told.
+		p.line = appendValue(append(p.line, " host="...), r.Get("host"))
+		return
+	}
 	if ts, timed := r.Time(); ok && timed {
 		p.line = append(p.line, ' ')
 		p.line = p.clock.time(ts).AppendFormat(p.line, time.DateOnly+" -0700")
@@ -56,6 +62,22 @@ func (p *Printer) start(r format.Raw) {
 		}
 		p.line = appendValue(append(p.line, ' '), v)
 	})
+}
+
+// maxStarts is how many start records are remembered.
+const maxStarts = 1024
+
+// again reports whether the very same start came before.
+func (p *Printer) again(r format.Raw) bool {
+	sum := sha256.Sum256(r)
+	_, again := p.starts[sum]
+	if p.starts == nil {
+		p.starts = map[[sha256.Size]byte]struct{}{}
+	}
+	if len(p.starts) < maxStarts {
+		p.starts[sum] = struct{}{}
+	}
+	return again
 }
 
 func (p *Printer) end(r format.Raw) {

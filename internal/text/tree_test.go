@@ -9,9 +9,9 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// TestTree: a packet, its hops, its branches, and what is between packets.
+// TestTree: a packet, its hops, its branches, and what is between packets; a start that comes again.
 func TestTree(t *testing.T) {
-	in := `{"type":"start","ts":1000,"clock_offset":0,"host":"h"}
+	in := `{"type":"start","ts":1000,"clock_offset":0,"host":"h","version":1}
 {"type":"loss","ts":1500,"count":2,"what":"event","why":"full"}
 {"type":"journey","ts":90000,"packet":12,"first":2000,"total":88000,"hops":5,"branches":2,"slowest":30400,"flow":{"first":{"src":"10.0.42.1","dst":"10.0.255.1","sport":41234,"dport":53,"proto":17},"last":{"src":"10.0.42.1","dst":"10.0.43.2","sport":41234,"dport":5353,"proto":17}},"end":{"how":"dropped","reason":"NO_SOCKET","location":"udp_rcv+0x1a","dev":"veth10"},"ends":{"dropped":1,"consumed":1},"later":true}
 {"type":"event","ts":2000,"cpu":1,"probe":"netif_rx","skb":{"protocol":2048,"len":28},"dev":{"name":"veth01"},"packet":{"len":28,"at":"network","data":"RQAAHAABAABAEQAACgAqAQoA/wGhEgA1AAgAAA=="},"track":{"packet":12,"hop":0,"total":0}}
@@ -25,6 +25,8 @@ func TestTree(t *testing.T) {
 {"type":"event","ts":80000,"cpu":0,"probe":"ip_rcv","track":{"packet":13,"hop":6,"since":100,"total":300}}
 {"type":"event","ts":81000,"cpu":0,"probe":"no buffer"}
 {"type":"journey","packet":14}
+{"type":"start","ts":1200,"clock_offset":0,"host":"g","version":1}
+{"type":"start","ts":1000,"clock_offset":0,"host":"h","version":1}
 {"type":"end","ts":95000,"events":8}
 `
 	var out bytes.Buffer
