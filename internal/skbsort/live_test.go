@@ -331,6 +331,42 @@ func TestLiveBehindSaved(t *testing.T) {
 	}
 }
 
+// takeFrom makes the sorter take records from an input that pauses behind them.
+func takeFrom(t *testing.T, s *sorter, input int, records []byte) {
+	t.Helper()
+	b := &batch{input: input, idle: true}
+	for len(records) > 0 {
+		n := 4 + int(binary.BigEndian.Uint32(records))
+		b.data = append(b.data, records[4:n]...)
+		b.ends, b.track = append(b.ends, len(b.data)), append(b.track, 0)
+		records = records[n:]
+	}
+	if err := s.take(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestInputsInOrder: records of one time are in the order of their inputs, whichever came
+// first.
+func TestInputsInOrder(t *testing.T) {
+	var clock atomic.Int64
+	var out bytes.Buffer
+	s, _ := sorterOf(Options{By: "time"}, &clock, &out, "")
+	s.held.chunkSize = 64 << 10
+	s.inputs, s.running = make([]input, 3), 3
+	for _, i := range []int{2, 0, 1, 0} {
+		takeFrom(t, s, i, events(5, 5))
+	}
+	s.held.sort()
+	var inputs []uint32
+	for _, e := range s.held.entries {
+		inputs = append(inputs, e.input)
+	}
+	if !slices.IsSorted(inputs) || len(inputs) < 8 {
+		t.Errorf("inputs %v", inputs)
+	}
+}
+
 // TestLiveFromDisk: when what is on disk can go, what has just come is held still.
 func TestLiveFromDisk(t *testing.T) {
 	var clock atomic.Int64
@@ -339,19 +375,7 @@ func TestLiveFromDisk(t *testing.T) {
 	s, _ := sorterOf(Options{By: "time", Memory: minMemory}, &clock, &out, "boot")
 	s.held.chunkSize = 16 << 10
 	s.inputs, s.running = []input{{live: newLiveness(time.Second, 0, 0)}}, 1
-	take := func(records []byte) {
-		t.Helper()
-		b := &batch{idle: true}
-		for len(records) > 0 {
-			n := 4 + int(binary.BigEndian.Uint32(records))
-			b.data = append(b.data, records[4:n]...)
-			b.ends, b.track = append(b.ends, len(b.data)), append(b.track, 0)
-			records = records[n:]
-		}
-		if err := s.take(b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	take := func(records []byte) { takeFrom(t, s, 0, records) }
 	const began = 999*sec + 900*ms
 	take(recording("boot", false, began))
 	for i := range int64(24) {
