@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -11,6 +12,12 @@ import (
 )
 
 func main() {
+	args, err := skbcollect.WithProfiles(os.Args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "skb-collect:", err)
+		os.Exit(2)
+	}
+	os.Args = args
 	var o skbcollect.Options
 	pipe.Parse("skb-collect", "See packets inside the kernel, at any function or tracepoint.", &o)
 	pipe.Main("skb-collect", func(ctx context.Context) error {

@@ -1,7 +1,9 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -30,6 +32,11 @@ type Filter struct {
 // one line and name the flag.
 func New(o Options, types *btf.Spec) (*Filter, error) {
 	f := &Filter{bodies: map[string]asm.Instructions{}}
+	for _, expr := range []*string{&o.Filter, &o.InnerFilter} {
+		if err := readFile(expr); err != nil {
+			return nil, fmt.Errorf("-f %w", err)
+		}
+	}
 	if o.Filter != "" {
 		if err := f.packet("-f", o.Filter, "filter_l2", "filter_l3"); err != nil {
 			return nil, err
@@ -53,6 +60,24 @@ func New(o Options, types *btf.Spec) (*Filter, error) {
 		f.inUse |= inUseWhere
 	}
 	return f, nil
+}
+
+// readFile replaces @FILE by what is in the file: an expression can be longer than the
+// 128 kB that a command line's word may have.
+func readFile(expr *string) error {
+	name, isFile := strings.CutPrefix(*expr, "@")
+	if !isFile {
+		return nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("@%s: %w", name, errors.Unwrap(err))
+	}
+	*expr = strings.TrimSpace(string(b))
+	if *expr == "" {
+		return fmt.Errorf("@%s: there is no expression in this file", name)
+	}
+	return nil
 }
 
 // packet compiles a pcap-filter(7) expression for packets that begin with an Ethernet

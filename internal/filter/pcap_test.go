@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -218,6 +220,24 @@ func TestLargeFilters(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) || len(err.Error()) > 200 {
 			t.Errorf("%d hosts: %v", test.n, err)
 		}
+	}
+}
+
+func TestFilterFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "filter")
+	for text, want := range map[string]string{
+		"udp port 53\n": "", "udp and\n  port 53": "", "  \n": "there is no expression in this file", "udp prot 53": "'udp prot 53': syntax error",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := New(Options{Filter: "@" + name}, nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := New(Options{Filter: "@/nosuch"}, nil); err == nil || err.Error() != "-f @/nosuch: no such file or directory" {
+		t.Error(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -25,9 +26,16 @@ type Attachment struct {
 	links  []link.Link
 	// Progress, when set, is told of every probe that was attached or detached.
 	Progress func(done int)
+	canceled atomic.Bool
 	// Backend is how the function probes are attached, once they are.
 	Backend string
 }
+
+// Cancel makes what is attaching now give up, from another goroutine.
+func (a *Attachment) Cancel() { a.canceled.Store(true) }
+
+// ErrCanceled is what attaching ends with after Cancel.
+var ErrCanceled = errors.New("canceled")
 
 // NewAttachment returns an empty one.
 func (l *Loader) NewAttachment() *Attachment { return &Attachment{loader: l} }
@@ -73,6 +81,9 @@ func dropArgs(t Tracepoint) map[string]any {
 }
 
 func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string]any) error {
+	if a.canceled.Load() {
+		return ErrCanceled
+	}
 	p, err := a.loader.load(program, vars, nil)
 	if err != nil {
 		return err
@@ -152,8 +163,7 @@ func (a *Attachment) functions(backend string, t target, fs []Function, refused 
 		return err
 	}
 	a.Backend = BackendPerf
-	a.perf(p, t, fs, refused)
-	return nil
+	return a.perf(p, t, fs, refused)
 }
 
 var errNoMulti = errors.New("this kernel has no kprobe.multi (6.1 and newer have, when built with CONFIG_FPROBE)")
@@ -171,6 +181,9 @@ func (a *Attachment) multi(t target, fs []Function, refused map[string]error) er
 // multiAttach attaches fs in one call. The kernel refuses all for one that it can't probe;
 // then halves are tried, down to the culprits.
 func (a *Attachment) multiAttach(p *ebpf.Program, t target, fs []Function, refused map[string]error) error {
+	if a.canceled.Load() {
+		return ErrCanceled
+	}
 	addrs := make([]uintptr, len(fs))
 	for i, f := range fs {
 		addrs[i] = uintptr(f.Addr)
@@ -203,21 +216,35 @@ func (a *Attachment) multiAttach(p *ebpf.Program, t target, fs []Function, refus
 // grace period, and those that wait together share one.
 const attachers = 256
 
-func (a *Attachment) perf(p *ebpf.Program, t target, fs []Function, refused map[string]error) {
+func (a *Attachment) perf(p *ebpf.Program, t target, fs []Function, refused map[string]error) error {
 	attach := link.Kprobe
 	if t.atExit {
 		attach = link.Kretprobe
 	}
+	var denied error
 	each(len(fs), func(i int) {
-		k, err := attach(fs[i].Name, p, nil)
-		if err != nil {
-			a.mu.Lock()
-			refused[fs[i].Name] = err
-			a.mu.Unlock()
+		if a.canceled.Load() {
 			return
 		}
-		a.add(k, 1)
+		k, err := attach(fs[i].Name, p, nil)
+		if err == nil {
+			a.add(k, 1)
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		refused[fs[i].Name] = err
+		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+			denied = err
+		}
 	})
+	switch {
+	case a.canceled.Load():
+		return ErrCanceled
+	case denied != nil:
+		return explainPerf(denied)
+	}
+	return nil
 }
 
 // each calls f for 0 to n-1, many at a time.

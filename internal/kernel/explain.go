@@ -104,6 +104,17 @@ func explain(err error, doing string) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// explainPerf says why perf events, by which functions are probed one at a time, are not
+// permitted. Debian's kernels know a level 3 of the sysctl, which wants more.
+func explainPerf(err error) error {
+	b, _ := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	have, capErr := effective()
+	if level := strings.TrimSpace(string(b)); level >= "3" && capErr == nil && have&(1<<unix.CAP_SYS_ADMIN) == 0 {
+		return fmt.Errorf("probing functions: not permitted: kernel.perf_event_paranoid is %s, so CAP_SYS_ADMIN is needed on this kernel (or sysctl kernel.perf_event_paranoid=2)", level)
+	}
+	return explain(err, "probing functions")
+}
+
 // shortVerifier keeps the last lines of a verifier log, joined into one.
 func shortVerifier(ve *ebpf.VerifierError) error {
 	log := ve.Log

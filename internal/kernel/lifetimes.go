@@ -34,7 +34,11 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 		}
 		// A kernel without that function is no error; whatever else goes wrong
 		// with one is not worth more than losing its links either, but is said.
-		if err := a.tracing(name); err != nil {
+		err := a.tracing(name)
+		if errors.Is(err, ErrCanceled) {
+			return nil, err
+		}
+		if err != nil {
 			missing = append(missing, spec.AttachTo)
 		}
 	}
@@ -43,6 +47,9 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 
 // tracing attaches an fentry or fexit program to the function that its section names.
 func (a *Attachment) tracing(name string) error {
+	if a.canceled.Load() {
+		return ErrCanceled
+	}
 	spec := a.loader.spec.Programs[name]
 	n, err := a.loader.k.argCount(spec.AttachTo)
 	if err != nil {

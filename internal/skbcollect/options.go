@@ -14,6 +14,8 @@ type Options struct {
 	pipe.Options
 
 	Probes   []string      `short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), globs of these ('tcp_v4_*', 'skb:*'), or @FILE with one a line. May be repeated. Default: where tcpdump looks."`
+	Try      []string      `placeholder:"PROBE" sep:"," help:"Like -p, but a probe that this kernel does not have is no error."`
+	Profile  []string      `placeholder:"NAME" sep:"," help:"A named set of probes and options (generic, ifdump, drop, nft, ...); several add up. 'list' shows all, with your own from ~/.config/skb-tools/profiles."`
 	List     bool          `help:"Print every place where this kernel can be probed, or those that match the globs given as arguments, and exit."`
 	Snaplen  int           `short:"s" placeholder:"BYTES" default:"256" help:"Bytes to keep of each packet (default 256; 0: all)."`
 	Count    uint64        `short:"c" placeholder:"N" help:"Stop after N events."`
@@ -26,7 +28,7 @@ type Options struct {
 
 	NoFollow    bool      `help:"Report only packets that match themselves, without identities: what becomes of a packet is not followed."`
 	NoLifetimes bool      `help:"Write no link and free records."`
-	MaxTracked  uint32    `placeholder:"N" default:"1048576" help:"Buffers that can be followed at the same time."`
+	MaxTracked  uint32    `placeholder:"N" help:"Buffers that can be followed at the same time (default 1048576; 131072 before Linux 6.1, which takes the memory for all at once)."`
 	Buffer      pipe.Size `placeholder:"SIZE" default:"16MB" help:"Size of the ring buffer between kernel and skb-collect (default 16MB)."`
 
 	Modules   []string `placeholder:"NAME" default:"all" help:"Kernel modules to look for probes in (default all)."`

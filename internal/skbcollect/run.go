@@ -22,6 +22,9 @@ import (
 // Run collects until ctx ends, or what the options set does. The stream goes to stdout or
 // a file, words to stderr.
 func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
+	if slices.Contains(o.Profile, listProfiles) {
+		return writeProfiles(stdout)
+	}
 	if err := kernel.CheckAllowed(); err != nil {
 		return err
 	}
@@ -42,16 +45,38 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	s, err := p.choose(o.Probes)
+	probes, err := p.wanted(o.Probes, o.Try)
 	if err != nil {
 		return err
 	}
-	f, err := filter.New(o.Packets, k.Types())
+	s, err := p.choose(probes)
 	if err != nil {
+		return err
+	}
+	f, err := compile(ctx, o.Packets, k)
+	if err != nil || ctx.Err() != nil {
 		return err
 	}
 	c := &collector{options: &o, kernel: k, places: p, selection: s, filter: f, stdout: stdout, stderr: stderr}
+	c.sayLeftOut(p.leftOut(probes))
 	return c.run(ctx)
+}
+
+// compile compiles the filter, which libpcap can be at for long. An end of ctx ends it too.
+func compile(ctx context.Context, o filter.Options, k *kernel.Kernel) (*filter.Filter, error) {
+	var f *filter.Filter
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		f, err = filter.New(o, k.Types())
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return f, err
+	case <-ctx.Done():
+		return nil, nil
+	}
 }
 
 func list(p *places, globs []string, stdout io.Writer) error {
@@ -129,6 +154,9 @@ func (c *collector) run(ctx context.Context) (err error) {
 	if err := c.ready(); err != nil {
 		return err
 	}
+	if err := c.dropCapabilities(); err != nil {
+		return err
+	}
 	if len(c.options.Command) > 0 {
 		out := c.stderr
 		if c.options.Write != "" {
@@ -161,7 +189,7 @@ func (c *collector) load() error {
 		Follow:    !o.NoFollow,
 		Lifetimes: !o.NoLifetimes,
 		RingSize:  ringSize(o.Buffer),
-		MaxBuffer: max(o.MaxTracked, 1),
+		MaxBuffer: o.MaxTracked,
 		Variables: c.filter.Variables(),
 		Prepare:   c.filter.Apply,
 	})
@@ -200,8 +228,8 @@ func (c *collector) attach(ctx context.Context) error {
 	case err := <-finished:
 		return err
 	case <-ctx.Done():
-		// What is still being attached goes with the process; there is nothing to
-		// wait for.
+		c.attachment.Cancel()
+		<-finished // so that all that was attached can be detached together
 		return nil
 	}
 }
@@ -312,6 +340,8 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 		}()
 	}
 	var record ringbuf.Record
+	room := stale{loader: c.loader}
+	busy := 0
 	nextPoll := time.Now().Add(pollInterval)
 	for {
 		if ctx.Err() != nil {
@@ -322,7 +352,7 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 		err := reader.ReadInto(&record)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if err := c.losses.poll(c.write); err != nil {
+			if err := c.tick(&room); err != nil {
 				return err
 			}
 			if err := c.out.Flush(); err != nil {
@@ -345,7 +375,22 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 				return err
 			}
 		}
+		// A buffer that is never empty knows no deadline.
+		if busy++; busy%256 == 0 && time.Now().After(nextPoll) {
+			if err := c.tick(&room); err != nil {
+				return err
+			}
+			nextPoll = time.Now().Add(pollInterval)
+		}
 	}
+}
+
+// tick is what is done every pollInterval.
+func (c *collector) tick(room *stale) error {
+	if err := c.losses.poll(c.write); err != nil {
+		return err
+	}
+	return room.poll(time.Now(), c.losses.identities())
 }
 
 var (

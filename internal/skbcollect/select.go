@@ -170,6 +170,9 @@ func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool) 
 			continue
 		}
 		found = true
+		if group, _, _ := strings.Cut(arg, ":"); t.Group == "" && !isGlob(group) {
+			t.Group = group // tracefs would tell, but is not for this user to read
+		}
 		if !seen[t.String()] {
 			seen[t.String()] = true
 			s.tracepoints = append(s.tracepoints, t)
