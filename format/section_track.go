@@ -12,7 +12,7 @@ type Track struct {
 
 	From      From   // at the first hop behind a link
 	Changed   Value  // a map: what differs from the hop before, name to [before, after]; nil: nothing
-	By        string // "addr": by the sk_buff's address, as the stream has no identities; "" by identity
+	By        string // "": by identity; "addr": by the sk_buff's address, as it has none; "content": by the packet's bytes, as it has neither
 	Uncertain bool   // records were lost where they could have told otherwise
 	Inferred  bool   // not from a link record, but from what the packets hold
 }

@@ -52,7 +52,7 @@ func TestBounds(t *testing.T) {
 			}
 			return nil
 		})
-		const packets = 100_000
+		const packets = 50_000
 		for i := range uint64(packets) {
 			data := h.bytes()
 			if i%2 == 1 {
@@ -83,7 +83,7 @@ func TestBounds(t *testing.T) {
 // they come in, each once.
 func TestOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 0))
-	for range 200 {
+	for range 50 {
 		spread := uint64(1 + rng.IntN(2000))
 		o := order{window: spread, limit: 1 << 30}
 		type key struct{ ts, cpu, n uint64 }
@@ -124,7 +124,7 @@ func TestManySharers(t *testing.T) {
 	var b bytes.Buffer
 	enc := format.NewEncoder(&b)
 	enc.WriteRaw(openEvent(1, 1, nil))
-	const sharers = 100_000
+	const sharers = 50_000
 	ref := func(i uint64) format.Buffer { return format.Buffer{Addr: 0x100 + i*8, ID: 1} }
 	for i := range uint64(sharers) {
 		enc.Write(&format.Link{TS: 2, How: "clone", From: ref(i), To: ref(i + 1)})

@@ -2,7 +2,9 @@ package skbtrack
 
 import (
 	"bytes"
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -135,11 +137,45 @@ func TestInferProxy(t *testing.T) {
 	}
 }
 
+// merge writes streams by the wall clock, as skb-sort does: with a start record wherever
+// another one's records begin.
+func (s *scene) merge(t *testing.T, streams ...[]byte) {
+	type record struct {
+		wall int64
+		of   int
+		raw  format.Raw
+	}
+	var all []record
+	starts := make([]format.Raw, len(streams))
+	for i, stream := range streams {
+		var start format.Start
+		each(t, stream, func(r format.Raw) {
+			r = slices.Clone(r)
+			if r.Type() == format.TypeStart {
+				start.Decode(r)
+				starts[i] = r
+				return
+			}
+			ts, _ := r.Time()
+			all = append(all, record{int64(ts) + start.ClockOffset, i, r})
+		})
+	}
+	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.wall, b.wall) })
+	of := -1
+	for _, r := range all {
+		if r.of != of {
+			of = r.of
+			s.enc.WriteRaw(starts[of])
+		}
+		s.enc.WriteRaw(r.raw)
+	}
+}
+
 // Packets that two hosts saw are joined, whichever stream comes first and whatever their
 // clocks say, and the clocks' offset is found from both directions.
 func TestInferTwoHosts(t *testing.T) {
 	const offset = 5_000_000_000 // b's clock is ahead of a's
-	for _, order := range []string{"a b", "b a"} {
+	for _, order := range []string{"a b", "b a", "merged"} {
 		rng := rand.New(rand.NewPCG(seed(t), 0))
 		streams := map[string]*scene{"a": newScene(), "b": newScene()}
 		for host, s := range streams {
@@ -167,12 +203,20 @@ func TestInferTwoHosts(t *testing.T) {
 			to.free(uint64(i + 1))
 		}
 		both := newScene()
-		for _, host := range []string{order[:1], order[2:]} {
-			streams[host].end()
-			streams[host].enc.Flush()
-			both.b.Write(streams[host].b.Bytes())
+		for _, s := range streams {
+			s.end()
+			s.enc.Flush()
+		}
+		if order == "merged" {
+			both.merge(t, streams["a"].b.Bytes(), streams["b"].b.Bytes())
+		} else {
+			both.b.Write(streams[order[:1]].b.Bytes())
+			both.b.Write(streams[order[2:]].b.Bytes())
 		}
 		tracks, journeys, wires := both.tracked(t, true)
+		if len(journeys) != 2*packets {
+			t.Errorf("%s: %d journeys, want %d", order, len(journeys), 2*packets)
+		}
 		joined := map[uint64]int{}
 		for _, x := range tracks {
 			if x.From.How == "wire" {
