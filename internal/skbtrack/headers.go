@@ -151,12 +151,12 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		if !first {
 			l.print |= uint64(binary.BigEndian.Uint16(b[6:]))
 		}
-		b = b[n:]
+		b = unpadded(b[n:], int(binary.BigEndian.Uint16(b[2:]))-n)
 	case etherType == etherIPv6 && len(b) >= 40 && b[0]>>4 == 6:
 		*l = layer{version: 6, tos: b[0]<<4 | b[1]>>4, ttl: b[7], proto: b[6]}
 		copy(l.src[:], b[8:])
 		copy(l.dst[:], b[24:])
-		if b, first, ok = l.extensions(b[40:]); !ok {
+		if b, first, ok = l.extensions(unpadded(b[40:], int(binary.BigEndian.Uint16(b[4:])))); !ok {
 			h.n++
 			return nil, 0, false
 		}
@@ -171,6 +171,15 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 	l.transport(b)
 	h.payload = l.content(b)
 	return b, l.proto, true
+}
+
+// unpadded is what b has of an IP packet's n bytes, without what fills a short frame. n is 0
+// or less where the length does not fit in the header, as of what is to be segmented.
+func unpadded(b []byte, n int) []byte {
+	if n > 0 && n < len(b) {
+		return b[:n]
+	}
+	return b
 }
 
 // extensions skips IPv6's extension headers (RFC 8200).
