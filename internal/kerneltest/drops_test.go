@@ -136,6 +136,32 @@ var dropZoo = []dropGroup{
 		},
 	},
 	{
+		name: "ipv6",
+		host: `for n in ns0 ns1 ns2; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.all.forwarding=1; done
+			ip netns exec ns0 bash -ec 'ip addr add fd00::1/64 dev r0 nodad; ip route add default via fd00::2'
+			ip addr add fd00::2/64 dev l1 nodad; ip addr add fd00:1::1/64 dev r1 nodad; ip link set r1 mtu 1280
+			ip netns exec ns2 bash -ec 'ip addr add fd00:1::2/64 dev l2 nodad; ip route add default via fd00:1::1'
+			ip netns exec ns0 ping -qc1 fd00:1::2
+			nft 'table ip6 zoo { chain input { type filter hook input priority 0; udp dport 83 counter drop; }; }'`,
+		after: `nft delete table ip6 zoo; ip link set r1 mtu 1500; for n in ns0 ns1 ns2; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done`,
+		cases: []dropCase{
+			{name: "closed UDP port", make: `echo x > /dev/udp/fd00::2/53`, packet: "fd00::2.53: ",
+				reason: "NO_SOCKET", at: "__udp6_lib_rcv udpv6_rcv", cause: "nothing listens on UDP port 53 of fd00::2", shows: "Udp6NoPorts 1 "},
+			{name: "closed TCP port", make: `echo x 2> /dev/null > /dev/tcp/fd00::2/81 || true`, packet: "fd00::2.81: ",
+				reason: "NO_SOCKET", at: "tcp_v6_rcv", cause: "nothing listens on TCP port 81 of fd00::2", shows: "TcpOutRsts"},
+			{name: "nft input", make: `echo x > /dev/udp/fd00::2/83`, packet: "fd00::2.83: ",
+				reason: "NETFILTER_DROP", at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the input hook dropped the packet", shows: "udp dport 83 counter packets 1 "},
+			{name: "hop limit", make: `ping -qc1 -W1 -s 36 -t 1 fd00:1::2 > /dev/null || true`, packet: "length 44",
+				reason: "IP_INHDR", at: "ip6_forward", cause: "the TTL of the packet from fd00::1 to fd00:1::2 came to its end here", shows: "Ip6InHdrErrors 1 "},
+			{name: "no route", make: `ping -qc1 -W1 -s 37 fd99::9 > /dev/null || true`, packet: "> fd99::9: ",
+				reason: "IP_INNOROUTES", at: "ip6_pkt_drop ip6_pkt_discard", cause: "no route leads to fd99::9", shows: "Ip6InNoRoutes [1-9]"},
+			{name: "MTU", make: `ping -qc1 -W1 -M do -s 1300 fd00:1::2 > /dev/null || true`, packet: "length 1308",
+				reason: "PKT_TOO_BIG", at: "ip6_forward", cause: "the packet to fd00:1::2 (1348 bytes) is larger than the MTU on its way", shows: "mtu 1280"},
+			{name: "NDP failure", from: 1, make: `ping -qc1 -W10 -s 38 fd00:1::99 > /dev/null || true`, packet: "length 46",
+				reason: "NEIGH_FAILED", at: "ndisc_error_report neigh_invalidate", cause: "nobody on r1 answers for the next hop towards fd00:1::99: ARP or NDP failed", shows: "fd00:1::99 "},
+		},
+	},
+	{
 		// What is no fault: an echo reply to nobody, TCP over a way that doubles packets,
 		// data in a socket that is closed.
 		name: "innocent",
@@ -194,7 +220,7 @@ func (g *dropGroup) run(t *testing.T, net *network) {
 	net.in(1, g.host)
 	defer net.in(1, g.after)
 	file := filepath.Join("/skb/out", g.name+".skb")
-	collector := start(t, g.command("skb-collect", "-w", file, "-p", "skb:kfree_skb,ret:fib_validate_source,ip_local_deliver,ip_forward"), "probes attached")
+	collector := start(t, g.command("skb-collect", "-w", file, "-p", "skb:kfree_skb,ret:fib_validate_source,ip_local_deliver,ip_forward,ip6_input"), "probes attached")
 	for _, c := range g.cases {
 		net.in(c.from, c.make)
 	}
