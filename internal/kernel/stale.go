@@ -12,33 +12,31 @@ import (
 // Collect forgets the buffers that were seen last before a time, in ns of CLOCK_MONOTONIC:
 // their release was missed, as it seems. One that does live is given another identity when
 // it is seen again. It returns how many there were.
+//
+// Not by a batch lookup: while that walks the map, the kernel runs no kprobe programs on the
+// cpu, and what they would have seen is lost without a count.
 func (l *Loader) Collect(before uint64) (int, error) {
-	const batch = 4096
+	const most = 1 << 16 // at a time
 	var (
-		keys   = make([]uint64, batch)
-		values = make([]bpf.Buffer, batch)
-		cursor ebpf.MapBatchCursor
-		forgot int
+		key   uint64
+		value bpf.Buffer
+		old   []uint64
 	)
 	buffers := l.maps["buffers"]
-	for {
-		n, err := buffers.BatchLookup(&cursor, keys, values, nil)
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return forgot, fmt.Errorf("looking for buffers whose release was missed: %w", err)
-		}
-		for i := range n {
-			if values[i].Seen >= before {
-				continue
-			}
-			switch derr := buffers.Delete(keys[i]); {
-			case derr == nil:
-				forgot++
-			case !errors.Is(derr, ebpf.ErrKeyNotExist): // released meanwhile
-				return forgot, fmt.Errorf("forgetting a buffer: %w", derr)
-			}
-		}
-		if err != nil {
-			return forgot, nil
+	all := buffers.Iterate()
+	for len(old) < most && all.Next(&key, &value) {
+		if value.Seen < before {
+			old = append(old, key)
 		}
 	}
+	// Where entries come and go quickly a walk can end early.
+	if err := all.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
+		return 0, fmt.Errorf("looking for buffers whose release was missed: %w", err)
+	}
+	for i, k := range old {
+		if err := buffers.Delete(k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return i, fmt.Errorf("forgetting a buffer: %w", err)
+		}
+	}
+	return len(old), nil
 }

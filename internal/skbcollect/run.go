@@ -340,7 +340,7 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 		}()
 	}
 	var record ringbuf.Record
-	room := stale{loader: c.loader}
+	room := stale{loader: c.loader, last: time.Now()}
 	busy := 0
 	nextPoll := time.Now().Add(pollInterval)
 	for {

@@ -12,26 +12,27 @@ import (
 const (
 	staleAfter         = 10 * time.Minute
 	staleAfterWhenFull = 10 * time.Second
-	staleEvery         = 10 * time.Second
+	staleEvery         = time.Minute
+	staleEveryWhenFull = 10 * time.Second
 )
 
 // stale makes room in the buffer map.
 type stale struct {
 	loader *kernel.Loader
-	next   time.Time
+	last   time.Time
 	lost   uint64 // identities, when it was done last
 }
 
 // poll collects when it is time. lost is how many identities were lost so far.
 func (s *stale) poll(now time.Time, lost uint64) error {
-	if now.Before(s.next) {
+	age, every := staleAfter, staleEvery
+	if lost > s.lost {
+		age, every = staleAfterWhenFull, staleEveryWhenFull
+	}
+	if now.Sub(s.last) < every {
 		return nil
 	}
-	age := staleAfter
-	if lost > s.lost {
-		age = staleAfterWhenFull
-	}
-	s.next, s.lost = now.Add(staleEvery), lost
+	s.last, s.lost = now, lost
 	before := monotonic()
 	if before < uint64(age) {
 		return nil
