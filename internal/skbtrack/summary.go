@@ -103,43 +103,81 @@ const maxWhat = 64
 
 func (s *summary) event(r format.Raw) {
 	s.events++
-	track := r.Get("track")
-	packet, ok := track.Get("packet").Uint()
-	if !ok {
+	// One walk over the record: to find the keys one by one takes as long again.
+	var probe []byte
+	var here, from spot
+	var since uint64
+	var timed, linked bool
+	c := r.Cursor()
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "probe":
+			probe, _ = c.Str()
+		case "track":
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "packet":
+					here.packet, _ = c.Uint()
+				case "branch":
+					u, _ := c.Uint()
+					here.branch = uint32(u)
+				case "since":
+					since, timed = c.Uint()
+				case "from":
+					linked = true
+					for n := c.Map(); n > 0; n-- {
+						switch string(c.Key()) {
+						case "packet":
+							from.packet, _ = c.Uint()
+						case "branch":
+							u, _ := c.Uint()
+							from.branch = uint32(u)
+						default:
+							c.Skip()
+						}
+					}
+				default:
+					c.Skip()
+				}
+			}
+		default:
+			c.Skip()
+		}
+	}
+	if here.packet == 0 {
 		return
 	}
-	probe, _ := r.Get("probe").Str()
-	here := s.names.number(probe)
-	branch, _ := track.Get("branch").Uint()
-	key := spot{packet, uint32(branch)}
-	before, known := s.at[key]
-	if from := track.Get("from"); from != nil {
-		other := spot{packet: packet}
-		if p, ok := from.Get("packet").Uint(); ok {
-			other.packet = p
+	at := s.names.number(probe)
+	before, kept := s.at[here]
+	known := kept
+	if linked {
+		if from.packet == 0 {
+			from.packet = here.packet
 		}
-		b, _ := from.Get("branch").Uint()
-		other.branch = uint32(b)
-		if p, ok := s.at[other]; ok {
+		if p, ok := s.at[from]; ok {
 			before, known = p, true
 		}
 	}
-	if since, ok := track.Get("since").Uint(); ok && known {
-		pair := [2]uint32{before, here}
-		l := s.pairs[pair]
-		if l == nil && len(s.pairs) < maxPairs {
-			l = newLatencies()
-			s.pairs[pair] = l
-		}
-		if l != nil {
-			l.add(since)
-		} else {
-			s.more++
-		}
+	if timed && known {
+		s.hop([2]uint32{before, at}, since)
 	}
-	if _, had := s.at[key]; had || len(s.at) < maxSpots {
-		s.at[key] = here
+	if kept || len(s.at) < maxSpots {
+		s.at[here] = at
 	}
+}
+
+// hop counts the time between two probes.
+func (s *summary) hop(pair [2]uint32, since uint64) {
+	l := s.pairs[pair]
+	if l == nil && len(s.pairs) < maxPairs {
+		l = newLatencies()
+		s.pairs[pair] = l
+	}
+	if l == nil {
+		s.more++
+		return
+	}
+	l.add(since)
 }
 
 func (s *summary) journey(r format.Raw) error {
