@@ -3,19 +3,7 @@
 // One packet at one probe: decide, reserve once, fill in place, submit.
 #pragma once
 
-// What a hook knows about an event besides the sk_buff.
-struct hit {
-	__u64 probe;
-	__u64 id;
-	__u64 retval;
-	struct drop drop;
-	__u16 has;
-};
-
-// Kernels from 6.2 on let a program follow a pointer by plain loads, which read zeros where
-// nothing is mapped: 7 reads for 60 instructions instead of 350.
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-#define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
+#include "sections.h"
 
 static __always_inline struct net *net_of_dev(struct net_device *dev)
 {
@@ -91,10 +79,13 @@ static __noinline void fill_event(struct event *e, struct look *l, struct hit *h
 	e->id = h->id;
 	e->pid = pid_tgid;
 	e->tgid = pid_tgid >> 32;
-	e->retval = h->retval;
+	if (is_drop)
+		e->drop = h->drop;
+	else
+		e->retval = h->retval;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	e->len = l->len;
-	e->drop = h->drop;
+	e->sections = sections;
 	__builtin_memcpy(e->tail, l->tail, SKB_TAIL);
 	if (bpf_probe_read_kernel(e->shinfo, SHINFO, TAIL(l, head) + TAIL(l, end)) == 0)
 		e->has |= HAS_SHINFO;
@@ -103,13 +94,15 @@ static __noinline void fill_event(struct event *e, struct look *l, struct hit *h
 		e->has |= HAS_FRONT;
 		read_dev(e);
 	}
+	if (sections)
+		fill_more(e, h);
 }
 
 // The ring buffer gives records of a size known to the verifier only, so there is one
 // copy of this for each of some sizes.
 static __always_inline void write_linear(struct look *l, struct hit *h, __u64 n, const __u32 size)
 {
-	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + size, 0);
+	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + more_size + size, 0);
 
 	if (!e) {
 		count_loss(LOSS_EVENT, l->ts);
@@ -119,28 +112,29 @@ static __always_inline void write_linear(struct look *l, struct hit *h, __u64 n,
 	n = at_most(n, size);
 	e->caplen = n;
 	e->nr_holes = 0;
-	if (n && bpf_probe_read_kernel(e->data, n, l->start))
+	if (n && bpf_probe_read_kernel(e->data + more_size, n, l->start))
 		e->caplen = 0;
 	bpf_ringbuf_submit(e, 0);
 }
 
-// The same for a packet whose wanted bytes go beyond its linear part. One size serves all,
-// since each copy of that loop costs the verifier a hundred thousand steps.
-static __always_inline void write_paged(struct look *l, struct hit *h, __u64 n)
+// The same for a packet whose wanted bytes go beyond its linear part. There are two sizes
+// only, since each copy of that loop costs the verifier a hundred thousand steps where it
+// has no bpf_loop.
+static __always_inline void write_paged(struct look *l, struct hit *h, __u64 n, const __u32 size,
+					void (*copy)(struct event *, struct look *, __u32))
 {
-	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + 2 * paged_size, 0);
-	__u64 linear = at_most(l->linear, paged_size);
+	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + more_size + 2 * size, 0);
+	__u64 linear = at_most(l->linear, size);
 
 	if (!e) {
 		count_loss(LOSS_EVENT, l->ts);
 		return;
 	}
 	fill_event(e, l, h);
-	if (linear && bpf_probe_read_kernel(e->data, linear, l->start)) {
+	if (linear && bpf_probe_read_kernel(e->data + more_size, linear, l->start))
 		e->caplen = e->nr_holes = 0;
-	} else {
-		copy_paged(e, l, n);
-	}
+	else
+		copy(e, l, n);
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -166,6 +160,7 @@ static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct h
 	e->pid = pid_tgid;
 	e->tgid = pid_tgid >> 32;
 	e->retval = h->retval;
+	e->sections = 0;
 	e->caplen = e->nr_holes = 0;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	bpf_ringbuf_submit(e, 0);
@@ -177,8 +172,10 @@ static __always_inline void report(struct look *l, struct hit *h)
 
 	if (n > snaplen)
 		n = snaplen;
-	if (n > l->linear) {
-		write_paged(l, h, n);
+	if (n > l->linear && paged_size > SMALL_PAGED && n <= SMALL_PAGED) {
+		write_paged(l, h, n, SMALL_PAGED, copy_paged_small);
+	} else if (n > l->linear) {
+		write_paged(l, h, n, paged_size, copy_paged_large);
 	} else if (n <= 64) {
 		write_linear(l, h, n, 64);
 	} else if (n <= 128) {

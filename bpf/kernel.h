@@ -59,17 +59,81 @@ struct net_device {
 	possible_net_t nd_net;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
 struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
+	struct {
+		__u8 bytes[16];
+	} skc_v6_daddr, skc_v6_rcv_saddr;
+	struct {
+		__s64 counter;
+	} skc_cookie;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; // since 5.15
+};
+
+struct sock_cgroup_data___5_10 {
+	__u64 val; // the same, or numbers when its lowest bit is set
 };
 
 struct sock {
 	struct sock_common __sk_common;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	int sk_rcvbuf;
+	int sk_sndbuf;
+	refcount_t sk_wmem_alloc;
+	__u16 sk_type;
+	__u16 sk_protocol;
+	kuid_t sk_uid;
+	struct socket *sk_socket;
+	struct sock_cgroup_data sk_cgrp_data;
 };
 
-typedef struct {
-	int counter;
-} atomic_t;
+struct inode {
+	unsigned long i_ino;
+};
+
+struct socket_alloc {
+	struct inode vfs_inode; // behind the struct socket that sk_socket points to
+};
+
+struct nf_conn {
+	struct {
+		__u8 bytes[56];
+	} tuplehash[2];
+	struct nf_conn *master;
+	struct nf_ct_ext *ext;
+};
 
 struct page {
 	unsigned long flags;
@@ -87,6 +151,7 @@ struct sk_buff {
 	struct sk_buff *next;
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned long _nfct;
 	unsigned int len;
 	unsigned int data_len;
 	__u16 transport_header;
@@ -122,6 +187,7 @@ struct pt_regs {
 #define REG_ARG3(c) ((c)->dx)
 #define REG_ARG4(c) ((c)->cx)
 #define REG_ARG5(c) ((c)->r8)
+#define REG_ARG6(c) ((c)->r9)
 #define REG_SP(c) ((c)->sp)
 #define REG_RET(c) ((c)->ax)
 // A kprobe handler sees ip behind the int3 that it stands for, also where ftrace
@@ -137,6 +203,8 @@ struct pt_regs {
 #define REG_ARG3(c) ((c)->regs[2])
 #define REG_ARG4(c) ((c)->regs[3])
 #define REG_ARG5(c) ((c)->regs[4])
+#define REG_ARG6(c) ((c)->regs[5])
+#define REG_LINK(c) ((c)->regs[30])
 #define REG_SP(c) ((c)->sp)
 #define REG_RET(c) ((c)->regs[0])
 #define REG_PROBE(c) ((c)->pc)

@@ -17,6 +17,16 @@ const volatile __u8 reason_arg = 0xff;
 const volatile __u8 rx_sk_arg = 0xff;
 const volatile __u8 ret_arg = 0;          // of an fexit program: where the return value is
 const volatile __u8 cpu_bits = 10;        // bits that hold a cpu's number
+const volatile __u32 sections = 0;        // enum section: what this program adds to its events,
+const volatile __u32 more_size = 0;       // in so many bytes in front of the packet's:
+const volatile __u32 stack_at = 0;        // where each begins in them
+const volatile __u32 sock_at = 0;
+const volatile __u32 ct_at = 0;
+const volatile __u32 nft_at = 0;
+const volatile __u32 caller_at = 0;
+const volatile __u32 args_at = 0;
+const volatile __u32 stack_size = 0;      // bytes that a stack may have
+const volatile __u8 sock_arg = 0;         // of a function program: which argument is a struct sock, from 1; 0: none
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -95,6 +105,14 @@ static __always_inline __u64 at_most(__u64 n, __u64 max)
 {
 	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(n) : "r"(max));
 	return n;
+}
+
+// v, loaded where it is written: clang would merge loads from several places of a context
+// into one from a place in a register, which the verifier refuses.
+static __always_inline __u64 loaded(__u64 v)
+{
+	asm volatile("" : "+r"(v));
+	return v;
 }
 
 static __always_inline void count_loss(__u32 what, __u64 ts)

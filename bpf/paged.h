@@ -19,6 +19,8 @@ const volatile __u64 vmemmap_base_at = 0;
 const volatile __u64 page_offset_base_at = 0;
 // Bytes of a packet that has paged data: snaplen, made at least as large as struct walk.
 const volatile __u32 paged_size = 256;
+// With large ones, what is this small gets a record of its own size.
+#define SMALL_PAGED 2048
 // Offset of frags in struct skb_shared_info.
 const volatile __u32 frags_at = 48;
 
@@ -110,8 +112,24 @@ struct copy {
 	struct walk *w;
 };
 
-// Copies one piece; 1: there is no more to copy.
-static long copy_piece(__u32 i, struct copy *c)
+// Notes that n bytes at off are missing: as a hole of its own, or, next to the last one or
+// when there are too many, in that.
+static __always_inline void add_hole(struct event *e, __u32 off, __u32 n)
+{
+	__u32 holes = e->nr_holes, last = (holes - 1) & (HOLES - 1), next = holes & (HOLES - 1);
+
+	if (holes && (holes == HOLES || e->holes[last].off + e->holes[last].len == off)) {
+		e->holes[last].len = off + n - e->holes[last].off;
+	} else {
+		e->holes[next].off = off;
+		e->holes[next].len = n;
+		e->nr_holes = holes + 1;
+	}
+}
+
+// Copies one piece; 1: there is no more to copy. The record has 2 * size bytes for the
+// packet.
+static __always_inline long copy_piece(struct copy *c, const __u32 size)
 {
 	struct event *e = c->e;
 	struct walk *w = c->w;
@@ -128,26 +146,32 @@ static long copy_piece(__u32 i, struct copy *c)
 		return 1;
 	n = at_most(p.len, w->want - off);
 	w->off += n;
-	off = at_most(off, paged_size);
-	n = at_most(n, paged_size);
-	if (n && (!p.addr || bpf_probe_read_kernel(e->data + off, n, (void *)p.addr))) {
-		__u32 hole = e->nr_holes++;
-
-		if (hole < HOLES) {
-			e->holes[hole].off = off;
-			e->holes[hole].len = n;
-		}
-	}
+	off = at_most(off, size);
+	n = at_most(n, size);
+	// What can't be read becomes zeros, as does what has no address.
+	if (n && bpf_probe_read_kernel(e->data + more_size + off, n, (void *)p.addr))
+		add_hole(e, off, n);
 	return 0;
 }
 
-// Copies what lies between linear and want to e->data, for which the record has twice
-// paged_size bytes: the verifier can't see that offset plus length stay below want, only
-// that each does. The walk is kept in the second half, whose values the verifier does not
-// follow: on the stack each would make it look at the loop again.
-static __noinline void copy_paged(struct event *e, struct look *l, __u32 want)
+static long copy_small(__u32 i, struct copy *c)
 {
-	struct copy c = {.e = e, .w = (struct walk *)(e->data + paged_size)};
+	return copy_piece(c, SMALL_PAGED);
+}
+
+static long copy_large(__u32 i, struct copy *c)
+{
+	return copy_piece(c, paged_size);
+}
+
+// Copies what lies between linear and want to e->data, for which the record has 2 * size
+// bytes: the verifier can't see that offset plus length stay below want, only that each
+// does. The walk is kept in the second half, whose values the verifier does not follow: on
+// the stack each would make it look at the loop again.
+static __always_inline void copy_paged(struct event *e, struct look *l, __u32 want, const __u32 size,
+				       long (*copy)(__u32, struct copy *))
+{
+	struct copy c = {.e = e, .w = (struct walk *)(e->data + more_size + size)};
 	struct walk *w = c.w;
 	struct skb_shared_info *shinfo;
 	int i;
@@ -162,11 +186,21 @@ static __noinline void copy_paged(struct event *e, struct look *l, __u32 want)
 	bpf_core_read(&w->next, sizeof(w->next), &shinfo->frag_list);
 	e->nr_holes = 0;
 	if (have_loop) {
-		bpf_loop(MAX_PIECES, copy_piece, &c, 0);
+		bpf_loop(MAX_PIECES, copy, &c, 0);
 	} else {
 		for (i = 0; i < FEW_PIECES && i < few_pieces; i++)
-			if (copy_piece(i, &c))
+			if (copy(i, &c))
 				break;
 	}
 	e->caplen = w->off;
+}
+
+static __noinline void copy_paged_small(struct event *e, struct look *l, __u32 want)
+{
+	copy_paged(e, l, want, SMALL_PAGED, copy_small);
+}
+
+static __noinline void copy_paged_large(struct event *e, struct look *l, __u32 want)
+{
+	copy_paged(e, l, want, paged_size, copy_large);
 }

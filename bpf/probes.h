@@ -38,7 +38,7 @@ static __always_inline __u64 function_of(struct pt_regs *ctx)
 	SEC("kprobe/skb_arg" #n) \
 	int function_arg##n(struct pt_regs *ctx) \
 	{ \
-		struct hit h = {.probe = function_of(ctx)}; \
+		struct hit h = {.ctx = ctx, .probe = function_of(ctx)}; \
 		return on_skb((struct sk_buff *)REG_ARG##n(ctx), &h); \
 	}
 FUNCTION(1)
@@ -121,7 +121,7 @@ int function_return(struct pt_regs *ctx)
 	// function graph tracer brought us here sp still is what it was.
 	__u64 sp = REG_SP(ctx) - RETURN_SIZE;
 	struct call *found = call_at(ctx, &sp), c;
-	struct hit h = {};
+	struct hit h = {.ctx = ctx};
 	struct buffer *b;
 	struct look l;
 	bool alive;
@@ -155,7 +155,7 @@ int function_return(struct pt_regs *ctx)
 SEC("raw_tracepoint/skb")
 int tracepoint(void *ctx)
 {
-	struct hit h = {.probe = probe_number};
+	struct hit h = {.ctx = ctx, .probe = probe_number};
 
 	if (is_drop) {
 		h.drop.location = ctx_arg(ctx, location_arg);
@@ -170,4 +170,13 @@ int tracepoint(void *ctx)
 		}
 	}
 	return on_skb((struct sk_buff *)ctx_arg(ctx, skb_arg), &h);
+}
+
+// nft_trace_notify has its sk_buff in a struct of nf_tables.
+SEC("kprobe/nft_trace")
+int on_nft_trace(struct pt_regs *ctx)
+{
+	struct hit h = {.ctx = ctx, .probe = function_of(ctx)};
+
+	return on_skb((struct sk_buff *)nft_skb(ctx), &h);
 }

@@ -12,6 +12,12 @@ type (
 	Free   = SkbFree
 	Buffer = SkbBuffer
 	Lost   = SkbLost
+
+	SockInfo = SkbSockInfo
+	CtInfo   = SkbCtInfo
+	NFTInfo  = SkbNftInfo
+
+	NFTLayout = SkbNftLayout
 )
 
 // Kinds of records: the first byte of each.
@@ -44,11 +50,86 @@ const (
 	HasGone
 )
 
+// Sections: what a program can add to its events, enum section of record.h.
+type Sections uint16
+
+// The sections.
+const (
+	SectionSock Sections = 1 << iota
+	SectionCt
+	SectionNFT
+	SectionCaller
+	SectionArgs
+	SectionStack
+)
+
+// Args is how many arguments of a function SectionArgs holds: those in registers.
+const Args = 6
+
+// At returns where in an event's data each section begins, in the order of the bits above,
+// and how many bytes they have together. stackSize is what a stack may have, in bytes.
+func (s Sections) At(stackSize uint32) (at [6]uint32, size uint32) {
+	sizes := [...]uint32{uint32(unsafe.Sizeof(SockInfo{})), uint32(unsafe.Sizeof(CtInfo{})),
+		uint32(unsafe.Sizeof(NFTInfo{})), 8, 8 * Args, 8 + stackSize}
+	for i, n := range sizes {
+		if s>>i&1 != 0 {
+			at[i] = size
+			size += n
+		}
+	}
+	return at, size
+}
+
+// More is what lies in front of an event's packet bytes; nil where a section was not asked
+// for. It aliases the record.
+type More struct {
+	Sock   *SockInfo
+	Ct     *CtInfo
+	NFT    *NFTInfo
+	Caller *uint64
+	Args   *[Args]uint64
+	Stack  []uint64 // return addresses, the innermost first; empty: it could not be read
+}
+
+// more finds the sections s in b, which has the size that s.At says.
+func (s Sections) more(b []byte, at *[6]uint32) (m More) {
+	if s == 0 {
+		return m
+	}
+	if s&SectionSock != 0 {
+		m.Sock = (*SockInfo)(unsafe.Pointer(&b[at[0]]))
+	}
+	if s&SectionCt != 0 {
+		m.Ct = (*CtInfo)(unsafe.Pointer(&b[at[1]]))
+	}
+	if s&SectionNFT != 0 {
+		m.NFT = (*NFTInfo)(unsafe.Pointer(&b[at[2]]))
+	}
+	if s&SectionCaller != 0 {
+		m.Caller = (*uint64)(unsafe.Pointer(&b[at[3]]))
+	}
+	if s&SectionArgs != 0 {
+		m.Args = (*[Args]uint64)(unsafe.Pointer(&b[at[4]]))
+	}
+	if s&SectionStack != 0 {
+		b = b[at[5]:]
+		n := *(*int64)(unsafe.Pointer(&b[0]))
+		if n > 0 && n <= int64(len(b)-8) {
+			m.Stack = unsafe.Slice((*uint64)(unsafe.Pointer(&b[8])), n/8)
+		}
+	}
+	return m
+}
+
 // Sizes of the raw copies within an Event, in bytes.
 const (
 	TailSize   = len(Event{}.Tail)
 	FrontSize  = len(Event{}.Front)
 	ShinfoSize = len(Event{}.Shinfo)
+
+	CtConnSize   = uint32(len(CtInfo{}.Conn))
+	CtTuplesSize = uint32(len(CtInfo{}.Tuples))
+	NFTName      = len(NFTInfo{}.Table)
 )
 
 // LinkHow names Link.How, as `link` records spell it.
@@ -75,20 +156,23 @@ const (
 // ErrRecord is a record that this package's C code can't have written.
 var ErrRecord = errors.New("malformed record in the ring buffer")
 
-// AsEvent views a record as an event, and its packet bytes. Both alias b, which must be
-// aligned to 8 bytes as the ring buffer's records are.
-func AsEvent(b []byte) (*Event, []byte, error) {
+// AsEvent views a record as an event, its sections, and its packet bytes. All alias b,
+// which must be aligned to 8 bytes as the ring buffer's records are. stackSize is the one
+// that the programs were loaded with.
+func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err error) {
 	// Not Sizeof: Go pads a struct that ends with an empty array.
-	const size = unsafe.Offsetof(Event{}.Data)
-	if len(b) < int(size) {
-		return nil, nil, ErrRecord
+	const head = unsafe.Offsetof(Event{}.Data)
+	if len(b) < int(head) {
+		return nil, m, nil, ErrRecord
 	}
-	e := (*Event)(unsafe.Pointer(&b[0]))
-	data := b[size:]
-	if int(e.Caplen) > len(data) {
-		return nil, nil, ErrRecord
+	e = (*Event)(unsafe.Pointer(&b[0]))
+	s := Sections(e.Sections)
+	at, size := s.At(stackSize)
+	data = b[head:]
+	if uint64(size)+uint64(e.Caplen) > uint64(len(data)) {
+		return nil, m, nil, ErrRecord
 	}
-	return e, data[:e.Caplen], nil
+	return e, s.more(data[:size], &at), data[size:][:e.Caplen], nil
 }
 
 // AsLink views a record as a link.

@@ -34,9 +34,71 @@ enum event_has {
 	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
 };
 
+// What can be added to an event, each in a part of its own of data[], in this order.
+enum section {
+	SECTION_SOCK = 1 << 0,   // struct sock_info
+	SECTION_CT = 1 << 1,     // struct ct_info
+	SECTION_NFT = 1 << 2,    // struct nft_info
+	SECTION_CALLER = 1 << 3, // __u64: the return address
+	SECTION_ARGS = 1 << 4,   // __u64[ARGS]: the arguments in registers
+	SECTION_STACK = 1 << 5,  // __s64: bytes or an error; then return addresses
+};
+
+#define ARGS 6
+
+// A socket. family 0: there is none, or it could not be read. Not full: of a connection
+// that is being made or has ended, of which the kernel keeps a struct sock_common only.
+struct sock_info {
+	__u64 addr;
+	__u64 cookie;
+	__u64 ino;
+	__u64 cgroup;
+	__u16 family;
+	__u8 state;
+	__u8 full;
+	__u32 bound_dev_if;
+	__u16 sport; // host order
+	__u16 dport; // big-endian
+	__u16 type;
+	__u16 protocol;
+	__u8 saddr[16];
+	__u8 daddr[16];
+	__u32 uid;
+	__u32 rmem, rcvbuf;
+	__u32 wmem, sndbuf;
+	__u32 pad;
+};
+
+// Raw copies: of struct nf_conn, and of both tuplehash of its master.
+#define CT_CONN 320
+#define CT_TUPLES 112
+struct ct_info {
+	__u64 addr; // 0: there is none
+	__u8 ctinfo;
+	__u8 pad[7];
+	char helper[16];
+	__u8 labels[16];
+	__u64 master;
+	__u8 conn[CT_CONN];
+	__u8 tuples[CT_TUPLES];
+};
+
+#define NFT_NAME 64 // longer names are cut
+struct nft_info {
+	__u64 handle;
+	__u32 code; // of the verdict
+	__u8 type;  // enum nft_trace_types
+	__u8 family;
+	__u8 policy;
+	__u8 has_rule;
+	char table[NFT_NAME];
+	char chain[NFT_NAME];
+	char jump[NFT_NAME];
+};
+
 // The raw copy of struct sk_buff from the 8 bytes that hold `len` to its end: 120 bytes
 // on the kernels known; longer structs are cut.
-#define SKB_TAIL 152
+#define SKB_TAIL 136
 // From `dev` to the end of the time stamp: dev, sk, tstamp.
 #define SKB_FRONT 24
 // The start of struct skb_shared_info, up to dataref and frag_list.
@@ -74,7 +136,8 @@ struct event {
 	__u64 netns_cookie;
 	char dev[16];
 	__u16 dev_type;
-	__u16 pad[3];
+	__u16 sections; // what of enum section lies in data[], in front of the packet
+	__u16 pad[2];
 	__u64 retval;
 	struct drop drop;
 	struct {

@@ -14,6 +14,7 @@
 #include "identity.h"
 #include "filter.h"
 #include "paged.h"
+#include "sections.h"
 #include "event.h"
 #include "probes.h"
 #include "lifetime.h"
@@ -25,3 +26,6 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 const struct event *event_type __attribute__((unused));
 const struct link *link_type __attribute__((unused));
 const struct free *free_type __attribute__((unused));
+const struct sock_info *sock_type __attribute__((unused));
+const struct ct_info *ct_type __attribute__((unused));
+const struct nft_info *nft_type __attribute__((unused));

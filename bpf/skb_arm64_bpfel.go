@@ -46,6 +46,18 @@ type SkbCpuState struct {
 	Next  [4]uint64
 }
 
+type SkbCtInfo struct {
+	_      structs.HostLayout
+	Addr   uint64
+	Ctinfo uint8
+	Pad    [7]uint8
+	Helper [16]int8
+	Labels [16]uint8
+	Master uint64
+	Conn   [320]uint8
+	Tuples [112]uint8
+}
+
 type SkbEvent struct {
 	_           structs.HostLayout
 	Kind        uint8
@@ -67,7 +79,8 @@ type SkbEvent struct {
 	NetnsCookie uint64
 	Dev         [16]int8
 	DevType     uint16
-	Pad         [3]uint16
+	Sections    uint16
+	Pad         [2]uint16
 	Retval      uint64
 	Drop        struct {
 		_        structs.HostLayout
@@ -84,7 +97,7 @@ type SkbEvent struct {
 	NrHoles uint32
 	Pad2    uint32
 	Front   [24]uint8
-	Tail    [152]uint8
+	Tail    [136]uint8
 	Shinfo  [48]uint8
 	Data    [0]uint8
 }
@@ -150,6 +163,68 @@ type SkbLost struct {
 	Last  uint64
 }
 
+type SkbNftInfo struct {
+	_       structs.HostLayout
+	Handle  uint64
+	Code    uint32
+	Type    uint8
+	Family  uint8
+	Policy  uint8
+	HasRule uint8
+	Table   [64]int8
+	Chain   [64]int8
+	Jump    [64]int8
+}
+
+type SkbNftLayout struct {
+	_               structs.HostLayout
+	ByArgs          uint8
+	HandleShift     uint8
+	DlenShift       uint8
+	ChainAtEnd      uint8
+	InfoPkt         uint16
+	InfoBasechain   uint16
+	InfoChain       uint16
+	InfoRule        uint16
+	InfoVerdict     uint16
+	InfoType        uint16
+	PktSkb          uint16
+	RuleBits        uint16
+	RuleSize        uint16
+	LastChain       uint16
+	BasechainPolicy uint16
+	BasechainChain  uint16
+	ChainTable      uint16
+	ChainName       uint16
+	TableName       uint16
+	TableFamily     uint16
+	VerdictChain    uint16
+}
+
+type SkbSockInfo struct {
+	_          structs.HostLayout
+	Addr       uint64
+	Cookie     uint64
+	Ino        uint64
+	Cgroup     uint64
+	Family     uint16
+	State      uint8
+	Full       uint8
+	BoundDevIf uint32
+	Sport      uint16
+	Dport      uint16
+	Type       uint16
+	Protocol   uint16
+	Saddr      [16]uint8
+	Daddr      [16]uint8
+	Uid        uint32
+	Rmem       uint32
+	Rcvbuf     uint32
+	Wmem       uint32
+	Sndbuf     uint32
+	Pad        uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -183,6 +258,7 @@ const (
 	SkbProgOnIp6FragNext         = "on_ip6_frag_next"
 	SkbProgOnIpFragNext          = "on_ip_frag_next"
 	SkbProgOnIpFraglistPrepare   = "on_ip_fraglist_prepare"
+	SkbProgOnNftTrace            = "on_nft_trace"
 	SkbProgOnRelease             = "on_release"
 	SkbProgOnSkbClone            = "on_skb_clone"
 	SkbProgOnSkbCopy             = "on_skb_copy"
@@ -193,7 +269,14 @@ const (
 	SkbProgOnSkbSegmentList      = "on_skb_segment_list"
 	SkbProgOnSkbTryCoalesce      = "on_skb_try_coalesce"
 	SkbProgTracepoint            = "tracepoint"
+	SkbVarArgsAt                 = "args_at"
+	SkbVarCallerAt               = "caller_at"
 	SkbVarCpuBits                = "cpu_bits"
+	SkbVarCtAt                   = "ct_at"
+	SkbVarCtHelperId             = "ct_helper_id"
+	SkbVarCtHelperNameAt         = "ct_helper_name_at"
+	SkbVarCtLabelsId             = "ct_labels_id"
+	SkbVarCtType                 = "ct_type"
 	SkbVarDirectLoads            = "direct_loads"
 	SkbVarEventType              = "event_type"
 	SkbVarFewPieces              = "few_pieces"
@@ -207,14 +290,24 @@ const (
 	SkbVarLifetimes              = "lifetimes"
 	SkbVarLinkType               = "link_type"
 	SkbVarLocationArg            = "location_arg"
+	SkbVarMoreSize               = "more_size"
+	SkbVarNft                    = "nft"
+	SkbVarNftAt                  = "nft_at"
+	SkbVarNftType                = "nft_type"
 	SkbVarPageOffsetBaseAt       = "page_offset_base_at"
 	SkbVarPagedSize              = "paged_size"
 	SkbVarProbeNumber            = "probe_number"
 	SkbVarReasonArg              = "reason_arg"
 	SkbVarRetArg                 = "ret_arg"
 	SkbVarRxSkArg                = "rx_sk_arg"
+	SkbVarSections               = "sections"
 	SkbVarSkbArg                 = "skb_arg"
 	SkbVarSnaplen                = "snaplen"
+	SkbVarSockArg                = "sock_arg"
+	SkbVarSockAt                 = "sock_at"
+	SkbVarSockType               = "sock_type"
+	SkbVarStackAt                = "stack_at"
+	SkbVarStackSize              = "stack_size"
 	SkbVarTrack                  = "track"
 	SkbVarVmemmapBaseAt          = "vmemmap_base_at"
 )
@@ -283,6 +376,7 @@ type SkbProgramSpecs struct {
 	OnIp6FragNext         *ebpf.ProgramSpec `ebpf:"on_ip6_frag_next"`
 	OnIpFragNext          *ebpf.ProgramSpec `ebpf:"on_ip_frag_next"`
 	OnIpFraglistPrepare   *ebpf.ProgramSpec `ebpf:"on_ip_fraglist_prepare"`
+	OnNftTrace            *ebpf.ProgramSpec `ebpf:"on_nft_trace"`
 	OnRelease             *ebpf.ProgramSpec `ebpf:"on_release"`
 	OnSkbClone            *ebpf.ProgramSpec `ebpf:"on_skb_clone"`
 	OnSkbCopy             *ebpf.ProgramSpec `ebpf:"on_skb_copy"`
@@ -312,7 +406,14 @@ type SkbMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbVariableSpecs struct {
+	ArgsAt           *ebpf.VariableSpec `ebpf:"args_at"`
+	CallerAt         *ebpf.VariableSpec `ebpf:"caller_at"`
 	CpuBits          *ebpf.VariableSpec `ebpf:"cpu_bits"`
+	CtAt             *ebpf.VariableSpec `ebpf:"ct_at"`
+	CtHelperId       *ebpf.VariableSpec `ebpf:"ct_helper_id"`
+	CtHelperNameAt   *ebpf.VariableSpec `ebpf:"ct_helper_name_at"`
+	CtLabelsId       *ebpf.VariableSpec `ebpf:"ct_labels_id"`
+	CtType           *ebpf.VariableSpec `ebpf:"ct_type"`
 	DirectLoads      *ebpf.VariableSpec `ebpf:"direct_loads"`
 	EventType        *ebpf.VariableSpec `ebpf:"event_type"`
 	FewPieces        *ebpf.VariableSpec `ebpf:"few_pieces"`
@@ -326,14 +427,24 @@ type SkbVariableSpecs struct {
 	Lifetimes        *ebpf.VariableSpec `ebpf:"lifetimes"`
 	LinkType         *ebpf.VariableSpec `ebpf:"link_type"`
 	LocationArg      *ebpf.VariableSpec `ebpf:"location_arg"`
+	MoreSize         *ebpf.VariableSpec `ebpf:"more_size"`
+	Nft              *ebpf.VariableSpec `ebpf:"nft"`
+	NftAt            *ebpf.VariableSpec `ebpf:"nft_at"`
+	NftType          *ebpf.VariableSpec `ebpf:"nft_type"`
 	PageOffsetBaseAt *ebpf.VariableSpec `ebpf:"page_offset_base_at"`
 	PagedSize        *ebpf.VariableSpec `ebpf:"paged_size"`
 	ProbeNumber      *ebpf.VariableSpec `ebpf:"probe_number"`
 	ReasonArg        *ebpf.VariableSpec `ebpf:"reason_arg"`
 	RetArg           *ebpf.VariableSpec `ebpf:"ret_arg"`
 	RxSkArg          *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
+	Sections         *ebpf.VariableSpec `ebpf:"sections"`
 	SkbArg           *ebpf.VariableSpec `ebpf:"skb_arg"`
 	Snaplen          *ebpf.VariableSpec `ebpf:"snaplen"`
+	SockArg          *ebpf.VariableSpec `ebpf:"sock_arg"`
+	SockAt           *ebpf.VariableSpec `ebpf:"sock_at"`
+	SockType         *ebpf.VariableSpec `ebpf:"sock_type"`
+	StackAt          *ebpf.VariableSpec `ebpf:"stack_at"`
+	StackSize        *ebpf.VariableSpec `ebpf:"stack_size"`
 	Track            *ebpf.VariableSpec `ebpf:"track"`
 	VmemmapBaseAt    *ebpf.VariableSpec `ebpf:"vmemmap_base_at"`
 }
@@ -383,7 +494,14 @@ func (m *SkbMaps) Close() error {
 //
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbVariables struct {
+	ArgsAt           *ebpf.Variable `ebpf:"args_at"`
+	CallerAt         *ebpf.Variable `ebpf:"caller_at"`
 	CpuBits          *ebpf.Variable `ebpf:"cpu_bits"`
+	CtAt             *ebpf.Variable `ebpf:"ct_at"`
+	CtHelperId       *ebpf.Variable `ebpf:"ct_helper_id"`
+	CtHelperNameAt   *ebpf.Variable `ebpf:"ct_helper_name_at"`
+	CtLabelsId       *ebpf.Variable `ebpf:"ct_labels_id"`
+	CtType           *ebpf.Variable `ebpf:"ct_type"`
 	DirectLoads      *ebpf.Variable `ebpf:"direct_loads"`
 	EventType        *ebpf.Variable `ebpf:"event_type"`
 	FewPieces        *ebpf.Variable `ebpf:"few_pieces"`
@@ -397,14 +515,24 @@ type SkbVariables struct {
 	Lifetimes        *ebpf.Variable `ebpf:"lifetimes"`
 	LinkType         *ebpf.Variable `ebpf:"link_type"`
 	LocationArg      *ebpf.Variable `ebpf:"location_arg"`
+	MoreSize         *ebpf.Variable `ebpf:"more_size"`
+	Nft              *ebpf.Variable `ebpf:"nft"`
+	NftAt            *ebpf.Variable `ebpf:"nft_at"`
+	NftType          *ebpf.Variable `ebpf:"nft_type"`
 	PageOffsetBaseAt *ebpf.Variable `ebpf:"page_offset_base_at"`
 	PagedSize        *ebpf.Variable `ebpf:"paged_size"`
 	ProbeNumber      *ebpf.Variable `ebpf:"probe_number"`
 	ReasonArg        *ebpf.Variable `ebpf:"reason_arg"`
 	RetArg           *ebpf.Variable `ebpf:"ret_arg"`
 	RxSkArg          *ebpf.Variable `ebpf:"rx_sk_arg"`
+	Sections         *ebpf.Variable `ebpf:"sections"`
 	SkbArg           *ebpf.Variable `ebpf:"skb_arg"`
 	Snaplen          *ebpf.Variable `ebpf:"snaplen"`
+	SockArg          *ebpf.Variable `ebpf:"sock_arg"`
+	SockAt           *ebpf.Variable `ebpf:"sock_at"`
+	SockType         *ebpf.Variable `ebpf:"sock_type"`
+	StackAt          *ebpf.Variable `ebpf:"stack_at"`
+	StackSize        *ebpf.Variable `ebpf:"stack_size"`
 	Track            *ebpf.Variable `ebpf:"track"`
 	VmemmapBaseAt    *ebpf.Variable `ebpf:"vmemmap_base_at"`
 }
@@ -435,6 +563,7 @@ type SkbPrograms struct {
 	OnIp6FragNext         *ebpf.Program `ebpf:"on_ip6_frag_next"`
 	OnIpFragNext          *ebpf.Program `ebpf:"on_ip_frag_next"`
 	OnIpFraglistPrepare   *ebpf.Program `ebpf:"on_ip_fraglist_prepare"`
+	OnNftTrace            *ebpf.Program `ebpf:"on_nft_trace"`
 	OnRelease             *ebpf.Program `ebpf:"on_release"`
 	OnSkbClone            *ebpf.Program `ebpf:"on_skb_clone"`
 	OnSkbCopy             *ebpf.Program `ebpf:"on_skb_copy"`
@@ -471,6 +600,7 @@ func (p *SkbPrograms) Close() error {
 		p.OnIp6FragNext,
 		p.OnIpFragNext,
 		p.OnIpFraglistPrepare,
+		p.OnNftTrace,
 		p.OnRelease,
 		p.OnSkbClone,
 		p.OnSkbCopy,

@@ -16,6 +16,13 @@ type Event struct {
 	GSO     GSO
 	Csum    Csum
 	Ret     Ret
+	Sock    Sock
+	Ct      Ct
+	NFT     NFT
+	Args    Args
+
+	Caller string // who called the probed function: function+0xoffset; "" makes it absent
+	Stack  uint64 // number of a `stack` record; 0 makes it absent
 }
 
 // A section is a part of an event that can be absent.
@@ -27,15 +34,17 @@ type section interface {
 }
 
 // sectionKeys name the sections, in the order of sections.
-var sectionKeys = [...]string{"process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret"}
+var sectionKeys = [...]string{"process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret",
+	"sock", "ct", "nft", "args"}
 
 func (e *Event) sections() [len(sectionKeys)]section {
-	return [...]section{&e.Process, &e.Skb, &e.Dev, &e.Netns, &e.Packet, &e.Drop, &e.GSO, &e.Csum, &e.Ret}
+	return [...]section{&e.Process, &e.Skb, &e.Dev, &e.Netns, &e.Packet, &e.Drop, &e.GSO, &e.Csum, &e.Ret,
+		&e.Sock, &e.Ct, &e.NFT, &e.Args}
 }
 
 // Reset makes e an event without sections.
 func (e *Event) Reset() {
-	e.TS, e.CPU, e.Probe = 0, 0, ""
+	e.TS, e.CPU, e.Probe, e.Caller, e.Stack = 0, 0, "", "", 0
 	for _, s := range e.sections() {
 		s.reset()
 	}
@@ -50,6 +59,12 @@ func (e *Event) AppendMsgpack(dst []byte) []byte {
 			n++
 		}
 	}
+	if e.Caller != "" {
+		n++
+	}
+	if e.Stack != 0 {
+		n++
+	}
 	dst = AppendMap(dst, n)
 	dst = append(dst, eventFront...)
 	dst = AppendUint(append(dst, "\xa2ts"...), e.TS)
@@ -61,7 +76,10 @@ func (e *Event) AppendMsgpack(dst []byte) []byte {
 			dst = s.append(dst)
 		}
 	}
-	return dst
+	if e.Caller != "" {
+		dst = AppendStr(append(dst, "\xa6caller"...), e.Caller)
+	}
+	return appendNonzero(dst, "stack", e.Stack)
 }
 
 // Decode reads r, which must be an event, into e. What this package does not know stays
@@ -83,6 +101,12 @@ func (e *Event) Decode(r Raw) error {
 			return true
 		case "probe":
 			setString(&e.Probe, v)
+			return true
+		case "caller":
+			setString(&e.Caller, v)
+			return true
+		case "stack":
+			e.Stack, _ = v.Uint()
 			return true
 		}
 		for i, name := range sectionKeys {

@@ -135,6 +135,9 @@ func TestSpecNamesEveryKey(t *testing.T) {
 			}
 			rest, _, _ = strings.Cut(rest, "\n#")
 			v.Each(func(key []byte, v Value) bool {
+				if section == "args" {
+					return true // the kernel's own names
+				}
 				if !strings.Contains(rest, "\n| `"+string(key)+"` |") {
 					t.Errorf("FORMAT.md has no row for `%s` in `%s`", key, section)
 				}

@@ -18,13 +18,25 @@ func fullEvent() *Event {
 		Process: Process{1, 2, "a\x01\"b"}, Dev: Dev{"eth0", 2, 3, 1}, Netns: Netns{4026531840, math.MaxUint64},
 		Packet: Packet{Len: 1500, At: "mac", Data: []byte{0, 1, 254, 255}, Missing: [][2]uint32{{2, 1}, {70000, 3}}},
 		Drop:   Drop{0x20001, "NO_SOCKET", "udp_rcv+0x1a", 0xffff888001020304},
-		GSO:    GSO{1448, 4, 1 | 1<<4}, Csum: Csum{true, 3, 0, 80, 16}, Ret: Ret{true, -22, 0}}
+		GSO:    GSO{1448, 4, 1 | 1<<4}, Csum: Csum{true, 3, 0, 80, 16}, Ret: Ret{true, -22, 0},
+		Sock: Sock{Addr: 0xffff888001020305, Family: "INET6", State: "ESTABLISHED", Full: true, Cookie: 1, Src: addr("fd00::1"), Sport: 80,
+			Dst: addr("fd00::2"), Dport: 65535, Ifindex: 3, Type: "STREAM", Protocol: 6, UID: 1000, Inode: 7, Cgroup: 1 << 40,
+			Rmem: 1, Rcvbuf: 2, Wmem: 3, Sndbuf: math.MaxUint32},
+		Ct: Ct{State: "NEW", Dir: "original", Addr: 1 << 63, Status: 1<<3 | 1<<15, ProtoState: "SYN_SENT",
+			Orig:  Tuple{Src: addr("10.0.0.1"), Dst: addr("10.0.0.2"), Sport: 1, Dport: 2, Proto: 6},
+			Reply: Tuple{Src: addr("::1"), Dst: addr("::"), ICMP: true, ID: 3, Type: 129, Code: 4, Proto: 58},
+			Zone:  5, Mark: 6, Labels: [16]byte{1: 0x81, 15: 0x80}, Helper: "ftp", Parent: Tuple{Src: addr("10.0.0.1"), Dst: addr("10.0.0.2"), Dport: 21, Proto: 6}},
+		NFT:    NFT{"rule", "jump", "inet", "filter", "input", 7, "other"},
+		Args:   Args{{"n", -1, false}, {"flags", 5, false}, {"big", -1, true}},
+		Caller: "ip_rcv+0x1a", Stack: 9}
 	for f := range skbFields {
 		e.Skb.Set(f, uint64(f)<<(2*f))
 	}
 	e.Skb.Set(SkbCloned, 1)
 	return e
 }
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func records() []Appender {
 	return []Appender{
@@ -36,6 +48,7 @@ func records() []Appender {
 		&Event{TS: 1, Probe: "ip_rcv"},
 		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
+		&Stack{ID: 9, Frames: []string{"ip_rcv+0x1a", "0xffffffffc0000000"}},
 		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Why: "ring buffer full", CPU: Some(uint32(1))},
 		&End{TS: 3, Events: 1, Lost: 7, Why: "command", Status: Some(-1)},
 		fullJourney(),

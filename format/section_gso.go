@@ -1,9 +1,20 @@
 package format
 
-// gsoTypes name the bits SKB_GSO_* of skb_shared_info.gso_type, include/linux/skbuff.h.
+import "slices"
+
+// gsoTypes name the bits SKB_GSO_* of skb_shared_info.gso_type, include/linux/skbuff.h. In
+// Linux 7.1 TCP_FIXEDID is another bit than here.
 var gsoTypes = [...]string{"TCPV4", "DODGY", "TCP_ECN", "TCP_FIXEDID", "TCPV6", "FCOE", "GRE",
 	"GRE_CSUM", "IPXIP4", "IPXIP6", "UDP_TUNNEL", "UDP_TUNNEL_CSUM", "PARTIAL",
-	"TUNNEL_REMCSUM", "SCTP", "ESP", "UDP", "UDP_L4", "FRAGLIST", "TCP_ACCECN"}
+	"TUNNEL_REMCSUM", "SCTP", "ESP", "UDP", "UDP_L4", "FRAGLIST", "TCP_ACCECN", "TCP_FIXEDID_INNER"}
+
+// GSOType returns the bit of GSO.Type that stands for SKB_GSO_name, 0 if there is none.
+func GSOType(name string) uint32 {
+	if i := slices.Index(gsoTypes[:], name); i >= 0 {
+		return 1 << i
+	}
+	return 0
+}
 
 // GSO is the section `gso`: a packet that will be cut into segments.
 type GSO struct {
@@ -20,17 +31,7 @@ func (g *GSO) reset() { *g = GSO{} }
 func (g *GSO) append(dst []byte) []byte {
 	dst = AppendUint(append(dst, "\x83\xa4size"...), uint64(g.Size))
 	dst = AppendUint(append(dst, "\xa4segs"...), uint64(g.Segs))
-	n := 0
-	for i := range gsoTypes {
-		n += int(g.Type >> i & 1)
-	}
-	dst = AppendArray(append(dst, "\xa4type"...), n)
-	for i, name := range gsoTypes {
-		if g.Type>>i&1 != 0 {
-			dst = AppendStr(dst, name)
-		}
-	}
-	return dst
+	return appendBits(append(dst, "\xa4type"...), g.Type, gsoTypes[:])
 }
 
 func (g *GSO) decode(key []byte, v Value) {
@@ -41,15 +42,7 @@ func (g *GSO) decode(key []byte, v Value) {
 	case "segs":
 		g.Segs = uint16(u)
 	case "type":
-		_ = v.Elems(func(v Value) bool {
-			s, _ := v.Str()
-			for i, name := range gsoTypes {
-				if name == string(s) {
-					g.Type |= 1 << i
-				}
-			}
-			return true
-		})
+		g.Type = bitsOf(v, gsoTypes[:])
 	}
 }
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/bpf"
 )
 
 // Backends of function probes.
@@ -51,7 +54,8 @@ func (a *Attachment) add(k link.Link, probes int) {
 
 // Tracepoint attaches to t; its events carry number as their probe.
 func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
-	vars := map[string]any{"probe_number": number, "skb_arg": uint8(t.Arg)}
+	vars := a.loader.sections(t.Sections & anywhere)
+	vars["probe_number"], vars["skb_arg"] = number, uint8(t.Arg)
 	if t.Name == "kfree_skb" {
 		for name, value := range dropArgs(t) {
 			vars[name] = value
@@ -100,8 +104,12 @@ func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string
 // goes to refused; an error is one that concerns them all.
 func (a *Attachment) Functions(backend string, functions []Function) (refused map[string]error, err error) {
 	refused = map[string]error{}
-	err = eachArg(functions, func(arg int, fs []Function) error {
-		return a.functions(backend, target{fmt.Sprintf("function_arg%d", arg), false}, fs, refused)
+	err = eachKind(functions, func(k kind, fs []Function) error {
+		vars := a.loader.sections(k.sections &^ bpf.SectionNFT)
+		if k.sections&bpf.SectionSock != 0 {
+			vars["sock_arg"] = uint8(k.sockArg)
+		}
+		return a.functions(backend, target{fmt.Sprintf("function_arg%d", k.arg), false, vars}, fs, refused)
 	})
 	return refused, err
 }
@@ -110,38 +118,59 @@ func (a *Attachment) Functions(backend string, functions []Function) (refused ma
 // sk_buff still is an argument.
 func (a *Attachment) Returns(backend string, functions []Function) (refused map[string]error, err error) {
 	refused = map[string]error{}
-	err = eachArg(functions, func(arg int, fs []Function) error {
-		return a.functions(backend, target{fmt.Sprintf("call_arg%d", arg), false}, fs, refused)
-	})
-	if err != nil {
-		return nil, err
-	}
-	var entered []Function
-	for _, f := range functions {
-		if refused[f.Name] == nil {
-			entered = append(entered, f)
+	err = eachKind(functions, func(k kind, fs []Function) error {
+		if err := a.functions(backend, target{fmt.Sprintf("call_arg%d", k.arg), false, nil}, fs, refused); err != nil {
+			return err
 		}
-	}
-	return refused, a.functions(backend, target{"function_return", true}, entered, refused)
+		var entered []Function
+		for _, f := range fs {
+			if refused[f.Name] == nil {
+				entered = append(entered, f)
+			}
+		}
+		return a.functions(backend, target{"function_return", true, a.loader.sections(k.sections & anywhere)}, entered, refused)
+	})
+	return refused, err
 }
 
-func eachArg(functions []Function, attach func(arg int, fs []Function) error) error {
-	byArg := map[int][]Function{}
+// A kind of functions is those that one program with one set of settings serves.
+type kind struct {
+	arg, sockArg int
+	sections     bpf.Sections
+}
+
+func eachKind(functions []Function, attach func(k kind, fs []Function) error) error {
+	byKind := map[kind][]Function{}
 	for _, f := range functions {
-		byArg[f.Arg] = append(byArg[f.Arg], f)
+		k := kind{arg: f.Arg, sections: f.Sections}
+		if f.Sections&bpf.SectionSock != 0 {
+			k.sockArg = f.sockArg()
+		}
+		byKind[k] = append(byKind[k], f)
 	}
-	for arg, fs := range byArg {
-		if err := attach(arg, fs); err != nil {
+	for k, fs := range byKind {
+		if err := attach(k, fs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// A target is a BPF program and which end of functions it goes to.
+// A target is a BPF program with its settings and which end of functions it goes to.
 type target struct {
 	program string
 	atExit  bool
+	vars    map[string]any
+}
+
+// with returns the settings and one more.
+func (t target) with(name string, value any) map[string]any {
+	vars := maps.Clone(t.vars)
+	if vars == nil {
+		vars = map[string]any{}
+	}
+	vars[name] = value
+	return vars
 }
 
 func (a *Attachment) functions(backend string, t target, fs []Function, refused map[string]error) error {
@@ -158,7 +187,7 @@ func (a *Attachment) functions(backend string, t target, fs []Function, refused 
 			return err
 		}
 	}
-	p, err := a.loader.load(t.program, map[string]any{"func_ip": a.loader.funcIP}, nil)
+	p, err := a.loader.loadOnce(t.program, t.with("func_ip", a.loader.funcIP), ebpf.AttachNone)
 	if err != nil {
 		return err
 	}
@@ -169,9 +198,7 @@ func (a *Attachment) functions(backend string, t target, fs []Function, refused 
 var errNoMulti = errors.New("this kernel has no kprobe.multi (6.1 and newer have, when built with CONFIG_FPROBE)")
 
 func (a *Attachment) multi(t target, fs []Function, refused map[string]error) error {
-	p, err := a.loader.load(t.program, map[string]any{"func_ip": true}, func(s *ebpf.ProgramSpec) {
-		s.AttachType = ebpf.AttachTraceKprobeMulti
-	})
+	p, err := a.loader.loadOnce(t.program, t.with("func_ip", true), ebpf.AttachTraceKprobeMulti)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoMulti, err)
 	}

@@ -6,36 +6,32 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// reasonEnums are the enums of drop reasons: the core's, whose names carry a prefix that
-// the kernel's own messages leave out, and those of subsystems, whose values hold the
-// subsystem in their upper 16 bits (include/net/dropreason.h).
-var reasonEnums = []struct{ enum, prefix string }{
-	{"skb_drop_reason", "SKB_DROP_REASON_"},
-	{"skb_drop_reason", "SKB_"},
-	{"mac80211_drop_reason", ""},
-	{"ovs_drop_reason", ""},
-	{"qdisc_drop_reason", ""},
-}
-
 // DropReasons are the names of this kernel's drop reasons; none on kernels before 5.17.
+// The core's are without the prefix, which the kernel's own messages leave out too. Those
+// of subsystems hold the subsystem in the upper 16 bits of their value; each has an enum
+// NAME_drop_reason, if it has names at all (include/net/dropreason.h).
 func (k *Kernel) DropReasons() map[uint32]string {
 	reasons := map[uint32]string{}
-	for _, e := range reasonEnums {
-		k.eachType(func(_ string, t btf.Type) {
-			enum, ok := t.(*btf.Enum)
-			if !ok || enum.Name != e.enum {
-				return
+	k.eachType(func(_ string, t btf.Type) {
+		enum, ok := t.(*btf.Enum)
+		if !ok || !strings.HasSuffix(enum.Name, "_drop_reason") {
+			return
+		}
+		core := enum.Name == "skb_drop_reason"
+		for _, v := range enum.Values {
+			number, name := uint32(v.Value), v.Name
+			if short, ok := strings.CutPrefix(name, "SKB_DROP_REASON_"); core && ok {
+				name = short
+			} else if core {
+				name = strings.TrimPrefix(name, "SKB_") // SKB_CONSUMED
 			}
-			for _, v := range enum.Values {
-				name := strings.TrimPrefix(v.Name, e.prefix)
-				if strings.HasPrefix(v.Name, e.prefix) && !strings.HasPrefix(v.Name, "__") && !isMarker(name) {
-					if _, known := reasons[uint32(v.Value)]; !known {
-						reasons[uint32(v.Value)] = name
-					}
+			if core == (number>>16 == 0) && !strings.HasPrefix(name, "__") && !isMarker(name) {
+				if _, known := reasons[number]; !known {
+					reasons[number] = name
 				}
 			}
-		})
-	}
+		}
+	})
 	return reasons
 }
 

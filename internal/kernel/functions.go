@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/skb-tools/skb-tools/bpf"
 )
 
 // A Function is one that takes an sk_buff among the arguments that registers carry.
@@ -16,6 +18,21 @@ type Function struct {
 	Module string // "" for vmlinux
 	Arg    int    // which argument is the sk_buff, from 1
 	Addr   uint64
+	Proto  *btf.FuncProto
+	// Sections are what its events have besides what all have.
+	Sections bpf.Sections
+}
+
+// sockArg is which argument is a struct sock, from 1; 0: none.
+func (f Function) sockArg() int {
+	if f.Proto != nil {
+		for i, p := range f.Proto.Params {
+			if i < maxArg && pointsTo(p.Type, "sock") {
+				return i + 1
+			}
+		}
+	}
+	return 0
 }
 
 // ProbeAddrs are the addresses that a probe on f's entry can report: its own, and the one
@@ -29,6 +46,8 @@ type Tracepoint struct {
 	Module string
 	Arg    int             // which argument is the sk_buff, from 0
 	Args   []btf.FuncParam // all of them, without the leading void *__data
+	// Sections are what its events have besides what all have.
+	Sections bpf.Sections
 }
 
 // maxArg is how many arguments the BPF programs can fetch: those in registers on every
@@ -64,7 +83,7 @@ func (k *Kernel) Functions() (found []Function, left map[string]string) {
 		case known && !traceable[f.Name]:
 			left[f.Name] = "the kernel forbids probing it (notrace)"
 		default:
-			found = append(found, Function{f.Name, module, arg + 1, addrs[0]})
+			found = append(found, Function{Name: f.Name, Module: module, Arg: arg + 1, Addr: addrs[0], Proto: proto})
 			return
 		}
 	})
@@ -178,7 +197,7 @@ func (k *Kernel) Tracepoints() []Tracepoint {
 			return
 		}
 		seen[name] = true
-		found = append(found, Tracepoint{group, name, module, arg, proto.Params[1:]})
+		found = append(found, Tracepoint{Group: group, Name: name, Module: module, Arg: arg, Args: proto.Params[1:]})
 	})
 	sort.Slice(found, func(i, j int) bool { return found[i].String() < found[j].String() })
 	return found

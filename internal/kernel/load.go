@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -21,6 +22,7 @@ type Settings struct {
 	Lifetimes bool   // write link and free records
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
+	StackSize uint32 // bytes of a stack: 8 for each frame
 	// Variables are more of the BPF side's variables to set, and Prepare changes a
 	// program before it is loaded: filters put their instructions in.
 	Variables map[string]any
@@ -35,7 +37,10 @@ type Loader struct {
 	settings Settings
 	loop     bool // bpf_loop may be called
 	funcIP   bool // kprobe programs may ask for their function's address
+
+	mu       sync.Mutex
 	programs []*ebpf.Program
+	kinds    map[string]*ebpf.Program // those that serve many functions
 }
 
 // NewLoader makes the maps.
@@ -48,7 +53,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
 	}
-	l := &Loader{k: k, spec: spec, settings: s}
+	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}}
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	spec.Maps["events"].MaxEntries = s.RingSize
@@ -152,14 +157,31 @@ func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.Progra
 	p := coll.Programs[name]
 	coll.Programs = nil // ours now; the collection's other parts may go
 	coll.Close()
+	l.mu.Lock()
 	l.programs = append(l.programs, p)
+	l.mu.Unlock()
 	return p, nil
+}
+
+// loadOnce is load for programs that may be asked for again with the same settings.
+func (l *Loader) loadOnce(name string, vars map[string]any, attach ebpf.AttachType) (*ebpf.Program, error) {
+	key := fmt.Sprint(name, attach, vars) // a map is printed in the order of its keys
+	if p := l.kinds[key]; p != nil {
+		return p, nil
+	}
+	p, err := l.load(name, vars, func(s *ebpf.ProgramSpec) { s.AttachType = attach })
+	if err == nil {
+		l.kinds[key] = p
+	}
+	return p, err
 }
 
 // Missed returns how many times the kernel skipped a program because it was running on
 // that cpu already, as far as this kernel counts that.
 func (l *Loader) Missed() uint64 {
 	var n uint64
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, p := range l.programs {
 		if s, err := p.Stats(); err == nil {
 			n += s.RecursionMisses

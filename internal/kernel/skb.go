@@ -3,6 +3,9 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -50,6 +53,7 @@ type SkbLayout struct {
 	TransportHeader, NetworkHeader, MacHeader, Iif                         Field
 	Dev, Sk, Tstamp                                                        Field
 	NrFrags, Dataref, GSOSize, GSOSegs, GSOType                            Field
+	Csum, CsumStart, CsumOffset                                            Field
 }
 
 // SkbLayout finds the members by BTF. tail, front and shared are the sizes of the copies
@@ -88,6 +92,7 @@ func (k *Kernel) SkbLayout(tail, front, shared uint32) (*SkbLayout, error) {
 		VlanProto: inTail("vlan_proto"), VlanTCI: inTail("vlan_tci"), VlanPresent: inTail("vlan_present"),
 		NapiID: inTail("napi_id"), Mark: inTail("mark"), Protocol: inTail("protocol"),
 		Users: inTail("users"), Iif: inTail("skb_iif"),
+		Csum: inTail("csum"), CsumStart: inTail("csum_start"), CsumOffset: inTail("csum_offset"),
 		TransportHeader: inTail("transport_header"), NetworkHeader: inTail("network_header"),
 		MacHeader: inTail("mac_header"),
 		Dev:       inFront("dev"), Sk: inFront("sk"), Tstamp: inFront("tstamp"),
@@ -96,6 +101,26 @@ func (k *Kernel) SkbLayout(tail, front, shared uint32) (*SkbLayout, error) {
 	}
 	l.VlanProto.big, l.Protocol.big = true, true
 	return l, nil
+}
+
+// specs are the types of vmlinux, then those of each module.
+func (k *Kernel) specs() []*btf.Spec {
+	specs := []*btf.Spec{k.types}
+	for _, name := range slices.Sorted(maps.Keys(k.modules)) {
+		specs = append(specs, k.modules[name])
+	}
+	return specs
+}
+
+// anyStructure is a struct of vmlinux or of a module.
+func (k *Kernel) anyStructure(name string) (*btf.Struct, error) {
+	for _, spec := range k.specs() {
+		var s *btf.Struct
+		if spec.TypeByName(name, &s) == nil {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("this kernel's BTF has no struct %s", name)
 }
 
 func (k *Kernel) structure(name string) (*btf.Struct, error) {
@@ -111,6 +136,39 @@ func field(s *btf.Struct, name string, base, size uint32) Field {
 	if !ok || m.bitOffset/8 < base {
 		return Field{}
 	}
+	return m.field(base, size)
+}
+
+// fieldAt is the field at the end of a path of names through structs, in a copy of s from
+// its start on.
+func fieldAt(s *btf.Struct, path string, size uint32) Field {
+	m, ok := memberPath(s, path)
+	if !ok {
+		return Field{}
+	}
+	return m.field(0, size)
+}
+
+// memberPath follows the names, separated by dots, through structs and unions.
+func memberPath(s *btf.Struct, path string) (at memberAt, ok bool) {
+	members := s.Members
+	for name := range strings.SplitSeq(path, ".") {
+		m, ok := findMember(members, name, at.bitOffset)
+		if !ok {
+			return memberAt{}, false
+		}
+		at, members = m, nil
+		switch t := m.typ.(type) {
+		case *btf.Struct:
+			members = t.Members
+		case *btf.Union:
+			members = t.Members
+		}
+	}
+	return at, true
+}
+
+func (m memberAt) field(base, size uint32) Field {
 	bits := m.bits
 	f := Field{off: m.bitOffset/8 - base}
 	if bits != 0 {

@@ -23,6 +23,7 @@ type stream struct {
 	links  []format.Link
 	frees  []format.Free
 	losses []format.Loss
+	stacks map[uint64][]string // frames by id
 	end    *format.End
 }
 
@@ -39,7 +40,7 @@ func readStream(t *testing.T, file string) *stream {
 
 func decodeStream(t *testing.T, r io.Reader) *stream {
 	t.Helper()
-	s := &stream{}
+	s := &stream{stacks: map[uint64][]string{}}
 	d := format.NewDecoder(r)
 	for {
 		raw, err := d.Next()
@@ -62,6 +63,10 @@ func decodeStream(t *testing.T, r io.Reader) *stream {
 		case format.TypeFree:
 			s.frees = append(s.frees, format.Free{})
 			err = s.frees[len(s.frees)-1].Decode(raw)
+		case format.TypeStack:
+			var k format.Stack
+			err = k.Decode(raw)
+			s.stacks[k.ID] = k.Frames
 		case format.TypeLoss:
 			s.losses = append(s.losses, format.Loss{})
 			err = s.losses[len(s.losses)-1].Decode(raw)

@@ -3,6 +3,8 @@ package skbcollect
 import (
 	"fmt"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/kernel"
@@ -15,8 +17,17 @@ type decoder struct {
 	reasons   map[uint32]string
 	probes    map[uint64]string // by function address or tracepoint number
 	returns   map[uint64]string
-	locations map[uint64]string // of drops: few places, many drops
+	locations map[uint64]string // of drops, callers and stacks: few places, many events
 	texts     map[[16]int8]string
+
+	gso, csum bool // sections wanted
+	stackSize uint32
+	gsoBits   [32]uint32
+	ct        *kernel.CtLayout          // once it is needed
+	functions map[string]*btf.FuncProto // by the names in probes and returns
+	names     map[[bpf.NFTName]int8]string
+	stacks    stacks
+	stack     *stack // the one that the event just decoded refers to; nil: none
 
 	event format.Event
 	link  format.Link
@@ -24,9 +35,14 @@ type decoder struct {
 }
 
 func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
-	return &decoder{kernel: k, layout: layout, reasons: k.DropReasons(),
+	d := &decoder{kernel: k, layout: layout, reasons: k.DropReasons(),
 		probes: map[uint64]string{}, returns: map[uint64]string{},
-		locations: map[uint64]string{}, texts: map[[16]int8]string{}}
+		locations: map[uint64]string{}, texts: map[[16]int8]string{},
+		functions: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{}, stacks: stacks{known: map[string]*stack{}}}
+	for i, name := range k.GSOTypes() {
+		d.gsoBits[i] = format.GSOType(name)
+	}
+	return d
 }
 
 func (d *decoder) name(probe uint64, name string) { d.probes[probe] = name }
@@ -37,6 +53,7 @@ func (d *decoder) nameFunction(f kernel.Function) {
 		d.probes[a] = f.Name
 		d.returns[a] = "ret:" + f.Name
 	}
+	d.functions[d.probes[f.Addr]], d.functions[d.returns[f.Addr]] = f.Proto, f.Proto
 }
 
 // decode returns the record of the stream that b, a record of the ring buffer, makes. It
@@ -45,6 +62,7 @@ func (d *decoder) decode(b []byte, n *counts) (format.Appender, error) {
 	if len(b) == 0 {
 		return nil, bpf.ErrRecord
 	}
+	d.stack = nil
 	switch b[0] {
 	case bpf.KindEvent:
 		n.events++
@@ -60,7 +78,7 @@ func (d *decoder) decode(b []byte, n *counts) (format.Appender, error) {
 }
 
 func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
-	r, data, err := bpf.AsEvent(b)
+	r, more, data, err := bpf.AsEvent(b, d.stackSize)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +88,7 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 	e.Probe = d.probe(r)
 	e.Process = format.Process{PID: r.Pid, TGID: r.Tgid, Comm: d.text(r.Comm)}
 	if r.Has&bpf.HasRet != 0 {
-		e.Ret = format.Ret{Has: true, Value: int64(r.Retval)}
+		e.Ret = d.ret(e.Probe, r.Retval)
 	}
 	if r.Has&bpf.HasGone != 0 {
 		buffer(&e.Skb, r)
@@ -89,6 +107,8 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 		}
 		e.Drop = d.drop(r.Drop.Location, reason, r.Drop.RxSk)
 	}
+	d.offloads(e, r)
+	d.more(e, &more)
 	return e, nil
 }
 
@@ -214,15 +234,24 @@ func printable(s string) bool {
 	return true
 }
 
-func (d *decoder) drop(location uint64, reason uint32, rxSk uint64) format.Drop {
-	where, ok := d.locations[location]
+// location names an address of the kernel's code.
+func (d *decoder) location(addr uint64) string {
+	where, ok := d.locations[addr]
 	if !ok {
-		where = d.kernel.Location(location)
-		d.locations[location] = where
+		if len(d.locations) > 1<<14 {
+			clear(d.locations)
+		}
+		where = d.kernel.Location(addr)
+		d.locations[addr] = where
 	}
-	drop := format.Drop{Location: where, RxSk: rxSk}
+	return where
+}
+
+func (d *decoder) drop(location uint64, reason uint32, rxSk uint64) format.Drop {
+	drop := format.Drop{Location: d.location(location), RxSk: rxSk}
 	if reason != bpf.NoReason {
 		drop.Reason = reason
+		var ok bool
 		if drop.Name, ok = d.reasons[reason]; !ok {
 			drop.Name = fmt.Sprintf("%d", reason)
 		}
@@ -264,12 +293,12 @@ func (d *decoder) text(raw [16]int8) string {
 	if len(d.texts) > 1<<12 {
 		clear(d.texts)
 	}
-	s := cString(raw)
+	s := cString(raw[:])
 	d.texts[raw] = s
 	return s
 }
 
-func cString(raw [16]int8) string {
+func cString(raw []int8) string {
 	var b []byte
 	for _, c := range raw {
 		if c == 0 {

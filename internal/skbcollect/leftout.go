@@ -11,7 +11,7 @@ import (
 func (p *places) leftOut(probes []string) map[string]string {
 	left := map[string]string{}
 	for _, arg := range probes {
-		glob, _ := strings.CutPrefix(arg, "ret:")
+		glob, _, _ := strings.Cut(strings.TrimPrefix(arg, "ret:"), "/")
 		if !isGlob(glob) {
 			continue
 		}

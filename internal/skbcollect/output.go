@@ -17,6 +17,11 @@ type output interface {
 	Write(format.Raw) error
 	Flush() error
 	Close() error
+	// File numbers the file that is written to, from 1; Fits says whether n bytes more
+	// will be in it, and Next begins the next.
+	File() int
+	Fits(n int) bool
+	Next() error
 }
 
 // openOutput opens what -w, --rotate and -o ask for. begin makes the record that opens
@@ -41,7 +46,10 @@ func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (
 
 type closer struct{ pipe.Sink }
 
-func (c closer) Close() error { return c.Flush() }
+func (c closer) Close() error  { return c.Flush() }
+func (c closer) File() int     { return 1 }
+func (c closer) Fits(int) bool { return true }
+func (c closer) Next() error   { return nil }
 
 // files writes the stream to a file, or to numbered ones.
 type files struct {
@@ -79,16 +87,24 @@ func (f *files) put(r format.Raw) error {
 }
 
 func (f *files) Write(r format.Raw) error {
-	if f.limit != 0 && f.wrote+4+uint64(len(r)) > f.limit {
-		if err := f.end(); err != nil {
-			return err
-		}
-		f.n++
-		if err := f.open(); err != nil {
+	if !f.Fits(len(r)) {
+		if err := f.Next(); err != nil {
 			return err
 		}
 	}
 	return f.put(r)
+}
+
+func (f *files) File() int { return f.n + 1 }
+
+func (f *files) Fits(n int) bool { return f.limit == 0 || f.wrote+4+uint64(n) <= f.limit }
+
+func (f *files) Next() error {
+	if err := f.end(); err != nil {
+		return err
+	}
+	f.n++
+	return f.open()
 }
 
 func (f *files) end() error {

@@ -22,11 +22,29 @@ import (
 // Run collects until ctx ends, or what the options set does. The stream goes to stdout or
 // a file, words to stderr.
 func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
+	if o.RemoveNFTTable != "" {
+		return guardTable(o.RemoveNFTTable, os.Stdin)
+	}
 	if slices.Contains(o.Profile, listProfiles) {
 		return writeProfiles(stdout)
 	}
+	if slices.Contains(o.With, "list") {
+		return listSections(stdout)
+	}
+	with, err := o.wanted()
+	if err != nil {
+		return err
+	}
 	if err := kernel.CheckAllowed(); err != nil {
 		return err
+	}
+	if o.NFTTrace && !o.List {
+		// Before the kernel is looked at: it loads nf_tables.
+		t, err := newTraceTable()
+		if err != nil {
+			return err
+		}
+		defer t.Close()
 	}
 	var modules []string
 	if len(o.Modules) != 1 || o.Modules[0] != "all" {
@@ -57,7 +75,13 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	c := &collector{options: &o, kernel: k, places: p, selection: s, filter: f, stdout: stdout, stderr: stderr}
+	c := &collector{options: &o, with: with, kernel: k, places: p, selection: s, filter: f, stdout: stdout, stderr: stderr}
+	if err := with.apply(s, p, c.say); err != nil {
+		return err
+	}
+	if s.nft != nil && !o.NFTTrace && with.named["nft"] {
+		c.say("nftables reports only packets that a rule has marked: add one with `meta nftrace set 1`, or use --nft-trace")
+	}
 	c.sayLeftOut(p.leftOut(probes))
 	return c.run(ctx)
 }
@@ -99,6 +123,7 @@ type collector struct {
 	places    *places
 	selection *selection
 	filter    *filter.Filter
+	with      *wanted
 	stdout    io.Writer
 	stderr    io.Writer
 
@@ -110,7 +135,8 @@ type collector struct {
 	snaplen    uint32
 	scratch    []byte
 	counts     counts
-	why        string // why it ended, as the `end` record says
+	discovery  *discovery // with --probe-stack, while it goes on
+	why        string     // why it ended, as the `end` record says
 	child      *child
 }
 
@@ -148,13 +174,16 @@ func (c *collector) run(ctx context.Context) (err error) {
 	}()
 
 	defer c.detach()
+	defer c.stopDiscovery() // before that
 	if err := c.attach(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if err := c.ready(); err != nil {
 		return err
 	}
-	if err := c.dropCapabilities(); err != nil {
+	if c.options.ProbeStack {
+		c.discovery = c.startDiscovery() // which attaches, and needs its capabilities
+	} else if err := c.dropCapabilities(); err != nil {
 		return err
 	}
 	if len(c.options.Command) > 0 {
@@ -188,8 +217,9 @@ func (c *collector) load() error {
 		Track:     !o.NoFollow,
 		Follow:    !o.NoFollow,
 		Lifetimes: !o.NoLifetimes,
-		RingSize:  ringSize(o.Buffer),
+		RingSize:  ringSize(o.Buffer, c.snaplen),
 		MaxBuffer: o.MaxTracked,
+		StackSize: stackSize(o.StackDepth),
 		Variables: c.filter.Variables(),
 		Prepare:   c.filter.Apply,
 	})
@@ -202,16 +232,20 @@ func (c *collector) load() error {
 		return err
 	}
 	c.decoder = newDecoder(c.kernel, layout)
+	c.decoder.stackSize, c.decoder.stacks.depth = stackSize(o.StackDepth), o.StackDepth
+	c.decoder.gso, c.decoder.csum = c.with.has("gso"), c.with.has("csum")
 	return nil
 }
 
-// maxSnaplen is as much of a packet as a record holds.
-const maxSnaplen = 65536
+// maxSnaplen is as much of a packet as a record holds: the longest IP packet (RFC 791) with
+// an Ethernet header and two VLAN tags, and some to be a multiple of 8.
+const maxSnaplen = 65535 + 14 + 2*4 + 3
 
-// ringSize rounds up to a power of two, which the kernel wants, within what it allows.
-func ringSize(s pipe.Size) uint32 {
+// ringSize rounds up to a power of two, which the kernel wants, within what it allows, and
+// so that at least a few events fit: one with paged data reserves twice the snaplen.
+func ringSize(s pipe.Size, snaplen uint32) uint32 {
 	n := uint32(64 << 10)
-	for uint64(n) < uint64(s) && n < 1<<30 {
+	for uint64(n) < max(uint64(s), 16*uint64(snaplen)) && n < 1<<30 {
 		n <<= 1
 	}
 	return n
@@ -251,6 +285,12 @@ func (c *collector) attachAll() error {
 		number := uint64(i) + 1
 		c.decoder.name(number, t.String())
 		if err := c.attachment.Tracepoint(t, number); err != nil {
+			return err
+		}
+	}
+	if f := c.selection.nft; f != nil {
+		c.decoder.nameFunction(*f)
+		if err := c.attachment.NFT(c.options.Backend, *f); err != nil {
 			return err
 		}
 	}
@@ -415,7 +455,7 @@ func (c *collector) take(b []byte) (done bool, err error) {
 	if err != nil || record == nil {
 		return false, err
 	}
-	if err := c.write(record); err != nil {
+	if err := c.writeRecord(record); err != nil {
 		return false, err
 	}
 	if n := c.options.Count; n > 0 && c.counts.events >= n {
@@ -425,6 +465,33 @@ func (c *collector) take(b []byte) (done bool, err error) {
 	return false, nil
 }
 
+// writeRecord writes what the decoder made, and in front of it the stack that it refers
+// to, once for each file.
+func (c *collector) writeRecord(r format.Appender) error {
+	s := c.decoder.stack
+	if s == nil {
+		return c.write(r)
+	}
+	c.scratch = r.AppendMsgpack(c.scratch[:0])
+	if s.file == c.out.File() && c.out.Fits(len(c.scratch)) {
+		return c.out.Write(c.scratch)
+	}
+	if s.file == 0 && c.discovery != nil {
+		c.discovery.found(s.Frames)
+	}
+	stack := s.AppendMsgpack(nil)
+	if !c.out.Fits(len(stack) + 4 + len(c.scratch)) {
+		if err := c.out.Next(); err != nil {
+			return err
+		}
+	}
+	s.file = c.out.File()
+	if err := c.out.Write(stack); err != nil {
+		return err
+	}
+	return c.out.Write(c.scratch)
+}
+
 func (c *collector) write(r format.Appender) error {
 	c.scratch = r.AppendMsgpack(c.scratch[:0])
 	return c.out.Write(c.scratch)
@@ -432,6 +499,7 @@ func (c *collector) write(r format.Appender) error {
 
 // finish detaches, takes what the ring buffer still holds, and writes the last records.
 func (c *collector) finish(reader *ringbuf.Reader) error {
+	c.stopDiscovery()
 	c.detach()
 	if c.why != "count" {
 		if err := c.drain(reader); err != nil {

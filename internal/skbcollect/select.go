@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
+	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
@@ -20,9 +22,16 @@ type selection struct {
 	functions   []kernel.Function
 	returns     []kernel.Function
 	tracepoints []kernel.Tracepoint
+	nft         *kernel.Function // kernel.NFTTraceFunction, for --with nft
 }
 
-func (s *selection) len() int { return len(s.functions) + len(s.returns) + len(s.tracepoints) }
+func (s *selection) len() int {
+	n := len(s.functions) + len(s.returns) + len(s.tracepoints)
+	if s.nft != nil {
+		n++
+	}
+	return n
+}
 
 // places are all probes of a kernel.
 type places struct {
@@ -54,11 +63,19 @@ func (p *places) choose(args []string) (*selection, error) {
 		if err := p.add(s, arg, seen); err != nil {
 			return nil, err
 		}
-		if s.len()+len(seen) == before && !anySeen(arg, seen) {
+		if s.len()+len(seen) == before && !anySeen(arg[:len(arg)-len(suffix(arg))], seen) {
 			return nil, fmt.Errorf("%s: matches no probe of this kernel (see skb-collect --list)", arg)
 		}
 	}
 	return s, nil
+}
+
+// suffix is the /SECTION behind a probe's name, if there is one.
+func suffix(arg string) string {
+	if i := strings.IndexByte(arg, '/'); i >= 0 {
+		return arg[i:]
+	}
+	return ""
 }
 
 func anySeen(glob string, seen map[string]bool) bool {
@@ -105,12 +122,16 @@ func readFiles(args []string) ([]string, error) {
 }
 
 func (p *places) add(s *selection, arg string, seen map[string]bool) error {
+	arg, sections, err := probeSections(arg)
+	if err != nil {
+		return err
+	}
 	if _, err := path.Match(arg, ""); err != nil {
 		return fmt.Errorf("%s: not a valid glob", arg)
 	}
 	name, isReturn := strings.CutPrefix(arg, "ret:")
 	if !isReturn && strings.Contains(arg, ":") {
-		return p.addTracepoints(s, arg, seen)
+		return p.addTracepoints(s, arg, seen, sections)
 	}
 	list := &s.functions
 	if isReturn {
@@ -129,6 +150,10 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 		if !seen[key] {
 			seen[key] = true
 			*list = append(*list, f)
+		}
+		if sections != 0 {
+			i := slices.IndexFunc(*list, func(g kernel.Function) bool { return g.Name == f.Name })
+			(*list)[i].Sections |= sections
 		}
 	}
 	if !found && !isGlob(name) {
@@ -163,7 +188,7 @@ func (p *places) wrongFunction(name string) error {
 	return fmt.Errorf("%s: no such function in this kernel%s", name, didYouMean(name, names))
 }
 
-func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool) error {
+func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool, sections bpf.Sections) error {
 	found := false
 	for _, t := range p.tracepoints {
 		if !match(arg, t.String()) && !(t.Group == "" && match(arg[strings.Index(arg, ":"):], ":"+t.Name)) {
@@ -176,6 +201,10 @@ func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool) 
 		if !seen[t.String()] {
 			seen[t.String()] = true
 			s.tracepoints = append(s.tracepoints, t)
+		}
+		if sections != 0 {
+			i := slices.IndexFunc(s.tracepoints, func(u kernel.Tracepoint) bool { return u.String() == t.String() })
+			s.tracepoints[i].Sections |= sections
 		}
 	}
 	if !found && !isGlob(arg) {

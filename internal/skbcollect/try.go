@@ -25,6 +25,7 @@ func (p *places) wanted(probes, try []string) ([]string, error) {
 
 // has reports whether a glob or name, as typed after -p, matches any place.
 func (p *places) has(arg string) bool {
+	arg, _, _ = strings.Cut(arg, "/") // and sections
 	name, isReturn := strings.CutPrefix(arg, "ret:")
 	if !isReturn && strings.Contains(arg, ":") {
 		return slices.ContainsFunc(p.tracepoints, func(t kernel.Tracepoint) bool { return match(arg, t.String()) })

@@ -17,6 +17,8 @@ func (p *Printer) section(key []byte, v format.Value) {
 		p.conntrack(v)
 	case "nft":
 		p.nft(v)
+	case "sock":
+		p.sock(v)
 	case "track":
 		p.track(v)
 	default:
@@ -124,6 +126,24 @@ func appendEndpoint(dst []byte, addr, port format.Value) []byte {
 		dst = appendValue(append(dst, '.'), port)
 	}
 	return dst
+}
+
+// sock prints sock=LOCAL>PEER, each * where the socket has none.
+func (p *Printer) sock(v format.Value) {
+	for i, end := range [...]struct{ addr, port format.Value }{
+		{v.Get("src"), v.Get("sport")}, {v.Get("dst"), v.Get("dport")},
+	} {
+		p.line = append(p.line, [...]string{" sock=", ">"}[i]...)
+		if len(end.addr) == 0 {
+			p.line = append(p.line, '*')
+		} else {
+			p.line = appendValue(p.line, end.addr)
+		}
+		if len(end.port) > 0 {
+			p.line = appendValue(append(p.line, '.'), end.port)
+		}
+	}
+	p.rest("sock", v, "src", "sport", "dst", "dport")
 }
 
 // nft prints nft=VERDICT and the chain as nft list chain takes it.

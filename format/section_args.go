@@ -1,0 +1,42 @@
+package format
+
+// An Arg is a scalar argument of a function, by the name that its source has.
+type Arg struct {
+	Name  string
+	Value int64 // as it is declared, signed or not; one of 64 bits without sign has to be taken as uint64
+	Big   bool  // it is
+}
+
+// Args is the section `args`: the arguments of the probed function besides the sk_buff.
+type Args []Arg
+
+// Present reports whether the section is.
+func (a *Args) Present() bool { return len(*a) > 0 }
+
+func (a *Args) reset() { *a = (*a)[:0] }
+
+func (a *Args) append(dst []byte) []byte {
+	dst = AppendMap(dst, len(*a))
+	for i := range *a {
+		arg := &(*a)[i]
+		dst = AppendStr(dst, arg.Name)
+		if arg.Big {
+			dst = AppendUint(dst, uint64(arg.Value))
+		} else {
+			dst = AppendInt(dst, arg.Value)
+		}
+	}
+	return dst
+}
+
+func (a *Args) decode(key []byte, v Value) {
+	arg := Arg{Name: string(key)}
+	if i, ok := v.Int(); ok {
+		arg.Value = i
+	} else if u, ok := v.Uint(); ok {
+		arg.Value, arg.Big = int64(u), true
+	} else {
+		return
+	}
+	*a = append(*a, arg)
+}

@@ -1,0 +1,130 @@
+package format
+
+import "net/netip"
+
+// Sock is the section `sock`: the socket that a packet belongs to.
+type Sock struct {
+	Addr   uint64 // of struct sock; 0 makes the section absent
+	Family string // AF_* without the prefix, or the number
+	State  string // TCP_* without the prefix, which other protocols use too, or the number
+	Full   bool   // false: all behind Ifindex are absent, as the kernel does not keep them for such sockets
+	Cookie uint64 // as SO_COOKIE; 0: nobody has asked for it yet
+
+	Src, Dst     netip.Addr // bound to and connected to; invalid: absent
+	Sport, Dport uint16
+	Ifindex      uint32 // of the device that it is bound to; 0: none
+
+	Type     string // SOCK_* without the prefix, or the number
+	Protocol uint16 // IPPROTO_*, or another family's
+	UID      uint32
+	Inode    uint64 // 0: no process has it open
+	Cgroup   uint64 // id of the cgroup; 0: not known
+	// Bytes charged to it and their limits.
+	Rmem, Rcvbuf, Wmem, Sndbuf uint32
+}
+
+// Present reports whether the section is.
+func (s *Sock) Present() bool { return s.Addr != 0 }
+
+func (s *Sock) reset() { *s = Sock{} }
+
+func (s *Sock) append(dst []byte) []byte {
+	n := 3
+	for _, has := range [...]bool{s.Cookie != 0, s.Src.IsValid(), s.Sport != 0, s.Dst.IsValid(), s.Dport != 0, s.Ifindex != 0} {
+		if has {
+			n++
+		}
+	}
+	if s.Full {
+		n += 7
+		if s.Inode != 0 {
+			n++
+		}
+		if s.Cgroup != 0 {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendUint(append(dst, "\xa4addr"...), s.Addr)
+	dst = AppendStr(append(dst, "\xa6family"...), s.Family)
+	dst = AppendStr(append(dst, "\xa5state"...), s.State)
+	dst = appendNonzero(dst, "cookie", s.Cookie)
+	dst = appendEndpoint(dst, "src", s.Src, "sport", s.Sport)
+	dst = appendEndpoint(dst, "dst", s.Dst, "dport", s.Dport)
+	dst = appendNonzero(dst, "ifindex", uint64(s.Ifindex))
+	if !s.Full {
+		return dst
+	}
+	dst = AppendStr(append(dst, "\xa4type"...), s.Type)
+	dst = AppendUint(append(dst, "\xa8protocol"...), uint64(s.Protocol))
+	dst = AppendUint(append(dst, "\xa3uid"...), uint64(s.UID))
+	dst = appendNonzero(dst, "inode", s.Inode)
+	dst = appendNonzero(dst, "cgroup", s.Cgroup)
+	dst = AppendUint(append(dst, "\xa4rmem"...), uint64(s.Rmem))
+	dst = AppendUint(append(dst, "\xa6rcvbuf"...), uint64(s.Rcvbuf))
+	dst = AppendUint(append(dst, "\xa4wmem"...), uint64(s.Wmem))
+	return AppendUint(append(dst, "\xa6sndbuf"...), uint64(s.Sndbuf))
+}
+
+func appendNonzero(dst []byte, key string, v uint64) []byte {
+	if v == 0 {
+		return dst
+	}
+	return AppendUint(AppendStr(dst, key), v)
+}
+
+func appendEndpoint(dst []byte, addrKey string, addr netip.Addr, portKey string, port uint16) []byte {
+	if addr.IsValid() {
+		dst = appendAddr(AppendStr(dst, addrKey), addr)
+	}
+	return appendNonzero(dst, portKey, uint64(port))
+}
+
+func (s *Sock) decode(key []byte, v Value) {
+	u, _ := v.Uint()
+	switch string(key) {
+	case "addr":
+		s.Addr = u
+	case "family":
+		setString(&s.Family, v)
+	case "state":
+		setString(&s.State, v)
+	case "cookie":
+		s.Cookie = u
+	case "src":
+		s.Src = addrOf(v)
+	case "sport":
+		s.Sport = uint16(u)
+	case "dst":
+		s.Dst = addrOf(v)
+	case "dport":
+		s.Dport = uint16(u)
+	case "ifindex":
+		s.Ifindex = uint32(u)
+	case "type":
+		s.Full = true
+		setString(&s.Type, v)
+	case "protocol":
+		s.Protocol = uint16(u)
+	case "uid":
+		s.UID = uint32(u)
+	case "inode":
+		s.Inode = u
+	case "cgroup":
+		s.Cgroup = u
+	case "rmem":
+		s.Rmem = uint32(u)
+	case "rcvbuf":
+		s.Rcvbuf = uint32(u)
+	case "wmem":
+		s.Wmem = uint32(u)
+	case "sndbuf":
+		s.Sndbuf = uint32(u)
+	}
+}
+
+func addrOf(v Value) netip.Addr {
+	s, _ := v.Str()
+	a, _ := netip.ParseAddr(string(s))
+	return a
+}

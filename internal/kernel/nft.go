@@ -1,0 +1,127 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/skb-tools/skb-tools/bpf"
+)
+
+// NFTTraceFunction is what nf_tables calls for each step of a traced packet.
+const NFTTraceFunction = "nft_trace_notify"
+
+// NFTTrace is the probe on NFTTraceFunction.
+func (k *Kernel) NFTTrace() (Function, error) {
+	addrs := k.symbols.byName[NFTTraceFunction]
+	if len(addrs) != 1 {
+		return Function{}, errors.New("the module nf_tables is not loaded: there are no rules to trace (--nft-trace loads it)")
+	}
+	return Function{Name: NFTTraceFunction, Module: "nf_tables", Addr: addrs[0]}, nil
+}
+
+// NFT attaches to NFTTraceFunction, f.
+func (a *Attachment) NFT(backend string, f Function) error {
+	layout, err := a.loader.k.nftLayout()
+	if err != nil {
+		return err
+	}
+	vars := a.loader.sections(f.Sections)
+	vars["nft"] = layout
+	refused := map[string]error{}
+	if err := a.functions(backend, target{"on_nft_trace", false, vars}, []Function{f}, refused); err != nil {
+		return err
+	}
+	if err := refused[f.Name]; err != nil {
+		return fmt.Errorf("%s: the kernel refuses a probe there: %w", f.Name, err)
+	}
+	return nil
+}
+
+// nftLayout finds by BTF what the BPF side needs to know of nf_tables.
+func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
+	module := k.modules["nf_tables"]
+	if module == nil {
+		module = k.types // built in
+	}
+	var info *btf.Struct
+	if module.TypeByName("nft_traceinfo", &info) != nil {
+		return k.nftLayoutWithoutBTF()
+	}
+	var l bpf.NFTLayout
+	var missing error
+	at := func(structure, path string) memberAt {
+		var s *btf.Struct
+		if module.TypeByName(structure, &s) == nil {
+			if m, ok := memberPath(s, path); ok {
+				return m
+			}
+		}
+		missing = fmt.Errorf("this kernel's struct %s has no %s: what nftables does can't be read", structure, path)
+		return memberAt{}
+	}
+	offset := func(structure, path string) uint16 { return uint16(at(structure, path).bitOffset / 8) }
+	var notify *btf.Func
+	if err := module.TypeByName(NFTTraceFunction, &notify); err != nil {
+		return l, fmt.Errorf("this kernel's BTF has no %s: %w", NFTTraceFunction, err)
+	}
+	if proto, ok := notify.Type.(*btf.FuncProto); ok && len(proto.Params) == 4 {
+		l.ByArgs, l.ChainAtEnd = 1, 1
+		l.LastChain = offset("nft_rule_dp_last", "chain")
+	} else {
+		l.InfoPkt = offset("nft_traceinfo", "pkt")
+		l.InfoChain = offset("nft_traceinfo", "chain")
+		l.InfoRule = offset("nft_traceinfo", "rule")
+		l.InfoVerdict = offset("nft_traceinfo", "verdict")
+	}
+	l.InfoBasechain = offset("nft_traceinfo", "basechain")
+	l.InfoType = offset("nft_traceinfo", "type")
+	l.PktSkb = offset("nft_pktinfo", "skb")
+	rule := "nft_rule_dp"
+	var dp *btf.Struct
+	if module.TypeByName(rule, &dp) != nil {
+		rule = "nft_rule"
+		if err := module.TypeByName(rule, &dp); err != nil {
+			return l, fmt.Errorf("this kernel's BTF has no struct nft_rule: %w", err)
+		}
+	}
+	handle, dlen := at(rule, "handle"), at(rule, "dlen")
+	l.RuleSize = uint16(dp.Size)
+	l.RuleBits = uint16(handle.bitOffset / 64 * 8)
+	l.HandleShift = uint8(handle.bitOffset % 64)
+	l.DlenShift = uint8(dlen.bitOffset % 64)
+	l.BasechainPolicy = offset("nft_base_chain", "policy")
+	l.BasechainChain = offset("nft_base_chain", "chain")
+	l.ChainTable = offset("nft_chain", "table")
+	l.ChainName = offset("nft_chain", "name")
+	l.TableName = offset("nft_table", "name")
+	l.TableFamily = offset("nft_table", "family")
+	l.VerdictChain = offset("nft_verdict", "chain")
+	return l, missing
+}
+
+// nftLayoutWithoutBTF is the layout of kernels that have no BTF of modules, as
+// include/net/netfilter/nf_tables.h of Linux 5.10 declares it. Before the names come two
+// structs whose sizes depend on the kernel's configuration.
+func (k *Kernel) nftLayoutWithoutBTF() (bpf.NFTLayout, error) {
+	if len(k.modules) > 0 {
+		return bpf.NFTLayout{}, errors.New("this kernel's BTF does not describe nf_tables: is its module loaded?")
+	}
+	table, err := k.structure("rhltable")
+	if err != nil {
+		return bpf.NFTLayout{}, err
+	}
+	ops, err := k.structure("nf_hook_ops")
+	if err != nil {
+		return bpf.NFTLayout{}, err
+	}
+	hash, hook := uint16(table.Size), uint16(ops.Size)
+	return bpf.NFTLayout{
+		InfoPkt: 0, InfoBasechain: 8, InfoChain: 16, InfoRule: 24, InfoVerdict: 32, InfoType: 40,
+		PktSkb: 0, RuleBits: 16, RuleSize: 24, DlenShift: 44,
+		BasechainPolicy: hook + 24, BasechainChain: hook + 40,
+		ChainTable: 64, ChainName: 88, TableFamily: hash + 100, TableName: hash + 104,
+		VerdictChain: 8,
+	}, nil
+}

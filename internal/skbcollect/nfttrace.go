@@ -1,0 +1,202 @@
+package skbcollect
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A traceTable is an nftables table that has every IPv4 and IPv6 packet of this network
+// namespace traced. It goes with the process, however that ends.
+type traceTable struct {
+	conn  *netlink.Conn
+	guard *guard
+}
+
+// traceTableFlag is the hidden flag that makes skb-collect the guard of a table.
+const traceTableFlag = "--remove-nft-table"
+
+// newTraceTable makes the table. The kernel removes it when the socket that owns it is
+// closed; where it does not know owners (before 5.12), a child process outlives us and
+// does.
+func newTraceTable() (*traceTable, error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil, fmt.Errorf("--nft-trace: talking to nftables: %w", err)
+	}
+	t := &traceTable{conn: conn}
+	name := fmt.Sprintf("skb-collect-%d", os.Getpid())
+	const owner = 2 // NFT_TABLE_F_OWNER, include/uapi/linux/netfilter/nf_tables.h
+	err = nftBatch(conn, traceRuleset(name, owner))
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		if t.guard, err = startGuard(name); err == nil {
+			err = nftBatch(conn, traceRuleset(name, 0))
+		}
+	}
+	switch {
+	case err == nil:
+		return t, nil
+	case errors.Is(err, unix.EPERM):
+		err = errors.New("not permitted: CAP_NET_ADMIN missing")
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL):
+		err = fmt.Errorf("this kernel's nftables can't trace (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET): %w", err)
+	}
+	t.Close()
+	return nil, fmt.Errorf("--nft-trace: %w", err)
+}
+
+// Close removes the table.
+func (t *traceTable) Close() {
+	t.conn.Close()
+	if t.guard != nil {
+		t.guard.stop()
+	}
+}
+
+// traceRuleset is the table with a chain where packets come in and one where they are
+// sent, before all others, each with the rule `meta nftrace set 1`.
+func traceRuleset(table string, flags uint32) []netlink.Message {
+	messages := []netlink.Message{nftMessage(unix.NFT_MSG_NEWTABLE, func(a *netlink.AttributeEncoder) {
+		a.String(unix.NFTA_TABLE_NAME, table)
+		a.Uint32(unix.NFTA_TABLE_FLAGS, flags)
+	})}
+	for _, c := range []struct {
+		name string
+		hook uint32
+	}{{"prerouting", unix.NF_INET_PRE_ROUTING}, {"output", unix.NF_INET_LOCAL_OUT}} {
+		messages = append(messages, nftMessage(unix.NFT_MSG_NEWCHAIN, func(a *netlink.AttributeEncoder) {
+			a.String(unix.NFTA_CHAIN_TABLE, table)
+			a.String(unix.NFTA_CHAIN_NAME, c.name)
+			a.String(unix.NFTA_CHAIN_TYPE, "filter")
+			a.Nested(unix.NFTA_CHAIN_HOOK, func(a *netlink.AttributeEncoder) error {
+				a.ByteOrder = binary.BigEndian
+				a.Uint32(unix.NFTA_HOOK_HOOKNUM, c.hook)
+				a.Int32(unix.NFTA_HOOK_PRIORITY, math.MinInt32)
+				return nil
+			})
+		}), nftMessage(unix.NFT_MSG_NEWRULE, func(a *netlink.AttributeEncoder) {
+			a.String(unix.NFTA_RULE_TABLE, table)
+			a.String(unix.NFTA_RULE_CHAIN, c.name)
+			a.Nested(unix.NFTA_RULE_EXPRESSIONS, func(a *netlink.AttributeEncoder) error {
+				for _, e := range []expr.Any{
+					&expr.Immediate{Register: 1, Data: []byte{1}},
+					&expr.Meta{Key: expr.MetaKeyNFTRACE, SourceRegister: true, Register: 1},
+				} {
+					b, err := expr.Marshal(unix.NFPROTO_INET, e)
+					if err != nil {
+						return err
+					}
+					a.Bytes(unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, b)
+				}
+				return nil
+			})
+		}))
+	}
+	return messages
+}
+
+// nftMessage is a request to nf_tables for the family inet.
+func nftMessage(typ uint16, fill func(*netlink.AttributeEncoder)) netlink.Message {
+	a := netlink.NewAttributeEncoder()
+	a.ByteOrder = binary.BigEndian
+	fill(a)
+	attributes, err := a.Encode()
+	if err != nil {
+		panic(err) // of what is constant but for a name
+	}
+	flags := netlink.Request | netlink.Acknowledge
+	if typ == unix.NFT_MSG_NEWTABLE || typ == unix.NFT_MSG_NEWCHAIN || typ == unix.NFT_MSG_NEWRULE {
+		flags |= netlink.Create
+	}
+	return netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | typ), Flags: flags},
+		// struct nfgenmsg: family, version, resource
+		Data: append([]byte{unix.NFPROTO_INET, 0, 0, 0}, attributes...),
+	}
+}
+
+// nftPatience bounds the wait for an answer, which the kernel gives at once.
+const nftPatience = 10 * time.Second
+
+// nftBatch has nf_tables do all of the requests or none.
+func nftBatch(conn *netlink.Conn, requests []netlink.Message) error {
+	mark := func(typ netlink.HeaderType) netlink.Message {
+		return netlink.Message{Header: netlink.Header{Type: typ, Flags: netlink.Request},
+			Data: []byte{0, 0, 0, unix.NFNL_SUBSYS_NFTABLES}}
+	}
+	batch := append([]netlink.Message{mark(unix.NFNL_MSG_BATCH_BEGIN)}, requests...)
+	if _, err := conn.SendMessages(append(batch, mark(unix.NFNL_MSG_BATCH_END))); err != nil {
+		return err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(nftPatience)); err != nil {
+		return err
+	}
+	// One answer for each; of several errors the first is the cause of the others.
+	var first error
+	for range requests {
+		if _, err := conn.Receive(); err != nil && first == nil {
+			first = err
+			if errors.Is(err, unix.EPERM) || errors.Is(err, os.ErrDeadlineExceeded) {
+				break // that is all that comes
+			}
+		}
+	}
+	return first
+}
+
+// A guard is a process that removes a table when we have ended.
+type guard struct {
+	cmd  *exec.Cmd
+	pipe io.Closer
+}
+
+func startGuard(table string) (*guard, error) {
+	cmd := exec.Command("/proc/self/exe", traceTableFlag, table)
+	// Not of our session: what kills us by ^C or with our terminal must not reach it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	pipe, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting the process that removes the table: %w", err)
+	}
+	return &guard{cmd, pipe}, nil
+}
+
+func (g *guard) stop() {
+	g.pipe.Close()
+	_ = g.cmd.Wait()
+}
+
+// guardTable is the guard: it waits until the other end of stdin is closed, which is when
+// its parent has ended, and removes the table.
+func guardTable(table string, stdin io.Reader) error {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	if _, err := io.Copy(io.Discard, stdin); err != nil {
+		return fmt.Errorf("waiting for skb-collect to end: %w", err)
+	}
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return fmt.Errorf("removing the nftables table %s: %w", table, err)
+	}
+	defer conn.Close()
+	err = nftBatch(conn, []netlink.Message{nftMessage(unix.NFT_MSG_DELTABLE, func(a *netlink.AttributeEncoder) {
+		a.String(unix.NFTA_TABLE_NAME, table)
+	})})
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("removing the nftables table %s: %w", table, err)
+	}
+	return nil
+}
