@@ -40,7 +40,7 @@ test-unit: build
 test-kernels: build
 	go test ./internal/testbed
 	go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
-	$(TESTBED) test --bin build/kernel.test --in bin
+	$(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...

@@ -25,7 +25,7 @@ var tools = strings.Fields(`
 	modprobe lsmod insmod
 	ps pkill sysctl
 	capsh setcap getcap
-	taskset setsid gzip tshark capinfos editcap`)
+	taskset setsid gzip tshark dumpcap capinfos editcap`)
 
 // sharedFiles are what the tools read besides their libraries.
 var sharedFiles = []string{

@@ -1,0 +1,121 @@
+//go:build kernel
+
+package kerneltest
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A live is what a command prints, while it runs.
+type live struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// printed starts to read what cmd, which has not started, will print.
+func printed(t *testing.T, cmd *exec.Cmd) *live {
+	t.Helper()
+	l := &live{}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			l.mu.Lock()
+			l.text.WriteString(s.Text() + "\n")
+			l.mu.Unlock()
+		}
+	}()
+	return l
+}
+
+func (l *live) has(line string) (bool, string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains("\n"+l.text.String(), "\n"+line), l.text.String()
+}
+
+// TestLiveCapture: tcpdump and tshark at the end of the pipe print a packet while nothing
+// comes after it.
+func TestLiveCapture(t *testing.T) {
+	net := chain(t, 2)
+	for _, reader := range []string{
+		`tcpdump -l -nntr - 2>/dev/null | sed -uE 's/.*ICMP echo (request|reply).*length ([0-9]+)$/\1 \2/'`,
+		`tshark -l -i - -T fields -e icmp.type -e ip.len 2>/dev/null | sed -u 's/^8\t/request /; s/^0\t/reply /'`,
+	} {
+		cmd := exec.Command("bash", "-c", "skb-collect -p ip_rcv -f icmp -c 4 | skb-pcap | "+reader)
+		lines := printed(t, cmd)
+		p := start(t, cmd, "attached")
+		sizes := []string{"108", "208"} // of ICMP, for tcpdump
+		if strings.HasPrefix(reader, "tshark") {
+			sizes = []string{"128", "228"} // of IP
+		}
+		for i, payload := range []string{"100", "200"} {
+			net.in(0, "ping -qc 1 -s "+payload+" 10.0.0.2")
+			for _, line := range []string{"request " + sizes[i], "reply " + sizes[i]} {
+				until(t, line+" from "+reader, func() (bool, string) { return lines.has(line) })
+			}
+		}
+		if status := p.wait(); status != 0 {
+			t.Errorf("%s: status %d, %s", reader, status, p.errors())
+		}
+	}
+	nothingLeft(t)
+}
+
+// TestExtcap: tshark captures from the interface that skb-extcap adds, and shows why when
+// that fails.
+func TestExtcap(t *testing.T) {
+	net := chain(t, 2)
+	script, err := exec.LookPath("skb-extcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Wireshark reads the folder of all users first, and no other where there is none.
+	folders := run(t, "tshark", "-G", "folders")
+	m := regexp.MustCompile(`(?m)^(?:Global )?Extcap path:\s+(.*)$`).FindStringSubmatch(folders)
+	if m == nil {
+		t.Fatalf("tshark -G folders: %s", folders)
+	}
+	if err := os.MkdirAll(m[1], 0o755); err != nil {
+		t.Fatal(err)
+	}
+	installed := filepath.Join(m[1], "skb-extcap")
+	if err := os.Symlink(script, installed); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(installed) })
+	if out := run(t, "tshark", "-D"); !strings.Contains(out, "skb (skb-tools: any kernel probe)") {
+		t.Errorf("tshark -D: %s", out)
+	}
+
+	ping := net.command(0, "ping", "-q", "-i", "0.2", "10.0.0.2")
+	if err := ping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out := pipeline(t, "tshark -X lua_script:"+filepath.Join(filepath.Dir(script), "skb.lua")+
+		" -i skb -f icmp -o extcap.skb.probes:'ip_rcv, icmp_rcv' -c 12 -T fields -e skb.probe -e skb.packet -e skb.hop -e icmp.type 2>&1")
+	ping.Process.Kill()
+	ping.Wait()
+	followed := false
+	for _, m := range regexp.MustCompile(`(?m)^ip_rcv\t(\d+)\t0\t8$`).FindAllStringSubmatch(out, -1) {
+		followed = followed || strings.Contains(out, "icmp_rcv\t"+m[1]+"\t1\t8\n")
+	}
+	if !followed {
+		t.Errorf("tshark -i skb has no echo request at both probes:\n%s", out)
+	}
+	nothingLeft(t)
+
+	out = pipeline(t, "tshark -i skb -o extcap.skb.probes:no_such_function -c 1 2>&1; true")
+	if !strings.Contains(out, "Error by extcap pipe: skb-collect: ") || !strings.Contains(out, "no_such_function") {
+		t.Errorf("a wrong probe: %s", out)
+	}
+}
