@@ -25,11 +25,27 @@ static __always_inline __u64 new_id(void)
 	return ((n * LEVELS + (level & (LEVELS - 1))) << cpu_bits) | bpf_get_smp_processor_id();
 }
 
-static __always_inline struct buffer *buffer_of(const void *head)
-{
-	__u64 key = (__u64)head;
+// How many entries of `buffers` share a slot, at least. Most packets of a host are none of
+// ours, and here that takes 12 instructions where a lookup takes 110. Counted up before an
+// entry is made and down after one has gone, so a zero is never wrong; entries that user
+// space removes stay counted.
+#define SLOTS (1 << 16)
+__u32 entries[SLOTS];
 
-	return bpf_map_lookup_elem(&buffers, &key);
+static __always_inline __u32 *slot_of(__u64 head)
+{
+	return &entries[(__u32)head * 0x9e3779b1u >> 16];
+}
+
+static __always_inline struct buffer *buffer_of(__u64 head)
+{
+	return *slot_of(head) ? bpf_map_lookup_elem(&buffers, &head) : NULL;
+}
+
+static __always_inline void forget(__u64 head)
+{
+	if (bpf_map_delete_elem(&buffers, &head) == 0)
+		__sync_fetch_and_add(slot_of(head), -1);
 }
 
 // Gives the buffer at head the identity id. False when the map is full: a loss.
@@ -37,8 +53,12 @@ static __noinline bool remember(__u64 head, __u64 id, __u64 ts)
 {
 	struct buffer b = {.id = id, .seen = ts};
 
-	if (id && bpf_map_update_elem(&buffers, &head, &b, BPF_ANY) == 0)
-		return true;
+	if (id) {
+		__sync_fetch_and_add(slot_of(head), 1);
+		if (bpf_map_update_elem(&buffers, &head, &b, BPF_ANY) == 0)
+			return true;
+		__sync_fetch_and_add(slot_of(head), -1);
+	}
 	count_loss(LOSS_IDENTITY, ts);
 	return false;
 }

@@ -151,6 +151,7 @@ struct sk_buff {
 	struct sk_buff *next;
 	struct net_device *dev;
 	struct sock *sk;
+	__s64 tstamp;
 	unsigned long _nfct;
 	unsigned int len;
 	unsigned int data_len;

@@ -47,15 +47,15 @@ static __always_inline bool holds_last(struct sk_buff *skb)
 
 // The buffer of skb is let go of. Within pskb_expand_head that is no end: the packet goes
 // on with another head.
-static __always_inline void release(struct sk_buff *skb, struct buffer *b, bool last)
+static __always_inline void release(struct sk_buff *skb, __u64 head, struct buffer *b, bool last)
 {
-	__u64 head = (__u64)skb->head, key = (__u64)skb;
+	__u64 key = (__u64)skb;
 
 	b->releases++;
 	if (!bpf_map_lookup_elem(&expanding, &key))
 		write_free(skb, head, b, FREE_CONSUMED, last);
 	if (last)
-		bpf_map_delete_elem(&buffers, &head);
+		forget(head);
 }
 
 // An interrupt can land while this program runs, and the kernel then skips the same
@@ -67,7 +67,8 @@ SEC("fentry/skb_release_data")
 int on_release(void *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx_arg(ctx, 0);
-	struct buffer *b = buffer_of(skb->head);
+	__u64 head = number(skb->head);
+	struct buffer *b = buffer_of(head);
 
 	if (!b)
 		return 0;
@@ -76,7 +77,7 @@ int on_release(void *ctx)
 		return 0;
 	}
 	b->released = (__u64)skb;
-	release(skb, b, holds_last(skb));
+	release(skb, head, b, holds_last(skb));
 	return 0;
 }
 
@@ -86,10 +87,11 @@ SEC("fentry/skb_free_head")
 int on_free_head(void *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx_arg(ctx, 0);
-	struct buffer *b = buffer_of(skb->head);
+	__u64 head = number(skb->head);
+	struct buffer *b = buffer_of(head);
 
 	if (b)
-		release(skb, b, true);
+		release(skb, head, b, true);
 	return 0;
 }
 
@@ -102,7 +104,7 @@ int on_drop(void *ctx)
 	struct buffer *b;
 
 	bpf_core_read(&head, sizeof(head), &skb->head);
-	b = buffer_of((void *)head);
+	b = buffer_of(head);
 	if (!b)
 		return 0;
 	b->dropped_skb = (__u64)skb;

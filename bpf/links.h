@@ -45,7 +45,7 @@ static __always_inline bool reported(struct buffer_ref *r, __u64 skb)
 	r->skb = skb;
 	r->head = head_of(skb);
 	r->id = 0;
-	b = buffer_of((void *)r->head);
+	b = buffer_of(r->head);
 	if (b)
 		r->id = b->id;
 	return b != NULL;
@@ -121,10 +121,10 @@ static __always_inline int merge(__u8 how, __u64 to, __u64 from)
 	if (!reported(&f, from))
 		return 0;
 	inherit(how, &f, to);
-	b = buffer_of((void *)f.head);
+	b = buffer_of(f.head);
 	if (b && head_of(to) != f.head) {
 		write_free((struct sk_buff *)from, f.head, b, FREE_MERGED, true);
-		bpf_map_delete_elem(&buffers, &f.head);
+		forget(f.head);
 	}
 	return 0;
 }
@@ -205,7 +205,7 @@ int after_expand(void *ctx)
 		to.id = new_id();
 	} else {
 		to.id = x.was.id;
-		bpf_map_delete_elem(&buffers, &x.was.head);
+		forget(x.was.head);
 	}
 	if (remember(to.head, to.id, bpf_ktime_get_ns()))
 		write_link(LINK_EXPAND, &x.was, &to);

@@ -27,19 +27,14 @@ static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
 	return v;
 }
 
-static __always_inline __u64 function_of(struct pt_regs *ctx)
-{
-	return func_ip ? bpf_get_func_ip(ctx) : REG_PROBE(ctx);
-}
-
 // Entry of a function whose n-th argument is an sk_buff: one program for each n serves
 // every such function.
 #define FUNCTION(n) \
 	SEC("kprobe/skb_arg" #n) \
 	int function_arg##n(struct pt_regs *ctx) \
 	{ \
-		struct hit h = {.ctx = ctx, .probe = function_of(ctx)}; \
-		return on_skb((struct sk_buff *)REG_ARG##n(ctx), &h); \
+		struct hit h = {.ctx = ctx}; \
+		return on_skb((struct sk_buff *)REG_ARG##n(ctx), &h, ctx); \
 	}
 FUNCTION(1)
 FUNCTION(2)
@@ -67,21 +62,20 @@ struct {
 
 static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 {
-	struct call c = {.skb = skb, .function = function_of(ctx)};
+	struct call c = {.skb = skb};
 	__u64 sp = REG_SP(ctx);
 	struct hit h = {};
 	struct buffer *b;
 	struct look l;
 
-	l.ts = bpf_ktime_get_ns();
 	if (!skb || !look_at(&l, (struct sk_buff *)skb))
 		return 0;
-	find_start(&l);
 	if (!wanted(&l, &h))
 		return 0;
-	c.head = (__u64)TAIL(&l, head);
+	c.function = function_of(ctx);
+	c.head = (__u64)l.head;
 	c.id = h.id;
-	b = buffer_of((void *)c.head);
+	b = buffer_of(c.head);
 	if (b)
 		c.releases = b->releases;
 	c.has = h.has;
@@ -139,11 +133,10 @@ int function_return(struct pt_regs *ctx)
 	h.retval = REG_RET(ctx);
 	h.id = c.id;
 	h.has = (c.has & HAS_ID) | HAS_RET;
-	b = c.has & HAS_ID ? buffer_of((void *)c.head) : NULL;
+	b = c.has & HAS_ID ? buffer_of(c.head) : NULL;
 	alive = b && b->id == c.id && b->releases == c.releases && look_at(&l, (struct sk_buff *)c.skb) &&
-		(__u64)TAIL(&l, head) == c.head;
+		(__u64)l.head == c.head;
 	if (alive) {
-		find_start(&l);
 		report(&l, &h);
 	} else {
 		write_gone(c.skb, c.head, l.ts, &h);
@@ -169,14 +162,14 @@ int tracepoint(void *ctx)
 			h.has |= HAS_RX_SK;
 		}
 	}
-	return on_skb((struct sk_buff *)ctx_arg(ctx, skb_arg), &h);
+	return on_skb((struct sk_buff *)ctx_arg(ctx, skb_arg), &h, NULL);
 }
 
 // nft_trace_notify has its sk_buff in a struct of nf_tables.
 SEC("kprobe/nft_trace")
 int on_nft_trace(struct pt_regs *ctx)
 {
-	struct hit h = {.ctx = ctx, .probe = function_of(ctx)};
+	struct hit h = {.ctx = ctx};
 
-	return on_skb((struct sk_buff *)nft_skb(ctx), &h);
+	return on_skb((struct sk_buff *)nft_skb(ctx), &h, ctx);
 }

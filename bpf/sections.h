@@ -16,11 +16,6 @@ struct hit {
 	__u16 has;
 };
 
-// Kernels from 6.2 on let a program follow a pointer by plain loads, which read zeros where
-// nothing is mapped: 7 reads for 60 instructions instead of 350.
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-#define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
-
 // *to = the field of an object that is known to be readable.
 #define LOAD(to, type, object, field)                                           \
 	do {                                                                    \

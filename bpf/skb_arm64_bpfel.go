@@ -278,6 +278,7 @@ const (
 	SkbVarCtLabelsId             = "ct_labels_id"
 	SkbVarCtType                 = "ct_type"
 	SkbVarDirectLoads            = "direct_loads"
+	SkbVarEntries                = "entries"
 	SkbVarEventType              = "event_type"
 	SkbVarFewPieces              = "few_pieces"
 	SkbVarFilters                = "filters"
@@ -415,6 +416,7 @@ type SkbVariableSpecs struct {
 	CtLabelsId       *ebpf.VariableSpec `ebpf:"ct_labels_id"`
 	CtType           *ebpf.VariableSpec `ebpf:"ct_type"`
 	DirectLoads      *ebpf.VariableSpec `ebpf:"direct_loads"`
+	Entries          *ebpf.VariableSpec `ebpf:"entries"`
 	EventType        *ebpf.VariableSpec `ebpf:"event_type"`
 	FewPieces        *ebpf.VariableSpec `ebpf:"few_pieces"`
 	Filters          *ebpf.VariableSpec `ebpf:"filters"`
@@ -503,6 +505,7 @@ type SkbVariables struct {
 	CtLabelsId       *ebpf.Variable `ebpf:"ct_labels_id"`
 	CtType           *ebpf.Variable `ebpf:"ct_type"`
 	DirectLoads      *ebpf.Variable `ebpf:"direct_loads"`
+	Entries          *ebpf.Variable `ebpf:"entries"`
 	EventType        *ebpf.Variable `ebpf:"event_type"`
 	FewPieces        *ebpf.Variable `ebpf:"few_pieces"`
 	Filters          *ebpf.Variable `ebpf:"filters"`
