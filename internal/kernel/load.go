@@ -41,7 +41,7 @@ type Loader struct {
 	mu       sync.Mutex
 	programs []*ebpf.Program
 	kinds    map[string]*ebpf.Program // those that serve many functions
-	missable []*ebpf.Program // those that miss something when the kernel skips them
+	missable []*ebpf.Program          // those that miss something when the kernel skips them
 }
 
 // NewLoader makes the maps.
