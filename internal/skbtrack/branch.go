@@ -51,6 +51,7 @@ const (
 	hasMarks                   // mark is known
 	hasCPUs                    // cpu is known
 	inferredBranch             // it, or what it comes from, was found by --infer
+	surplus                    // dropped, and what it was a copy of was taken
 )
 
 // An ending is an index of format.EndNames.
@@ -70,8 +71,11 @@ const (
 var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 1, transmitted: 2, lost: 3, open: 4, merged: 5, consumed: 6}
 
 func (b *branch) rank() uint8 {
-	if b.end == merged && b.into == 0 {
-		return 7 // into its own packet, which goes on
+	switch {
+	case b.flags&surplus != 0:
+		return 7
+	case b.end == merged && b.into == 0:
+		return 8 // into its own packet, which goes on
 	}
 	return ranks[b.end]
 }

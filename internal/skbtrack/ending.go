@@ -2,6 +2,7 @@ package skbtrack
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -69,6 +70,9 @@ func (t *tracker) fold(g *group, i uint32) {
 	}
 	j.ends[b.end]++
 	j.live--
+	if b.end == dropped && t.isSurplus(b) {
+		b.flags |= surplus
+	}
 	if worse := j.best; worse == 0 || b.better(t.branches.at(worse)) {
 		j.best, i = i, worse
 	}
@@ -112,4 +116,16 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 		t.fold(g, i)
 	}
 	t.note = ""
+}
+
+// isSurplus knows the drop of an ICMP message that raw sockets, as ping's, have got clones
+// of: icmp_rcv (net/ipv4/icmp.c) frees what it was left with as a drop, for want of a
+// socket. Where a clone was taken, the journey ended by that.
+func (t *tracker) isSurplus(b *branch) bool {
+	function, _, _ := strings.Cut(t.names.text(b.location), "+")
+	if function != "icmp_rcv" && function != "icmpv6_rcv" && function != "ping_rcv" {
+		return false
+	}
+	reason := t.names.text(b.reason)
+	return reason == "" || reason == "NO_SOCKET" || reason == "NOT_SPECIFIED"
 }
