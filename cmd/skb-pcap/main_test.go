@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/scripttest"
 	"github.com/skb-tools/skb-tools/internal/skbtrack"
 )
 
@@ -39,20 +40,8 @@ func TestScripts(t *testing.T) {
 			}
 			return writeStreams(e.WorkDir)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": pipeline},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": scripttest.Pipeline},
 	})
-}
-
-// pipeline runs a line of shell, whose stdout and stderr become the script's. It fails
-// when any part of a pipe in it fails.
-func pipeline(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: pipeline 'a | b'")
-	}
-	err := ts.Exec("bash", "-c", "set -o pipefail; "+args[0])
-	if (err != nil) != neg {
-		ts.Fatalf("%s: %v", args[0], err)
-	}
 }
 
 // tojson is what every other filter does with -o json.

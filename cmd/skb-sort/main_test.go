@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/scripttest"
 )
 
 func TestMain(m *testing.M) {
@@ -24,20 +25,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TZ", "UTC")
 			return os.WriteFile(filepath.Join(e.WorkDir, "big.skb"), big(), 0o600)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": pipeline},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": scripttest.Pipeline},
 	})
-}
-
-// pipeline runs a line of shell, whose stdout and stderr become the script's. It fails
-// when any part of a pipe in it fails.
-func pipeline(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: pipeline 'a | b'")
-	}
-	err := ts.Exec("bash", "-c", "set -o pipefail; "+args[0])
-	if (err != nil) != neg {
-		ts.Fatalf("%s: %v", args[0], err)
-	}
 }
 
 // big is a stream of 6 MB, its later half in front.

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/skb-tools/skb-tools/internal/scripttest"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"skb-track": main}) }
@@ -19,18 +21,6 @@ func TestScripts(t *testing.T) {
 			e.Setenv("STREAMS", streams)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": pipeline},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": scripttest.Pipeline},
 	})
-}
-
-// pipeline runs a line of shell, whose stdout becomes the script's. It fails when any part
-// of a pipe in it fails.
-func pipeline(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: pipeline 'a | b'")
-	}
-	err := ts.Exec("bash", "-c", "set -o pipefail; "+args[0])
-	if (err != nil) != neg {
-		ts.Fatalf("%s: %v", args[0], err)
-	}
 }

@@ -236,15 +236,10 @@ func printable(s string) bool {
 
 // location names an address of the kernel's code.
 func (d *decoder) location(addr uint64) string {
-	where, ok := d.locations[addr]
-	if !ok {
-		if len(d.locations) > 1<<14 {
-			clear(d.locations)
-		}
-		where = d.kernel.Location(addr)
-		d.locations[addr] = where
+	if where, ok := d.locations[addr]; ok {
+		return where
 	}
-	return where
+	return keep(d.locations, 1<<14, addr, d.kernel.Location(addr))
 }
 
 func (d *decoder) drop(location uint64, reason uint32, rxSk uint64) format.Drop {
@@ -290,11 +285,16 @@ func (d *decoder) text(raw [16]int8) string {
 	if s, ok := d.texts[raw]; ok {
 		return s
 	}
-	if len(d.texts) > 1<<12 {
-		clear(d.texts)
+	return keep(d.texts, 1<<12, raw, cString(raw[:]))
+}
+
+// keep remembers a string by what it is made from. When there are more than limit, it
+// begins anew.
+func keep[K comparable](known map[K]string, limit int, from K, s string) string {
+	if len(known) > limit {
+		clear(known)
 	}
-	s := cString(raw[:])
-	d.texts[raw] = s
+	known[from] = s
 	return s
 }
 

@@ -308,10 +308,5 @@ func (d *decoder) nftName(raw [bpf.NFTName]int8) string {
 	if s, ok := d.names[raw]; ok {
 		return s
 	}
-	if len(d.names) > 1<<12 {
-		clear(d.names)
-	}
-	s := cString(raw[:])
-	d.names[raw] = s
-	return s
+	return keep(d.names, 1<<12, raw, cString(raw[:]))
 }

@@ -1,0 +1,16 @@
+// Package scripttest is what the scripts that test the commands share.
+package scripttest
+
+import "github.com/rogpeppe/go-internal/testscript"
+
+// Pipeline is a command for scripts: it runs a line of shell, whose stdout and stderr become
+// the script's. It fails when any part of a pipe in it fails.
+func Pipeline(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: pipeline 'a | b'")
+	}
+	err := ts.Exec("bash", "-c", "set -o pipefail; "+args[0])
+	if (err != nil) != neg {
+		ts.Fatalf("%s: %v", args[0], err)
+	}
+}
