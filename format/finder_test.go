@@ -1,0 +1,173 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// finderPaths are paths that the records of the tests have: values of every kind, also
+// whole sections, and some that no record has.
+var finderPaths = []string{"ts", "cpu", "probe", "process.pid", "process.comm", "skb", "skb.id", "skb.len", "skb.mark", "skb.cloned",
+	"skb.nowhere", "dev.name", "dev.ifindex", "netns.inum", "packet.len", "packet.at", "packet.data", "drop", "drop.name",
+	"track.packet", "track.changed", "a", "a.a", "a.a.b", "end"}
+
+// checkFind compares what a Finder says of a record with Valid and Get.
+func checkFind(t *testing.T, f *Finder, r Raw) {
+	t.Helper()
+	got, want := f.Find(r), Valid(r)
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("%q: %v, Valid says %v", r, got, want)
+	}
+	if want != nil {
+		return
+	}
+	for i, path := range finderPaths {
+		v := r.Get(strings.Split(path, ".")...)
+		if !bytes.Equal(f.Value(i), v) || f.Has(i) != (v != nil) {
+			t.Fatalf("%q: %s is %q, Get says %q", r, path, f.Value(i), v)
+		}
+		u, isUint := v.Uint()
+		s, isStr := v.Str()
+		b, isBin := v.Bin()
+		if fu, ok := f.Uint(i); fu != u || ok != isUint {
+			t.Fatalf("%s: %d %v, want %d %v", path, fu, ok, u, isUint)
+		}
+		if fs, ok := f.Str(i); !bytes.Equal(fs, s) || ok != isStr {
+			t.Fatalf("%s: %q %v, want %q %v", path, fs, ok, s, isStr)
+		}
+		if fb, ok := f.Bin(i); !bytes.Equal(fb, b) || ok != isBin {
+			t.Fatalf("%s: %q %v, want %q %v", path, fb, ok, b, isBin)
+		}
+	}
+}
+
+// recordedRaws is the records of streams that were recorded.
+func recordedRaws(tb testing.TB, files ...string) (raws []Raw) {
+	for _, file := range files {
+		in, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for d := NewDecoder(bytes.NewReader(in)); ; {
+			r, err := d.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				tb.Fatal(err)
+			}
+			raws = append(raws, bytes.Clone(r))
+		}
+	}
+	return raws
+}
+
+var finderStreams = []string{"../internal/skbpcap/testdata/nat.skb", "../internal/skbdrops/testdata/drops/receive-7.2.skb"}
+
+// What a Finder says does not depend on what it has seen before: of good records, and of
+// those in which a byte is another one, one is missing or one too many.
+func TestFinder(t *testing.T) {
+	f := NewFinder(finderPaths...)
+	raws := recordedRaws(t, finderStreams...)
+	for range 2 {
+		for _, r := range raws {
+			checkFind(t, f, r)
+		}
+	}
+	if f.agreed < len(raws)*9/10 {
+		t.Errorf("%d of %d records had a layout that was known", f.agreed, len(raws))
+	}
+	damaged := raws[len(raws)/2]
+	for at := range damaged {
+		for _, c := range []byte{0, 1, 0x7f, 0x80, 0xa0, 0xa4, 0xc0, 0xc1, 0xc4, 0xcd, 0xdf, 0xff, damaged[at] + 1, damaged[at] ^ 0x20} {
+			r := bytes.Clone(damaged)
+			r[at] = c
+			checkFind(t, f, r)
+		}
+		checkFind(t, f, damaged[:at])
+		checkFind(t, f, slices.Delete(bytes.Clone(damaged), at, at+1))
+		checkFind(t, f, slices.Insert(bytes.Clone(damaged), at, 0xa0))
+		checkFind(t, f, damaged)
+	}
+}
+
+// Each input is records of two bytes of length, which one Finder sees twice.
+func FuzzFinder(f *testing.F) {
+	f.Fuzz(func(t *testing.T, in []byte) {
+		find := NewFinder(finderPaths...)
+		for range 2 {
+			for b := in; len(b) > 2; {
+				n := min(int(binary.BigEndian.Uint16(b)), len(b)-2)
+				checkFind(t, find, b[2:2+n])
+				b = b[2+n:]
+			}
+		}
+	})
+}
+
+// Layouts that never come again, or are enormous, are given up: memory is bounded, and
+// every record is read all the same.
+func TestFinderBounds(t *testing.T) {
+	f := NewFinder(finderPaths...)
+	for i := range 200_000 {
+		r := AppendMap(nil, 3)
+		r = AppendStr(AppendStr(r, "type"), "event")
+		r = AppendUint(AppendStr(r, fmt.Sprint("k", i)), uint64(i))
+		r = AppendUint(AppendStr(r, "end"), uint64(i))
+		checkFindEnd(t, f, r, uint64(i))
+	}
+	if f.kept > maxSegments || f.tries > freeTries+f.agreed {
+		t.Errorf("%d segments, %d tries, %d agreed", f.kept, f.tries, f.agreed)
+	}
+	kept := f.kept
+	long := AppendStr(AppendStr(AppendMap(nil, 3), "type"), "event")
+	long = AppendArray(AppendStr(long, "a"), 10000)
+	for i := range 10000 {
+		long = AppendUint(long, uint64(i))
+	}
+	long = AppendUint(AppendStr(long, "end"), 7)
+	f.tries = 0
+	checkFindEnd(t, f, long, 7)
+	if f.kept != kept || cap(f.learner.mask) > 8*maxStructure {
+		t.Errorf("of a record of %d bytes %d segments were kept", len(long), f.kept-kept)
+	}
+}
+
+func checkFindEnd(t *testing.T, f *Finder, r Raw, want uint64) {
+	t.Helper()
+	if err := f.Find(r); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := f.Uint(len(finderPaths) - 1); !ok || got != want {
+		t.Fatalf("%d %v, want %d", got, ok, want)
+	}
+}
+
+// An op is one record: with its layout known, without, and learned each time.
+func BenchmarkFind(b *testing.B) {
+	raws := recordedRaws(b, finderStreams...)
+	raws = slices.DeleteFunc(raws, func(r Raw) bool { return r.Type() != TypeEvent })
+	for _, how := range []string{"known", "unknown", "learned"} {
+		b.Run(how, func(b *testing.B) {
+			b.ReportAllocs()
+			f := NewFinder(finderPaths...)
+			for i := 0; b.Loop(); i++ {
+				switch how {
+				case "unknown":
+					f.tries, f.first = 1<<62, nil
+				case "learned":
+					f.tries, f.first = 0, nil
+				}
+				if err := f.Find(raws[i%len(raws)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
