@@ -28,8 +28,8 @@ type Decoder struct {
 	// OnIdle, when set, is called before every read from the input that may have to
 	// wait: no whole record is left. Filters hand on what they have there.
 	OnIdle func() error
-	// Valid, when set, is asked whether a record of a stream is good instead of the function
-	// of that name: by a filter that walks through all records anyway.
+	// Valid, when set, is asked whether a record is good instead of the function of that
+	// name: by a filter that walks through all records anyway, as with a Finder.
 	Valid func(Raw) error
 
 	r       io.Reader
@@ -228,6 +228,11 @@ func (d *Decoder) nextLine() (Raw, error) {
 			return nil, d.within(0, err)
 		}
 		d.scratch = r
+		if d.Valid != nil {
+			if err := d.Valid(r); err != nil {
+				return nil, d.within(0, err)
+			}
+		}
 		d.advance(whole)
 		return r, nil
 	}

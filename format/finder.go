@@ -17,9 +17,16 @@ import (
 //
 // It is not safe for concurrent use. Its memory is bounded: some 2 MB.
 type Finder struct {
-	names *name   // of the paths to find
-	at    []int32 // of the record's values, 0: absent
+	names *name // of the paths to find
 	r     Raw
+	there uint64 // a bit for each path: r has a value
+	known uint64 // the value is an integer that is not negative, and in number
+	strs  uint64 // the value is a string whose place is in text
+	bins  uint64 // the same of bytes
+	at    [MaxPaths]int32
+	// These are read when a layout is compared: it tells their sizes.
+	number [MaxPaths]uint64
+	text   [MaxPaths + 1]struct{ from, to int32 }
 
 	first  []*segment
 	kept   int // segments
@@ -40,19 +47,34 @@ type name struct {
 // the end. What may follow it is a list: layouts are a tree.
 type segment struct {
 	words []word
-	found []found
 	size  int // bytes up to the head of the string or bytes, or to the end
+	reach int // up to behind that head's first byte
+	back  int // where the words begin, bytes before the segment
 	ends  ending
+	found []found
+	text  int // the path of the string or bytes; MaxPaths: it is not wanted
 	next  []*segment
+
+	there, known, strs, bins uint64 // as in a Finder
 }
 
-// A word is 8 bytes of a record: those of the mask have to be the ones wanted.
-type word struct {
-	mask, want uint64
-	off        int // from the segment's beginning; may be negative
+// A word is 8 bytes of a record: the bits of the mask have to be the ones wanted. Words
+// follow each other from the segment's beginning; the last ends where the segment does,
+// the head of its string included, and may overlap what is before it.
+type word struct{ mask, want uint64 }
+
+// A found is a value that is wanted.
+type found struct {
+	index int32
+	off   int32 // from the segment's beginning
+	from  int32 // of 8 bytes that begin with an integer's
+	shift uint8 // to get it from them, or one of those below
 }
 
-type found struct{ index, off int32 }
+const (
+	signed   = 64 // an integer that may be negative
+	noNumber = 65
+)
 
 // An ending says what comes behind a segment.
 type ending uint8
@@ -62,6 +84,9 @@ const (
 	endFixstr        // a string whose head holds the length
 	endSized         // a string or bytes whose length follows the head
 )
+
+// MaxPaths is how many paths a Finder can have.
+const MaxPaths = 64
 
 const (
 	maxLayouts   = 12   // that may follow a segment
@@ -74,10 +99,29 @@ const (
 	recordsPerTry = 4
 )
 
-// NewFinder returns a Finder of the values under the paths, whose keys are separated by
-// dots: "skb.len". Where a key is there twice, the first counts.
+// readText notes where a string's content is, or that of bytes, if there is one.
+func (f *Finder) readText(i int) {
+	v := Value(f.r[f.at[i]:])
+	switch n, content, _ := head(v); v.Kind() {
+	case Str:
+		f.strs |= 1 << i
+		fallthrough
+	case Bin:
+		if f.strs&(1<<i) == 0 {
+			f.bins |= 1 << i
+		}
+		f.text[i].from = f.at[i] + int32(n)
+		f.text[i].to = f.at[i] + int32(n+content)
+	}
+}
+
+// NewFinder returns a Finder of the values under the paths, MaxPaths at most, whose keys
+// are separated by dots: "skb.len". Where a key is there twice, the first counts.
 func NewFinder(paths ...string) *Finder {
-	f := &Finder{names: &name{index: -1}, at: make([]int32, len(paths))}
+	f := &Finder{names: &name{index: -1}}
+	if len(paths) > MaxPaths {
+		panic("format.NewFinder: too many paths")
+	}
 	for i, path := range paths {
 		n := f.names
 		for key := range strings.SplitSeq(path, ".") {
@@ -111,12 +155,12 @@ func (n *name) find(key []byte) *name {
 // Find checks r and finds its values, which alias it. Errors are those of Valid.
 func (f *Finder) Find(r Raw) error {
 	f.r = r
-	clear(f.at)
+	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
 	base := 0
 	for list := &f.first; ; {
 		var s *segment
 		for i, c := range *list {
-			if c.fits(r, base) {
+			if base+c.reach <= len(r) && agree(r[base-c.back:base+c.reach], c.words) {
 				s = c
 				if i > 0 { // what is frequent comes to the front by and by
 					(*list)[i-1], (*list)[i] = c, (*list)[i-1]
@@ -127,10 +171,11 @@ func (f *Finder) Find(r Raw) error {
 		if s == nil {
 			return f.walk(r)
 		}
-		for _, v := range s.found {
-			f.at[v.index] = int32(base) + v.off
-		}
+		f.there |= s.there
+		f.known |= s.known
+		f.take(s, base)
 		base += s.size
+		from, to := base, base
 		switch s.ends {
 		case endRecord:
 			if base != len(r) {
@@ -139,45 +184,84 @@ func (f *Finder) Find(r Raw) error {
 			f.agreed++
 			return nil
 		case endFixstr:
-			base += 1 + int(r[base]&0x1f)
+			from++
+			to += 1 + int(r[base]&0x1f)
 		default:
 			n, content, _ := head(r[base:])
-			if n == 0 || content > len(r)-base-n {
+			if n == 0 {
 				return f.walk(r)
 			}
-			base += n + content
+			from += n
+			to += n + content
 		}
-		list = &s.next
+		if to > len(r) {
+			return f.walk(r)
+		}
+		f.strs |= s.strs
+		f.bins |= s.bins
+		t := &f.text[s.text]
+		t.from, t.to = int32(from), int32(to)
+		base, list = to, &s.next
 	}
 }
 
-// fits reports whether r goes on at base as the segment says. What ends it is within r.
-func (s *segment) fits(r []byte, base int) bool {
-	end := base + s.size
-	if s.ends != endRecord {
-		end++
+// take reads the values of a segment.
+func (f *Finder) take(s *segment, base int) {
+	r := f.r
+	whole := base+s.reach+8 <= len(r)
+	for i := range s.found {
+		v := &s.found[i]
+		f.at[v.index&(MaxPaths-1)] = int32(base) + v.off
+		switch from := base + int(v.from); {
+		case v.shift < signed && whole && from+8 <= len(r):
+			f.number[v.index&(MaxPaths-1)] = binary.BigEndian.Uint64(r[from:]) >> (v.shift & 63)
+		case v.shift != noNumber:
+			f.known &^= 1 << v.index
+			f.known |= f.read(int(v.index))
+		}
 	}
-	if end > len(r) {
+}
+
+// agree compares b with words that begin there. It is a function of its own for the
+// compiler to keep all of it in registers: it is most of the time.
+//
+//go:noinline
+func agree(b []byte, words []word) bool {
+	if len(words) == 0 {
+		return true
+	}
+	last := &words[len(words)-1]
+	if len(b) < 8 || (binary.LittleEndian.Uint64(b[len(b)-8:])^last.want)&last.mask != 0 {
 		return false
 	}
-	for i := range s.words {
-		w := &s.words[i]
-		if (binary.LittleEndian.Uint64(r[base+w.off:])^w.want)&w.mask != 0 {
+	words = words[:len(words)-1]
+	for len(words) >= 4 && len(b) >= 32 {
+		w, c := (*[4]word)(words), (*[32]byte)(b)
+		if (binary.LittleEndian.Uint64(c[0:])^w[0].want)&w[0].mask|
+			(binary.LittleEndian.Uint64(c[8:])^w[1].want)&w[1].mask|
+			(binary.LittleEndian.Uint64(c[16:])^w[2].want)&w[2].mask|
+			(binary.LittleEndian.Uint64(c[24:])^w[3].want)&w[3].mask != 0 {
 			return false
 		}
+		words, b = words[4:], b[32:]
+	}
+	for i := range words {
+		if len(b) < 8 || (binary.LittleEndian.Uint64(b)^words[i].want)&words[i].mask != 0 {
+			return false
+		}
+		b = b[8:]
 	}
 	return true
 }
 
 // walk is Find for a record whose layout is not known.
 func (f *Finder) walk(r Raw) error {
-	clear(f.at)
+	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
 	if err := Valid(r); err != nil {
-		f.r = nil
 		return err
 	}
 	l := &f.learner
-	l.begin(r, f.at, f.tries < freeTries+f.agreed/recordsPerTry)
+	l.begin(f, f.tries < freeTries+f.agreed/recordsPerTry)
 	l.end(l.value(0, f.names), endRecord, len(r))
 	if l.learning {
 		f.tries++
@@ -196,7 +280,7 @@ func (f *Finder) keep(l *learner) {
 		part := &l.segments[i]
 		var s *segment
 		for _, c := range *list {
-			if c.size == part.to-part.from && c.ends == part.ends && c.fits(l.r, part.from) {
+			if end := part.from + c.reach; end <= len(l.r) && agree(l.r[part.from-c.back:end], c.words) {
 				s = c
 				break
 			}
@@ -220,9 +304,9 @@ func (f *Finder) keep(l *learner) {
 // A learner walks through a good record and notes its layout.
 type learner struct {
 	learning bool
+	f        *Finder
 	r        Raw
-	at       []int32 // of the Finder
-	mask     []byte  // the bits of each byte that belong to the layout, segment by segment
+	mask     []byte // the bits of each byte that belong to the layout, segment by segment
 	found    []found
 	segments []part
 
@@ -237,8 +321,8 @@ type part struct {
 	mask, found int
 }
 
-func (l *learner) begin(r Raw, at []int32, learning bool) {
-	l.r, l.at, l.learning = r, at, learning
+func (l *learner) begin(f *Finder, learning bool) {
+	l.f, l.r, l.learning = f, f.r, learning
 	l.found, l.segments = l.found[:0], l.segments[:0]
 	l.structure, l.open, l.mask = 0, part{}, l.mask[:0]
 }
@@ -278,9 +362,12 @@ func (l *learner) end(at int, ends ending, next int) {
 // value walks through the value at `at` and returns where it ends. n is what is wanted of
 // it; nil: nothing.
 func (l *learner) value(at int, n *name) int {
-	if n != nil && n.index >= 0 && l.at[n.index] == 0 {
-		l.at[n.index] = int32(at)
-		l.found = append(l.found, found{int32(n.index), int32(at - l.open.from)})
+	if n != nil && n.index >= 0 && !l.f.Has(n.index) {
+		l.f.there |= 1 << n.index
+		l.f.at[n.index] = int32(at)
+		l.f.known |= l.f.read(n.index)
+		l.f.readText(n.index)
+		l.found = append(l.found, l.place(n.index, at))
 	}
 	if !l.learning && (n == nil || len(n.below) == 0) {
 		return at + skip(l.r[at:])
@@ -322,6 +409,20 @@ func (l *learner) value(at int, n *name) int {
 	return at + size + content
 }
 
+// place says where the value at `at` is in the segment that is open.
+func (l *learner) place(index, at int) found {
+	v := found{index: int32(index), off: int32(at - l.open.from), shift: noNumber}
+	switch c := l.r[at]; {
+	case c < 0x80:
+		v.from, v.shift = v.off, 56
+	case c >= 0xcc && c <= 0xcf:
+		v.from, v.shift = v.off+1, 64-8<<(c&3)
+	case c >= 0xd0 && c <= 0xd3:
+		v.shift = signed
+	}
+	return v
+}
+
 // pair walks through a pair of a map of which n is wanted.
 func (l *learner) pair(at int, n *name) int {
 	size, content, _ := head(l.r[at:])
@@ -342,63 +443,97 @@ const maxHead = 5
 
 // segment makes the segment of a part, whose mask and found are before those of next.
 func (l *learner) segment(p, next *part) *segment {
-	s := &segment{size: p.to - p.from, ends: p.ends, found: slices.Clone(l.found[p.found:next.found])}
-	mask := l.mask[p.mask:next.mask]
-	for at := 0; at < len(mask); {
-		if mask[at] == 0 {
-			at++
-			continue
+	s := &segment{size: p.to - p.from, ends: p.ends, text: MaxPaths, found: slices.Clone(l.found[p.found:next.found])}
+	for _, v := range s.found {
+		bit := uint64(1) << v.index
+		s.there |= bit
+		if v.shift < signed {
+			s.known |= bit
 		}
-		w := word{off: min(at, len(mask)-8)}
-		var m, want [8]byte
-		for i := range m {
-			if b := w.off + i; b >= 0 {
-				m[i], want[i] = mask[b], l.r[p.from+b]
+		if int(v.off) == s.size { // what ends the segment
+			s.text = int(v.index)
+			if Value(l.r[p.to:]).Kind() == Str {
+				s.strs = bit
+			} else {
+				s.bins = bit
 			}
 		}
-		w.mask, w.want = binary.LittleEndian.Uint64(m[:]), binary.LittleEndian.Uint64(want[:])
-		s.words = append(s.words, w)
-		at = w.off + 8
+	}
+	mask, end := l.mask[p.mask:next.mask], p.to
+	if p.ends != endRecord {
+		end++
+	}
+	s.reach = end - p.from
+	s.words = make([]word, (s.reach+7)/8)
+	if s.reach > 0 && s.reach < 8 {
+		s.back = 8 - s.reach
+	}
+	for i := range s.words {
+		from := min(p.from+8*i, end-8)
+		var m, want [8]byte
+		for j := range m {
+			if at := from + j; at >= p.from && at-p.from < len(mask) {
+				m[j], want[j] = mask[at-p.from], l.r[at]
+			}
+		}
+		s.words[i] = word{binary.LittleEndian.Uint64(m[:]), binary.LittleEndian.Uint64(want[:])}
 	}
 	return s
 }
 
+// Has reports whether there is a value under path i.
+func (f *Finder) Has(i int) bool { return f.there&(1<<i) != 0 }
+
 // Value returns the value under path i of NewFinder, nil when there is none.
 func (f *Finder) Value(i int) Value {
-	at := int(f.at[i])
-	if at == 0 {
+	if !f.Has(i) {
 		return nil
 	}
-	return Value(f.r[at : at+skip(f.r[at:])])
+	b := f.r[f.at[i]:]
+	return Value(b[:skip(b)])
 }
-
-// Has reports whether there is a value under path i.
-func (f *Finder) Has(i int) bool { return f.at[i] != 0 }
 
 // Uint returns the value under path i if it is an integer that is not negative.
 func (f *Finder) Uint(i int) (uint64, bool) {
-	at := int(f.at[i])
-	if at == 0 {
+	if f.known&(1<<i) == 0 {
 		return 0, false
 	}
-	c := Cursor{b: f.r, at: at}
-	return c.Uint()
+	return f.number[i], true
+}
+
+// read reads the number at a place where the layout does not tell its size, or the record
+// ends. It returns its bit.
+func (f *Finder) read(i int) uint64 {
+	c := Cursor{b: f.r, at: int(f.at[i])}
+	n, ok := c.Uint()
+	if !ok {
+		return 0
+	}
+	f.number[i] = n
+	return 1 << i
 }
 
 // Str returns the value under path i if it is a string; it aliases the record.
 func (f *Finder) Str(i int) ([]byte, bool) {
-	at := int(f.at[i])
-	if at == 0 {
+	if f.strs&(1<<i) == 0 {
 		return nil, false
 	}
-	return Value(f.r[at:]).Str()
+	return f.r[f.text[i].from:f.text[i].to], true
 }
 
 // Bin returns the value under path i if it is bytes; they alias the record.
 func (f *Finder) Bin(i int) ([]byte, bool) {
-	at := int(f.at[i])
-	if at == 0 {
+	if f.bins&(1<<i) == 0 {
 		return nil, false
 	}
-	return Value(f.r[at:]).Bin()
+	return f.r[f.text[i].from:f.text[i].to], true
+}
+
+// Cursor returns a Cursor at the value under path i; where there is none, everything reads
+// as absent.
+func (f *Finder) Cursor(i int) Cursor {
+	if f.Has(i) {
+		return Cursor{b: f.r, at: int(f.at[i])}
+	}
+	return Cursor{}
 }

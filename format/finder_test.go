@@ -35,7 +35,7 @@ func checkFind(t *testing.T, f *Finder, r Raw) {
 		u, isUint := v.Uint()
 		s, isStr := v.Str()
 		b, isBin := v.Bin()
-		if fu, ok := f.Uint(i); fu != u || ok != isUint {
+		if fu, ok := f.Uint(i); ok != isUint || ok && fu != u {
 			t.Fatalf("%s: %d %v, want %d %v", path, fu, ok, u, isUint)
 		}
 		if fs, ok := f.Str(i); !bytes.Equal(fs, s) || ok != isStr {

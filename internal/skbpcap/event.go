@@ -41,7 +41,6 @@ type skb struct {
 	protocol      opt
 	pktType       opt
 	mark          opt
-	hash          opt
 	queue         opt
 	vlanTCI       opt
 	vlanProto     opt
@@ -55,177 +54,129 @@ type opt struct {
 	ok bool
 }
 
-func optUint(c *format.Cursor) opt {
-	v, ok := c.Uint()
+// What is found of an event.
+const (
+	findTS = iota
+	findCPU
+	findProbe
+	findPid
+	findComm
+	findID
+	findMacLen
+	findProtocol
+	findPktType
+	findMark
+	findQueue
+	findVlanTCI
+	findVlanProto
+	findMacHeader
+	findNetworkHeader
+	findDev
+	findIfindex
+	findDevType
+	findNetns
+	findLength
+	findAt
+	findData
+	findDrop
+	findReason
+	findLocation
+	findPacket
+	findHop
+	findSince
+	findChanged
+	findWhyReason
+	findWhyMeaning
+	findWhyCause
+	findFlags
+	findHeader
+	findLinkType
+	findComments
+)
+
+var paths = []string{
+	findTS:            "ts",
+	findCPU:           "cpu",
+	findProbe:         "probe",
+	findPid:           "process.pid",
+	findComm:          "process.comm",
+	findID:            "skb.id",
+	findMacLen:        "skb.mac_len",
+	findProtocol:      "skb.protocol",
+	findPktType:       "skb.pkt_type",
+	findMark:          "skb.mark",
+	findQueue:         "skb.queue",
+	findVlanTCI:       "skb.vlan_tci",
+	findVlanProto:     "skb.vlan_proto",
+	findMacHeader:     "skb.mac_header",
+	findNetworkHeader: "skb.network_header",
+	findDev:           "dev.name",
+	findIfindex:       "dev.ifindex",
+	findDevType:       "dev.type",
+	findNetns:         "netns.inum",
+	findLength:        "packet.len",
+	findAt:            "packet.at",
+	findData:          "packet.data",
+	findDrop:          "drop",
+	findReason:        "drop.name",
+	findLocation:      "drop.location",
+	findPacket:        "track.packet",
+	findHop:           "track.hop",
+	findSince:         "track.since",
+	findChanged:       "track.changed",
+	findWhyReason:     "why.reason",
+	findWhyMeaning:    "why.meaning",
+	findWhyCause:      "why.cause",
+	findFlags:         "pcapng.flags",
+	findHeader:        "pcapng.header",
+	findLinkType:      "pcapng.linktype",
+	findComments:      "pcapng.comments",
+}
+
+func optUint(f *format.Finder, i int) opt {
+	v, ok := f.Uint(i)
 	return opt{v, ok}
 }
 
-func str(c *format.Cursor) []byte {
-	s, _ := c.Str()
-	return s
-}
-
-// decode reads r in one walk; false when r is damaged.
-func (e *event) decode(r format.Raw) bool {
-	*e = event{}
-	c := r.Cursor()
-	for n := c.Map(); n > 0; n-- {
-		switch string(c.Key()) {
-		case "ts":
-			e.ts, _ = c.Uint()
-		case "cpu":
-			e.cpu = optUint(&c)
-		case "probe":
-			e.probe = str(&c)
-		case "process":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "pid":
-					e.pid = optUint(&c)
-				case "comm":
-					e.comm = str(&c)
-				default:
-					c.Skip()
-				}
-			}
-		case "skb":
-			e.skb.decode(&c)
-		case "dev":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "name":
-					e.dev = str(&c)
-				case "ifindex":
-					e.ifindex = optUint(&c)
-				case "type":
-					e.devType = optUint(&c)
-				default:
-					c.Skip()
-				}
-			}
-		case "netns":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "inum":
-					e.netns = optUint(&c)
-				default:
-					c.Skip()
-				}
-			}
-		case "packet":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "len":
-					e.len, _ = c.Uint()
-				case "at":
-					e.at = str(&c)
-				case "data":
-					e.data, _ = c.Bin()
-				default:
-					c.Skip()
-				}
-			}
-		case "drop":
-			e.dropped = true
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "name":
-					e.reason = str(&c)
-				case "location":
-					e.location = str(&c)
-				default:
-					c.Skip()
-				}
-			}
-		case "track":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "packet":
-					e.packet = optUint(&c)
-				case "hop":
-					e.hop = optUint(&c)
-				case "since":
-					e.since = optUint(&c)
-				case "changed":
-					e.changed, e.changes = c, true
-					c.Skip()
-				default:
-					c.Skip()
-				}
-			}
-		case "why":
-			var reason, meaning, cause []byte
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "reason":
-					reason = str(&c)
-				case "meaning":
-					meaning = str(&c)
-				case "cause":
-					cause = str(&c)
-				default:
-					c.Skip()
-				}
-			}
-			if e.reason == nil {
-				e.reason = reason
-			}
-			if e.why = cause; cause == nil {
-				e.why = meaning
-			}
-		case "pcapng":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "flags":
-					e.flags = optUint(&c)
-				case "header":
-					e.header, _ = c.Bin()
-				case "linktype":
-					e.linkType = optUint(&c)
-				case "comments":
-					e.othersLen = c.Array()
-					e.others = c
-					for range e.othersLen {
-						c.Skip()
-					}
-				default:
-					c.Skip()
-				}
-			}
-		default:
-			c.Skip()
-		}
+// decode reads what f has found.
+func (e *event) decode(f *format.Finder, comments bool) {
+	*e = event{
+		cpu: optUint(f, findCPU),
+		skb: skb{
+			id: optUint(f, findID), macLen: optUint(f, findMacLen), protocol: optUint(f, findProtocol), pktType: optUint(f, findPktType),
+			queue: optUint(f, findQueue), vlanTCI: optUint(f, findVlanTCI), vlanProto: optUint(f, findVlanProto),
+			macHeader: optUint(f, findMacHeader), networkHeader: optUint(f, findNetworkHeader),
+		},
+		ifindex: optUint(f, findIfindex), devType: optUint(f, findDevType), netns: optUint(f, findNetns),
+		packet: optUint(f, findPacket),
+		flags:  optUint(f, findFlags), linkType: optUint(f, findLinkType),
 	}
-	return c.Whole()
-}
-
-func (s *skb) decode(c *format.Cursor) {
-	for n := c.Map(); n > 0; n-- {
-		switch string(c.Key()) {
-		case "id":
-			s.id = optUint(c)
-		case "mac_len":
-			s.macLen = optUint(c)
-		case "protocol":
-			s.protocol = optUint(c)
-		case "pkt_type":
-			s.pktType = optUint(c)
-		case "mark":
-			s.mark = optUint(c)
-		case "hash":
-			s.hash = optUint(c)
-		case "queue":
-			s.queue = optUint(c)
-		case "vlan_tci":
-			s.vlanTCI = optUint(c)
-		case "vlan_proto":
-			s.vlanProto = optUint(c)
-		case "mac_header":
-			s.macHeader = optUint(c)
-		case "network_header":
-			s.networkHeader = optUint(c)
-		default:
-			c.Skip()
-		}
+	e.ts, _ = f.Uint(findTS)
+	e.probe, _ = f.Str(findProbe)
+	e.dev, _ = f.Str(findDev)
+	e.len, _ = f.Uint(findLength)
+	e.at, _ = f.Str(findAt)
+	e.data, _ = f.Bin(findData)
+	e.header, _ = f.Bin(findHeader)
+	if !comments {
+		return
+	}
+	e.pid, e.skb.mark, e.hop, e.since = optUint(f, findPid), optUint(f, findMark), optUint(f, findHop), optUint(f, findSince)
+	e.comm, _ = f.Str(findComm)
+	e.dropped = f.Has(findDrop)
+	e.reason, _ = f.Str(findReason)
+	e.location, _ = f.Str(findLocation)
+	if e.changes = f.Has(findChanged); e.changes {
+		e.changed = f.Cursor(findChanged)
+	}
+	if e.reason == nil {
+		e.reason, _ = f.Str(findWhyReason)
+	}
+	if e.why, _ = f.Str(findWhyCause); e.why == nil {
+		e.why, _ = f.Str(findWhyMeaning)
+	}
+	if f.Has(findComments) {
+		e.others = f.Cursor(findComments)
+		e.othersLen = e.others.Array()
 	}
 }

@@ -54,7 +54,7 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 }
 
 func copyAll(in *pipe.Inputs, w *writer) error {
-	in.OnIdle, in.Valid = w.idle, w.valid
+	in.OnIdle, in.Valid = w.idle, w.finder.Find
 	for {
 		r, err := in.Next()
 		if err == io.EOF {

@@ -35,14 +35,14 @@ type writer struct {
 
 	lost    uint64 // since the last packet
 	without map[string]uint64
+	finder  *format.Finder
 	event   event
-	decoded bool // valid has decoded event
 	frame   frame
 }
 
 func newWriter(o *Options) (*writer, error) {
 	w := &writer{o: o, linkType: pcapng.LinkTypeEthernet, origin: &origin{},
-		byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
+		finder: format.NewFinder(paths...), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
 	switch o.Linktype {
 	case "raw":
 		w.linkType = pcapng.LinkTypeRaw
@@ -66,22 +66,8 @@ const (
 	firstFlushSize = 1 << 20
 )
 
-// valid reports whether r is a good record. An event is decoded by that already: to walk
-// through it once more costs 180 ns of 560.
-func (w *writer) valid(r format.Raw) error {
-	w.decoded = r.Type() == format.TypeEvent && w.event.decode(r)
-	if w.decoded {
-		return nil
-	}
-	return format.Valid(r)
-}
-
-// record takes a record, which may be the one that valid has just seen.
+// record takes a record that finder has just checked.
 func (w *writer) record(r format.Raw) error {
-	if w.decoded {
-		w.decoded = false
-		return w.take(&w.event, r)
-	}
 	switch r.Type() {
 	case format.TypeStart:
 		var err error
@@ -94,10 +80,8 @@ func (w *writer) record(r format.Raw) error {
 			w.lost += n
 		}
 	case format.TypeEvent:
-		w.event.decode(r)
-		if err := w.take(&w.event, r); err != nil {
-			return err
-		}
+		w.event.decode(w.finder, !w.o.NoComment)
+		return w.take(&w.event, r)
 	case format.TypeJourney:
 		if w.o.Once != "last" {
 			break
@@ -144,7 +128,10 @@ func (w *writer) take(e *event, r format.Raw) error {
 // release writes what need not be held any more.
 func (w *writer) release(all bool) error {
 	for h := w.lasts.next(all); h != nil; h = w.lasts.next(all) {
-		w.event.decode(h.record)
+		if err := w.finder.Find(h.record); err != nil {
+			return err
+		}
+		w.event.decode(w.finder, !w.o.NoComment)
 		w.event.frame(&w.frame, w.linkType)
 		if err := w.packet(&w.event, h.key.origin); err != nil {
 			return err
