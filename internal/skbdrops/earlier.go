@@ -44,14 +44,14 @@ type returned struct {
 // identity is what an event and those before it have in common if they are one packet's:
 // skb-track's number if the stream has it, else that of the buffer.
 func (f *facts) identity() (uint64, bool) {
-	if id, ok := f.track.Get("packet").Uint(); ok {
+	if id, ok := f.find.Uint(findTrackPacket); ok {
 		return id ^ f.host.id ^ 1<<63, true
 	}
 	return f.buffer()
 }
 
 func (f *facts) buffer() (uint64, bool) {
-	id, ok := f.skb.Get("id").Uint()
+	id, ok := f.find.Uint(findSkbID)
 	return id ^ f.host.id, ok
 }
 
@@ -77,8 +77,8 @@ func (e *earlier) make(key uint64) *memory {
 
 // remember takes what may explain a later drop out of an event that is none.
 func (e *earlier) remember(f *facts) {
-	probe, _ := f.probe.Str()
-	if f.nft == nil && f.ct == nil && f.ret == nil && f.caller == nil && !certain[string(probe)] {
+	probe, _ := f.find.Str(findProbe)
+	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !certain[string(probe)] {
 		return
 	}
 	key, ok := f.identity()
@@ -86,20 +86,20 @@ func (e *earlier) remember(f *facts) {
 		return
 	}
 	m := e.make(key)
-	m.set(keptNFT, f.nft)
-	m.set(keptCT, f.ct)
+	m.set(keptNFT, f.find.Value(findNft))
+	m.set(keptCT, f.find.Value(findCt))
 	switch {
 	case certain[string(probe)]:
 		m.set(keptHook, probe)
 	case string(probe) == "nf_hook_slow":
-		caller, _ := f.caller.Str()
+		caller, _ := f.find.Str(findCaller)
 		m.set(keptHook, caller)
 	}
 	// The kernel's functions return an int, of which the register has the lower half.
 	function := functionOf(trimPrefix(probe, "ret:"))
-	if v, ok := f.ret.Get("value").Uint(); ok {
+	if v, ok := f.find.Uint(findRetValue); ok {
 		m.addReturn(function, int32(v))
-	} else if v, ok := f.ret.Get("value").Int(); ok {
+	} else if v, ok := f.find.Value(findRetValue).Int(); ok {
 		m.addReturn(function, int32(v))
 	}
 }

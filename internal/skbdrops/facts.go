@@ -14,11 +14,10 @@ import (
 // out is valid until then.
 type facts struct {
 	raw     format.Raw
+	find    *format.Finder // has found what is in raw
 	host    *host
 	earlier *memory // what was seen of the packet before; nil: nothing
 	frames  []string
-
-	sections
 
 	reason   []byte // by the kernel's name, "" where it gave none
 	location []byte
@@ -37,62 +36,21 @@ type facts struct {
 	line  []byte // a sentence or command that is being put together from them
 }
 
-// sections are the parts of an event that are looked into.
-type sections struct {
-	ts, probe, drop, skb, dev, netns, data, sock, nft, ct, ret, caller, stack, track format.Value
-}
-
-// set begins anew with a record.
+// set begins anew with a record, which f.find has just gone through.
 func (f *facts) set(r format.Raw, h *host) {
 	f.raw, f.host, f.earlier, f.frames = r, h, nil, nil
 	f.parsed, f.buf = false, f.texts[:0]
-	f.sections = sections{}
-	c := r.Cursor()
-	for range c.Map() {
-		switch string(c.Key()) {
-		case "ts":
-			f.ts = c.Value()
-		case "probe":
-			f.probe = c.Value()
-		case "skb":
-			f.skb = c.Value()
-		case "dev":
-			f.dev = c.Value()
-		case "netns":
-			f.netns = c.Value()
-		case "packet":
-			f.data = c.Value()
-		case "drop":
-			f.drop = c.Value()
-		case "sock":
-			f.sock = c.Value()
-		case "nft":
-			f.nft = c.Value()
-		case "ct":
-			f.ct = c.Value()
-		case "ret":
-			f.ret = c.Value()
-		case "caller":
-			f.caller = c.Value()
-		case "stack":
-			f.stack = c.Value()
-		case "track":
-			f.track = c.Value()
-		default:
-			c.Skip()
-		}
-	}
 }
 
 // setDrop reads who dropped the packet, and why.
 func (f *facts) setDrop() {
-	f.location, _ = f.drop.Get("location").Str()
+	f.location, _ = f.find.Str(findDropLocation)
 	f.function = functionOf(f.location)
-	f.reason, _ = f.drop.Get("name").Str()
+	f.reason, _ = f.find.Str(findDropName)
 	if len(f.reason) > 0 {
 		return
 	}
-	if n, ok := f.drop.Get("reason").Uint(); ok {
+	if n, ok := f.find.Uint(findDropReason); ok {
 		if name, ok := f.host.reasons[uint32(n)]; ok && n <= math.MaxUint32 {
 			f.reason = append(f.buf, name...)
 		} else {
@@ -183,13 +141,13 @@ func (f *facts) hook() string {
 	}
 	// A packet that is sent has no device until its route is used (skb->dev is set in
 	// ip_output and ip6_output); one that is forwarded gets another than it came in on.
-	switch dev, ok := f.dev.Get("ifindex").Uint(); {
-	case f.headers().version == 0 || f.netns == nil: // nothing is known of the device then
+	switch dev, ok := f.find.Uint(findDevIfindex); {
+	case f.headers().version == 0 || !f.find.Has(findNetns): // nothing is known of the device then
 		return ""
 	case !ok:
 		return "output"
 	default:
-		if rx, _ := f.dev.Get("rx_ifindex").Uint(); rx != dev {
+		if rx, _ := f.find.Uint(findDevRxIfindex); rx != dev {
 			return "postrouting"
 		}
 	}
@@ -228,44 +186,20 @@ type frame struct {
 	linkType uint16 // of the device, ARPHRD_*; 0: not known (or ARPHRD_NETROM)
 }
 
-// read goes through each section once: it is done for most drops.
 func (fr *frame) read(f *facts) (macLen int, sent bool) {
 	*fr = frame{}
-	c := format.Raw(f.skb).Cursor()
-	for range c.Map() {
-		switch string(c.Key()) {
-		case "protocol":
-			n, _ := c.Uint()
-			fr.protocol = uint16(n)
-		case "mac_len":
-			n, _ := c.Uint()
-			macLen = int(min(n, 1<<16))
-		case "ip_summed":
-			// 1, CHECKSUM_UNNECESSARY: the device has checked; 3, CHECKSUM_PARTIAL: made on
-			// this host, the sum comes last (include/linux/skbuff.h). The kernel checks neither.
-			n, _ := c.Uint()
-			sent = n == 1 || n == 3
-		default:
-			c.Skip()
-		}
-	}
-	c = format.Raw(f.data).Cursor()
-	for range c.Map() {
-		switch string(c.Key()) {
-		case "data":
-			fr.data, _ = c.Bin()
-		case "at":
-			fr.at, _ = c.Str()
-		case "len":
-			n, _ := c.Uint()
-			fr.len = int(min(n, 1<<31-1))
-		default:
-			c.Skip()
-		}
-	}
-	n, _ := f.dev.Get("type").Uint()
-	fr.linkType = uint16(n)
-	return macLen, sent
+	fr.data, _ = f.find.Bin(findPacketData)
+	fr.at, _ = f.find.Str(findPacketAt)
+	length, _ := f.find.Uint(findPacketLen)
+	fr.len = int(min(length, 1<<31-1))
+	protocol, _ := f.find.Uint(findSkbProtocol)
+	linkType, _ := f.find.Uint(findDevType)
+	fr.protocol, fr.linkType = uint16(protocol), uint16(linkType)
+	mac, _ := f.find.Uint(findSkbMacLen)
+	// 1, CHECKSUM_UNNECESSARY: the device has checked; 3, CHECKSUM_PARTIAL: made on this
+	// host, the sum comes last (include/linux/skbuff.h). The kernel checks neither.
+	summed, _ := f.find.Uint(findIPSummed)
+	return int(min(mac, 1<<16)), summed == 1 || summed == 3
 }
 
 // A value is what a field has: a number, a text or nothing.
@@ -331,7 +265,7 @@ func sumWord(s sumState) value {
 func (f *facts) value(fd *field) value {
 	switch fd.id {
 	case fieldPath:
-		return f.path(fd.path)
+		return f.path(fd)
 	case fieldRet:
 		if f.earlier == nil {
 			return value{}
@@ -444,30 +378,31 @@ func appendEtherType(dst []byte, t uint16) []byte {
 
 // path reads a value of the record. What nftables and connection tracking said is mostly
 // in an earlier event of the same packet.
-func (f *facts) path(path []string) value {
-	var v format.Value
-	switch path[0] {
-	case "skb":
-		v = f.skb.Get(path[1:]...)
-	case "dev":
-		v = f.dev.Get(path[1:]...)
-	case "sock":
-		v = f.sock.Get(path[1:]...)
-	case "nft":
-		v = f.known(f.nft, keptNFT).Get(path[1:]...)
-	case "ct":
-		v = f.known(f.ct, keptCT).Get(path[1:]...)
-	default:
-		v = f.raw.Get(path...)
+func (f *facts) path(fd *field) value {
+	switch section := fd.path[0]; {
+	case section == "nft" && !f.find.Has(findNft):
+		return f.before(keptNFT, fd.path[1:])
+	case section == "ct" && !f.find.Has(findCt):
+		return f.before(keptCT, fd.path[1:])
+	case fd.find < 0:
+		return f.valueOf(f.raw.Get(fd.path...))
+	case !f.find.Has(fd.find):
+		return value{}
 	}
-	return f.valueOf(v)
+	if n, ok := f.find.Uint(fd.find); ok && n <= math.MaxInt64 {
+		return value{kind: number, n: int64(n)}
+	}
+	if s, ok := f.find.Str(fd.find); ok && len(s) > 0 {
+		return value{kind: word, s: s}
+	}
+	return f.valueOf(f.find.Value(fd.find))
 }
 
-func (f *facts) known(v format.Value, s kept) format.Value {
-	if v == nil && f.earlier != nil {
-		return f.earlier.get(s)
+func (f *facts) before(s kept, path []string) value {
+	if f.earlier == nil {
+		return value{}
 	}
-	return v
+	return f.valueOf(format.Value(f.earlier.get(s)).Get(path...))
 }
 
 func (f *facts) valueOf(v format.Value) value {

@@ -2,6 +2,7 @@ package skbdrops
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type field struct {
 	name string
 	id   fieldID
 	path []string // of fieldPath
+	find int      // of fieldPath: its index in paths, or -1
 	arg  string   // of fieldRet: the function
 }
 
@@ -76,7 +78,7 @@ func parseField(name string) (*field, error) {
 		f.id, f.arg = fieldRet, function
 		return f, nil
 	}
-	f.path = strings.Split(name, ".")
+	f.path, f.find = strings.Split(name, "."), slices.Index(paths[:], name)
 	for _, key := range f.path {
 		if key == "" || strings.ContainsAny(key, " \t{}'\"") {
 			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, location, flow, saddr, daddr, sport, dport, proto", name)

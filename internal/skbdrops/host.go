@@ -70,7 +70,7 @@ func (f *facts) elsewhere() bool {
 	if !f.host.inNetns {
 		return false
 	}
-	inum, ok := f.netns.Get("inum").Uint()
+	inum, ok := f.find.Uint(findNetnsInum)
 	return ok && inum != f.host.netns
 }
 
@@ -87,7 +87,7 @@ func (f *facts) sysctlBytes(name []byte) value {
 
 // qdisc is the kinds of queueing discipline that the packet's device had at the start.
 func (f *facts) qdisc() value {
-	dev, _ := f.dev.Get("name").Str()
+	dev, _ := f.find.Str(findDevName)
 	if f.elsewhere() {
 		return value{}
 	}
@@ -106,7 +106,7 @@ func (f *facts) devConf(before, after string) value {
 // devSysctl is the device's name as sysctl(8) wants it in a dotted name: eth0/100 for
 // eth0.100.
 func (f *facts) devSysctl() value {
-	dev, ok := f.dev.Get("name").Str()
+	dev, ok := f.find.Str(findDevName)
 	if !ok {
 		return value{}
 	}

@@ -183,7 +183,15 @@ func (p *packet) sum() sumState {
 		return sumUnknown
 	}
 	state := checked(internetSum(p.pseudo, p.transport))
-	at := map[uint8]int{protoTCP: 16, protoUDP: 6, protoICMP6: 2}[p.proto]
+	at := 0 // of the sum in the header
+	switch p.proto {
+	case protoTCP:
+		at = 16
+	case protoUDP:
+		at = 6
+	case protoICMP6:
+		at = 2
+	}
 	if state == sumBad && at > 0 && at+2 <= len(p.transport) && uint32(binary.BigEndian.Uint16(p.transport[at:])) == p.pseudo {
 		return sumPartial
 	}

@@ -101,6 +101,7 @@ type run struct {
 
 func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	r := &run{o: o, out: stdout, stderr: stderr, t: table(), host: &host{}, stacks: stacks{}}
+	r.facts.find = format.NewFinder(paths[:]...)
 	if o.FailIf != "" {
 		if err := r.failIf.UnmarshalText([]byte(o.FailIf)); err != nil {
 			return nil, fmt.Errorf("--fail-if: %w", err)
@@ -157,7 +158,7 @@ func (r *run) run(in *pipe.Inputs) error {
 }
 
 func (r *run) read(in *pipe.Inputs) error {
-	in.OnIdle = r.idle
+	in.OnIdle, in.Valid = r.idle, r.facts.find.Find
 	for {
 		raw, err := in.Next()
 		if r.waiting {
@@ -197,8 +198,8 @@ func (r *run) record(raw format.Raw) error {
 	switch raw.Type() {
 	case format.TypeEvent:
 		f.set(raw, r.host)
-		r.seen(f.ts)
-		if f.drop == nil {
+		r.seen(f)
+		if !f.find.Has(findDrop) {
 			r.earlier.remember(f)
 			return nil
 		}
@@ -209,13 +210,13 @@ func (r *run) record(raw format.Raw) error {
 		return err
 	case format.TypeFree:
 		f.set(raw, r.host)
-		r.seen(f.ts)
-		if how, _ := raw.Get("how").Str(); string(how) == "dropped" {
+		r.seen(f)
+		if how, _ := f.find.Str(findHow); string(how) == "dropped" {
 			return r.free()
 		}
 		return nil
 	case format.TypeLink, format.TypeJourney:
-		r.seen(raw.Get("ts"))
+		r.seen(f)
 		return nil
 	case format.TypeStart:
 		r.host = readHost(raw)
@@ -231,7 +232,7 @@ func (r *run) record(raw format.Raw) error {
 			r.s.lost += n
 		}
 	case format.TypeEnd:
-		r.seen(raw.Get("ts"))
+		r.seen(f)
 	}
 	if r.sink != nil {
 		return r.sink.Write(raw)
@@ -241,11 +242,11 @@ func (r *run) record(raw format.Raw) error {
 
 // seen takes a record's time into the summary, as Unix time where the start record says
 // how to get it.
-func (r *run) seen(ts format.Value) {
+func (r *run) seen(f *facts) {
 	if r.s == nil {
 		return
 	}
-	if t, ok := ts.Uint(); ok {
+	if t, ok := f.find.Uint(findTS); ok {
 		r.now = t + uint64(r.offset)
 		r.turn(r.now)
 		r.s.zone = r.zone()
@@ -301,7 +302,11 @@ func (r *run) drop() error {
 		return nil
 	}
 	r.scratch = f.appendWhy(r.scratch[:0])
-	r.spliced = format.Splice(r.spliced[:0], f.raw, "why", r.scratch)
+	put := format.Extend
+	if f.find.Has(findWhy) {
+		put = format.Splice
+	}
+	r.spliced = put(r.spliced[:0], f.raw, "why", r.scratch)
 	return r.sink.Write(r.spliced)
 }
 

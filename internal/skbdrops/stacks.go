@@ -36,7 +36,7 @@ func (s stacks) add(r format.Raw, h *host) {
 
 // of gives the stack that an event refers to.
 func (s stacks) of(f *facts) []string {
-	id, ok := f.stack.Uint()
+	id, ok := f.find.Uint(findStack)
 	if !ok {
 		return nil
 	}

@@ -61,10 +61,14 @@ func TestSummaryIsBounded(t *testing.T) {
 }
 
 func TestLongValuesAreCut(t *testing.T) {
-	s := newSummary([]*field{{id: fieldPath, name: "x", path: []string{"x"}}}, true)
+	s := newSummary([]*field{{id: fieldPath, name: "x", path: []string{"x"}, find: -1}}, true)
 	long := strings.Repeat("ä", 1000)
-	var f facts
-	f.set(record(t, fmt.Sprintf(`{"type":"event","ts":1,"drop":{},"x":%q}`, long)), &host{})
+	f := facts{find: format.NewFinder(paths[:]...)}
+	r := record(t, fmt.Sprintf(`{"type":"event","ts":1,"drop":{},"x":%q}`, long))
+	if err := f.find.Find(r); err != nil {
+		t.Fatal(err)
+	}
+	f.set(r, &host{})
 	f.setDrop()
 	s.add(&f, 1)
 	if v := s.sorted()[0].values[0]; v != long[:maxValue] {

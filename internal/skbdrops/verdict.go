@@ -172,7 +172,7 @@ func (f *facts) appendEnter(dst []byte) []byte {
 	if !f.elsewhere() {
 		return dst
 	}
-	inum, _ := f.netns.Get("inum").Uint()
+	inum, _ := f.find.Uint(findNetnsInum)
 	dst = append(dst, `nsenter --net="$(find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum `...)
 	return append(strconv.AppendUint(dst, inum, 10), ` -print -quit 2>/dev/null)" `...)
 }
