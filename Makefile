@@ -7,7 +7,10 @@ FILTERS := skb-track skb-sort skb-pcap skb-drops
 LDFLAGS := -s -w -X github.com/skb-tools/skb-tools/internal/pipe.Version=$(VERSION)
 TESTBED := go run ./internal/testbed
 
-.PHONY: build install deps generate check-generated test test-unit test-kernels bench demo shell clean
+# Instructions per event, the same on every machine.
+INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
+
+.PHONY: build install deps generate check-generated test test-unit test-kernels test-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -29,7 +32,7 @@ generate: deps
 check-generated: generate
 	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
 
-test: check-generated test-unit test-kernels
+test: check-generated test-unit test-kernels test-budget
 
 test-unit: build
 	go vet ./... && go vet -tags kernel ./internal/kerneltest
@@ -41,6 +44,14 @@ test-kernels: build
 	go test ./internal/testbed
 	go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
 	$(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
+
+# What an event costs, against contrib/bench/budget/figures; allocations are in test-unit.
+test-budget: build
+	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget
+
+# Commits to what an event costs now.
+budget: build
+	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget --write
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/skbdrops"
+	"github.com/skb-tools/skb-tools/internal/skbpcap"
+	"github.com/skb-tools/skb-tools/internal/skbsort"
+	"github.com/skb-tools/skb-tools/internal/skbtrack"
+)
+
+// allocationUnit ends the titles of these figures; allocationNoise is what of them is the
+// runtime's own. Next to numbers of instructions it is nothing.
+const (
+	allocationUnit  = ", allocations"
+	allocationNoise = 0.005
+)
+
+// The two lengths of a stream, in events. What a program allocates for the first comes from
+// starting, and is left out.
+var lengths = [2]int{20_000, 60_000}
+
+// commands are what is measured: a program, its arguments, and the stream it reads.
+var commands = []struct {
+	line   string
+	stream func(events int) ([]byte, error)
+}{
+	{"skb-track -o stream", packets},
+	{"skb-track -o stream --infer", packets},
+	{"skb-track -o stream --ended dropped", packets},
+	{"skb-track --summary", packets},
+	{"skb-sort -o stream", packets},
+	{"skb-sort -o stream --memory 16MB", packets},
+	{"skb-sort -o stream --by journey", tracked},
+	{"skb-pcap", packets},
+	{"skb-pcap --no-comment", packets},
+	{"skb-pcap --read -", capture},
+	{"skb-drops -o stream", drops},
+	{"skb-drops --summary", drops},
+}
+
+// measureAllocations returns how often each of commands allocates memory for an event.
+func measureAllocations() (map[string]float64, error) {
+	figures := map[string]float64{}
+	for _, c := range commands {
+		var counts [2]uint64
+		for i, events := range lengths {
+			in, err := c.stream(events)
+			if err != nil {
+				return nil, err
+			}
+			if counts[i], err = allocations(c.line, in); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.line, err)
+			}
+		}
+		more := float64(counts[1]) - float64(counts[0])
+		figures[c.line+allocationUnit] = float64(int(1000*more/float64(lengths[1]-lengths[0])+0.5)) / 1000
+	}
+	return figures, nil
+}
+
+// allocations runs a command on a stream: the fewest of three runs, as the runtime's own
+// goroutines allocate at times.
+func allocations(line string, in []byte) (least uint64, err error) {
+	for round := range 3 {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		if err := runCommand(line, bytes.NewReader(in)); err != nil {
+			return 0, err
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.Mallocs - before.Mallocs; round == 0 || n < least {
+			least = n
+		}
+	}
+	return least, nil
+}
+
+func runCommand(line string, in io.Reader) error {
+	words := strings.Fields(line)
+	dir, err := os.MkdirTemp("", "budget-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	switch words[0] {
+	case "skb-track":
+		var o skbtrack.Options
+		return parsed(&o, words, func() error { return skbtrack.Run(ctx, o, in, io.Discard, io.Discard) })
+	case "skb-sort":
+		var o skbsort.Options
+		return parsed(&o, append(words, "--temp-dir", dir), func() error { return skbsort.Run(ctx, o, in, io.Discard, io.Discard) })
+	case "skb-pcap":
+		var o skbpcap.Options
+		return parsed(&o, words, func() error { return skbpcap.Run(ctx, o, in, io.Discard, io.Discard) })
+	case "skb-drops":
+		var o skbdrops.Options
+		return parsed(&o, words, func() error { return skbdrops.Run(ctx, o, in, io.Discard, io.Discard) })
+	}
+	return fmt.Errorf("no such program")
+}
+
+// parsed runs run with options as the command line sets them.
+func parsed(options any, words []string, run func() error) error {
+	p, err := kong.New(options)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Parse(words[1:]); err != nil {
+		return err
+	}
+	return run()
+}
+
+const module = "github.com/skb-tools/skb-tools"
+
+func generated(args ...string) ([]byte, error) {
+	cmd := exec.Command("go", append([]string{"run", module + "/contrib/bench/stream"}, args...)...)
+	cmd.Stderr = os.Stderr
+	return cmd.Output()
+}
+
+func packets(events int) ([]byte, error) { return generated("-events", fmt.Sprint(events)) }
+
+// tracked is what skb-track makes of packets.
+func tracked(events int) ([]byte, error) { return generated("-tracked", "-events", fmt.Sprint(events)) }
+
+// capture is what skb-pcap makes of packets.
+func capture(events int) ([]byte, error) {
+	in, err := packets(events)
+	if err != nil {
+		return nil, err
+	}
+	var o skbpcap.Options
+	var b bytes.Buffer
+	err = parsed(&o, []string{"skb-pcap"}, func() error {
+		return skbpcap.Run(context.Background(), o, bytes.NewReader(in), &b, io.Discard)
+	})
+	return b.Bytes(), err
+}
+
+// drops are those of a recorded stream, again and again.
+func drops(events int) ([]byte, error) {
+	folder, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"/internal/skbdrops").Output()
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(filepath.Join(strings.TrimSpace(string(folder)), "testdata/drops/receive-7.2.skb"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	e := format.NewEncoder(&b)
+	var recorded []format.Raw
+	for d := format.NewDecoder(f); ; {
+		r, err := d.Next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		switch r.Type() {
+		case format.TypeStart:
+			err = e.WriteRaw(r)
+		case format.TypeEvent:
+			recorded = append(recorded, bytes.Clone(r))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i := range events {
+		if err := e.WriteRaw(recorded[i%len(recorded)]); err != nil {
+			return nil, err
+		}
+	}
+	err = e.Flush()
+	return b.Bytes(), err
+}
