@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps generate check-generated test test-unit test-kernels test-budget budget bench demo shell clean
+.PHONY: build install deps generate check-generated test test-unit test-debian13 test-kernels test-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -32,12 +32,17 @@ generate: deps
 check-generated: generate
 	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
 
-test: check-generated test-unit test-kernels test-budget
+test: check-generated test-unit test-debian13 test-kernels test-budget
 
 test-unit: build
 	go vet ./... && go vet -tags kernel ./internal/kerneltest
 	go test -short ./...
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
+
+# What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
+test-debian13: deps
+	tools=$$($(TESTBED) tools trixie) && export PATH="$$tools:$$PATH" && \
+	tshark --version | grep -q '^TShark (Wireshark) 4\.4' && go test -count 1 ./cmd/skb-pcap ./internal/pcapng ./internal/skbpcap
 
 # Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
 test-kernels: build

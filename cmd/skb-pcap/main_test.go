@@ -27,6 +27,12 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
+			// make test-debian13 runs tshark as another user.
+			for _, dir := range []string{filepath.Dir(e.WorkDir), e.WorkDir, filepath.Join(e.WorkDir, ".tmp")} {
+				if err := os.Chmod(dir, 0o777); err != nil {
+					return err
+				}
+			}
 			// Wireshark reads the user's own settings from there.
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))

@@ -57,40 +57,59 @@ func fetch(name string) (*kernel, error) {
 	if suite == "" {
 		return nil, fmt.Errorf("kernel %q: there are 5.10, 6.1, 6.12 and 7.x", name)
 	}
+	var k *kernel
+	err := inCache("kernel-"+name, func(dir string) (err error) {
+		k, err = cached(name, dir)
+		return err
+	}, func(root string) error {
+		fmt.Fprintf(os.Stderr, "testbed: fetching kernel %s (Debian %s)\n", name, suite)
+		if err := download(suite, root); err != nil {
+			return fmt.Errorf("kernel %s can't be had from Debian %s: %w (SKB_KERNELS chooses others)", name, suite, err)
+		}
+		return nil
+	})
+	return k, err
+}
+
+// inCache has a folder of the cache read, which is made anew unless that succeeds.
+func inCache(name string, read, make func(dir string) error) error {
 	cache, err := cacheDir()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.MkdirAll(cache, 0o777); err != nil {
-		return nil, err
+		return err
 	}
 	// Two runs at the same time fetch once.
 	lock, err := os.Create(filepath.Join(cache, "lock"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, err
+		return err
 	}
-	dir := filepath.Join(cache, "kernel-"+name)
-	if k, err := cached(name, dir); err == nil {
-		return k, nil
+	dir := filepath.Join(cache, name)
+	if read(dir) == nil {
+		return nil
 	}
 	tmp, err := os.MkdirTemp(cache, "fetching-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(tmp)
-	fmt.Fprintf(os.Stderr, "testbed: fetching kernel %s (Debian %s)\n", name, suite)
-	if err := download(suite, tmp); err != nil {
-		return nil, fmt.Errorf("kernel %s can't be had from Debian %s: %w (SKB_KERNELS chooses others)", name, suite, err)
+	root := filepath.Join(tmp, "root")
+	if err := os.Mkdir(root, 0o777); err != nil {
+		return err
+	}
+	if err := make(root); err != nil {
+		return err
 	}
 	os.RemoveAll(dir)
-	if err := os.Rename(filepath.Join(tmp, "root"), dir); err != nil {
-		return nil, err
+	if err := os.Rename(root, dir); err != nil {
+		return err
 	}
-	return cached(name, dir)
+	return read(dir)
 }
 
 // cached finds the kernel in an unpacked folder.
@@ -114,57 +133,24 @@ func cached(name, dir string) (*kernel, error) {
 	return nil, fmt.Errorf("%s: no vmlinuz", dir)
 }
 
-// download unpacks the suite's cloud kernel into tmp/root. Apt works with lists of its
-// own there, so that the machine's stay as they are.
-func download(suite, tmp string) error {
-	site, err := mirror()
+// download unpacks the suite's cloud kernel into root.
+func download(suite, root string) error {
+	a, err := newApt(suite)
 	if err != nil {
 		return err
 	}
-	lists := filepath.Join(tmp, "lists")
-	if err := os.MkdirAll(filepath.Join(lists, "partial"), 0o777); err != nil {
-		return err
-	}
-	const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-	sources := filepath.Join(tmp, "sources.list")
-	line := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, site, suite)
-	if err := os.WriteFile(sources, []byte(line), 0o666); err != nil {
-		return err
-	}
-	apt := func(command string, args ...string) (string, error) {
-		args = append([]string{
-			"-o", "Dir::State::Lists=" + lists,
-			"-o", "Dir::Etc::sourcelist=" + sources,
-			"-o", "Dir::Etc::sourceparts=-",
-			"-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
-			"-o", "APT::Sandbox::User=root",
-		}, args...)
-		cmd := exec.Command(command, args...)
-		cmd.Dir = tmp
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("%s %s: %s", command, args[len(args)-1], lastLine(out))
-		}
-		return string(out), nil
-	}
-	if _, err := apt("apt-get", "update"); err != nil {
-		return err
-	}
-	packages, err := resolve(func(pkg string) (string, error) { return apt("apt-cache", "depends", pkg) })
+	defer a.close()
+	packages, err := resolve(func(pkg string) (string, error) { return a.run("apt-cache", "depends", pkg) })
 	if err != nil {
 		return err
 	}
 	for _, p := range packages {
-		if _, err := apt("apt-get", "download", p); err != nil {
+		if _, err := a.run("apt-get", "download", p); err != nil {
 			return err
 		}
 	}
-	debs, _ := filepath.Glob(filepath.Join(tmp, "*.deb"))
-	root := filepath.Join(tmp, "root")
-	for _, d := range debs {
-		if out, err := exec.Command("dpkg", "-x", d, root).CombinedOutput(); err != nil {
-			return fmt.Errorf("unpacking %s: %s", filepath.Base(d), lastLine(out))
-		}
+	if err := a.unpack(root); err != nil {
+		return err
 	}
 	return depmod(root)
 }
@@ -207,25 +193,4 @@ func depmod(root string) error {
 		return nil
 	}
 	return fmt.Errorf("the packages hold no modules")
-}
-
-// mirror is where this machine's apt gets Debian from, or SKB_MIRROR.
-func mirror() (string, error) {
-	if m := os.Getenv("SKB_MIRROR"); m != "" {
-		return m, nil
-	}
-	out, err := exec.Command("apt-get", "indextargets", "--format", "$(SITE)").Output()
-	if err == nil {
-		for site := range strings.Lines(string(out)) {
-			if !strings.Contains(site, "security") {
-				return strings.TrimSpace(site), nil
-			}
-		}
-	}
-	return "", fmt.Errorf("apt knows no Debian mirror (run apt-get update, or set SKB_MIRROR)")
-}
-
-func lastLine(out []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return lines[len(lines)-1]
 }

@@ -19,6 +19,9 @@ var cli struct {
 	Run   runCommand  `cmd:"" help:"Run a command in a guest."`
 	Test  testCommand `cmd:"" help:"Run a Go test binary in a guest of each kernel."`
 	Shell runCommand  `cmd:"" help:"A root shell in a guest."`
+	Tools struct {
+		Suite string `arg:"" help:"Debian release, as trixie."`
+	} `cmd:"" help:"Get a Debian release's tshark and tcpdump, and print the folder for PATH."`
 }
 
 type runCommand struct {
@@ -64,6 +67,13 @@ func dispatch(ctx context.Context, command string) (int, error) {
 				return 1, err
 			}
 		}
+		return 0, nil
+	case "tools":
+		bin, err := fetchTools(cli.Tools.Suite)
+		if err != nil {
+			return 1, err
+		}
+		fmt.Println(bin)
 		return 0, nil
 	case "run", "shell":
 		c := cli.Run

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// An apt is one for a release of Debian, with lists of its own, so that the machine's stay
+// as they are. It knows of no installed package.
+type apt struct {
+	dir     string
+	options []string
+}
+
+func newApt(suite string) (*apt, error) {
+	site, err := mirror()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "testbed-apt-")
+	if err != nil {
+		return nil, err
+	}
+	a := &apt{dir: dir}
+	for _, d := range []string{"lists/partial", "archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o777); err != nil {
+			a.close()
+			return nil, err
+		}
+	}
+	const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+	sources := filepath.Join(dir, "sources.list")
+	line := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, site, suite)
+	if err := os.WriteFile(sources, []byte(line), 0o666); err != nil {
+		a.close()
+		return nil, err
+	}
+	status := filepath.Join(dir, "status")
+	if err := os.WriteFile(status, nil, 0o666); err != nil {
+		a.close()
+		return nil, err
+	}
+	for _, o := range []string{
+		"Dir::State::Lists=" + filepath.Join(dir, "lists"), "Dir::State::status=" + status,
+		"Dir::Etc::sourcelist=" + sources, "Dir::Etc::sourceparts=-",
+		"Dir::Cache::archives=" + filepath.Join(dir, "archives"), "Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=",
+		"APT::Sandbox::User=root", "Debug::NoLocking=true",
+	} {
+		a.options = append(a.options, "-o", o)
+	}
+	if _, err := a.run("apt-get", "update"); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *apt) close() { os.RemoveAll(a.dir) }
+
+// run runs a command of apt's in the folder that unpack looks into.
+func (a *apt) run(command string, args ...string) (string, error) {
+	cmd := exec.Command(command, append(a.options[:len(a.options):len(a.options)], args...)...)
+	cmd.Dir = filepath.Join(a.dir, "archives")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %s", command, args[len(args)-1], lastLine(out))
+	}
+	return string(out), nil
+}
+
+// unpack unpacks the packages that were downloaded into root.
+func (a *apt) unpack(root string) error {
+	debs, _ := filepath.Glob(filepath.Join(a.dir, "archives", "*.deb"))
+	for _, d := range debs {
+		if out, err := exec.Command("dpkg", "-x", d, root).CombinedOutput(); err != nil {
+			return fmt.Errorf("unpacking %s: %s", filepath.Base(d), lastLine(out))
+		}
+	}
+	return nil
+}
+
+// mirror is where this machine's apt gets Debian from, or SKB_MIRROR.
+func mirror() (string, error) {
+	if m := os.Getenv("SKB_MIRROR"); m != "" {
+		return m, nil
+	}
+	out, err := exec.Command("apt-get", "indextargets", "--format", "$(SITE)").Output()
+	if err == nil {
+		for site := range strings.Lines(string(out)) {
+			if !strings.Contains(site, "security") {
+				return strings.TrimSpace(site), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("apt knows no Debian mirror (run apt-get update, or set SKB_MIRROR)")
+}
+
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
