@@ -37,6 +37,7 @@ type Loader struct {
 	settings Settings
 	loop     bool // bpf_loop may be called
 	funcIP   bool // kprobe programs may ask for their function's address
+	direct   bool // bpf_rdonly_cast may be called
 
 	mu       sync.Mutex
 	programs []*ebpf.Program
@@ -57,6 +58,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}}
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
+	l.direct = k.hasFunction("bpf_rdonly_cast")
 	spec.Maps["events"].MaxEntries = s.RingSize
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
 	// the kernel log, unless the kernel allocates for them from a cache of its own.
@@ -87,7 +89,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"page_offset_base_at", k.symbols.data["page_offset_base"]},
 		{"frags_at", k.fragsAt()},
 		{"have_loop", l.loop}, {"few_pieces", max(s.Snaplen/64, 2)},
-		{"direct_loads", k.hasFunction("bpf_rdonly_cast")},
+		{"direct_loads", l.direct},
 	}
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
@@ -142,6 +144,9 @@ func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.Progra
 	}
 	if !l.loop {
 		dropCallbacks(prog.Instructions)
+	}
+	if !l.direct {
+		dropKernelCalls(prog.Instructions)
 	}
 	if l.settings.Prepare != nil {
 		if err := l.settings.Prepare(prog); err != nil {
@@ -211,6 +216,17 @@ func dropCallbacks(ins asm.Instructions) {
 	for i := range ins {
 		if ins[i].IsLoadOfFunctionPointer() {
 			ins[i] = asm.LoadImm(ins[i].Dst, 0, asm.DWord).WithMetadata(ins[i].Metadata).WithReference("")
+		}
+	}
+}
+
+// dropKernelCalls replaces the calls of kernel functions that this kernel does not have and
+// that are never reached: the loader would look for them, for each program, in the types of
+// every module and of every program loaded before.
+func dropKernelCalls(ins asm.Instructions) {
+	for i := range ins {
+		if ins[i].IsKfuncCall() {
+			ins[i] = asm.Mov.Imm(asm.R0, 0).WithSymbol(ins[i].Symbol())
 		}
 	}
 }
