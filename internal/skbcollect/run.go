@@ -333,16 +333,15 @@ func (c *collector) attachFunctions() error {
 
 // ready tells people and scripts that nothing is missed from now on.
 func (c *collector) ready() error {
+	if c.options.ReadyFile != "" {
+		if err := os.WriteFile(c.options.ReadyFile, nil, 0o666); err != nil {
+			return fmt.Errorf("--ready-file: %w", err)
+		}
+	}
 	if n := c.selection.len(); n == 1 {
 		c.say("1 probe attached")
 	} else {
 		c.say("%d probes attached", n)
-	}
-	if c.options.ReadyFile == "" {
-		return nil
-	}
-	if err := os.WriteFile(c.options.ReadyFile, nil, 0o666); err != nil {
-		return fmt.Errorf("--ready-file: %w", err)
 	}
 	return nil
 }
