@@ -154,19 +154,33 @@ int on_skb_morph(void *ctx)
 	return 0;
 }
 
-// void ip_fraglist_prepare(struct sk_buff *skb, struct ip_fraglist_iter *iter): a packet
-// that was put together from fragments is sent as these again; iter->frag, the first
-// field, is the one after skb.
-SEC("fentry/ip_fraglist_prepare")
-int on_ip_fraglist_prepare(void *ctx)
+// A packet that is a list of fragments, put together from what came in or made so by its
+// sender, is sent as these; next is the one after skb.
+static __always_inline int next_fragment(__u64 skb, void *next_at)
 {
 	struct buffer_ref from;
 	__u64 next = 0;
 
-	bpf_probe_read_kernel(&next, sizeof(next), (void *)ctx_arg(ctx, 1));
-	if (next && reported(&from, ctx_arg(ctx, 0)))
+	bpf_probe_read_kernel(&next, sizeof(next), next_at);
+	if (next && reported(&from, skb))
 		inherit(LINK_FRAGMENT, &from, next);
 	return 0;
+}
+
+// void ip_fraglist_prepare(struct sk_buff *skb, struct ip_fraglist_iter *iter): iter->frag
+// is the first field.
+SEC("fentry/ip_fraglist_prepare")
+int on_ip_fraglist_prepare(void *ctx)
+{
+	return next_fragment(ctx_arg(ctx, 0), (void *)ctx_arg(ctx, 1));
+}
+
+// void ip6_fraglist_prepare(struct sk_buff *skb, struct ip6_fraglist_iter *iter):
+// iter->frag comes behind the pointer tmp_hdr (include/net/ipv6.h).
+SEC("fentry/ip6_fraglist_prepare")
+int on_ip6_fraglist_prepare(void *ctx)
+{
+	return next_fragment(ctx_arg(ctx, 0), (void *)(ctx_arg(ctx, 1) + sizeof(void *)));
 }
 
 // pskb_expand_head gives the same sk_buff another head. The packet is the same, so the

@@ -256,6 +256,7 @@ const (
 	SkbProgOnInetFragQueueInsert = "on_inet_frag_queue_insert"
 	SkbProgOnInetFragReasmFinish = "on_inet_frag_reasm_finish"
 	SkbProgOnIp6FragNext         = "on_ip6_frag_next"
+	SkbProgOnIp6FraglistPrepare  = "on_ip6_fraglist_prepare"
 	SkbProgOnIpFragNext          = "on_ip_frag_next"
 	SkbProgOnIpFraglistPrepare   = "on_ip_fraglist_prepare"
 	SkbProgOnNftTrace            = "on_nft_trace"
@@ -375,6 +376,7 @@ type SkbProgramSpecs struct {
 	OnInetFragQueueInsert *ebpf.ProgramSpec `ebpf:"on_inet_frag_queue_insert"`
 	OnInetFragReasmFinish *ebpf.ProgramSpec `ebpf:"on_inet_frag_reasm_finish"`
 	OnIp6FragNext         *ebpf.ProgramSpec `ebpf:"on_ip6_frag_next"`
+	OnIp6FraglistPrepare  *ebpf.ProgramSpec `ebpf:"on_ip6_fraglist_prepare"`
 	OnIpFragNext          *ebpf.ProgramSpec `ebpf:"on_ip_frag_next"`
 	OnIpFraglistPrepare   *ebpf.ProgramSpec `ebpf:"on_ip_fraglist_prepare"`
 	OnNftTrace            *ebpf.ProgramSpec `ebpf:"on_nft_trace"`
@@ -564,6 +566,7 @@ type SkbPrograms struct {
 	OnInetFragQueueInsert *ebpf.Program `ebpf:"on_inet_frag_queue_insert"`
 	OnInetFragReasmFinish *ebpf.Program `ebpf:"on_inet_frag_reasm_finish"`
 	OnIp6FragNext         *ebpf.Program `ebpf:"on_ip6_frag_next"`
+	OnIp6FraglistPrepare  *ebpf.Program `ebpf:"on_ip6_fraglist_prepare"`
 	OnIpFragNext          *ebpf.Program `ebpf:"on_ip_frag_next"`
 	OnIpFraglistPrepare   *ebpf.Program `ebpf:"on_ip_fraglist_prepare"`
 	OnNftTrace            *ebpf.Program `ebpf:"on_nft_trace"`
@@ -601,6 +604,7 @@ func (p *SkbPrograms) Close() error {
 		p.OnInetFragQueueInsert,
 		p.OnInetFragReasmFinish,
 		p.OnIp6FragNext,
+		p.OnIp6FraglistPrepare,
 		p.OnIpFragNext,
 		p.OnIpFraglistPrepare,
 		p.OnNftTrace,
