@@ -28,7 +28,8 @@ func chain(t *testing.T, n int) *network {
 		t.Cleanup(func() { run(t, "ip", "netns", "del", name) })
 		net.names = append(net.names, name)
 		net.in(i, "ip link set lo up")
-		net.in(i, "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv4.ip_forward=1")
+		// No solicitation of routers in the middle of a test.
+		net.in(i, "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 net.ipv4.ip_forward=1")
 		if i == 0 {
 			continue
 		}

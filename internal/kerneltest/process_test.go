@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait for another process. Guests are emulated: nothing is quick.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // A process is one that has said on stderr that it is ready.
 type process struct {

@@ -1,0 +1,102 @@
+//go:build kernel
+
+package kerneltest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/internal/kernel"
+)
+
+// TestLargeFilter: hundreds of hosts load and match; ten thousand are too many, clearly.
+func TestLargeFilter(t *testing.T) {
+	n := chain(t, 2)
+	hosts := func(count int) string {
+		var s []string
+		for i := range count {
+			s = append(s, fmt.Sprintf("host 10.7.%d.%d", i/250, i%250))
+		}
+		return "ip and (" + strings.Join(append(s, "host 10.0.0.2"), " or ") + ")"
+	}
+	p, file := collect(t, "-f", hosts(500), "--no-follow", "-p", "ip_output,net:netif_receive_skb")
+	n.in(0, "ping -qc 2 -i 0.01 10.0.0.2")
+	p.stop()
+	s := readStream(t, file)
+	if len(s.events) != 8 {
+		t.Errorf("%d events", len(s.events))
+	}
+	many := filepath.Join(t.TempDir(), "many") // more than fits on a command line
+	if err := os.WriteFile(many, []byte(hosts(10000)+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for expr, want := range map[string]string{
+		"@" + many:     "is too large: ",
+		"@/nosuch":     "skb-collect: -f @/nosuch: no such file or directory",
+		"udp prot 53":  "skb-collect: -f 'udp prot 53': syntax error",
+		"tcp and arp":  "expression rejects all packets",
+		"protochain 6": "protochain needs a loop",
+	} {
+		out, err := exec.Command("skb-collect", "-p", "ip_rcv", "-f", expr, "-c", "1").CombinedOutput()
+		if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 1 || !strings.Contains(string(out), want) || strings.Count(string(out), "\n") != 1 || len(out) > 300 {
+			t.Errorf("%.40s: %v\n%s", expr, err, out)
+		}
+	}
+	// An expression that only makes sense with an Ethernet header is told to be such, once.
+	p, _ = collect(t, "-f", "ether proto 0x88cc", "--no-follow", "-p", "ip_rcv,net:netif_receive_skb")
+	p.stop()
+	if strings.Count(p.errors(), "can only match a packet while it has an Ethernet header") != 1 {
+		t.Error(p.errors())
+	}
+}
+
+// TestCollectStale: an entry whose release was missed is forgotten, one that lives is not.
+func TestCollectStale(t *testing.T) {
+	k, err := kernel.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := k.NewLoader(kernel.Settings{Snaplen: 64, RingSize: 1 << 16, MaxBuffer: 1 << 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	buffers := l.Map("buffers")
+	for i := range uint64(10000) {
+		if err := buffers.Put(i, bpf.Buffer{Id: i, Seen: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := l.Collect(6000); n != 6000 || err != nil {
+		t.Errorf("%d collected: %v", n, err)
+	}
+	var b bpf.Buffer
+	for i := range uint64(10000) {
+		if err := buffers.Lookup(i, &b); (err == nil) != (i >= 6000) {
+			t.Fatalf("entry %d: %v", i, err)
+		}
+	}
+}
+
+// TestProfiles: each profile that is shipped attaches on every kernel, and they add up.
+func TestProfiles(t *testing.T) {
+	n := chain(t, 2)
+	p, file := collect(t, "--profile", "generic,ifdump", "--no-follow", "--profile", "drop", "--profile", "nft,tunnel,tcp", "-f", "host 10.0.0.2")
+	n.in(0, "ping -qc 1 10.0.0.2; ! (echo > /dev/tcp/10.0.0.2/9) 2> /dev/null")
+	p.stop()
+	s := readStream(t, file)
+	seen := map[string]bool{}
+	for i := range s.events {
+		seen[s.events[i].Probe] = true
+	}
+	for _, probe := range []string{"net:netif_receive_skb", "ip_rcv", "icmp_rcv", "tcp_v4_rcv", "skb:kfree_skb"} {
+		if !seen[probe] {
+			t.Errorf("no event of %s: %v", probe, seen)
+		}
+	}
+}
