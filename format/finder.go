@@ -12,8 +12,8 @@ import (
 // of the same size. A Finder keeps the layouts that it has seen as a mask and what is to be
 // behind it: keys, and the first bytes of values, which tell their sizes. A record that
 // agrees is well-formed because the one was that the layout is from, and where its values
-// stand is known. To check an event of 60 keys and find 20 takes 70 ns so, to walk through
-// it 250 ns.
+// stand is known. To check an event of 60 keys and find 20 takes 90 ns so, the check by a walk
+// alone 230 ns.
 //
 // It is not safe for concurrent use. Its memory is bounded: some 2 MB.
 type Finder struct {
@@ -98,22 +98,6 @@ const (
 	freeTries     = 4096
 	recordsPerTry = 4
 )
-
-// readText notes where a string's content is, or that of bytes, if there is one.
-func (f *Finder) readText(i int) {
-	v := Value(f.r[f.at[i]:])
-	switch n, content, _ := head(v); v.Kind() {
-	case Str:
-		f.strs |= 1 << i
-		fallthrough
-	case Bin:
-		if f.strs&(1<<i) == 0 {
-			f.bins |= 1 << i
-		}
-		f.text[i].from = f.at[i] + int32(n)
-		f.text[i].to = f.at[i] + int32(n+content)
-	}
-}
 
 // NewFinder returns a Finder of the values under the paths, MaxPaths at most, whose keys
 // are separated by dots: "skb.len". Where a key is there twice, the first counts.
@@ -511,6 +495,22 @@ func (f *Finder) read(i int) uint64 {
 	}
 	f.number[i] = n
 	return 1 << i
+}
+
+// readText notes where a string's content is, or that of bytes, if there is one.
+func (f *Finder) readText(i int) {
+	v := Value(f.r[f.at[i]:])
+	switch n, content, _ := head(v); v.Kind() {
+	case Str:
+		f.strs |= 1 << i
+		fallthrough
+	case Bin:
+		if f.strs&(1<<i) == 0 {
+			f.bins |= 1 << i
+		}
+		f.text[i].from = f.at[i] + int32(n)
+		f.text[i].to = f.at[i] + int32(n+content)
+	}
 }
 
 // Str returns the value under path i if it is a string; it aliases the record.

@@ -1,6 +1,6 @@
 // stream writes a stream as skb-collect does with default sections: packets of some
 // hundred flows that arrive, go through ten probes on four CPUs, and are freed. It is the
-// same for the same flags.
+// same for the same flags. Or it repeats the events of a recorded one.
 package main
 
 import (
@@ -22,11 +22,17 @@ func main() {
 	events := flag.Int("events", 2e6, "number of events")
 	size := flag.Int64("bytes", 0, "go on until the stream has so many bytes")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
+	recorded := flag.String("repeat", "", "a recorded stream whose events to repeat instead")
 	tracked := flag.Bool("tracked", false, "as behind skb-track: with its sections and records")
 	flag.Parse()
 	w := bufio.NewWriterSize(os.Stdout, 1<<20)
 	g := &generator{random: rand.New(rand.NewPCG(*seed, 0)), enc: format.NewEncoder(w), tracked: *tracked, now: 3600e9, burst: 3600e9}
-	err := g.run(*events, *size)
+	var err error
+	if *recorded != "" {
+		err = repeat(*recorded, *events, g.enc)
+	} else {
+		err = g.run(*events, *size)
+	}
 	if err == nil {
 		err = w.Flush()
 	}
