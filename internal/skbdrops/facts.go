@@ -202,11 +202,11 @@ func (fr *frame) read(f *facts) (macLen int, sent bool) {
 	return int(min(mac, 1<<16)), summed == 1 || summed == 3
 }
 
-// A value is what a field has: a number, a text or nothing.
+// A value is what a field has: a number, a text, which is not empty, or nothing. It has no
+// field for its kind so that it fits into registers: with one, a drop took a fifth longer.
 type value struct {
-	kind valueKind
-	n    int64
-	s    []byte
+	s []byte // isNumber for a number, nil for nothing
+	n int64
 }
 
 type valueKind uint8
@@ -217,11 +217,23 @@ const (
 	word
 )
 
+var isNumber = []byte{}
+
+func (v value) kind() valueKind {
+	switch {
+	case len(v.s) > 0:
+		return word
+	case v.s != nil:
+		return number
+	}
+	return absent
+}
+
 func num(n int64, ok bool) value {
 	if !ok {
 		return value{}
 	}
-	return value{kind: number, n: n}
+	return value{s: isNumber, n: n}
 }
 
 // made gives the bytes appended to f.buf since it had the length from.
@@ -230,7 +242,7 @@ func (f *facts) made(s []byte) value {
 	if len(s) == 0 {
 		return value{}
 	}
-	return value{kind: word, s: s}
+	return value{s: s}
 }
 
 func (f *facts) str(s string) value { return f.made(append(f.buf, s...)) }
@@ -247,7 +259,7 @@ func fixed(s []byte) value {
 	if len(s) == 0 {
 		return value{}
 	}
-	return value{kind: word, s: s}
+	return value{s: s}
 }
 
 func sumWord(s sumState) value {
@@ -297,7 +309,7 @@ func (f *facts) value(fd *field) value {
 		return f.rpFilter()
 	case fieldForwarding, fieldForwardingSysctl:
 		name, v := f.forwarding()
-		if fd.id == fieldForwarding || v.kind == absent {
+		if fd.id == fieldForwarding || v.kind() == absent {
 			return v
 		}
 		return f.str(name)
@@ -390,10 +402,10 @@ func (f *facts) path(fd *field) value {
 		return value{}
 	}
 	if n, ok := f.find.Uint(fd.find); ok && n <= math.MaxInt64 {
-		return value{kind: number, n: int64(n)}
+		return num(int64(n), true)
 	}
 	if s, ok := f.find.Str(fd.find); ok && len(s) > 0 {
-		return value{kind: word, s: s}
+		return value{s: s}
 	}
 	return f.valueOf(f.find.Value(fd.find))
 }
@@ -416,7 +428,7 @@ func (f *facts) valueOf(v format.Value) value {
 		return f.made(strconv.AppendUint(f.buf, n, 10))
 	}
 	if s, ok := v.Str(); ok && len(s) > 0 {
-		return value{kind: word, s: s}
+		return value{s: s}
 	}
 	if b, ok := v.Bool(); ok {
 		return f.made(strconv.AppendBool(f.buf, b))
@@ -426,7 +438,7 @@ func (f *facts) valueOf(v format.Value) value {
 
 // appendValue writes a field as people read it.
 func (f *facts) appendValue(dst []byte, fd *field) ([]byte, bool) {
-	switch v := f.value(fd); v.kind {
+	switch v := f.value(fd); v.kind() {
 	case number:
 		return strconv.AppendInt(dst, v.n, 10), true
 	case word:

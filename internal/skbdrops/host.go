@@ -97,7 +97,7 @@ func (f *facts) qdisc() value {
 // devConf is the sysctl of the packet's device, as net.ipv4.conf.eth0.rp_filter.
 func (f *facts) devConf(before, after string) value {
 	dev := f.devSysctl()
-	if dev.kind == absent {
+	if dev.kind() == absent {
 		return dev
 	}
 	return f.sysctlBytes(append(append(append(f.buf, before...), dev.s...), after...))
@@ -124,7 +124,7 @@ func (f *facts) devSysctl() value {
 func (f *facts) rpFilter() value {
 	all := f.sysctl("net.ipv4.conf.all.rp_filter")
 	own := f.devConf("net.ipv4.conf.", ".rp_filter")
-	if all.kind == absent || own.kind == absent {
+	if all.kind() == absent || own.kind() == absent {
 		if all.n > 0 || own.n > 0 { // whatever the other is, it is on
 			return num(max(all.n, own.n), true)
 		}
@@ -140,7 +140,7 @@ func (f *facts) forwarding() (string, value) {
 	if f.headers().version == 6 {
 		conf, all = "net.ipv6.conf.", "net.ipv6.conf.all.forwarding"
 	}
-	if v := f.devConf(conf, ".forwarding"); v.kind != absent {
+	if v := f.devConf(conf, ".forwarding"); v.kind() != absent {
 		return conf + string(f.devSysctl().s) + ".forwarding", v
 	}
 	return all, f.sysctl(all)

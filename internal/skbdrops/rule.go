@@ -99,24 +99,24 @@ func (c *condition) holds(f *facts) bool {
 	v := f.value(c.field)
 	switch c.op {
 	case 'p':
-		return v.kind != absent
+		return v.kind() != absent
 	case 'a':
-		return v.kind == absent
+		return v.kind() == absent
 	case '=':
-		return v.kind != absent && c.equal(v)
+		return v.kind() != absent && c.equal(v)
 	case '!':
-		return v.kind == absent || !c.equal(v)
+		return v.kind() == absent || !c.equal(v)
 	case '~':
-		return v.kind == word && bytes.Contains(v.s, []byte(c.words[0]))
+		return v.kind() == word && bytes.Contains(v.s, []byte(c.words[0]))
 	case '<':
-		return v.kind == number && v.n < c.n
+		return v.kind() == number && v.n < c.n
 	default: // >
-		return v.kind == number && v.n > c.n
+		return v.kind() == number && v.n > c.n
 	}
 }
 
 func (c *condition) equal(v value) bool {
-	if v.kind == number {
+	if v.kind() == number {
 		return c.isN && v.n == c.n
 	}
 	for _, w := range c.words {
