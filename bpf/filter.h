@@ -75,7 +75,7 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 
 		bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
 		n = at_most(at_most(u.frag.len - skip, size - got), 4);
-		at = frag_address(&u.frag, kernel_word(vmemmap_base_at), kernel_word(page_offset_base_at));
+		at = frag_address(&u.frag);
 		u.bytes = 0;
 		if (!at || bpf_probe_read_kernel(&u.bytes, n, (void *)(at + skip)))
 			return -1;

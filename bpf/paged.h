@@ -13,10 +13,12 @@
 const volatile __u32 few_pieces = FEW_PIECES;
 const volatile bool have_loop = false; // bpf_loop may be called
 
-// Where on x86 the kernel keeps the start of struct page's array and of the memory that
-// it maps: addresses of the variables vmemmap_base and page_offset_base; 0: not known.
-const volatile __u64 vmemmap_base_at = 0;
-const volatile __u64 page_offset_base_at = 0;
+// How the kernel finds the memory of a page (its page_to_virt()): where the array of struct
+// page lies, where the memory that it maps, and the bits of an offset in a page. User space
+// finds out; 0: not known.
+const volatile __u64 vmemmap = 0;
+const volatile __u64 page_offset = 0;
+const volatile __u8 page_shift = 12;
 // Bytes of a packet that has paged data: snaplen, made at least as large as struct walk.
 const volatile __u32 paged_size = 256;
 // With large ones, what is this small gets a record of its own size.
@@ -30,7 +32,6 @@ struct piece {
 };
 
 struct walk {
-	__u64 vmemmap, page_offset;
 	struct skb_shared_info *shinfo; // of the sk_buff whose fragments come next
 	struct sk_buff *next;           // of frag_list, after them
 	__u32 nr_frags, frag;
@@ -38,23 +39,14 @@ struct walk {
 	__u32 want;  // and where the last ends
 };
 
-// The word at the address of a variable of the kernel's, 0 where that is not known.
-static __always_inline __u64 kernel_word(__u64 at)
-{
-	__u64 v = 0;
-
-	bpf_probe_read_kernel(&v, sizeof(v), (void *)at);
-	return v;
-}
-
 // The memory of a fragment, 0: not readable. Its page is a struct page in system memory, or,
 // with the lowest bit set, something that the CPU can't read (struct net_iov: device
 // memory, include/net/netmem.h).
-static __always_inline __u64 frag_address(struct frag *f, __u64 vmemmap, __u64 page_offset)
+static __always_inline __u64 frag_address(struct frag *f)
 {
-	if (!f->page || f->page & 1 || !vmemmap)
+	if (!vmemmap || f->page & 1 || f->page < vmemmap)
 		return 0;
-	return (f->page - vmemmap) / bpf_core_type_size(struct page) * 4096 + page_offset + f->offset;
+	return ((f->page - vmemmap) / bpf_core_type_size(struct page) << page_shift) + page_offset + f->offset;
 }
 
 static __always_inline void *frag_at(struct skb_shared_info *shinfo, __u32 n)
@@ -68,7 +60,7 @@ static __always_inline void frag_piece(struct walk *w, struct piece *p)
 
 	bpf_probe_read_kernel(&f, sizeof(f), frag_at(w->shinfo, w->frag));
 	p->len = f.len;
-	p->addr = frag_address(&f, w->vmemmap, w->page_offset);
+	p->addr = frag_address(&f);
 	w->frag++;
 }
 
@@ -178,8 +170,6 @@ static __always_inline void copy_paged(struct event *e, struct look *l, __u32 wa
 
 	w->off = l->linear;
 	w->want = want;
-	w->vmemmap = kernel_word(vmemmap_base_at);
-	w->page_offset = kernel_word(page_offset_base_at);
 	w->next = NULL;
 	enter(w, l->skb);
 	shinfo = w->shinfo;

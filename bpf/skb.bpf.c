@@ -19,6 +19,7 @@
 #include "probes.h"
 #include "lifetime.h"
 #include "links.h"
+#include "peek.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 

@@ -269,6 +269,7 @@ const (
 	SkbProgOnSkbSegment          = "on_skb_segment"
 	SkbProgOnSkbSegmentList      = "on_skb_segment_list"
 	SkbProgOnSkbTryCoalesce      = "on_skb_try_coalesce"
+	SkbProgPeek                  = "peek"
 	SkbProgTracepoint            = "tracepoint"
 	SkbVarArgsAt                 = "args_at"
 	SkbVarCallerAt               = "caller_at"
@@ -296,7 +297,8 @@ const (
 	SkbVarNft                    = "nft"
 	SkbVarNftAt                  = "nft_at"
 	SkbVarNftType                = "nft_type"
-	SkbVarPageOffsetBaseAt       = "page_offset_base_at"
+	SkbVarPageOffset             = "page_offset"
+	SkbVarPageShift              = "page_shift"
 	SkbVarPagedSize              = "paged_size"
 	SkbVarProbeNumber            = "probe_number"
 	SkbVarReasonArg              = "reason_arg"
@@ -311,7 +313,7 @@ const (
 	SkbVarStackAt                = "stack_at"
 	SkbVarStackSize              = "stack_size"
 	SkbVarTrack                  = "track"
-	SkbVarVmemmapBaseAt          = "vmemmap_base_at"
+	SkbVarVmemmap                = "vmemmap"
 )
 
 // LoadSkb returns the embedded CollectionSpec for Skb.
@@ -389,6 +391,7 @@ type SkbProgramSpecs struct {
 	OnSkbSegment          *ebpf.ProgramSpec `ebpf:"on_skb_segment"`
 	OnSkbSegmentList      *ebpf.ProgramSpec `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce      *ebpf.ProgramSpec `ebpf:"on_skb_try_coalesce"`
+	Peek                  *ebpf.ProgramSpec `ebpf:"peek"`
 	Tracepoint            *ebpf.ProgramSpec `ebpf:"tracepoint"`
 }
 
@@ -409,48 +412,49 @@ type SkbMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbVariableSpecs struct {
-	ArgsAt           *ebpf.VariableSpec `ebpf:"args_at"`
-	CallerAt         *ebpf.VariableSpec `ebpf:"caller_at"`
-	CpuBits          *ebpf.VariableSpec `ebpf:"cpu_bits"`
-	CtAt             *ebpf.VariableSpec `ebpf:"ct_at"`
-	CtHelperId       *ebpf.VariableSpec `ebpf:"ct_helper_id"`
-	CtHelperNameAt   *ebpf.VariableSpec `ebpf:"ct_helper_name_at"`
-	CtLabelsId       *ebpf.VariableSpec `ebpf:"ct_labels_id"`
-	CtType           *ebpf.VariableSpec `ebpf:"ct_type"`
-	DirectLoads      *ebpf.VariableSpec `ebpf:"direct_loads"`
-	Entries          *ebpf.VariableSpec `ebpf:"entries"`
-	EventType        *ebpf.VariableSpec `ebpf:"event_type"`
-	FewPieces        *ebpf.VariableSpec `ebpf:"few_pieces"`
-	Filters          *ebpf.VariableSpec `ebpf:"filters"`
-	Follow           *ebpf.VariableSpec `ebpf:"follow"`
-	FragsAt          *ebpf.VariableSpec `ebpf:"frags_at"`
-	FreeType         *ebpf.VariableSpec `ebpf:"free_type"`
-	FuncIp           *ebpf.VariableSpec `ebpf:"func_ip"`
-	HaveLoop         *ebpf.VariableSpec `ebpf:"have_loop"`
-	IsDrop           *ebpf.VariableSpec `ebpf:"is_drop"`
-	Lifetimes        *ebpf.VariableSpec `ebpf:"lifetimes"`
-	LinkType         *ebpf.VariableSpec `ebpf:"link_type"`
-	LocationArg      *ebpf.VariableSpec `ebpf:"location_arg"`
-	MoreSize         *ebpf.VariableSpec `ebpf:"more_size"`
-	Nft              *ebpf.VariableSpec `ebpf:"nft"`
-	NftAt            *ebpf.VariableSpec `ebpf:"nft_at"`
-	NftType          *ebpf.VariableSpec `ebpf:"nft_type"`
-	PageOffsetBaseAt *ebpf.VariableSpec `ebpf:"page_offset_base_at"`
-	PagedSize        *ebpf.VariableSpec `ebpf:"paged_size"`
-	ProbeNumber      *ebpf.VariableSpec `ebpf:"probe_number"`
-	ReasonArg        *ebpf.VariableSpec `ebpf:"reason_arg"`
-	RetArg           *ebpf.VariableSpec `ebpf:"ret_arg"`
-	RxSkArg          *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
-	Sections         *ebpf.VariableSpec `ebpf:"sections"`
-	SkbArg           *ebpf.VariableSpec `ebpf:"skb_arg"`
-	Snaplen          *ebpf.VariableSpec `ebpf:"snaplen"`
-	SockArg          *ebpf.VariableSpec `ebpf:"sock_arg"`
-	SockAt           *ebpf.VariableSpec `ebpf:"sock_at"`
-	SockType         *ebpf.VariableSpec `ebpf:"sock_type"`
-	StackAt          *ebpf.VariableSpec `ebpf:"stack_at"`
-	StackSize        *ebpf.VariableSpec `ebpf:"stack_size"`
-	Track            *ebpf.VariableSpec `ebpf:"track"`
-	VmemmapBaseAt    *ebpf.VariableSpec `ebpf:"vmemmap_base_at"`
+	ArgsAt         *ebpf.VariableSpec `ebpf:"args_at"`
+	CallerAt       *ebpf.VariableSpec `ebpf:"caller_at"`
+	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
+	CtAt           *ebpf.VariableSpec `ebpf:"ct_at"`
+	CtHelperId     *ebpf.VariableSpec `ebpf:"ct_helper_id"`
+	CtHelperNameAt *ebpf.VariableSpec `ebpf:"ct_helper_name_at"`
+	CtLabelsId     *ebpf.VariableSpec `ebpf:"ct_labels_id"`
+	CtType         *ebpf.VariableSpec `ebpf:"ct_type"`
+	DirectLoads    *ebpf.VariableSpec `ebpf:"direct_loads"`
+	Entries        *ebpf.VariableSpec `ebpf:"entries"`
+	EventType      *ebpf.VariableSpec `ebpf:"event_type"`
+	FewPieces      *ebpf.VariableSpec `ebpf:"few_pieces"`
+	Filters        *ebpf.VariableSpec `ebpf:"filters"`
+	Follow         *ebpf.VariableSpec `ebpf:"follow"`
+	FragsAt        *ebpf.VariableSpec `ebpf:"frags_at"`
+	FreeType       *ebpf.VariableSpec `ebpf:"free_type"`
+	FuncIp         *ebpf.VariableSpec `ebpf:"func_ip"`
+	HaveLoop       *ebpf.VariableSpec `ebpf:"have_loop"`
+	IsDrop         *ebpf.VariableSpec `ebpf:"is_drop"`
+	Lifetimes      *ebpf.VariableSpec `ebpf:"lifetimes"`
+	LinkType       *ebpf.VariableSpec `ebpf:"link_type"`
+	LocationArg    *ebpf.VariableSpec `ebpf:"location_arg"`
+	MoreSize       *ebpf.VariableSpec `ebpf:"more_size"`
+	Nft            *ebpf.VariableSpec `ebpf:"nft"`
+	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
+	NftType        *ebpf.VariableSpec `ebpf:"nft_type"`
+	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
+	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
+	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
+	ProbeNumber    *ebpf.VariableSpec `ebpf:"probe_number"`
+	ReasonArg      *ebpf.VariableSpec `ebpf:"reason_arg"`
+	RetArg         *ebpf.VariableSpec `ebpf:"ret_arg"`
+	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
+	Sections       *ebpf.VariableSpec `ebpf:"sections"`
+	SkbArg         *ebpf.VariableSpec `ebpf:"skb_arg"`
+	Snaplen        *ebpf.VariableSpec `ebpf:"snaplen"`
+	SockArg        *ebpf.VariableSpec `ebpf:"sock_arg"`
+	SockAt         *ebpf.VariableSpec `ebpf:"sock_at"`
+	SockType       *ebpf.VariableSpec `ebpf:"sock_type"`
+	StackAt        *ebpf.VariableSpec `ebpf:"stack_at"`
+	StackSize      *ebpf.VariableSpec `ebpf:"stack_size"`
+	Track          *ebpf.VariableSpec `ebpf:"track"`
+	Vmemmap        *ebpf.VariableSpec `ebpf:"vmemmap"`
 }
 
 // SkbObjects contains all objects after they have been loaded into the kernel.
@@ -498,48 +502,49 @@ func (m *SkbMaps) Close() error {
 //
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbVariables struct {
-	ArgsAt           *ebpf.Variable `ebpf:"args_at"`
-	CallerAt         *ebpf.Variable `ebpf:"caller_at"`
-	CpuBits          *ebpf.Variable `ebpf:"cpu_bits"`
-	CtAt             *ebpf.Variable `ebpf:"ct_at"`
-	CtHelperId       *ebpf.Variable `ebpf:"ct_helper_id"`
-	CtHelperNameAt   *ebpf.Variable `ebpf:"ct_helper_name_at"`
-	CtLabelsId       *ebpf.Variable `ebpf:"ct_labels_id"`
-	CtType           *ebpf.Variable `ebpf:"ct_type"`
-	DirectLoads      *ebpf.Variable `ebpf:"direct_loads"`
-	Entries          *ebpf.Variable `ebpf:"entries"`
-	EventType        *ebpf.Variable `ebpf:"event_type"`
-	FewPieces        *ebpf.Variable `ebpf:"few_pieces"`
-	Filters          *ebpf.Variable `ebpf:"filters"`
-	Follow           *ebpf.Variable `ebpf:"follow"`
-	FragsAt          *ebpf.Variable `ebpf:"frags_at"`
-	FreeType         *ebpf.Variable `ebpf:"free_type"`
-	FuncIp           *ebpf.Variable `ebpf:"func_ip"`
-	HaveLoop         *ebpf.Variable `ebpf:"have_loop"`
-	IsDrop           *ebpf.Variable `ebpf:"is_drop"`
-	Lifetimes        *ebpf.Variable `ebpf:"lifetimes"`
-	LinkType         *ebpf.Variable `ebpf:"link_type"`
-	LocationArg      *ebpf.Variable `ebpf:"location_arg"`
-	MoreSize         *ebpf.Variable `ebpf:"more_size"`
-	Nft              *ebpf.Variable `ebpf:"nft"`
-	NftAt            *ebpf.Variable `ebpf:"nft_at"`
-	NftType          *ebpf.Variable `ebpf:"nft_type"`
-	PageOffsetBaseAt *ebpf.Variable `ebpf:"page_offset_base_at"`
-	PagedSize        *ebpf.Variable `ebpf:"paged_size"`
-	ProbeNumber      *ebpf.Variable `ebpf:"probe_number"`
-	ReasonArg        *ebpf.Variable `ebpf:"reason_arg"`
-	RetArg           *ebpf.Variable `ebpf:"ret_arg"`
-	RxSkArg          *ebpf.Variable `ebpf:"rx_sk_arg"`
-	Sections         *ebpf.Variable `ebpf:"sections"`
-	SkbArg           *ebpf.Variable `ebpf:"skb_arg"`
-	Snaplen          *ebpf.Variable `ebpf:"snaplen"`
-	SockArg          *ebpf.Variable `ebpf:"sock_arg"`
-	SockAt           *ebpf.Variable `ebpf:"sock_at"`
-	SockType         *ebpf.Variable `ebpf:"sock_type"`
-	StackAt          *ebpf.Variable `ebpf:"stack_at"`
-	StackSize        *ebpf.Variable `ebpf:"stack_size"`
-	Track            *ebpf.Variable `ebpf:"track"`
-	VmemmapBaseAt    *ebpf.Variable `ebpf:"vmemmap_base_at"`
+	ArgsAt         *ebpf.Variable `ebpf:"args_at"`
+	CallerAt       *ebpf.Variable `ebpf:"caller_at"`
+	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
+	CtAt           *ebpf.Variable `ebpf:"ct_at"`
+	CtHelperId     *ebpf.Variable `ebpf:"ct_helper_id"`
+	CtHelperNameAt *ebpf.Variable `ebpf:"ct_helper_name_at"`
+	CtLabelsId     *ebpf.Variable `ebpf:"ct_labels_id"`
+	CtType         *ebpf.Variable `ebpf:"ct_type"`
+	DirectLoads    *ebpf.Variable `ebpf:"direct_loads"`
+	Entries        *ebpf.Variable `ebpf:"entries"`
+	EventType      *ebpf.Variable `ebpf:"event_type"`
+	FewPieces      *ebpf.Variable `ebpf:"few_pieces"`
+	Filters        *ebpf.Variable `ebpf:"filters"`
+	Follow         *ebpf.Variable `ebpf:"follow"`
+	FragsAt        *ebpf.Variable `ebpf:"frags_at"`
+	FreeType       *ebpf.Variable `ebpf:"free_type"`
+	FuncIp         *ebpf.Variable `ebpf:"func_ip"`
+	HaveLoop       *ebpf.Variable `ebpf:"have_loop"`
+	IsDrop         *ebpf.Variable `ebpf:"is_drop"`
+	Lifetimes      *ebpf.Variable `ebpf:"lifetimes"`
+	LinkType       *ebpf.Variable `ebpf:"link_type"`
+	LocationArg    *ebpf.Variable `ebpf:"location_arg"`
+	MoreSize       *ebpf.Variable `ebpf:"more_size"`
+	Nft            *ebpf.Variable `ebpf:"nft"`
+	NftAt          *ebpf.Variable `ebpf:"nft_at"`
+	NftType        *ebpf.Variable `ebpf:"nft_type"`
+	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
+	PageShift      *ebpf.Variable `ebpf:"page_shift"`
+	PagedSize      *ebpf.Variable `ebpf:"paged_size"`
+	ProbeNumber    *ebpf.Variable `ebpf:"probe_number"`
+	ReasonArg      *ebpf.Variable `ebpf:"reason_arg"`
+	RetArg         *ebpf.Variable `ebpf:"ret_arg"`
+	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
+	Sections       *ebpf.Variable `ebpf:"sections"`
+	SkbArg         *ebpf.Variable `ebpf:"skb_arg"`
+	Snaplen        *ebpf.Variable `ebpf:"snaplen"`
+	SockArg        *ebpf.Variable `ebpf:"sock_arg"`
+	SockAt         *ebpf.Variable `ebpf:"sock_at"`
+	SockType       *ebpf.Variable `ebpf:"sock_type"`
+	StackAt        *ebpf.Variable `ebpf:"stack_at"`
+	StackSize      *ebpf.Variable `ebpf:"stack_size"`
+	Track          *ebpf.Variable `ebpf:"track"`
+	Vmemmap        *ebpf.Variable `ebpf:"vmemmap"`
 }
 
 // SkbPrograms contains all programs after they have been loaded into the kernel.
@@ -579,6 +584,7 @@ type SkbPrograms struct {
 	OnSkbSegment          *ebpf.Program `ebpf:"on_skb_segment"`
 	OnSkbSegmentList      *ebpf.Program `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce      *ebpf.Program `ebpf:"on_skb_try_coalesce"`
+	Peek                  *ebpf.Program `ebpf:"peek"`
 	Tracepoint            *ebpf.Program `ebpf:"tracepoint"`
 }
 
@@ -617,6 +623,7 @@ func (p *SkbPrograms) Close() error {
 		p.OnSkbSegment,
 		p.OnSkbSegmentList,
 		p.OnSkbTryCoalesce,
+		p.Peek,
 		p.Tracepoint,
 	)
 }

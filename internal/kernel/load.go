@@ -38,6 +38,8 @@ type Loader struct {
 	loop     bool // bpf_loop may be called
 	funcIP   bool // kprobe programs may ask for their function's address
 	direct   bool // bpf_rdonly_cast may be called
+	// NoFragments is why page fragments can't be read on this kernel; nil: they can.
+	NoFragments error
 
 	mu       sync.Mutex
 	programs []*ebpf.Program
@@ -85,8 +87,6 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}{
 		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
-		{"vmemmap_base_at", k.symbols.data["vmemmap_base"]},
-		{"page_offset_base_at", k.symbols.data["page_offset_base"]},
 		{"frags_at", k.fragsAt()},
 		{"have_loop", l.loop}, {"few_pieces", max(s.Snaplen/64, 2)},
 		{"direct_loads", l.direct},
@@ -110,7 +110,26 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		return nil, explain(err, "creating the BPF maps")
 	}
 	l.maps = coll.Maps
+	l.NoFragments = l.findPages()
 	return l, nil
+}
+
+// findPages tells the programs how to get to the memory of page fragments.
+func (l *Loader) findPages() error {
+	peek, err := l.load("peek", nil, nil)
+	if err != nil {
+		return err
+	}
+	p, s, err := l.k.findPageMap(peek, l.maps["events"])
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]any{"vmemmap": p.vmemmap, "page_offset": p.pageOffset, "page_shift": uint8(s.shift)} {
+		if err := l.spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // How many buffers can be followed, unless said otherwise; fewer, some 12 MB, where the

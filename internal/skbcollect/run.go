@@ -226,6 +226,9 @@ func (c *collector) load() error {
 	if err != nil {
 		return err
 	}
+	if why := c.loader.NoFragments; why != nil {
+		c.say("the page fragments of packets can't be read on this kernel, and are marked missing: %v", why)
+	}
 	layout, err := c.kernel.SkbLayout(uint32(bpf.TailSize), uint32(bpf.FrontSize), uint32(bpf.ShinfoSize))
 	if err != nil {
 		c.loader.Close()
