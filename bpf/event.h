@@ -136,8 +136,8 @@ static __always_inline void write_linear(struct look *l, struct hit *h, __u64 n,
 // The same for a packet whose wanted bytes go beyond its linear part. There are two sizes
 // only, since each copy of that loop costs the verifier a hundred thousand steps where it
 // has no bpf_loop.
-static __always_inline void write_paged(struct look *l, struct hit *h, __u64 n, const __u32 size,
-					void (*copy)(struct event *, struct look *, __u32))
+static __always_inline void write_paged(struct look *l, struct hit *h, const __u32 size,
+					void (*copy)(struct event *, struct look *))
 {
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + more_size + 2 * size, 0);
 	__u64 linear = at_most(l->linear, size);
@@ -150,7 +150,7 @@ static __always_inline void write_paged(struct look *l, struct hit *h, __u64 n, 
 	if (linear && bpf_probe_read_kernel(e->data + more_size, linear, l->start))
 		e->caplen = e->nr_holes = 0;
 	else
-		copy(e, l, n);
+		copy(e, l);
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -188,10 +188,11 @@ static __always_inline void report(struct look *l, struct hit *h)
 
 	if (n > snaplen)
 		n = snaplen;
+	*(volatile __u32 *)&l->want = n;
 	if (n > l->linear && paged_size > SMALL_PAGED && n <= SMALL_PAGED) {
-		write_paged(l, h, n, SMALL_PAGED, copy_paged_small);
+		write_paged(l, h, SMALL_PAGED, copy_paged_small);
 	} else if (n > l->linear) {
-		write_paged(l, h, n, paged_size, copy_paged_large);
+		write_paged(l, h, paged_size, copy_paged_large);
 	} else if (n <= 64) {
 		write_linear(l, h, n, 64);
 	} else if (n <= 128) {

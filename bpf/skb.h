@@ -31,6 +31,7 @@ struct look {
 	unsigned char *start; // where the packet begins in kernel memory
 	__u32 len;            // the packet's bytes from start on, paged data included
 	__u32 linear;         // those of them that are linear
+	__u32 want;           // those to keep: here, because of a value on the stack the verifier knows less
 	__u8 at;
 };
 

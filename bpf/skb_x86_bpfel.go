@@ -282,7 +282,6 @@ const (
 	SkbVarDirectLoads            = "direct_loads"
 	SkbVarEntries                = "entries"
 	SkbVarEventType              = "event_type"
-	SkbVarFewPieces              = "few_pieces"
 	SkbVarFilters                = "filters"
 	SkbVarFollow                 = "follow"
 	SkbVarFragsAt                = "frags_at"
@@ -423,7 +422,6 @@ type SkbVariableSpecs struct {
 	DirectLoads    *ebpf.VariableSpec `ebpf:"direct_loads"`
 	Entries        *ebpf.VariableSpec `ebpf:"entries"`
 	EventType      *ebpf.VariableSpec `ebpf:"event_type"`
-	FewPieces      *ebpf.VariableSpec `ebpf:"few_pieces"`
 	Filters        *ebpf.VariableSpec `ebpf:"filters"`
 	Follow         *ebpf.VariableSpec `ebpf:"follow"`
 	FragsAt        *ebpf.VariableSpec `ebpf:"frags_at"`
@@ -513,7 +511,6 @@ type SkbVariables struct {
 	DirectLoads    *ebpf.Variable `ebpf:"direct_loads"`
 	Entries        *ebpf.Variable `ebpf:"entries"`
 	EventType      *ebpf.Variable `ebpf:"event_type"`
-	FewPieces      *ebpf.Variable `ebpf:"few_pieces"`
 	Filters        *ebpf.Variable `ebpf:"filters"`
 	Follow         *ebpf.Variable `ebpf:"follow"`
 	FragsAt        *ebpf.Variable `ebpf:"frags_at"`

@@ -88,7 +88,7 @@ func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string
 	if a.canceled.Load() {
 		return ErrCanceled
 	}
-	p, err := a.loader.load(program, vars, nil)
+	p, err := a.loader.Load(program, vars, nil)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (a *Attachment) tracing(name string) error {
 	if n > 6 {
 		return errors.New(spec.AttachTo + ": too many arguments")
 	}
-	p, err := a.loader.load(name, map[string]any{"ret_arg": uint8(n)}, nil)
+	p, err := a.loader.Load(name, map[string]any{"ret_arg": uint8(n)}, nil)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
 		{"frags_at", k.fragsAt()},
-		{"have_loop", l.loop}, {"few_pieces", max(s.Snaplen/64, 2)},
+		{"have_loop", l.loop},
 		{"direct_loads", l.direct},
 	}
 	for _, v := range vars {
@@ -116,7 +116,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 
 // findPages tells the programs how to get to the memory of page fragments.
 func (l *Loader) findPages() error {
-	peek, err := l.load("peek", nil, nil)
+	peek, err := l.Load("peek", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -142,8 +142,9 @@ const (
 // Map returns one of the shared maps.
 func (l *Loader) Map(name string) *ebpf.Map { return l.maps[name] }
 
-// load loads one program with settings of its own.
-func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
+// Load loads one program of package bpf with settings of its own: vars are more of its
+// variables. Close closes it.
+func (l *Loader) Load(name string, vars map[string]any, change func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
 	spec := &ebpf.CollectionSpec{
 		Maps:      l.spec.Maps,
 		Programs:  map[string]*ebpf.ProgramSpec{name: l.spec.Programs[name]},
@@ -192,13 +193,13 @@ func (l *Loader) load(name string, vars map[string]any, change func(*ebpf.Progra
 	return p, nil
 }
 
-// loadOnce is load for programs that may be asked for again with the same settings.
+// loadOnce is Load for programs that may be asked for again with the same settings.
 func (l *Loader) loadOnce(name string, vars map[string]any, attach ebpf.AttachType) (*ebpf.Program, error) {
 	key := fmt.Sprint(name, attach, vars) // a map is printed in the order of its keys
 	if p := l.kinds[key]; p != nil {
 		return p, nil
 	}
-	p, err := l.load(name, vars, func(s *ebpf.ProgramSpec) { s.AttachType = attach })
+	p, err := l.Load(name, vars, func(s *ebpf.ProgramSpec) { s.AttachType = attach })
 	if err == nil {
 		l.kinds[key] = p
 	}
