@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -53,14 +54,10 @@ func (o *Options) netns() (any []string, err error) {
 }
 
 func netnsInum(ns string) (uint32, error) {
-	if inum, err := strconv.ParseUint(ns, 10, 32); err == nil {
-		if _, err := os.Stat(netnsDir + ns); err != nil {
-			return uint32(inum), nil
-		}
-	}
-	path := ns
-	if !strings.Contains(ns, "/") {
-		path = netnsDir + ns
+	path := netnsPath(ns)
+	if path == "" {
+		inum, err := strconv.ParseUint(ns, 10, 32)
+		return uint32(inum), err
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
@@ -74,6 +71,57 @@ func netnsInum(ns string) (uint32, error) {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return uint32(st.Ino), nil
+}
+
+// netnsPath is the file that an argument of --netns names; "" when it is a number.
+func netnsPath(ns string) string {
+	if strings.Contains(ns, "/") {
+		return ns
+	}
+	path := netnsDir + ns
+	if _, err := strconv.ParseUint(ns, 10, 32); err == nil {
+		if _, err := os.Stat(path); err != nil {
+			return ""
+		}
+	}
+	return path
+}
+
+// Namespaces returns a file for each network namespace of --netns, none twice. A number is
+// looked for among the namespaces that have a name or a process.
+func (o *Options) Namespaces() (paths []string, err error) {
+	seen := map[uint32]bool{}
+	for _, ns := range o.Netns {
+		inum, err := netnsInum(ns)
+		if err != nil {
+			return nil, fmt.Errorf("--netns %s: %w", quote(ns), err)
+		}
+		if seen[inum] {
+			continue
+		}
+		seen[inum] = true
+		path := netnsPath(ns)
+		if path == "" {
+			if path = netnsFile(inum); path == "" {
+				return nil, fmt.Errorf("--netns %s: no network namespace with that number has a name or a process", ns)
+			}
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// netnsFile finds a file of the namespace with this inode number, or "".
+func netnsFile(inum uint32) string {
+	for _, glob := range []string{netnsDir + "*", "/proc/[0-9]*/ns/net"} {
+		files, _ := filepath.Glob(glob) // the patterns are well-formed
+		for _, f := range files {
+			if n, err := netnsInum(f); err == nil && n == inum {
+				return f
+			}
+		}
+	}
+	return ""
 }
 
 func (o *Options) marks() (any []string, err error) {

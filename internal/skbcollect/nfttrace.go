@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -17,23 +18,70 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A traceTable is an nftables table that has every IPv4 and IPv6 packet of this network
+// A traceTable is an nftables table that has every IPv4 and IPv6 packet of a network
 // namespace traced. It goes with the process, however that ends.
 type traceTable struct {
 	conn  *netlink.Conn
 	guard *guard
 }
 
+// traceTables are those of --nft-trace.
+type traceTables []*traceTable
+
 // traceTableFlag is the hidden flag that makes skb-collect the guard of a table.
 const traceTableFlag = "--remove-nft-table"
 
-// newTraceTable makes the table. The kernel removes it when the socket that owns it is
-// closed; where it does not know owners (before 5.12), a child process outlives us and
-// does.
+// newTraceTables makes a table in each of the network namespaces, or without any in this one.
+func newTraceTables(namespaces []string) (tables traceTables, err error) {
+	add := func() error {
+		t, err := newTraceTable()
+		if err == nil {
+			tables = append(tables, t)
+		}
+		return err
+	}
+	if len(namespaces) == 0 {
+		if err := add(); err != nil {
+			return nil, fmt.Errorf("--nft-trace: %w", err)
+		}
+	}
+	for _, path := range namespaces {
+		if err := inNetns(path, add); err != nil {
+			tables.Close()
+			return nil, fmt.Errorf("--nft-trace in %s: %w", path, err)
+		}
+	}
+	return tables, nil
+}
+
+// inNetns calls f in a thread that is in the network namespace, as are processes that f starts.
+func inNetns(path string, f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		ns, err := os.Open(path)
+		if err == nil {
+			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+			ns.Close()
+			if errors.Is(err, unix.EPERM) {
+				err = errors.New("entering that network namespace: CAP_SYS_ADMIN missing")
+			}
+		}
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// newTraceTable makes the table of this thread's namespace. The kernel removes it when the
+// socket that owns it is closed; where it does not know owners (before 5.12), a child process
+// outlives us and does.
 func newTraceTable() (*traceTable, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
-		return nil, fmt.Errorf("--nft-trace: talking to nftables: %w", err)
+		return nil, fmt.Errorf("talking to nftables: %w", err)
 	}
 	t := &traceTable{conn: conn}
 	name := fmt.Sprintf("skb-collect-%d", os.Getpid())
@@ -53,7 +101,14 @@ func newTraceTable() (*traceTable, error) {
 		err = fmt.Errorf("this kernel's nftables can't trace (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET): %w", err)
 	}
 	t.Close()
-	return nil, fmt.Errorf("--nft-trace: %w", err)
+	return nil, err
+}
+
+// Close removes the tables.
+func (all traceTables) Close() {
+	for _, t := range all {
+		t.Close()
+	}
 }
 
 // Close removes the table.

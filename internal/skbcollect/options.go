@@ -24,7 +24,7 @@ type Options struct {
 	With       []string `placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, drop, stack, caller, args, gso, csum, or all; list explains each. A section for one probe only: -p tcp_drop/stack."`
 	StackDepth int      `placeholder:"N" default:"32" help:"Calls of a stack, at most (default 32, up to 121)."`
 	ProbeStack bool     `help:"With a filter: probe each function that takes an sk_buff and is found in the stacks of matching packets, as they appear, beginning with where packets end."`
-	NFTTrace   bool     `name:"nft-trace" help:"Have nftables trace every packet of this network namespace while collecting, with a table that goes when skb-collect does. Implies --with nft."`
+	NFTTrace   bool     `name:"nft-trace" help:"Have nftables trace every packet of this network namespace, or of those that --netns names, while collecting, with a table that goes when skb-collect does. Implies --with nft."`
 
 	RemoveNFTTable string `name:"remove-nft-table" hidden:""` // guardTable in nfttrace.go
 

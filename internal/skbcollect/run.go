@@ -40,11 +40,15 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	}
 	if o.NFTTrace && !o.List {
 		// Before the kernel is looked at: it loads nf_tables.
-		t, err := newTraceTable()
+		namespaces, err := o.Packets.Namespaces()
 		if err != nil {
 			return err
 		}
-		defer t.Close()
+		tables, err := newTraceTables(namespaces)
+		if err != nil {
+			return err
+		}
+		defer tables.Close()
 	}
 	var modules []string
 	if len(o.Modules) != 1 || o.Modules[0] != "all" {
