@@ -223,11 +223,16 @@ func (g *dropGroup) run(t *testing.T, net *network) {
 	defer net.in(1, g.after)
 	file := filepath.Join("/skb/out", g.name+".skb")
 	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
+	trace := traceDrops(t)
+	defer trace.stop()
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")
+	trace.from = monotonic()
 	for _, c := range g.cases {
 		net.in(c.from, c.make)
 	}
+	trace.to = monotonic()
 	collector.stop()
+	trace.compare(readStream(t, file))
 	drops, reasons := readDrops(t, file)
 	for _, c := range g.cases {
 		t.Run(c.name, func(t *testing.T) { c.check(t, g, drops, reasons) })

@@ -1,0 +1,137 @@
+//go:build kernel
+
+package kerneltest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// A dropTrace has the kernel itself write down what happens at skb:kfree_skb, in a trace
+// instance of its own.
+type dropTrace struct {
+	t        *testing.T
+	dir      string
+	from, to uint64 // what lies between is compared: ns of CLOCK_MONOTONIC
+}
+
+// traceDrops begins to.
+func traceDrops(t *testing.T) *dropTrace {
+	t.Helper()
+	d := &dropTrace{t: t, dir: "/sys/kernel/tracing/instances/zoo"}
+	if err := os.Mkdir(d.dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	d.set("trace_clock", "mono")
+	d.set("buffer_size_kb", "4096")
+	if exists(filepath.Join(d.dir, "options/hash-ptr")) { // since 5.12
+		d.set("options/hash-ptr", "0")
+	}
+	d.set("events/skb/kfree_skb/enable", "1")
+	return d
+}
+
+func (d *dropTrace) set(name, value string) {
+	d.t.Helper()
+	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(value), 0); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func monotonic() uint64 {
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return uint64(ts.Nano())
+}
+
+var dropLine = regexp.MustCompile(`-(\d+)\s+\[(\d+)\].* (\d+)\.(\d{6}): kfree_skb: skbaddr=(\S+) .*protocol=(\d+) location=[^\n]*?(?: reason: (\S+))?\n`)
+
+// drops are what the kernel wrote down, of each cpu in order.
+func (d *dropTrace) drops(reasons bool) [][]string {
+	d.t.Helper()
+	b, err := os.ReadFile(filepath.Join(d.dir, "trace"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	plain := exists(filepath.Join(d.dir, "options/hash-ptr"))
+	out := make([][]string, 16)
+	for line := range strings.Lines(string(b)) {
+		m := dropLine.FindStringSubmatch(line)
+		if m == nil {
+			if strings.Contains(line, "kfree_skb") {
+				d.t.Fatalf("a line of another form: %s", line)
+			}
+			continue
+		}
+		number := func(i, base int) uint64 {
+			n, err := strconv.ParseUint(m[i], base, 64)
+			if err != nil {
+				d.t.Fatalf("%s: %v", line, err)
+			}
+			return n
+		}
+		if at := number(3, 10)*1e9 + number(4, 10)*1e3; at < d.from || at > d.to {
+			continue
+		}
+		what := fmt.Sprintf("pid %d protocol %d", number(1, 10), number(6, 10))
+		if plain {
+			what += fmt.Sprintf(" skb %x", number(5, 16))
+		}
+		if reasons {
+			what += " " + m[7]
+		}
+		out[number(2, 10)] = append(out[number(2, 10)], what)
+	}
+	return out
+}
+
+// compare fails unless the stream has exactly the drops that the kernel wrote down, those
+// apart that it says are lost.
+func (d *dropTrace) compare(s *stream) {
+	d.t.Helper()
+	reasons := len(s.start.DropReasons) > 0
+	plain := exists(filepath.Join(d.dir, "options/hash-ptr"))
+	got := make([][]string, 16)
+	for _, e := range s.sorted(func(e *format.Event) bool { return e.Probe == "skb:kfree_skb" }) {
+		if e.TS < d.from || e.TS > d.to {
+			continue
+		}
+		protocol, _ := e.Skb.Get(format.SkbProtocol)
+		what := fmt.Sprintf("pid %d protocol %d", e.Process.PID, protocol)
+		if plain {
+			addr, _ := e.Skb.Get(format.SkbAddr)
+			what += fmt.Sprintf(" skb %x", addr)
+		}
+		if reasons {
+			what += " " + e.Drop.Name
+		}
+		got[e.CPU] = append(got[e.CPU], what)
+	}
+	total := 0
+	for cpu, want := range d.drops(reasons) {
+		total += len(want)
+		if !slices.Equal(got[cpu], want) && len(s.losses) == 0 {
+			d.t.Errorf("drops on cpu %d:\n%s\nthe kernel's own trace:\n%s", cpu, strings.Join(got[cpu], "\n"), strings.Join(want, "\n"))
+		}
+	}
+	if total == 0 {
+		d.t.Error("the kernel's own trace is empty")
+	}
+}
+
+func (d *dropTrace) stop() {
+	d.set("events/skb/kfree_skb/enable", "0")
+	if err := os.Remove(d.dir); err != nil {
+		d.t.Error(err)
+	}
+}
