@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// An apt is one for a release of Debian, with lists of its own, so that the machine's stay
+// An apt is one for a release of Debian and an architecture, with lists of its own, so that the machine's stay
 // as they are. It knows of no installed package.
 type apt struct {
 	dir     string
 	options []string
 }
 
-func newApt(suite string) (*apt, error) {
+func newApt(suite, arch string) (*apt, error) {
 	site, err := mirror()
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func newApt(suite string) (*apt, error) {
 	}
 	const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 	sources := filepath.Join(dir, "sources.list")
-	line := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, site, suite)
+	line := fmt.Sprintf("deb [arch=%s signed-by=%s] %s %s main\n", arch, keyring, site, suite)
 	if err := os.WriteFile(sources, []byte(line), 0o666); err != nil {
 		a.close()
 		return nil, err
@@ -44,6 +44,7 @@ func newApt(suite string) (*apt, error) {
 		return nil, err
 	}
 	for _, o := range []string{
+		"APT::Architecture=" + arch, "APT::Architectures=" + arch,
 		"Dir::State::Lists=" + filepath.Join(dir, "lists"), "Dir::State::status=" + status,
 		"Dir::Etc::sourcelist=" + sources, "Dir::Etc::sourceparts=-",
 		"Dir::Cache::archives=" + filepath.Join(dir, "archives"), "Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=",

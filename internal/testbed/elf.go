@@ -9,14 +9,14 @@ import (
 )
 
 // libraries returns the shared libraries and loaders that the ELF files need, and those
-// need in turn, as paths of this machine. Files that are no ELF need none.
-func libraries(paths []string) ([]string, error) {
+// need in turn, as paths below root. Files that are no ELF need none.
+func libraries(root string, paths []string) ([]string, error) {
 	seen := map[string]bool{}
 	var out []string
 	for len(paths) > 0 {
 		path := paths[0]
 		paths = paths[1:]
-		needs, err := needed(path)
+		needs, err := needed(root, path)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func libraries(paths []string) ([]string, error) {
 }
 
 // needed returns what one ELF file needs directly.
-func needed(path string) ([]string, error) {
+func needed(root, path string) ([]string, error) {
 	f, err := elf.Open(path)
 	if err != nil {
 		var format *elf.FormatError
@@ -49,14 +49,14 @@ func needed(path string) ([]string, error) {
 			if _, err := p.ReadAt(b, 0); err != nil {
 				return nil, err
 			}
-			out = append(out, strings.TrimRight(string(b), "\x00"))
+			out = append(out, filepath.Join(root, strings.TrimRight(string(b), "\x00")))
 		}
 	}
 	libs, err := f.ImportedLibraries()
 	if err != nil {
 		return nil, err
 	}
-	dirs := searchPath()
+	dirs := searchPath(root)
 	for _, tag := range []elf.DynTag{elf.DT_RUNPATH, elf.DT_RPATH} {
 		paths, _ := f.DynString(tag)
 		for _, p := range paths {
@@ -72,7 +72,7 @@ func needed(path string) ([]string, error) {
 			}
 		}
 		if found == "" {
-			return nil, errors.New(path + " needs " + lib + ", which is not on this machine")
+			return nil, errors.New(path + " needs " + lib + ", which is not below " + root)
 		}
 		out = append(out, found)
 	}
@@ -80,16 +80,19 @@ func needed(path string) ([]string, error) {
 }
 
 // searchPath is where the loader looks: /etc/ld.so.conf.d and its own defaults.
-func searchPath() []string {
+func searchPath(root string) []string {
 	var dirs []string
-	confs, _ := filepath.Glob("/etc/ld.so.conf.d/*.conf")
+	confs, _ := filepath.Glob(filepath.Join(root, "etc/ld.so.conf.d/*.conf"))
 	for _, c := range confs {
 		b, _ := os.ReadFile(c)
 		for line := range strings.Lines(string(b)) {
 			if line = strings.TrimSpace(line); strings.HasPrefix(line, "/") {
-				dirs = append(dirs, line)
+				dirs = append(dirs, filepath.Join(root, line))
 			}
 		}
 	}
-	return append(dirs, "/lib", "/usr/lib", "/lib64", "/usr/lib64")
+	for _, dir := range []string{"lib", "usr/lib", "lib64", "usr/lib64"} {
+		dirs = append(dirs, filepath.Join(root, dir))
+	}
+	return dirs
 }

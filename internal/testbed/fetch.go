@@ -10,29 +10,42 @@ import (
 	"syscall"
 )
 
-// suites are the Debian releases that have the kernels, by the names that users give.
-var suites = []struct{ name, suite string }{
-	{"5.10", "bullseye"}, {"6.1", "bookworm"}, {"6.12", "trixie"}, {"7.x", "sid"},
+// A suite is a Debian release that has a kernel.
+type suite struct {
+	name   string // of the kernel, as users give it
+	debian string
+	arch   string // Debian's and Go's name of the architecture
 }
 
-// kernelNames are the kernels to test on: SKB_KERNELS, or all.
+var suites = []suite{
+	{"5.10", "bullseye", "amd64"}, {"6.1", "bookworm", "amd64"}, {"6.12", "trixie", "amd64"}, {"7.x", "sid", "amd64"},
+	{"6.1-arm64", "bookworm", "arm64"}, {"6.12-arm64", "trixie", "arm64"},
+}
+
+// foreign: programs of this machine don't run there.
+func (s suite) foreign() bool { return s.arch != "amd64" }
+
+// kernelNames are the kernels to test on: SKB_KERNELS, or all that run this machine's programs.
 func kernelNames() []string {
 	if env := os.Getenv("SKB_KERNELS"); env != "" {
 		return strings.Split(env, ",")
 	}
 	var names []string
 	for _, s := range suites {
-		names = append(names, s.name)
+		if !s.foreign() {
+			names = append(names, s.name)
+		}
 	}
 	return names
 }
 
 // A kernel is one in the cache.
 type kernel struct {
-	name    string // 6.12
+	suite
 	release string // 6.12.107+deb13-cloud-amd64
 	image   string // path of vmlinuz
-	modules string // path of the folder that holds lib/modules/RELEASE
+	modules string // path of the folder lib/modules/RELEASE
+	root    string // folder that tools are taken from, as if it were /
 }
 
 func cacheDir() (string, error) {
@@ -48,23 +61,25 @@ func cacheDir() (string, error) {
 
 // fetch returns the named kernel, from the cache or else from Debian.
 func fetch(name string) (*kernel, error) {
-	suite := ""
-	for _, s := range suites {
-		if s.name == name {
-			suite = s.suite
+	var s suite
+	var names []string
+	for _, known := range suites {
+		names = append(names, known.name)
+		if known.name == name {
+			s = known
 		}
 	}
-	if suite == "" {
-		return nil, fmt.Errorf("kernel %q: there are 5.10, 6.1, 6.12 and 7.x", name)
+	if s.name == "" {
+		return nil, fmt.Errorf("kernel %q: there are %s", name, strings.Join(names, ", "))
 	}
 	var k *kernel
 	err := inCache("kernel-"+name, func(dir string) (err error) {
-		k, err = cached(name, dir)
+		k, err = cached(s, dir)
 		return err
 	}, func(root string) error {
-		fmt.Fprintf(os.Stderr, "testbed: fetching kernel %s (Debian %s)\n", name, suite)
-		if err := download(suite, root); err != nil {
-			return fmt.Errorf("kernel %s can't be had from Debian %s: %w (SKB_KERNELS chooses others)", name, suite, err)
+		fmt.Fprintf(os.Stderr, "testbed: fetching kernel %s (Debian %s, %s)\n", name, s.debian, s.arch)
+		if err := download(s, root); err != nil {
+			return fmt.Errorf("kernel %s can't be had from Debian %s: %w (SKB_KERNELS chooses others)", name, s.debian, err)
 		}
 		return nil
 	})
@@ -113,17 +128,20 @@ func inCache(name string, read, make func(dir string) error) error {
 }
 
 // cached finds the kernel in an unpacked folder.
-func cached(name, dir string) (*kernel, error) {
-	var found []string
-	for _, glob := range []string{"lib/modules/*/modules.dep", "usr/lib/modules/*/modules.dep"} {
-		m, _ := filepath.Glob(filepath.Join(dir, glob))
-		found = append(found, m...)
+func cached(s suite, dir string) (*kernel, error) {
+	// lib may be a link to usr/lib.
+	found, _ := filepath.Glob(filepath.Join(dir, "usr/lib/modules/*/modules.dep"))
+	if len(found) == 0 {
+		found, _ = filepath.Glob(filepath.Join(dir, "lib/modules/*/modules.dep"))
 	}
 	if len(found) != 1 {
 		return nil, fmt.Errorf("%s: no kernel modules", dir)
 	}
 	modules := filepath.Dir(found[0])
-	k := &kernel{name: name, release: filepath.Base(modules), modules: modules}
+	k := &kernel{suite: s, release: filepath.Base(modules), modules: modules, root: "/"}
+	if s.foreign() {
+		k.root = dir
+	}
 	for _, image := range []string{filepath.Join(dir, "boot/vmlinuz-"+k.release), filepath.Join(modules, "vmlinuz")} {
 		if _, err := os.Stat(image); err == nil {
 			k.image = image
@@ -133,19 +151,32 @@ func cached(name, dir string) (*kernel, error) {
 	return nil, fmt.Errorf("%s: no vmlinuz", dir)
 }
 
-// download unpacks the suite's cloud kernel into root.
-func download(suite, root string) error {
-	a, err := newApt(suite)
+// foreignTools are the packages of what tests need of tools in a guest of another architecture.
+var foreignTools = strings.Fields(`
+	bash dash coreutils mawk diffutils findutils grep sed tar gzip
+	mount util-linux kmod procps libcap2-bin netbase
+	iproute2 iputils-ping ethtool nftables bpftool tcpdump socat jq`)
+
+// download unpacks the suite's cloud kernel into root, and for another architecture the tools
+// beside it.
+func download(s suite, root string) error {
+	a, err := newApt(s.debian, s.arch)
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	packages, err := resolve(func(pkg string) (string, error) { return a.run("apt-cache", "depends", pkg) })
+	packages, err := resolve(s.arch, func(pkg string) (string, error) { return a.run("apt-cache", "depends", pkg) })
 	if err != nil {
 		return err
 	}
 	for _, p := range packages {
 		if _, err := a.run("apt-get", "download", p); err != nil {
+			return err
+		}
+	}
+	if s.foreign() {
+		args := append([]string{"install", "--yes", "--download-only", "--no-install-recommends"}, foreignTools...)
+		if _, err := a.run("apt-get", args...); err != nil {
 			return err
 		}
 	}
@@ -157,16 +188,17 @@ func download(suite, root string) error {
 
 var kernelPackage = regexp.MustCompile(`Depends: (linux-(?:image|binary|modules)-[0-9]\S*)`)
 
-// resolve finds the packages behind linux-image-cloud-amd64, which depends on the newest
+// resolve finds the packages behind linux-image-cloud-ARCH, which depends on the newest
 // kernel's; in newer suites that one depends on a package each for image and modules.
-func resolve(depends func(pkg string) (string, error)) ([]string, error) {
-	out, err := depends("linux-image-cloud-amd64")
+func resolve(arch string, depends func(pkg string) (string, error)) ([]string, error) {
+	meta := "linux-image-cloud-" + arch
+	out, err := depends(meta)
 	if err != nil {
 		return nil, err
 	}
 	m := kernelPackage.FindStringSubmatch(out)
 	if m == nil {
-		return nil, fmt.Errorf("linux-image-cloud-amd64 depends on no kernel")
+		return nil, fmt.Errorf("%s depends on no kernel", meta)
 	}
 	packages := []string{m[1]}
 	if out, err = depends(m[1]); err != nil {

@@ -68,7 +68,7 @@ var errNotUp = errors.New("the kernel did not come up")
 
 // boot boots once.
 func (g *guest) boot(ctx context.Context, tmp string) (int, error) {
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", g.arguments(tmp)...)
+	cmd := exec.CommandContext(ctx, g.qemu(), g.arguments(tmp)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stdout = g.stdout
 	var qemuErrors bytes.Buffer
@@ -133,7 +133,11 @@ func (g *guest) arguments(tmp string) []string {
 		cpus = 1
 		args = append(args, "-icount", "shift=0,sleep=off")
 	}
-	cmdline := fmt.Sprintf("console=ttyS0 quiet panic=-1 skb.date=%d", time.Now().Unix())
+	console, lines := "ttyS0", [2]string{"ttyS1", "ttyS2"}
+	if g.kernel.foreign() {
+		console, lines = "ttyAMA0", [2]string{"hvc0", "hvc1"} // the machine has one serial port
+	}
+	cmdline := fmt.Sprintf("console=%s quiet panic=-1 skb.command=%s skb.status=%s skb.date=%d", console, lines[0], lines[1], time.Now().Unix())
 	if g.shell {
 		columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
 		if err != nil {
@@ -141,18 +145,30 @@ func (g *guest) arguments(tmp string) []string {
 		}
 		cmdline += fmt.Sprintf(" skb.tty=%dx%d", rows, columns)
 	}
-	return append(args,
-		// Not KVM, even where /dev/kvm exists, no cmpxchg16b, and no thread for each cpu:
-		// see docs/testing.md.
-		"-accel", "tcg,thread=single", "-cpu", "max,-cx16",
+	args = append(args,
 		"-m", strconv.Itoa(g.memory), "-smp", strconv.Itoa(cpus),
 		"-kernel", g.kernel.image, "-initrd", filepath.Join(tmp, "initrd"), "-append", cmdline,
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-serial", "file:"+filepath.Join(tmp, "console"),
-		"-chardev", "stdio,id=command,signal=off", "-serial", "chardev:command",
-		"-serial", "file:"+filepath.Join(tmp, "status"),
+		"-chardev", "stdio,id=command,signal=off", "-chardev", "file,id=status,path="+filepath.Join(tmp, "status"),
 		"-drive", "if=virtio,format=raw,file="+filepath.Join(tmp, "out"),
 	)
+	if g.kernel.foreign() {
+		return append(args, "-accel", "tcg,thread=single", "-machine", "virt", "-cpu", "max,pauth-impdef=on",
+			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device", "virtconsole,chardev=status")
+	}
+	// Not KVM, even where /dev/kvm exists, no cmpxchg16b, and no thread for each cpu: see
+	// docs/testing.md.
+	return append(args, "-accel", "tcg,thread=single", "-cpu", "max,-cx16",
+		"-serial", "chardev:command", "-serial", "chardev:status")
+}
+
+// qemu is the program that emulates the guest's machine.
+func (g *guest) qemu() string {
+	if g.kernel.foreign() {
+		return "qemu-system-aarch64"
+	}
+	return "qemu-system-x86_64"
 }
 
 // died says why there is no exit status, with the end of the console.

@@ -1,11 +1,20 @@
 #!/bin/bash
-# The guest's first process. ttyS0 is the kernel's console; ttyS1 carries the command's
-# input and output, ttyS2 its exit status.
+# The guest's first process. One line carries the command's input and output, another its exit
+# status.
 export PATH=/skb/in:/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-echo up > /dev/ttyS2
+read -r cmdline < /proc/cmdline
+for word in $cmdline; do
+	case $word in
+	skb.command=*) command=/dev/${word#*=} ;;
+	skb.status=*) result=/dev/${word#*=} ;;
+	skb.date=*) date -s "@${word#*=}" > /dev/null ;;
+	skb.tty=*) IFS=x read -r rows columns <<< "${word#*=}" ;;
+	esac
+done
+echo up > "$result"
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 ln -s /proc/self/fd /dev/fd # for <(...) of bash
@@ -17,18 +26,11 @@ mount -t debugfs debugfs /sys/kernel/debug
 mount -t securityfs securityfs /sys/kernel/security
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-read -r cmdline < /proc/cmdline
-for word in $cmdline; do
-	case $word in
-	skb.date=*) date -s "@${word#*=}" > /dev/null ;;
-	skb.tty=*) IFS=x read -r rows columns <<< "${word#*=}" ;;
-	esac
-done
 echo guest > /proc/sys/kernel/hostname
 echo 1 > /proc/sys/kernel/panic_on_oops
 ip link set lo up
 cd /skb/in
-stty -F /dev/ttyS1 raw -echo
+stty -F "$command" raw -echo
 if [ -n "$rows" ]; then
 	# A shell at the terminal.
 	ip netns add peer
@@ -38,18 +40,18 @@ if [ -n "$rows" ]; then
 	ip -n peer addr add 10.0.0.2/24 dev skb1
 	ip -n peer link set skb1 up
 	ip -n peer link set lo up
-	stty -F /dev/ttyS1 sane rows "$rows" cols "$columns"
+	stty -F "$command" sane rows "$rows" cols "$columns"
 	cd /root
-	setsid -c bash -i < /dev/ttyS1 > /dev/ttyS1 2>&1
+	setsid -c bash -i < "$command" > "$command" 2>&1
 	status=$?
 else
 	# shellcheck disable=SC1091
-	bash /skb/command < /dev/null > /dev/ttyS1 2>&1
+	bash /skb/command < /dev/null > "$command" 2>&1
 	status=$?
 fi
 if [ -b /dev/vda ] || { modprobe virtio_pci; modprobe virtio_blk; [ -b /dev/vda ]; }; then
 	tar -C /skb/out -cf /dev/vda . && sync
 fi
-echo "status $status" > /dev/ttyS2
+echo "status $status" > "$result"
 echo o > /proc/sysrq-trigger
 sleep 60

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// tools are the programs of this machine that a guest has. Busybox would have fewer
-// options than the scripts that people write on real machines use.
+// tools are the programs that a guest has: this machine's, or those that were fetched with a
+// foreign kernel. Busybox would have fewer options than the scripts that people write on real
+// machines use.
 var tools = strings.Fields(`
 	bash sh env
 	cat chmod chown cp cut date dd df echo expr false head id ln ls mkdir mkfifo mktemp mv od printf
@@ -25,7 +26,10 @@ var tools = strings.Fields(`
 	modprobe lsmod insmod
 	ps pkill sysctl
 	capsh setcap getcap
-	taskset setsid gzip tshark dumpcap capinfos editcap`)
+	taskset setsid gzip`)
+
+// nativeTools are in no foreign guest: what they read can be read here.
+var nativeTools = strings.Fields(`tshark dumpcap capinfos editcap`)
 
 // sharedFiles are what the tools read besides their libraries.
 var sharedFiles = []string{
@@ -66,12 +70,12 @@ func writeRoot(path string, k *kernel, in []string) error {
 	a := &archive{cpioWriter{w: w}, map[string]bool{}}
 	a.skeleton()
 	var binaries []string
-	for _, t := range tools {
-		p, err := exec.LookPath(t)
-		if err != nil {
-			return fmt.Errorf("%s is not on this machine: run internal/testbed/install-deps", t)
-		}
-		real, err := filepath.EvalSymlinks(p)
+	names := tools
+	if !k.foreign() {
+		names = append(names, nativeTools...)
+	}
+	for _, t := range names {
+		real, err := k.tool(t)
 		if err != nil {
 			return err
 		}
@@ -88,18 +92,18 @@ func writeRoot(path string, k *kernel, in []string) error {
 		binaries = append(binaries, more...)
 	}
 	for _, p := range sharedFiles {
-		more, err := a.tree(strings.TrimPrefix(p, "/"), p)
+		more, err := a.tree(strings.TrimPrefix(p, "/"), filepath.Join(k.root, p))
 		if err != nil {
 			return err
 		}
 		binaries = append(binaries, more...)
 	}
-	libs, err := libraries(binaries)
+	libs, err := libraries(k.root, binaries)
 	if err != nil {
 		return err
 	}
 	for _, l := range libs {
-		if err := a.library(l); err != nil {
+		if err := a.library(k.root, l); err != nil {
 			return err
 		}
 	}
@@ -110,6 +114,26 @@ func writeRoot(path string, k *kernel, in []string) error {
 		return err
 	}
 	return w.Flush()
+}
+
+// tool returns the path of a tool's file.
+func (k *kernel) tool(name string) (string, error) {
+	if !k.foreign() {
+		p, err := exec.LookPath(name)
+		if err != nil {
+			return "", fmt.Errorf("%s is not on this machine: run internal/testbed/install-deps", name)
+		}
+		return filepath.EvalSymlinks(p)
+	}
+	if name == "awk" {
+		name = "mawk" // an alternative of update-alternatives(1), which only an installation makes
+	}
+	for _, dir := range []string{"usr/bin", "usr/sbin", "bin", "sbin"} {
+		if p, err := filepath.EvalSymlinks(filepath.Join(k.root, dir, name)); err == nil {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s is in none of the packages that were fetched for kernel %s", name, k.name)
 }
 
 // skeleton makes the folders and the merged /usr that Debian has.
@@ -157,13 +181,14 @@ func (a *archive) copy(name, src string) error {
 }
 
 // library puts a library where the loader finds it in the guest, which has no ld.so.cache.
-func (a *archive) library(path string) error {
+func (a *archive) library(root, path string) error {
 	dir := "usr/lib"
+	name := "/" + strings.TrimPrefix(strings.TrimPrefix(path, root), "/")
 	switch {
-	case strings.HasPrefix(path, "/lib64/"):
+	case strings.HasPrefix(name, "/lib64/"):
 		dir = "usr/lib64"
-	case strings.Contains(path, "-linux-gnu/"):
-		rest := strings.TrimPrefix(strings.TrimPrefix(path, "/usr"), "/lib/")
+	case strings.Contains(name, "-linux-gnu/"):
+		rest := strings.TrimPrefix(strings.TrimPrefix(name, "/usr"), "/lib/")
 		dir = "usr/lib/" + filepath.Dir(rest)
 	}
 	return a.copy(dir+"/"+filepath.Base(path), path)

@@ -26,7 +26,7 @@ func fetchTools(suite string) (string, error) {
 		return err
 	}, func(root string) error {
 		fmt.Fprintf(os.Stderr, "testbed: fetching tshark and tcpdump of Debian %s\n", suite)
-		a, err := newApt(suite)
+		a, err := newApt(suite, "amd64")
 		if err != nil {
 			return fmt.Errorf("the tools of Debian %s can't be had: %w", suite, err)
 		}
