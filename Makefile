@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps generate check-generated test test-unit test-debian13 test-kernels test-budget budget bench demo shell clean
+.PHONY: build install deps generate check-generated test test-unit test-debian13 test-kernels test-arm64 test-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -32,7 +32,7 @@ generate: deps
 check-generated: generate
 	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
 
-test: check-generated test-unit test-debian13 test-kernels test-budget
+test: check-generated test-unit test-debian13 test-kernels test-arm64 test-budget
 
 test-unit: build
 	go vet ./... && go vet -tags kernel ./internal/kerneltest
@@ -49,6 +49,15 @@ test-kernels: build
 	go test ./internal/testbed
 	go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
 	$(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
+
+# What depends on the architecture, on an arm64 kernel.
+ARM64_TESTS := EveryByte|UnreadableFragments|ParityWithTcpdump|JourneyThroughNAT|Stacks|CallerArgsRet|ConntrackAndNFT
+
+test-arm64: export SKB_KERNELS := 6.12-arm64
+test-arm64: deps
+	GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/arm64/ ./cmd/...
+	GOARCH=arm64 CGO_ENABLED=0 go test -c -tags kernel -o build/arm64/kernel.test ./internal/kerneltest
+	$(TESTBED) test --bin build/arm64/kernel.test --in build/arm64 --run '^Test($(ARM64_TESTS))$$'
 
 # What an event costs, against contrib/bench/budget/figures; allocations are in test-unit.
 test-budget: build
