@@ -34,8 +34,8 @@ var sectionList = []section{
 	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock},
 	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt},
 	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe nft_trace_notify", bpf.SectionNFT},
-	{"caller", costCaller, "who called the probed function", bpf.SectionCaller},
-	{"args", costArgs, "the function's other arguments that are numbers, by name", bpf.SectionArgs},
+	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller},
+	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs},
 	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack},
 }
 
