@@ -5,10 +5,18 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 )
+
+// ErrNoTrampolines means that BPF programs can't be called from functions by way of
+// trampolines, as on arm64 before Linux 6.4: what follows buffers needs those.
+var ErrNoTrampolines = errors.New("it has no BPF trampolines")
+
+// errNotSupp is the kernel's own ENOTSUPP, which it should not let out (include/linux/errno.h).
+const errNotSupp = syscall.Errno(524)
 
 // Lifetimes attaches what ends and joins identities. Missing are the functions that this
 // kernel does not have or has inlined: links of that sort are not seen.
@@ -63,6 +71,9 @@ func (a *Attachment) tracing(name string) error {
 		return err
 	}
 	k, err := link.AttachTracing(link.TracingOptions{Program: p})
+	if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, errNotSupp) {
+		return ErrNoTrampolines
+	}
 	if err != nil {
 		return explain(err, "attaching to "+spec.AttachTo)
 	}

@@ -193,6 +193,16 @@ func (l *Loader) Load(name string, vars map[string]any, change func(*ebpf.Progra
 	return p, nil
 }
 
+// NoFollow has programs that are loaded from now on do without identities.
+func (l *Loader) NoFollow() error {
+	for _, name := range []string{"track", "follow", "lifetimes"} {
+		if err := l.spec.Variables[name].Set(false); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // loadOnce is Load for programs that may be asked for again with the same settings.
 func (l *Loader) loadOnce(name string, vars map[string]any, attach ebpf.AttachType) (*ebpf.Program, error) {
 	key := fmt.Sprint(name, attach, vars) // a map is printed in the order of its keys

@@ -33,8 +33,7 @@ func (n *network) killed(collector *process) {
 	n.t.Helper()
 	began := time.Now()
 	collector.cmd.Process.Kill() // ip netns exec has become skb-collect
-	collector.wait()
-	var looked time.Duration // when the look that found nothing began
+	var looked time.Duration     // when the look that found nothing began
 	until(n.t, "the tables are gone", func() (bool, string) {
 		looked = time.Since(began)
 		rules := ""
@@ -46,6 +45,8 @@ func (n *network) killed(collector *process) {
 	if looked > 2*time.Second {
 		n.t.Errorf("the tables were there for %v after kill -9", looked)
 	}
+	n.t.Logf("%v", looked)
+	collector.wait()
 	nothingLeft(n.t)
 }
 

@@ -514,8 +514,39 @@ func TestProbeStack(t *testing.T) {
 	}
 }
 
-// TestWithRefused: what --with can't give is said before anything is attached.
+// TestWithRefused: what --with can't give is said before anything is attached; by all, it
+// goes without.
 func TestWithRefused(t *testing.T) {
+	// Without the module there is nothing to trace.
+	until(t, "nf_tables is not loaded", func() (bool, string) {
+		out, _ := exec.Command("bash", "-c", "! grep -q ^nf_tables /proc/modules || modprobe -r $(awk '/^nft_/ {print $1}' /proc/modules) nf_tables").CombinedOutput()
+		b, err := os.ReadFile("/proc/modules")
+		return err == nil && !strings.Contains(string(b), "\nnf_tables "), string(out)
+	})
+	out, err := exec.Command("skb-collect", "--with", "nft", "-c", "1").CombinedOutput()
+	if err == nil || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "--with nft: the module nf_tables is not loaded") {
+		t.Errorf("--with nft: %v, %s", err, out)
+	}
+	collector, file := collect(t, "--with", "all", "-p", "ip_output")
+	run(t, "ping", "-qc", "1", "127.0.0.1")
+	collector.stop()
+	if say := collector.errors(); strings.Count(say, "--with all: without") != 1 || !strings.Contains(say, "without nft: the module nf_tables is not loaded") {
+		t.Errorf("--with all: %s", say)
+	}
+	s := readStream(t, file)
+	pings := s.sorted(func(e *format.Event) bool { return e.Probe == "ip_output" && e.Process.Comm == "ping" })
+	if len(pings) == 0 {
+		t.Fatal("--with all: no event of the ping")
+	}
+	if e := pings[0]; e.Sock.Family != "INET" || e.Caller == "" || len(s.stacks[e.Stack]) == 0 || !e.Csum.Present() {
+		t.Errorf("--with all: %+v", e)
+	}
+	run(t, "modprobe", "nf_tables")
+	collector, _ = collect(t, "--with", "nft")
+	collector.stop()
+	if !strings.Contains(collector.errors(), "add one with `meta nftrace set 1`, or use --nft-trace") {
+		t.Errorf("--with nft without --nft-trace: %s", collector.errors())
+	}
 	for args, want := range map[string]string{
 		"--with stak":           "no such section (did you mean stack?)",
 		"-p ip_rcv/stak":        "no such section (did you mean stack?)",

@@ -21,8 +21,8 @@ import (
 // A traceTable is an nftables table that has every IPv4 and IPv6 packet of a network
 // namespace traced. It goes with the process, however that ends.
 type traceTable struct {
-	conn  *netlink.Conn
-	guard *guard
+	socket int // that owns the table
+	guard  *guard
 }
 
 // traceTables are those of --nft-trace.
@@ -83,7 +83,8 @@ func newTraceTable() (*traceTable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("talking to nftables: %w", err)
 	}
-	t := &traceTable{conn: conn}
+	defer conn.Close()
+	t := &traceTable{socket: -1}
 	name := fmt.Sprintf("skb-collect-%d", os.Getpid())
 	const owner = 2 // NFT_TABLE_F_OWNER, include/uapi/linux/netfilter/nf_tables.h
 	err = nftBatch(conn, traceRuleset(name, owner))
@@ -91,6 +92,9 @@ func newTraceTable() (*traceTable, error) {
 		if t.guard, err = startGuard(name); err == nil {
 			err = nftBatch(conn, traceRuleset(name, 0))
 		}
+	}
+	if err == nil {
+		t.socket, err = closedEarly(conn)
 	}
 	switch {
 	case err == nil:
@@ -113,10 +117,34 @@ func (all traceTables) Close() {
 
 // Close removes the table.
 func (t *traceTable) Close() {
-	t.conn.Close()
+	if t.socket >= 0 {
+		unix.Close(t.socket)
+	}
 	if t.guard != nil {
 		t.guard.stop()
 	}
+}
+
+// closedEarly returns a duplicate of a file with a high number. What a process that is killed
+// has open the kernel closes beginning with the highest (fput() makes a list of it,
+// task_work_run() takes the last first), and it can be seconds until it has done with probes.
+func closedEarly(c syscall.Conn) (fd int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return -1, fmt.Errorf("reading the limit of open files: %w", err)
+	}
+	least := min(limit.Cur, 1<<14) - 1 - 64 // 128 kB of the kernel's memory; room for more
+	var dupErr error
+	if err := raw.Control(func(old uintptr) {
+		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, int(least))
+	}); err != nil {
+		return -1, err
+	}
+	return fd, dupErr
 }
 
 // traceRuleset is the table with a chain where packets come in and one where they are
@@ -210,18 +238,25 @@ func nftBatch(conn *netlink.Conn, requests []netlink.Message) error {
 	return first
 }
 
-// A guard is a process that removes a table when we have ended.
+// A guard is a process that removes a table when we have ended, or closed our end of a pipe.
 type guard struct {
 	cmd  *exec.Cmd
-	pipe io.Closer
+	pipe int
 }
 
 func startGuard(table string) (*guard, error) {
 	cmd := exec.Command("/proc/self/exe", traceTableFlag, table)
 	// Not of our session: what kills us by ^C or with our terminal must not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	pipe, err := cmd.StdinPipe()
+	stdin, ours, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("a pipe to the process that removes the table: %w", err)
+	}
+	defer stdin.Close()
+	defer ours.Close()
+	pipe, err := closedEarly(ours)
 	if err == nil {
+		cmd.Stdin = stdin
 		err = cmd.Start()
 	}
 	if err != nil {
@@ -231,7 +266,7 @@ func startGuard(table string) (*guard, error) {
 }
 
 func (g *guard) stop() {
-	g.pipe.Close()
+	unix.Close(g.pipe)
 	_ = g.cmd.Wait()
 }
 

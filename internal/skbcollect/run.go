@@ -278,6 +278,10 @@ func (c *collector) attach(ctx context.Context) error {
 func (c *collector) attachAll() error {
 	if !c.options.NoFollow {
 		missing, err := c.attachment.Lifetimes(c.places.tracepoints)
+		if errors.Is(err, kernel.ErrNoTrampolines) {
+			c.say("packets can't be followed on this kernel: %v; it is as with --no-follow", err)
+			err = c.loader.NoFollow()
+		}
 		if err != nil {
 			return err
 		}
