@@ -18,6 +18,7 @@ import (
 // page_to_virt() is that memory at the page's place in the array. The zero pageMap: not known.
 type pageMap struct {
 	vmemmap, pageOffset uint64
+	end                 uint64 // of that memory: behind it are devices
 }
 
 // A pageSizes is what else page_to_virt() calculates with.
@@ -38,11 +39,14 @@ func pageMaps(arch string, s pageSizes, vmemmapBase, pageOffsetBase, mapped uint
 	switch arch {
 	case "amd64":
 		if vmemmapBase != 0 && pageOffsetBase != 0 {
-			return []pageMap{{vmemmapBase, pageOffsetBase}}
+			return []pageMap{{vmemmapBase, pageOffsetBase, vmemmapBase}}
 		}
 		// Built without CONFIG_DYNAMIC_MEMORY_LAYOUT, or without CONFIG_KALLSYMS_ALL and run
 		// with nokaslr: Documentation/arch/x86/x86_64/mm.rst, 4 and 5 levels of tables.
-		return []pageMap{{0xffffea0000000000, 0xffff888000000000}, {0xffd4000000000000, 0xff11000000000000}}
+		return []pageMap{
+			{0xffffea0000000000, 0xffff888000000000, 0xffffc88000000000},
+			{0xffd4000000000000, 0xff11000000000000, 0xff91000000000000},
+		}
 	case "arm64":
 		return arm64PageMaps(s, mapped)
 	}
@@ -71,7 +75,7 @@ func arm64PageMaps(s pageSizes, mapped uint64) (maps []pageMap) {
 			minus << (vaBits - shift),
 			-((end - start) >> shift) - 2<<20,
 		} {
-			maps = append(maps, pageMap{vmemmap, start})
+			maps = append(maps, pageMap{vmemmap, start, end})
 		}
 	}
 	return maps
@@ -89,6 +93,9 @@ func choosePageMap(m memory, maps []pageMap, s pageSizes, page, off uint64, word
 			continue
 		}
 		at := p.address(page, s) + off
+		if at < p.pageOffset || at >= p.end {
+			continue
+		}
 		if m.word(at) == words[0] && m.word(at+8) == words[1] {
 			return p
 		}
