@@ -54,25 +54,31 @@ func newTraceTables(namespaces []string) (tables traceTables, err error) {
 	return tables, nil
 }
 
-// inNetns calls f in a thread that is in the network namespace, as are processes that f starts.
+// inNetns calls f with this thread in the network namespace, as are processes that f starts.
 func inNetns(path string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with this goroutine
-		ns, err := os.Open(path)
-		if err == nil {
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-			ns.Close()
-			if errors.Is(err, unix.EPERM) {
-				err = errors.New("entering that network namespace: CAP_SYS_ADMIN missing")
-			}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return fmt.Errorf("finding this network namespace: %w", err)
+	}
+	defer own.Close()
+	other, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	if err := unix.Setns(int(other.Fd()), unix.CLONE_NEWNET); err != nil {
+		if errors.Is(err, unix.EPERM) {
+			err = errors.New("CAP_SYS_ADMIN missing")
 		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
+		return fmt.Errorf("entering that network namespace: %w", err)
+	}
+	err = f()
+	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
+		return fmt.Errorf("coming back from that network namespace: %w", back)
+	}
+	return err
 }
 
 // newTraceTable makes the table of this thread's namespace. The kernel removes it when the
