@@ -45,7 +45,6 @@ func (n *network) killed(collector *process) {
 	if looked > 2*time.Second {
 		n.t.Errorf("the tables were there for %v after kill -9", looked)
 	}
-	n.t.Logf("%v", looked)
 	collector.wait()
 	nothingLeft(n.t)
 }
