@@ -226,11 +226,11 @@ func (g *dropGroup) run(t *testing.T, net *network) {
 	trace := traceDrops(t)
 	defer trace.stop()
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")
-	trace.from = monotonic()
+	trace.from = monotonic(t)
 	for _, c := range g.cases {
 		net.in(c.from, c.make)
 	}
-	trace.to = monotonic()
+	trace.to = monotonic(t)
 	collector.stop()
 	trace.compare(readStream(t, file))
 	drops, reasons := readDrops(t, file)

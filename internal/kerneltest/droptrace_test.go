@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/skb-tools/skb-tools/format"
 )
 
@@ -46,12 +44,6 @@ func (d *dropTrace) set(name, value string) {
 	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(value), 0); err != nil {
 		d.t.Fatal(err)
 	}
-}
-
-func monotonic() uint64 {
-	var ts unix.Timespec
-	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return uint64(ts.Nano())
 }
 
 var dropLine = regexp.MustCompile(`-(\d+)\s+\[(\d+)\].* (\d+)\.(\d{6}): kfree_skb: skbaddr=(\S+) (?:rx_sk=(\S+) )?protocol=(\d+) location=[^\n]*?(?: reason: (\S+))?\n`)
