@@ -165,7 +165,7 @@ func download(s suite, root string) error {
 		return err
 	}
 	defer a.close()
-	packages, err := resolve(s.arch, func(pkg string) (string, error) { return a.run("apt-cache", "depends", pkg) })
+	packages, err := kernelPackages(s.arch, func(pkg string) (string, error) { return a.run("apt-cache", "depends", pkg) })
 	if err != nil {
 		return err
 	}
@@ -188,9 +188,9 @@ func download(s suite, root string) error {
 
 var kernelPackage = regexp.MustCompile(`Depends: (linux-(?:image|binary|modules)-[0-9]\S*)`)
 
-// resolve finds the packages behind linux-image-cloud-ARCH, which depends on the newest
+// kernelPackages finds the packages behind linux-image-cloud-ARCH, which depends on the newest
 // kernel's; in newer suites that one depends on a package each for image and modules.
-func resolve(arch string, depends func(pkg string) (string, error)) ([]string, error) {
+func kernelPackages(arch string, depends func(pkg string) (string, error)) ([]string, error) {
 	meta := "linux-image-cloud-" + arch
 	out, err := depends(meta)
 	if err != nil {

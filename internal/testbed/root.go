@@ -129,11 +129,30 @@ func (k *kernel) tool(name string) (string, error) {
 		name = "mawk" // an alternative of update-alternatives(1), which only an installation makes
 	}
 	for _, dir := range []string{"usr/bin", "usr/sbin", "bin", "sbin"} {
-		if p, err := filepath.EvalSymlinks(filepath.Join(k.root, dir, name)); err == nil {
+		if p := resolve(k.root, filepath.Join(k.root, dir, name)); p != "" {
 			return p, nil
 		}
 	}
 	return "", fmt.Errorf("%s is in none of the packages that were fetched for kernel %s", name, k.name)
+}
+
+// resolve follows the links to a file below root, as if root were /; "" when there is none.
+func resolve(root, path string) string {
+	for range 8 {
+		target, err := os.Readlink(path)
+		switch {
+		case err != nil:
+			if _, err := os.Stat(path); err != nil {
+				return ""
+			}
+			return path
+		case filepath.IsAbs(target):
+			path = filepath.Join(root, target)
+		default:
+			path = filepath.Join(filepath.Dir(path), target)
+		}
+	}
+	return ""
 }
 
 // skeleton makes the folders and the merged /usr that Debian has.
