@@ -8,11 +8,46 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
+
+// TestInterruptedAttach: ^C while probes are being attached ends at once and cleanly.
+func TestInterruptedAttach(t *testing.T) {
+	nothingLeft(t) // of the test before
+	ready := filepath.Join(t.TempDir(), "ready")
+	file := filepath.Join(t.TempDir(), "events.skb")
+	cmd := exec.Command("skb-collect", "-p", "*", "-w", file, "--ready-file", ready)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the first program is loaded", func() (bool, string) {
+		out := run(t, "bpftool", "prog", "list")
+		return strings.Contains(out, "name on_release"), out
+	})
+	cmd.Process.Signal(syscall.SIGINT)
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("%v: %s", err, stderr.String())
+		}
+	case <-time.After(patience):
+		cmd.Process.Kill()
+		t.Fatalf("still running after %v", patience)
+	}
+	if strings.Contains(stderr.String(), "probes attached") || exists(ready) {
+		t.Errorf("it went on until all was attached: %s", stderr.String())
+	}
+	nothingLeft(t)
+}
 
 // TestLargeFilter: hundreds of hosts load and match; ten thousand are too many, clearly.
 func TestLargeFilter(t *testing.T) {
