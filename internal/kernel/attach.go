@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,7 @@ const (
 type Attachment struct {
 	loader *Loader
 	mu     sync.Mutex
-	links  []link.Link
+	links  []io.Closer
 	// Progress, when set, is told of every probe that was attached or detached.
 	Progress func(done int)
 	canceled atomic.Bool
@@ -43,7 +44,7 @@ var ErrCanceled = errors.New("canceled")
 // NewAttachment returns an empty one.
 func (l *Loader) NewAttachment() *Attachment { return &Attachment{loader: l} }
 
-func (a *Attachment) add(k link.Link, probes int) {
+func (a *Attachment) add(k io.Closer, probes int) {
 	a.mu.Lock()
 	a.links = append(a.links, k)
 	a.mu.Unlock()
@@ -239,21 +240,22 @@ func (a *Attachment) multiAttach(p *ebpf.Program, t target, fs []Function, refus
 	return a.multiAttach(p, t, fs[half:], refused)
 }
 
-// attachers is how many probes are attached or detached at a time. Each waits for an RCU
-// grace period, and those that wait together share one.
-const attachers = 256
+// attachers is how many probes are attached or detached at a time. Most of either the kernel
+// does for one after the other; not the wait for running programs before one detaches. More
+// attachers only make a ^C wait for what they are at.
+const attachers = 16
 
 func (a *Attachment) perf(p *ebpf.Program, t target, fs []Function, refused map[string]error) error {
-	attach := link.Kprobe
-	if t.atExit {
-		attach = link.Kretprobe
+	source, err := readPerfSource()
+	if err != nil {
+		return err
 	}
 	var denied error
 	each(len(fs), func(i int) {
 		if a.canceled.Load() {
 			return
 		}
-		k, err := attach(fs[i].Name, p, nil)
+		k, err := source.attach(p, fs[i].Addr, t.atExit)
 		if err == nil {
 			a.add(k, 1)
 			return
