@@ -42,8 +42,8 @@ type perfProbe int
 func (p perfProbe) Close() error { return unix.Close(int(p)) }
 
 // attach puts p on the entry of the function at addr, or on its return. By its address,
-// because a kernel before 6.2 looks a name up, three times over, by going through all that
-// it has: half of the time that it takes to attach.
+// because a kernel before 6.2 looks a name up by going through all that it has, three times
+// over.
 func (s perfSource) attach(p *ebpf.Program, addr uint64, atExit bool) (perfProbe, error) {
 	attr := unix.PerfEventAttr{Type: s.number, Size: unix.PERF_ATTR_SIZE_VER1, Ext2: addr}
 	if atExit {
