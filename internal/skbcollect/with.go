@@ -42,12 +42,12 @@ var sectionList = []section{
 // Instructions per event beside those of the default sections, as docs/performance.md has
 // them.
 const (
-	costSock   = "810"
-	costCt     = "550"
-	costNFT    = "1240"
-	costCaller = "160"
-	costArgs   = "50"
-	costStack  = "6030"
+	costSock   = "961"
+	costCt     = "387"
+	costNFT    = "1259"
+	costCaller = "125"
+	costArgs   = "61"
+	costStack  = "6385"
 )
 
 // A wanted is what --with asks for.
