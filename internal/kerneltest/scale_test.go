@@ -49,6 +49,49 @@ func TestInterruptedAttach(t *testing.T) {
 	nothingLeft(t)
 }
 
+// TestReadyFile: the file is there when, and only when, nothing is missed from then on.
+func TestReadyFile(t *testing.T) {
+	n := chain(t, 2)
+	ready := filepath.Join(t.TempDir(), "ready")
+	p, file := collect(t, "-p", "ip_rcv,ret:ip_rcv,net:netif_receive_skb", "--no-follow", "--ready-file", ready)
+	if !exists(ready) {
+		t.Error("no file when it says that it is ready")
+	}
+	n.in(0, "ping -qc 1 10.0.0.2")
+	p.stop()
+	s := readStream(t, file)
+	seen := map[string]int{}
+	for i := range s.events {
+		seen[s.events[i].Probe]++
+	}
+	for _, probe := range []string{"ip_rcv", "ret:ip_rcv", "net:netif_receive_skb"} {
+		if seen[probe] < 2 {
+			t.Errorf("no %s: %v", probe, seen)
+		}
+	}
+	// Modules: all that are loaded, or those named, where the kernel has their types.
+	run(t, "modprobe", "nf_conntrack")
+	run(t, "modprobe", "vxlan")
+	types := exists("/sys/kernel/btf/nf_conntrack")
+	for _, test := range []struct {
+		modules string
+		want    bool
+	}{{"all", types}, {"nf_conntrack,vxlan", types}, {"vxlan", false}} {
+		out, err := exec.Command("skb-collect", "--list", "--modules", test.modules, "nf_conntrack_in", "ip_rcv").CombinedOutput()
+		if got := err == nil && strings.Contains(string(out), "nf_conntrack_in\n"); got != test.want {
+			t.Errorf("--modules %s: %v %s", test.modules, err, out)
+		}
+	}
+	out, err := exec.Command("skb-collect", "-p", "ip_rcv", "--modules", "nosuch").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "module nosuch is not loaded") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("--modules nosuch: %v %s", err, out)
+	}
+	out, err = exec.Command("skb-collect", "-p", "net:netif_receive_skb", "--no-follow", "--ready-file", "/nosuch/file", "-c", "1").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--ready-file: ") {
+		t.Errorf("--ready-file /nosuch/file: %v %s", err, out)
+	}
+}
+
 // TestLargeFilter: hundreds of hosts load and match; ten thousand are too many, clearly.
 func TestLargeFilter(t *testing.T) {
 	n := chain(t, 2)
