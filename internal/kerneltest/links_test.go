@@ -4,6 +4,7 @@ package kerneltest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -200,4 +201,51 @@ func joined(h *history, l *format.Link) bool {
 // merged: one packet went into another, and was over with that.
 func merged(h *history, l *format.Link) bool {
 	return l.From.ID != l.To.ID && l.From.Addr != l.To.Addr && len(h.events[l.From.ID]) > 0 && len(h.events[l.To.ID]) > 0 && h.merged[l.From.ID]
+}
+
+// TestFrees: whatever is probed, the end of each buffer that was reported is told once, and
+// how it came: read from its socket, or dropped for which reason and where.
+func TestFrees(t *testing.T) {
+	onOneCPU(t) // a packet that is read on another one is freed some time later
+	n := chain(t, 2)
+	socket := n.socket(1, "10.0.0.2:7003")
+	n.in(0, "ping -qc 1 10.0.0.2")
+	p, file := collect(t, "-f", "udp", "-p", "ip_rcv")
+	n.in(0, "for port in 7003 9; do echo $port > /dev/udp/10.0.0.2/$port; done")
+	if _, _, err := socket.ReadFrom(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	p.stop()
+	s := readStream(t, file)
+	ends := map[uint64][]format.Free{}
+	for _, f := range s.frees {
+		if f.Last {
+			ends[f.Skb.ID] = append(ends[f.Skb.ID], f)
+		}
+	}
+	if len(s.events) != 2 || len(ends) != 2 {
+		t.Fatalf("%d events, %d buffers ended", len(s.events), len(ends))
+	}
+	for i := range s.events {
+		e := &s.events[i]
+		id, _ := e.Skb.Get(format.SkbID)
+		end := ends[id]
+		if len(end) != 1 || end[0].TS <= e.TS {
+			t.Fatalf("the end of buffer %d, seen at %d: %+v", id, e.TS, end)
+		}
+		f, d := end[0], end[0].Drop
+		if strings.HasSuffix(string(e.Packet.Data), "7003\n") {
+			if f.How != "consumed" || d.Present() {
+				t.Errorf("what was read ended %+v", f)
+			}
+			continue
+		}
+		reason := "" // before Linux 5.17
+		if len(s.start.DropReasons) > 0 {
+			reason = "NO_SOCKET"
+		}
+		if f.How != "dropped" || d.Name != reason || !strings.Contains(d.Location, "udp") {
+			t.Errorf("what nobody waited for ended %+v", f)
+		}
+	}
 }
