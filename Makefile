@@ -67,9 +67,13 @@ test-budget: build
 budget: build
 	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget --write
 
+# The tables of docs/performance.md: some 15 minutes. contrib/bench/ has each alone.
 bench: build
-	go test -run '^$$' -bench . -benchmem ./format ./internal/...
+	contrib/bench/kernel instructions
+	contrib/bench/kernel attach
+	contrib/bench/filters
 	contrib/bench/sort
+	go test -run '^$$' -bench . -benchmem ./format ./internal/...
 
 demo: build
 	@contrib/demo

@@ -5,111 +5,134 @@
 
 #include "sections.h"
 
-static __always_inline struct net *net_of_dev(struct net_device *dev)
-{
-	struct net *net = NULL;
+// The rest of an event there is for two kinds of kernel: by direct loads, or by a call for
+// each stretch of memory. What user space makes of either is the same.
+//
+// The network namespace is known by the device or, before a route is known, by the socket.
+// skb->dev shares its place with other things while a packet waits in a queue (rbnode,
+// dev_scratch): user space believes only what has the shape of a device.
 
-	if (direct_loads)
-		return CAST(struct net_device, dev)->nd_net.net;
-	bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
-	return net;
+// n bytes, a multiple of 8.
+static __always_inline void load_bytes(__u8 *to, const void *from, const __u32 n)
+{
+	const __u64 *w = window(from);
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < n / 8; i++)
+		((__u64 *)to)[i] = w[i];
 }
 
-static __always_inline void read_netns(struct event *e, struct net *net)
+static __always_inline void load_rest(struct event *e, struct look *l, __u64 has)
 {
-	if (!net)
-		return;
-	if (direct_loads) {
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct sk_buff *skb = CAST(struct sk_buff, l->skb);
+	void *tail = (void *)l->skb + TAIL_BASE;
+	__u64 dev = (__u64)skb->dev, sk = (__u64)skb->sk;
+	struct net *net = NULL;
+
+	e->pid = t->pid;
+	e->tgid = t->tgid;
+	((__u64 *)e->comm)[0] = *(__u64 *)t->comm;
+	((__u64 *)e->comm)[1] = *(__u64 *)(t->comm + 8);
+	load_bytes(e->tail, tail, WINDOW_WORDS);
+	load_bytes(e->tail + WINDOW_WORDS, tail + WINDOW_WORDS, SKB_TAIL - WINDOW_WORDS);
+	load_bytes(e->shinfo, l->head + skb->end, SHINFO);
+	((__u64 *)e->front)[0] = dev;
+	((__u64 *)e->front)[1] = sk;
+	((__u64 *)e->front)[2] = skb->tstamp;
+	has |= HAS_SHINFO | HAS_FRONT;
+	if (dev) {
+		struct net_device *d = CAST(struct net_device, (void *)dev);
+		__u64 name = *(__u64 *)d->name;
+
+		if (name) { // else nothing is mapped there
+			((__u64 *)e->dev)[0] = name;
+			((__u64 *)e->dev)[1] = *(__u64 *)(d->name + 8);
+			e->ifindex = d->ifindex;
+			e->dev_type = d->type;
+			net = d->nd_net.net;
+			has |= HAS_DEV;
+		}
+	}
+	if (!(has & HAS_DEV) && sk) {
+		net = CAST(struct sock, (void *)sk)->__sk_common.skc_net.net;
+	}
+	if (net) {
 		struct net *n = CAST(struct net, net);
 
 		e->netns = n->ns.inum;
-		if (bpf_core_field_exists(net->net_cookie))
+		has |= HAS_NETNS;
+		if (bpf_core_field_exists(net->net_cookie)) {
 			e->netns_cookie = n->net_cookie;
-	} else {
-		if (bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum))
-			return;
-		if (bpf_core_field_exists(net->net_cookie))
-			bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie);
+			has |= HAS_COOKIE;
+		}
 	}
-	e->has |= HAS_NETNS;
-	if (bpf_core_field_exists(net->net_cookie))
-		e->has |= HAS_COOKIE;
+	e->has = has;
 }
 
-static __always_inline bool copy_front(__u8 *to, struct sk_buff *skb)
+static __always_inline void read_process(struct event *e)
 {
-	if (!direct_loads)
-		return bpf_probe_read_kernel(to, SKB_FRONT, (void *)skb + bpf_core_field_offset(struct sk_buff, dev)) == 0;
-	((__u64 *)to)[0] = (__u64)CAST(struct sk_buff, skb)->dev;
-	((__u64 *)to)[1] = (__u64)CAST(struct sk_buff, skb)->sk;
-	((__u64 *)to)[2] = CAST(struct sk_buff, skb)->tstamp;
-	return true;
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	e->pid = pid_tgid;
+	e->tgid = pid_tgid >> 32;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
 }
 
-// The device, and the network namespace by it or, before a route is known, by the socket.
-// skb->dev shares its place with other things while a packet waits in a queue (rbnode,
-// dev_scratch): user space believes only what has the shape of a device.
-static __always_inline void read_dev(struct event *e)
+static __always_inline void read_rest(struct event *e, struct look *l, __u64 has)
 {
-	struct net_device *dev = *(struct net_device **)e->front;
-	struct sock *sk = *(struct sock **)(e->front + 8);
 	struct net *net = NULL;
 
-	if (dev && bpf_core_read(e->dev, sizeof(e->dev), &dev->name) == 0) {
-		if (direct_loads) {
-			struct net_device *d = CAST(struct net_device, dev);
+	read_process(e);
+	__builtin_memcpy(e->tail, l->copy, SKB_TAIL);
+	if (bpf_probe_read_kernel(e->shinfo, SHINFO, l->head + COPIED(l, end)) == 0)
+		has |= HAS_SHINFO;
+	if (bpf_probe_read_kernel(e->front, SKB_FRONT, (void *)l->skb + bpf_core_field_offset(struct sk_buff, dev)) == 0) {
+		struct net_device *dev = *(struct net_device **)e->front;
+		struct sock *sk = *(struct sock **)(e->front + 8);
 
-			e->ifindex = d->ifindex;
-			e->dev_type = d->type;
-		} else {
+		has |= HAS_FRONT;
+		if (dev && bpf_core_read(e->dev, sizeof(e->dev), &dev->name) == 0) {
 			bpf_core_read(&e->ifindex, sizeof(e->ifindex), &dev->ifindex);
 			bpf_core_read(&e->dev_type, sizeof(e->dev_type), &dev->type);
+			bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
+			has |= HAS_DEV;
+		} else if (sk) {
+			bpf_core_read(&net, sizeof(net), &sk->__sk_common.skc_net.net);
 		}
-		net = net_of_dev(dev);
-		e->has |= HAS_DEV;
-	} else if (sk) {
-		bpf_core_read(&net, sizeof(net), &sk->__sk_common.skc_net.net);
 	}
-	read_netns(e, net);
+	if (net && bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum) == 0) {
+		has |= HAS_NETNS;
+		if (bpf_core_field_exists(net->net_cookie)) {
+			bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie);
+			has |= HAS_COOKIE;
+		}
+	}
+	e->has = has;
 }
 
 // Not inlined: it is the same for each size of record below.
 static __noinline void fill_event(struct event *e, struct look *l, struct hit *h)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u32 end;
-
 	e->kind = RECORD_EVENT;
 	e->at = l->at;
-	e->has = h->has;
 	e->cpu = bpf_get_smp_processor_id();
 	e->ts = l->ts;
 	e->probe = h->probe;
 	e->skb = (__u64)l->skb;
 	e->head = (__u64)l->head;
 	e->id = h->id;
-	e->pid = pid_tgid;
-	e->tgid = pid_tgid >> 32;
 	if (is_drop)
 		e->drop = h->drop;
 	else
 		e->retval = h->retval;
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	e->len = l->len;
 	e->sections = sections;
-	if (direct_loads) {
-		end = CAST(struct sk_buff, l->skb)->end;
-		copy_tail(e->tail, l->skb);
-	} else {
-		end = COPIED(l, end);
-		__builtin_memcpy(e->tail, l->copy, SKB_TAIL);
-	}
-	if (bpf_probe_read_kernel(e->shinfo, SHINFO, l->head + end) == 0)
-		e->has |= HAS_SHINFO;
-	if (copy_front(e->front, l->skb)) {
-		e->has |= HAS_FRONT;
-		read_dev(e);
-	}
+	if (direct_loads)
+		load_rest(e, l, h->has);
+	else
+		read_rest(e, l, h->has);
 	if (sections)
 		fill_more(e, h);
 }
@@ -157,7 +180,6 @@ static __always_inline void write_paged(struct look *l, struct hit *h, const __u
 // An event about an sk_buff that must not be looked at any more.
 static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
 	if (!e) {
@@ -173,12 +195,10 @@ static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct h
 	e->skb = skb;
 	e->head = head;
 	e->id = h->id;
-	e->pid = pid_tgid;
-	e->tgid = pid_tgid >> 32;
 	e->retval = h->retval;
 	e->sections = 0;
 	e->caplen = e->nr_holes = 0;
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	read_process(e);
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -211,18 +231,18 @@ static __always_inline void report(struct look *l, struct hit *h)
 }
 
 // Looks the packet's identity up, or gives it one when the packet passes the filter.
-// False: not to be reported. Sets l->ts.
-static __always_inline bool wanted(struct look *l, struct hit *h)
+// False: not to be reported. Sets l->ts, and *id to 0 where there is none.
+static __always_inline bool wanted(struct look *l, __u64 *id)
 {
 	struct buffer *b = NULL;
 	__u64 head = (__u64)l->head;
 
+	*id = 0;
 	if (track) {
 		b = buffer_of(head);
 		if (b) {
 			b->seen = l->ts = bpf_ktime_get_ns();
-			h->id = b->id;
-			h->has |= HAS_ID;
+			*id = b->id;
 			if (follow)
 				return true;
 		}
@@ -231,11 +251,21 @@ static __always_inline bool wanted(struct look *l, struct hit *h)
 		return false;
 	l->ts = bpf_ktime_get_ns();
 	if (track && !b) {
-		h->id = new_id();
-		if (remember(head, h->id, l->ts))
-			h->has |= HAS_ID;
+		*id = new_id();
+		if (!remember(head, *id, l->ts))
+			*id = 0;
 	}
 	return true;
+}
+
+static __always_inline bool seen(struct look *l, struct sk_buff *skb)
+{
+	if (!skb)
+		return false;
+	if (look_at(l, skb))
+		return true;
+	count_loss(LOSS_UNREADABLE, bpf_ktime_get_ns());
+	return false;
 }
 
 static __always_inline __u64 function_of(struct pt_regs *ctx)
@@ -243,22 +273,29 @@ static __always_inline __u64 function_of(struct pt_regs *ctx)
 	return func_ip ? bpf_get_func_ip(ctx) : REG_PROBE(ctx);
 }
 
-// The clock and the probe's name cost a fifth of what a packet that does not pass costs:
-// they are asked for only when the packet is reported.
-static __always_inline int on_skb(struct sk_buff *skb, struct hit *h, struct pt_regs *function)
+// What only an event needs (the clock, the probe's name, struct hit) would be a fifth of what
+// a packet that does not pass costs: it comes last.
+static __always_inline int on_function(struct sk_buff *skb, struct pt_regs *ctx)
+{
+	struct look l;
+	struct hit h;
+	__u64 id;
+
+	if (!seen(&l, skb) || !wanted(&l, &id))
+		return 0;
+	h = (struct hit){.ctx = ctx, .probe = function_of(ctx), .id = id, .has = id ? HAS_ID : 0};
+	report(&l, &h);
+	return 0;
+}
+
+static __always_inline int on_tracepoint(struct sk_buff *skb, struct hit *h)
 {
 	struct look l;
 
-	if (!skb)
+	if (!seen(&l, skb) || !wanted(&l, &h->id))
 		return 0;
-	if (!look_at(&l, skb)) {
-		count_loss(LOSS_UNREADABLE, bpf_ktime_get_ns());
-		return 0;
-	}
-	if (!wanted(&l, h))
-		return 0;
-	if (function)
-		h->probe = function_of(function);
+	if (h->id)
+		h->has |= HAS_ID;
 	report(&l, h);
 	return 0;
 }

@@ -86,11 +86,19 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 	return value;
 }
 
+// For the functions below, where direct_loads: memory as numbers.
+static __noinline const void *packet_window(const void *addr)
+{
+	return window(addr);
+}
+
 // The packet begins at addr in kernel memory, or would if it were linear, and has len bytes.
 // Packets pass where no instructions were put in.
 #define FILTER(name)                                                                           \
 	__attribute__((weak)) int name(__u64 skb, __u64 addr, __u64 len, __s64 linear, __u64 info) \
 	{                                                                                      \
+		if (direct_loads)                                                              \
+			linear += *(const __u8 *)packet_window((void *)addr);                  \
 		return packet_bytes(skb, addr, linear, len, info) != -1;                       \
 	}
 FILTER(filter_l2) // it begins with an Ethernet header
@@ -100,7 +108,7 @@ FILTER(filter_inner_l3)
 
 __attribute__((weak)) int filter_where(__u64 skb)
 {
-	return skb != 0;
+	return direct_loads ? *(const __u8 *)packet_window((void *)skb) : skb != 0;
 }
 
 #define NO_INNER 0
@@ -208,16 +216,17 @@ static __always_inline bool passes(struct look *l)
 {
 	__u64 skb = (__u64)l->skb, addr = (__u64)l->start, len = l->len;
 	__s64 linear = l->linear;
+	__u32 use = filters; // volatile: each look at it is a load
 
-	if (filters & (FILTER_PACKET | FILTER_INNER) && l->at == AT_DATA)
+	if (use & (FILTER_PACKET | FILTER_INNER) && l->at == AT_DATA)
 		return false;
-	if (filters & FILTER_PACKET) {
-		__u64 info = filters & FILTER_INFO ? info_of(l->skb) : 0;
+	if (use & FILTER_PACKET) {
+		__u64 info = use & FILTER_INFO ? info_of(l->skb) : 0;
 
 		if (!(l->at == AT_MAC ? filter_l2(skb, addr, len, linear, info) : filter_l3(skb, addr, len, linear, info)))
 			return false;
 	}
-	if (filters & FILTER_INNER) {
+	if (use & FILTER_INNER) {
 		__u64 inner = inner_packet(skb, addr, linear, l->at), off = inner & 0xffff;
 
 		if (inner == NO_INNER || off >= len)
@@ -229,5 +238,5 @@ static __always_inline bool passes(struct look *l)
 					 filter_inner_l3(skb, addr, len, linear, 0)))
 			return false;
 	}
-	return !(filters & FILTER_WHERE) || filter_where(skb);
+	return !(use & FILTER_WHERE) || filter_where(skb);
 }

@@ -59,6 +59,12 @@ struct net_device {
 	possible_net_t nd_net;
 };
 
+struct task_struct {
+	int pid;
+	int tgid;
+	char comm[16];
+};
+
 typedef struct {
 	int counter;
 } atomic_t;

@@ -108,7 +108,8 @@ static __always_inline __u64 at_most(__u64 n, __u64 max)
 }
 
 // v, loaded where it is written: clang would merge loads from several places of a context
-// into one from a place in a register, which the verifier refuses.
+// into one from a place in a register, which the verifier refuses. And it would widen what
+// is loaded later, by two more instructions.
 static __always_inline __u64 loaded(__u64 v)
 {
 	asm volatile("" : "+r"(v));

@@ -33,8 +33,7 @@ static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
 	SEC("kprobe/skb_arg" #n) \
 	int function_arg##n(struct pt_regs *ctx) \
 	{ \
-		struct hit h = {.ctx = ctx}; \
-		return on_skb((struct sk_buff *)REG_ARG##n(ctx), &h, ctx); \
+		return on_function((struct sk_buff *)REG_ARG##n(ctx), ctx); \
 	}
 FUNCTION(1)
 FUNCTION(2)
@@ -64,21 +63,19 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 {
 	struct call c = {.skb = skb};
 	__u64 sp = REG_SP(ctx);
-	struct hit h = {};
 	struct buffer *b;
 	struct look l;
 
 	if (!skb || !look_at(&l, (struct sk_buff *)skb))
 		return 0;
-	if (!wanted(&l, &h))
+	if (!wanted(&l, &c.id))
 		return 0;
 	c.function = function_of(ctx);
 	c.head = (__u64)l.head;
-	c.id = h.id;
 	b = buffer_of(c.head);
 	if (b)
 		c.releases = b->releases;
-	c.has = h.has;
+	c.has = c.id ? HAS_ID : 0;
 	if (bpf_map_update_elem(&calls, &sp, &c, BPF_ANY))
 		count_loss(LOSS_RETURN, l.ts);
 	return 0;
@@ -162,14 +159,12 @@ int tracepoint(void *ctx)
 			h.has |= HAS_RX_SK;
 		}
 	}
-	return on_skb((struct sk_buff *)ctx_arg(ctx, skb_arg), &h, NULL);
+	return on_tracepoint((struct sk_buff *)ctx_arg(ctx, skb_arg), &h);
 }
 
 // nft_trace_notify has its sk_buff in a struct of nf_tables.
 SEC("kprobe/nft_trace")
 int on_nft_trace(struct pt_regs *ctx)
 {
-	struct hit h = {.ctx = ctx};
-
-	return on_skb((struct sk_buff *)nft_skb(ctx), &h, ctx);
+	return on_function((struct sk_buff *)nft_skb(ctx), ctx);
 }

@@ -8,6 +8,20 @@
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
 
+// The same for memory as numbers: 124 bytes of it, where loads may be of any size at any
+// place. The type is one that has an array of char as long as that, on every kernel the
+// same (include/uapi/linux/socket.h), two bytes behind its start.
+struct __kernel_sockaddr_storage {
+	__u16 family;
+	char data[126];
+};
+#define WINDOW 124
+#define WINDOW_WORDS 120 // as much of it as 8-byte words fill
+static __always_inline const void *window(const void *p)
+{
+	return bpf_rdonly_cast(p - 2, bpf_core_type_id_kernel(struct __kernel_sockaddr_storage)) + 2;
+}
+
 // Newer kernels (7.x) know char * fields like skb->head for pointers, whatever is done to
 // them, and refuse them as offsets and arguments. A 32-bit subtraction makes a number of
 // one, a half at a time. As bytes, because the assembler has no 32-bit registers below v3.
@@ -38,11 +52,11 @@ struct look {
 // What says where the packet is, besides.
 struct headers {
 	unsigned char *data;
-	__u32 len;
-	__u32 data_len;
-	__u32 tail;
-	__u16 mac;
-	__u16 network;
+	__u64 len;
+	__u64 data_len;
+	__u64 tail;
+	__u64 mac;
+	__u64 network;
 };
 
 // The copy begins at an 8-byte boundary so that its fields are aligned on the stack,
@@ -76,8 +90,9 @@ static __always_inline bool copy_tail(__u8 *to, const struct sk_buff *skb)
 // has overtaken lies behind the network header and does not count.
 static __always_inline void find_start(struct look *l, struct headers *h)
 {
-	__u32 mac = h->mac, net = h->network, off = h->data - l->head, start = off;
-	__s32 before;
+	// 64 bits wide, as BPF's registers: of fewer each step takes two more instructions.
+	__u64 mac = h->mac, net = h->network, off = h->data - l->head, start = off;
+	__s64 len, linear;
 
 	l->at = AT_DATA;
 	if (mac != 0xffff && (off - mac == 14 || net - mac == 14 || net - mac == 18 || net - mac == 22)) {
@@ -92,14 +107,11 @@ static __always_inline void find_start(struct look *l, struct headers *h)
 		l->at = AT_DATA;
 		start = off;
 	}
-	before = off - start;
+	len = h->len + off - start;
+	linear = len - h->data_len;
 	l->start = l->head + start;
-	l->len = h->len + before;
-	l->linear = h->len - h->data_len + before;
-	if ((__s32)l->len < 0)
-		l->len = 0;
-	if ((__s32)l->linear < 0)
-		l->linear = 0;
+	l->len = len < 0 ? 0 : len;
+	l->linear = linear < 0 ? 0 : linear;
 }
 
 // False: that was no sk_buff which could be read. Leaves l->ts alone.
@@ -110,14 +122,16 @@ static __always_inline bool look_at(struct look *l, struct sk_buff *skb)
 	l->skb = skb;
 	if (direct_loads) {
 		struct sk_buff *s = CAST(struct sk_buff, skb);
+		// `data` comes next: user space has looked.
+		const __u64 *w = window((void *)skb + bpf_core_field_offset(struct sk_buff, head));
 
-		l->head = (void *)number(s->head);
-		h.data = (void *)number(s->data);
-		h.len = s->len;
-		h.data_len = s->data_len;
-		h.tail = s->tail;
-		h.mac = s->mac_header;
-		h.network = s->network_header;
+		l->head = (void *)w[0];
+		h.data = (void *)w[1];
+		h.len = loaded(s->len);
+		h.data_len = loaded(s->data_len);
+		h.tail = loaded(s->tail);
+		h.mac = loaded(s->mac_header);
+		h.network = loaded(s->network_header);
 		if (!l->head)
 			return false;
 	} else {
@@ -125,11 +139,11 @@ static __always_inline bool look_at(struct look *l, struct sk_buff *skb)
 			return false;
 		l->head = COPIED(l, head);
 		h.data = COPIED(l, data);
-		h.len = COPIED(l, len);
-		h.data_len = COPIED(l, data_len);
-		h.tail = COPIED(l, tail);
-		h.mac = COPIED(l, mac_header);
-		h.network = COPIED(l, network_header);
+		h.len = loaded(COPIED(l, len));
+		h.data_len = loaded(COPIED(l, data_len));
+		h.tail = loaded(COPIED(l, tail));
+		h.mac = loaded(COPIED(l, mac_header));
+		h.network = loaded(COPIED(l, network_header));
 	}
 	find_start(l, &h);
 	return true;

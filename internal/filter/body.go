@@ -20,7 +20,7 @@ const (
 // filter and packet_bytes have 512 together, each rounded up to a multiple of 32; the
 // programs take 320, packet_bytes 96.
 //
-// After slotsEnd come the bytes of the packet that are copied at once, the window, and the
+// After slotsEnd come the bytes of the packet that are looked at together, the window, and the
 // scratch memory of classic BPF. Ethernet, IPv6 and ports are 58 bytes.
 const maxStack = 96
 
@@ -32,9 +32,10 @@ const usualX = 20
 
 // The registers of classic BPF and what else lives through calls.
 const (
-	regLen = asm.R6 // of the packet
-	regX   = asm.R7
-	regA   = asm.R9
+	regLen    = asm.R6 // of the packet
+	regX      = asm.R7
+	regWindow = asm.R8 // where direct loads can be had
+	regA      = asm.R9
 )
 
 // What the function was called with, below the frame pointer.
@@ -59,8 +60,9 @@ type body struct {
 	plain, tagged []bpf.Instruction
 
 	symbol string
-	window int // bytes of the packet that are copied to the stack
-	base   int // where on the stack: R10 + base
+	direct bool // packet_window may be called
+	window int  // bytes of the packet that are copied to the stack, or loaded from where they are
+	base   int  // where on the stack: R10 + base
 	ins    asm.Instructions
 	labels int
 }
@@ -152,37 +154,49 @@ func (b *body) prologue() {
 		asm.StoreMem(asm.R10, slotSkb, asm.R1, asm.DWord),
 		asm.StoreMem(asm.R10, slotAddr, asm.R2, asm.DWord),
 		asm.StoreMem(asm.R10, slotLinear, asm.R4, asm.DWord),
-		asm.StoreMem(asm.R10, slotInfo, asm.R5, asm.DWord),
 	)
+	if b.tagged != nil || asksFor(b.plain, vlanTag) || asksFor(b.plain, packetType) {
+		b.emit(asm.StoreMem(asm.R10, slotInfo, asm.R5, asm.DWord))
+	}
 	if b.window == 0 {
 		return
 	}
 	// Behind the linear bytes of a head lies at least its skb_shared_info, 320 bytes, so
 	// a short packet can be read beyond its end: one size, known to the verifier, serves all.
-	// Only where packet bytes continue elsewhere they are put together.
+	// Only where packet bytes continue elsewhere they are put together. Direct loads serve
+	// for both: the kernel follows an address to the stack as any other.
 	b.emit(
 		asm.JSGE.Imm(asm.R4, int32(b.window), b.label("linear")),
-		asm.JSLT.Reg(asm.R4, asm.R3, b.label("paged")),
-		asm.Mov.Reg(asm.R1, asm.R10).WithSymbol(b.label("linear")),
-		asm.Add.Imm(asm.R1, int32(b.base)),
-		asm.Mov.Reg(asm.R3, asm.R2),
-		asm.Mov.Imm(asm.R2, int32(b.window)),
-		asm.FnProbeReadKernel.Call(),
-		asm.JEq.Imm(asm.R0, 0, b.label("start")),
-		asm.Ja.Label(b.label("reject")),
+		asm.JSGE.Reg(asm.R4, asm.R3, b.label("linear")),
 	)
 	for off, size := 0, 0; off < b.window; off += size {
 		size = 4
 		if b.base%4 != 0 && off == 0 {
 			size = 2
 		}
-		at := asm.Mov.Imm(asm.R4, int32(off))
-		if off == 0 {
-			at = at.WithSymbol(b.label("paged"))
-		}
-		b.emit(at)
+		b.emit(asm.Mov.Imm(asm.R4, int32(off)))
 		b.packetBytes(size)
 		b.emit(asm.StoreMem(asm.R10, int16(b.base+off), asm.R0, sizes[size]))
+	}
+	if b.direct {
+		b.emit(
+			asm.Mov.Reg(asm.R1, asm.R10),
+			asm.Add.Imm(asm.R1, int32(b.base)),
+			asm.Ja.Label(b.label("found")),
+			asm.Mov.Reg(asm.R1, asm.R2).WithSymbol(b.label("linear")),
+			asm.Call.Label("packet_window").WithSymbol(b.label("found")),
+			asm.Mov.Reg(regWindow, asm.R0),
+		)
+	} else {
+		b.emit(
+			asm.Ja.Label(b.label("start")),
+			asm.Mov.Reg(asm.R1, asm.R10).WithSymbol(b.label("linear")),
+			asm.Add.Imm(asm.R1, int32(b.base)),
+			asm.Mov.Reg(asm.R3, asm.R2),
+			asm.Mov.Imm(asm.R2, int32(b.window)),
+			asm.FnProbeReadKernel.Call(),
+			asm.JNE.Imm(asm.R0, 0, b.label("reject")),
+		)
 	}
 	b.emit(asm.Mov.Imm(regA, 0).WithSymbol(b.label("start")))
 }

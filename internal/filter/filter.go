@@ -23,6 +23,7 @@ const (
 
 // A Filter is the compiled Options. A nil *Filter passes every packet.
 type Filter struct {
+	direct bool // packet_window may be called
 	inUse  uint32
 	bodies map[string]asm.Instructions // by the functions of bpf/filter.h
 	notes  []string
@@ -31,7 +32,7 @@ type Filter struct {
 // New compiles what o asks for. types are those of the running kernel's vmlinux. Errors are
 // one line and name the flag.
 func New(o Options, types *btf.Spec) (*Filter, error) {
-	f := &Filter{bodies: map[string]asm.Instructions{}}
+	f := &Filter{bodies: map[string]asm.Instructions{}, direct: o.Direct}
 	for _, expr := range []*string{&o.Filter, &o.InnerFilter} {
 		if err := readFile(expr); err != nil {
 			return nil, fmt.Errorf("-f %w", err)
@@ -54,7 +55,7 @@ func New(o Options, types *btf.Spec) (*Filter, error) {
 		return nil, err
 	}
 	if len(exprs) > 0 {
-		if f.bodies["filter_where"], err = compileWhere(exprs, types); err != nil {
+		if f.bodies["filter_where"], err = compileWhere(exprs, types, f.direct); err != nil {
 			return nil, err
 		}
 		f.inUse |= inUseWhere
@@ -83,8 +84,8 @@ func readFile(expr *string) error {
 // packet compiles a pcap-filter(7) expression for packets that begin with an Ethernet
 // header and for those that begin with an IP header.
 func (f *Filter) packet(flag, expr, l2, l3 string) error {
-	err2 := f.form(body{link: ethernet, symbol: l2}, expr)
-	err3 := f.form(body{link: rawIP, symbol: l3}, expr)
+	err2 := f.form(body{link: ethernet, symbol: l2, direct: f.direct}, expr)
+	err3 := f.form(body{link: rawIP, symbol: l3, direct: f.direct}, expr)
 	switch {
 	case err2 != nil:
 		// What libpcap does not understand, it does not understand in either.
@@ -174,6 +175,7 @@ func (f *Filter) Apply(spec *ebpf.ProgramSpec) error {
 			return err
 		}
 	}
+	inline(spec, "packet_window")
 	prune(spec)
 	return nil
 }

@@ -87,7 +87,7 @@ func (b *body) fixed(dst asm.Register, off uint32, size int) {
 	}
 	b.emit(asm.JLT.Imm(regLen, int32(end), b.label("reject")))
 	if end <= uint64(b.window) {
-		b.fromWindow(dst, b.base+int(off), size)
+		b.fromWindow(dst, int(off), size)
 		return
 	}
 	b.emit(asm.Mov.Imm(asm.R4, int32(off)))
@@ -105,7 +105,7 @@ func (b *body) variable(l load) {
 			asm.JNE.Imm(regX, usualX, slow),
 			asm.JLT.Imm(regLen, int32(end), b.label("reject")),
 		)
-		b.fromWindow(regA, b.base+int(end)-l.size, l.size)
+		b.fromWindow(regA, int(end)-l.size, l.size)
 		b.emit(asm.Ja.Label(done))
 		b.emit(asm.Mov.Reg32(asm.R4, regX).WithSymbol(slow))
 	} else {
@@ -123,9 +123,14 @@ func (b *body) variable(l load) {
 	b.emit(asm.Mov.Reg32(regA, regA).WithSymbol(done))
 }
 
-// fromWindow loads from the stack, in pieces as large as the alignment allows.
-func (b *body) fromWindow(dst asm.Register, at, size int) {
-	piece := size
+// fromWindow loads what is at off. From the stack in pieces as large as the alignment allows.
+func (b *body) fromWindow(dst asm.Register, off, size int) {
+	if b.direct {
+		b.emit(asm.LoadMem(dst, regWindow, int16(off), sizes[size]))
+		b.toHost(dst, size)
+		return
+	}
+	at, piece := b.base+off, size
 	for at%piece != 0 {
 		piece /= 2
 	}

@@ -33,14 +33,15 @@ func TestPacketFilter(t *testing.T) {
 	passed := map[bool]int{}
 	for _, expr := range packetExpressions {
 		for _, link := range []linkType{ethernet, rawIP} {
-			c := compiled(t, expr, link)
+			copied, direct := compiled(t, expr, link, false), compiled(t, expr, link, true)
 			for _, p := range samplePackets {
 				b, err := hex.DecodeString(p.hex)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, linear := range []int{len(b), len(b) / 2, 14, 0} {
-					passed[c.check(t, b, min(linear, len(b)))]++
+					passed[copied.check(t, b, min(linear, len(b)))]++
+					direct.check(t, b, min(linear, len(b)))
 				}
 			}
 		}
@@ -63,9 +64,10 @@ func FuzzPacketFilter(f *testing.F) {
 		if l2 {
 			link = ethernet
 		}
-		key := fmt.Sprint(expr, link)
+		direct := len(packet)%2 == 0
+		key := fmt.Sprint(expr, link, direct)
 		if programs[key] == nil {
-			programs[key] = compiled(t, expr, link)
+			programs[key] = compiled(t, expr, link, direct)
 		}
 		programs[key].check(t, packet, min(int(linear), len(packet)))
 	})
@@ -78,13 +80,13 @@ type program struct {
 	ins  asm.Instructions
 }
 
-func compiled(t *testing.T, expr string, link linkType) *program {
+func compiled(t *testing.T, expr string, link linkType, direct bool) *program {
 	t.Helper()
 	classic, err := compileClassic(link, expr)
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
 	}
-	b := body{link: link, plain: classic, symbol: "filter"}
+	b := body{link: link, plain: classic, symbol: "filter", direct: direct}
 	ins, err := b.compile()
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
@@ -133,13 +135,13 @@ func stackDepth(ins asm.Instructions) int {
 // TestFast: the usual filters look at usual packets without a call for each field.
 func TestFast(t *testing.T) {
 	for _, expr := range []string{"tcp port 443", "host 10.0.0.1 and udp port 53", "tcp[tcpflags] & tcp-syn != 0"} {
-		p := compiled(t, expr, ethernet)
+		p := compiled(t, expr, ethernet, true)
 		packet, _ := hex.DecodeString(samplePackets["http"].hex)
 		m := &machine{memory: map[uint64][]byte{packetAddr: append(packet, make([]byte, 320)...)}, packet: packet}
 		if _, err := m.run(p.ins, skbAt, packetAddr, uint64(len(packet)), uint64(len(packet)), 0); err != nil {
 			t.Fatal(err)
 		}
-		if m.calls > 0 || m.steps > 60 {
+		if m.calls > 0 || m.steps > 50 {
 			t.Errorf("%s: %d calls of packet_bytes, %d instructions", expr, m.calls, m.steps)
 		}
 	}

@@ -29,6 +29,32 @@ func Replace(spec *ebpf.ProgramSpec, symbol string, body asm.Instructions) error
 	return fmt.Errorf("replacing %s: program %s has no such function", symbol, spec.Name)
 }
 
+// inline puts the instructions of the function symbol, which end with the only return, in the
+// place of each call of it.
+func inline(spec *ebpf.ProgramSpec, symbol string) {
+	var body, ins asm.Instructions
+	for _, f := range split(spec.Instructions) {
+		if f[0].Symbol() == symbol {
+			body = append(body, f[:len(f)-1]...)
+		}
+	}
+	if body == nil {
+		return
+	}
+	first := body[0]
+	body[0] = asm.Instruction{OpCode: first.OpCode, Dst: first.Dst, Src: first.Src, Offset: first.Offset, Constant: first.Constant}
+	for _, in := range spec.Instructions {
+		if !in.IsFunctionCall() || in.Reference() != symbol {
+			ins = append(ins, in)
+			continue
+		}
+		at := len(ins)
+		ins = append(ins, body...)
+		ins[at] = ins[at].WithSymbol(in.Symbol())
+	}
+	spec.Instructions = ins
+}
+
 // prune drops the functions that nothing calls: the verifier takes them for an error.
 func prune(spec *ebpf.ProgramSpec) {
 	functions := split(spec.Instructions)

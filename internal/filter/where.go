@@ -28,10 +28,12 @@ const (
 //
 //	int filter_where(u64 skb)
 //
-// Each pointer is followed by bpf_probe_read_kernel. Where it leads nowhere, the operand of
+// Each pointer is followed by bpf_probe_read_kernel, but for skb and current, which are
+// pointers to what they should be, by a direct load where that can be had. Where it leads nowhere, the operand of
 // the innermost || around counts as false, or else the whole expression.
 type where struct {
 	types   *types
+	direct  bool // packet_window may be called
 	ins     asm.Instructions
 	labels  int
 	pending string            // the label of the next instruction,
@@ -41,8 +43,8 @@ type where struct {
 }
 
 // compileWhere compiles the expressions, all of which a packet must meet.
-func compileWhere(exprs []string, spec *btf.Spec) (asm.Instructions, error) {
-	w := &where{types: &types{spec: spec}, same: map[string]string{}, fault: "filter_where.no"}
+func compileWhere(exprs []string, spec *btf.Spec, direct bool) (asm.Instructions, error) {
+	w := &where{direct: direct, types: &types{spec: spec}, same: map[string]string{}, fault: "filter_where.no"}
 	w.emit(asm.Mov.Reg(regSkb, asm.R1))
 	for _, expr := range exprs {
 		n, err := w.types.parse(expr)
@@ -96,7 +98,8 @@ type value struct {
 
 // A place is what can be read: acc + off, where acc is the register.
 type place struct {
-	off int64
+	off  int64
+	sure bool // it can be read
 	location
 }
 
@@ -513,6 +516,7 @@ func (w *where) field(n field) (place, error) {
 			return p, fmt.Errorf("->%s: what is left of it is no pointer", n.name)
 		}
 		p.typ = v.target
+		_, p.sure = n.x.(ident)
 	} else {
 		var err error
 		if i, ok := n.x.(ident); ok {
@@ -569,11 +573,19 @@ func (w *where) load(p place) (value, error) {
 	if err := w.add(p.off); err != nil {
 		return v, err
 	}
-	w.read(asm.FnProbeReadKernel, size)
-	w.emit(
-		asm.JNE.Imm(asm.R0, 0, w.fault),
-		asm.LoadMem(regAcc, asm.R10, slotText, loadSizes[size]),
-	)
+	if w.direct && p.sure {
+		w.emit(
+			asm.Mov.Reg(asm.R1, regAcc),
+			asm.Call.Label("packet_window"),
+			asm.LoadMem(regAcc, asm.R0, 0, loadSizes[size]),
+		)
+	} else {
+		w.read(asm.FnProbeReadKernel, size)
+		w.emit(
+			asm.JNE.Imm(asm.R0, 0, w.fault),
+			asm.LoadMem(regAcc, asm.R10, slotText, loadSizes[size]),
+		)
+	}
 	if p.bits != 0 {
 		right := asm.RSh
 		if v.signed {

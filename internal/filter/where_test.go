@@ -192,14 +192,16 @@ func TestWhere(t *testing.T) {
 	for _, kernel := range []string{"5.10", "6.12"} {
 		spec := kernelTypes(t, kernel)
 		for _, test := range tests {
-			ins, err := compileWhere([]string{test.expr}, spec)
-			if err != nil {
-				t.Errorf("%s: %s: %v", kernel, test.expr, err)
-				continue
-			}
-			got, err := world(t, spec).run(ins, skbAt)
-			if err != nil || got != 0 && got != 1 || (got == 1) != test.want {
-				t.Errorf("%s: %s: %d, want %v %v", kernel, test.expr, got, test.want, err)
+			for _, direct := range []bool{false, true} {
+				ins, err := compileWhere([]string{test.expr}, spec, direct)
+				if err != nil {
+					t.Errorf("%s: %s: %v", kernel, test.expr, err)
+					continue
+				}
+				got, err := world(t, spec).run(ins, skbAt)
+				if err != nil || got != 0 && got != 1 || (got == 1) != test.want {
+					t.Errorf("%s: %s, direct loads %v: %d, want %v %v", kernel, test.expr, direct, got, test.want, err)
+				}
 			}
 		}
 	}
@@ -265,7 +267,7 @@ func TestWhereAll(t *testing.T) {
 		{[]string{"skb->len == 85", "skb->mark"}, 0},
 		{[]string{"skb->len == 85 || skb->len == 84", "((struct net_device *)16)->mtu"}, 0},
 	} {
-		ins, err := compileWhere(test.exprs, spec)
+		ins, err := compileWhere(test.exprs, spec, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +288,7 @@ func FuzzWhere(f *testing.F) {
 	}
 	spec := kernelTypes(f, "6.12")
 	f.Fuzz(func(t *testing.T, expr string) {
-		ins, err := compileWhere([]string{expr}, spec)
+		ins, err := compileWhere([]string{expr}, spec, len(expr)%2 == 0)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q: an error of several lines: %v", expr, err)
@@ -323,7 +325,7 @@ func TestShortForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ins, err := compileWhere(exprs, spec)
+		ins, err := compileWhere(exprs, spec, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -341,7 +343,7 @@ func TestShortForms(t *testing.T) {
 	}
 	poke(t, m.memory[sockAt], sock, netAt, []string{"__sk_common", "skc_net", "net"})
 	exprs, _ := (&Options{Netns: []string{"4026531840"}}).expressions()
-	ins, err := compileWhere(exprs, spec)
+	ins, err := compileWhere(exprs, spec, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}}
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
-	l.direct = k.hasFunction("bpf_rdonly_cast")
+	l.direct = k.DirectLoads()
 	spec.Maps["events"].MaxEntries = s.RingSize
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
 	// the kernel log, unless the kernel allocates for them from a cache of its own.
@@ -279,6 +279,19 @@ func (k *Kernel) fragsAt() uint32 {
 func (k *Kernel) hasFunction(name string) bool {
 	_, err := k.argCount(name)
 	return err == nil
+}
+
+// DirectLoads: programs may follow pointers by plain loads, with bpf_rdonly_cast. They then
+// read head and data of struct sk_buff together, which lie next to each other on every
+// kernel known.
+func (k *Kernel) DirectLoads() bool {
+	skb, err := k.structure("sk_buff")
+	if err != nil {
+		return false
+	}
+	head, ok1 := findMember(skb.Members, "head", 0)
+	data, ok2 := findMember(skb.Members, "data", 0)
+	return k.hasFunction("bpf_rdonly_cast") && ok1 && ok2 && data.bitOffset == head.bitOffset+64
 }
 
 // argCount returns how many arguments the kernel function has.

@@ -96,6 +96,7 @@ func compile(ctx context.Context, o filter.Options, k *kernel.Kernel) (*filter.F
 	done := make(chan error, 1)
 	go func() {
 		var err error
+		o.Direct = k.DirectLoads()
 		f, err = filter.New(o, k.Types())
 		done <- err
 	}()
@@ -372,6 +373,11 @@ func (c *collector) detach() {
 // event (a signal, --duration) can go unnoticed on a quiet host.
 const pollInterval = 100 * time.Millisecond
 
+// pause is how long the ring buffer fills when events follow each other closely. Else each is
+// a wake-up by an interrupt, a write, and the same for every filter behind. What comes
+// after a quiet time is written at once.
+const pause = time.Millisecond
+
 // linger is how long packets of a command that ended may be under way in the kernel.
 const linger = 100 * time.Millisecond
 
@@ -392,6 +398,7 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 	var record ringbuf.Record
 	room := stale{loader: c.loader, last: time.Now()}
 	busy := 0
+	var emptied time.Time
 	nextPoll := time.Now().Add(pollInterval)
 	for {
 		if ctx.Err() != nil {
@@ -424,6 +431,11 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 			if err := c.out.Flush(); err != nil {
 				return err
 			}
+			now := time.Now()
+			if now.Sub(emptied) < 2*pause {
+				time.Sleep(pause)
+			}
+			emptied = now
 		}
 		// A buffer that is never empty knows no deadline.
 		if busy++; busy%256 == 0 && time.Now().After(nextPoll) {
