@@ -55,9 +55,8 @@ static __always_inline void load_rest(struct event *e, struct look *l, __u64 has
 			has |= HAS_DEV;
 		}
 	}
-	if (!(has & HAS_DEV) && sk) {
+	if (!(has & HAS_DEV) && sk)
 		net = CAST(struct sock, (void *)sk)->__sk_common.skc_net.net;
-	}
 	if (net) {
 		struct net *n = CAST(struct net, net);
 

@@ -15,8 +15,7 @@ struct __kernel_sockaddr_storage {
 	__u16 family;
 	char data[126];
 };
-#define WINDOW 124
-#define WINDOW_WORDS 120 // as much of it as 8-byte words fill
+#define WINDOW_WORDS 120 // bytes of it, as many as 8-byte words fill
 static __always_inline const void *window(const void *p)
 {
 	return bpf_rdonly_cast(p - 2, bpf_core_type_id_kernel(struct __kernel_sockaddr_storage)) + 2;

@@ -13,7 +13,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/skbdrops"
 	"github.com/skb-tools/skb-tools/internal/skbpcap"
 	"github.com/skb-tools/skb-tools/internal/skbsort"
@@ -158,36 +157,6 @@ func drops(events int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(strings.TrimSpace(string(folder)), "testdata/drops/receive-7.2.skb"))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var b bytes.Buffer
-	e := format.NewEncoder(&b)
-	var recorded []format.Raw
-	for d := format.NewDecoder(f); ; {
-		r, err := d.Next()
-		if err == io.EOF {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		switch r.Type() {
-		case format.TypeStart:
-			err = e.WriteRaw(r)
-		case format.TypeEvent:
-			recorded = append(recorded, bytes.Clone(r))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	for i := range events {
-		if err := e.WriteRaw(recorded[i%len(recorded)]); err != nil {
-			return nil, err
-		}
-	}
-	err = e.Flush()
-	return b.Bytes(), err
+	recorded := filepath.Join(strings.TrimSpace(string(folder)), "testdata/drops/receive-7.2.skb")
+	return generated("-repeat", recorded, "-events", fmt.Sprint(events))
 }
