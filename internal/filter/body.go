@@ -47,9 +47,8 @@ const (
 	slotsEnd   = 32
 )
 
-// The classic instructions that ask for slotInfo's contents (struct info of bpf/filter.h):
-// a load at an offset that no packet has, which vlan.go makes libpcap write, and
-// Linux' own load of skb->pkt_type, for `inbound` and `outbound`.
+// The classic instruction that asks for slotInfo's contents (struct info of bpf/filter.h): a
+// load at an offset that no packet has, which vlan.go makes libpcap write.
 const tagOffset = 65520
 
 // A body is the function of bpf/filter.h that passes the packets of one kind.
@@ -155,7 +154,7 @@ func (b *body) prologue() {
 		asm.StoreMem(asm.R10, slotAddr, asm.R2, asm.DWord),
 		asm.StoreMem(asm.R10, slotLinear, asm.R4, asm.DWord),
 	)
-	if b.tagged != nil || asksFor(b.plain, vlanTag) || asksFor(b.plain, packetType) {
+	if b.tagged != nil || asksFor(b.plain, vlanTag) {
 		b.emit(asm.StoreMem(asm.R10, slotInfo, asm.R5, asm.DWord))
 	}
 	if b.window == 0 {

@@ -33,10 +33,11 @@ type Filter struct {
 // one line and name the flag.
 func New(o Options, types *btf.Spec) (*Filter, error) {
 	f := &Filter{bodies: map[string]asm.Instructions{}, direct: o.Direct}
-	for _, expr := range []*string{&o.Filter, &o.InnerFilter} {
-		if err := readFile(expr); err != nil {
-			return nil, fmt.Errorf("-f %w", err)
-		}
+	if err := readFile(&o.Filter); err != nil {
+		return nil, fmt.Errorf("-f %w", err)
+	}
+	if err := readFile(&o.InnerFilter); err != nil {
+		return nil, fmt.Errorf("--inner-filter %w", err)
 	}
 	if o.Filter != "" {
 		if err := f.packet("-f", o.Filter, "filter_l2", "filter_l3"); err != nil {
@@ -104,12 +105,15 @@ func (f *Filter) form(b body, expr string) (err error) {
 	if b.plain, err = compileClassic(b.link, expr); err != nil {
 		return err
 	}
+	if asksFor(b.plain, packetType) {
+		return errors.New("inbound and outbound are known where a packet socket looks only: choose a probe where packets come in (net:netif_receive_skb) or go out (net:net_dev_start_xmit) instead")
+	}
 	if untagged, ok := untag(expr); ok && b.symbol == "filter_l2" {
 		if b.tagged, err = compileClassic(b.link, untagged); err != nil {
 			return err
 		}
 	}
-	if b.tagged != nil || asksFor(b.plain, packetType) {
+	if b.tagged != nil {
 		f.inUse |= inUseInfo
 	}
 	f.bodies[b.symbol], err = b.compile()

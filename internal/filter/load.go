@@ -22,7 +22,7 @@ const (
 	headerLength          // X = 4 * (byte at off & 0xf)
 	packetLength
 	vlanTag
-	packetType // skb->pkt_type
+	packetType // Linux' own load of skb->pkt_type, for `inbound` and `outbound`; never compiled
 )
 
 func loadOf(ins bpf.Instruction) (load, bool) {
@@ -66,8 +66,6 @@ func (b *body) load(l load) {
 		b.emit(asm.Mov.Reg32(regA, regLen))
 	case vlanTag:
 		b.emit(asm.LoadMem(regA, asm.R10, slotInfo, asm.Half))
-	case packetType:
-		b.emit(asm.LoadMem(regA, asm.R10, slotInfo+3, asm.Byte))
 	case headerLength:
 		b.fixed(regX, l.off, 1)
 		b.emit(asm.And.Imm(regX, 0xf), asm.LSh.Imm(regX, 2))

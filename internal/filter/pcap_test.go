@@ -255,6 +255,9 @@ func TestFilterErrors(t *testing.T) {
 		{Options{Filter: "port 53\x00"}, `-f "port 53\x00": it contains a NUL byte`},
 		{Options{Filter: "ip6 protochain 6"}, "-f 'ip6 protochain 6': protochain needs a loop"},
 		{Options{Filter: "tcp and arp and udp"}, "-f 'tcp and arp and udp': expression rejects all packets"},
+		{Options{Filter: "inbound and udp"}, "-f 'inbound and udp': inbound and outbound are known where a packet socket looks only"},
+		{Options{Filter: "not outbound"}, "choose a probe"},
+		{Options{InnerFilter: "@/nosuch"}, "--inner-filter @/nosuch: no such file"},
 		{Options{InnerFilter: "nonsense here"}, "--inner-filter 'nonsense here': "},
 	} {
 		_, err := New(test.options, nil)

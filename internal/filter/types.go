@@ -3,6 +3,7 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
@@ -53,7 +54,7 @@ var basicTypes = map[string]integer{
 	"s8": {1, true}, "s16": {2, true}, "s32": {4, true}, "s64": {8, true},
 	"__u8": {1, false}, "__u16": {2, false}, "__u32": {4, false}, "__u64": {8, false},
 	"__be16": {2, false}, "__be32": {4, false}, "__be64": {8, false},
-	"size_t": {8, false}, "bool": {1, false}, "_Bool": {1, false},
+	"size_t": {8, false},
 }
 
 func (i integer) btf() btf.Type {
@@ -85,6 +86,10 @@ func (t *types) parseType(tokens []token) (typ btf.Type, n int, err error) {
 		default:
 			if typ != nil || len(words) > 0 {
 				return nil, 0, fmt.Errorf("%q was not expected after a type", s)
+			}
+			if s == "bool" || s == "_Bool" {
+				typ = &btf.Int{Name: s, Size: 1, Encoding: btf.Bool}
+				break
 			}
 			if i, ok := basicTypes[s]; ok {
 				typ = i.btf()
@@ -178,7 +183,8 @@ func (t *types) enumerator(name string) (node, error) {
 				continue
 			}
 			for _, v := range e.Values {
-				i := integer{4, e.Signed}
+				// As C has it: an int where it fits.
+				i := integer{4, e.Signed || v.Value <= math.MaxInt32}
 				if v.Value > 1<<32-1 && int64(v.Value) != int64(int32(v.Value)) {
 					i.size = 8
 				}

@@ -469,6 +469,11 @@ func (w *where) cast(n cast) (value, error) {
 	if err != nil {
 		return value{}, fmt.Errorf("nothing can be cast to %s", describe(n.to))
 	}
+	if t, ok := btf.UnderlyingType(n.to).(*btf.Int); ok && t.Encoding == btf.Bool {
+		// 1 for all that is not 0: the sign of v | -v.
+		w.emit(asm.Mov.Reg(asm.R1, regAcc), asm.Neg.Imm(asm.R1, 0), asm.Or.Reg(regAcc, asm.R1), asm.RSh.Imm(regAcc, 63))
+		return to, nil
+	}
 	w.convert(regAcc, x.integer, to.integer)
 	return to, nil
 }

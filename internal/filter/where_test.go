@@ -169,6 +169,8 @@ func TestWhere(t *testing.T) {
 		{`*(u8 *)skb->data == 0x45 && skb->data[8] == 64 && *(skb->data + 9) == 1`, true},
 		{`((u16 *)skb->data)[1] == htons(84)`, true},
 		{`(u8)skb->mark == 0x12 && (s8)0xff == -1 && (u16)(skb->mark >> 16) == 0x8000`, true},
+		{`(bool)0x100 == 1 && (bool)skb->dev == 1 && (bool)(skb->mark & 0x80000000) == 1 && (_Bool)0 == 0`, true},
+		{`-1 < IFF_UP`, true}, // an enum's constant is an int
 		{`skb->mark << 1 == 0x24 && (u64)skb->mark << 1 == 0x100000024`, true},
 		{`~skb->mark == 0x7fffffed && -skb->len == 0xffffffac`, true},
 		{`1 + 2 * 3 == 7 && (1 | 2 ^ 3 & 1) == 3 && 010 == 8 && 0b11 == 3`, true},
