@@ -249,11 +249,8 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 	if (!passes(l))
 		return false;
 	l->ts = bpf_ktime_get_ns();
-	if (track && !b) {
-		*id = new_id();
-		if (!remember(head, *id, l->ts))
-			*id = 0;
-	}
+	if (track && !b)
+		*id = remember(head, new_id(), l->ts, BPF_NOEXIST);
 	return true;
 }
 

@@ -16,7 +16,6 @@ const volatile __u32 filters = 0; // enum filter_in_use
 
 // `info` of the functions below: what sk_buff knows and the packet's bytes don't say.
 #define INFO_TAG_PRESENT (1 << 16) // bits 0 to 15 are vlan_tci
-#define INFO_PKT_TYPE_SHIFT 24     // bits 24 to 26 are pkt_type
 
 #define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
 
@@ -189,7 +188,6 @@ __attribute__((weak)) __u64 inner_packet(__u64 skb, __u64 addr, __s64 linear, __
 }
 
 struct sk_buff___info {
-	__u8 pkt_type : 3;
 	__u8 vlan_present : 1; // until 6.1
 	__u16 vlan_tci;
 	__u32 vlan_all; // since 6.2, zero where there is no tag
@@ -198,7 +196,6 @@ struct sk_buff___info {
 static __always_inline __u64 info_of(struct sk_buff *skb)
 {
 	struct sk_buff___info *s = (struct sk_buff___info *)skb;
-	__u64 info = (__u64)BPF_CORE_READ_BITFIELD_PROBED(s, pkt_type) << INFO_PKT_TYPE_SHIFT;
 	__u32 present = 0;
 	__u16 tci = 0;
 
@@ -207,7 +204,7 @@ static __always_inline __u64 info_of(struct sk_buff *skb)
 	else
 		bpf_core_read(&present, sizeof(present), &s->vlan_all);
 	bpf_core_read(&tci, sizeof(tci), &s->vlan_tci);
-	return present ? info | INFO_TAG_PRESENT | tci : info;
+	return present ? INFO_TAG_PRESENT | tci : 0;
 }
 
 // Where neither header's place is known yet (AT_DATA), nothing can be said of the packet:

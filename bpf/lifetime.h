@@ -28,6 +28,7 @@ static __always_inline void write_free(struct sk_buff *skb, __u64 head, struct b
 		f->how = FREE_DROPPED;
 		f->has |= HAS_DROP;
 		f->drop = b->drop;
+		b->dropped_skb = 0; // the next clone at this address (fclones have a fixed one) has an end of its own
 	}
 	bpf_ringbuf_submit(f, 0);
 }

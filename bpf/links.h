@@ -60,8 +60,8 @@ static __noinline void inherit(__u8 how, struct buffer_ref *from, __u64 child)
 	if (!reported(&to, child)) {
 		if (!to.head)
 			return;
-		to.id = new_id();
-		if (!remember(to.head, to.id, bpf_ktime_get_ns()))
+		to.id = remember(to.head, new_id(), bpf_ktime_get_ns(), BPF_NOEXIST);
+		if (!to.id)
 			return;
 	}
 	write_link(how, from, &to);
@@ -106,7 +106,7 @@ COPY(ip6_frag_next, LINK_FRAGMENT)
 				return 0; \
 		} \
 		if (next) \
-			count_loss(LOSS_LINK, bpf_ktime_get_ns()); \
+			count_loss(LOSS_SEGMENTS, bpf_ktime_get_ns()); \
 		return 0; \
 	}
 SEGMENT(skb_segment)
@@ -184,7 +184,8 @@ int on_ip6_fraglist_prepare(void *ctx)
 }
 
 // pskb_expand_head gives the same sk_buff another head. The packet is the same, so the
-// identity moves along, unless a clone stays behind with the old head.
+// identity moves along, unless a clone stays behind with the old head. It is taken off the old
+// head before: within the function that is freed, and may be another packet's at once.
 SEC("fentry/pskb_expand_head")
 int before_expand(void *ctx)
 {
@@ -196,7 +197,9 @@ int before_expand(void *ctx)
 		return 0;
 	x.shared = !holds_last(skb);
 	if (bpf_map_update_elem(&expanding, &key, &x, BPF_ANY))
-		count_loss(LOSS_LINK, bpf_ktime_get_ns());
+		count_loss(LOSS_PENDING, bpf_ktime_get_ns());
+	else if (!x.shared)
+		forget(x.was.head);
 	return 0;
 }
 
@@ -213,15 +216,10 @@ int after_expand(void *ctx)
 	bpf_map_delete_elem(&expanding, &skb);
 	to.skb = skb;
 	to.head = head_of(skb);
-	if ((int)ctx_arg(ctx, ret_arg) || !to.head || to.head == x.was.head)
+	if (!to.head || (x.shared && to.head == x.was.head))
 		return 0;
-	if (x.shared) {
-		to.id = new_id();
-	} else {
-		to.id = x.was.id;
-		forget(x.was.head);
-	}
-	if (remember(to.head, to.id, bpf_ktime_get_ns()))
+	to.id = x.shared ? new_id() : x.was.id;
+	if (remember(to.head, to.id, bpf_ktime_get_ns(), BPF_ANY) && to.head != x.was.head)
 		write_link(LINK_EXPAND, &x.was, &to);
 	return 0;
 }
@@ -240,7 +238,7 @@ int on_inet_frag_queue_insert(void *ctx)
 	known = bpf_map_lookup_elem(&frag_queues, &q);
 	id = known ? *known : new_id();
 	if (!known && bpf_map_update_elem(&frag_queues, &q, &id, BPF_ANY)) {
-		count_loss(LOSS_LINK, bpf_ktime_get_ns());
+		count_loss(LOSS_PENDING, bpf_ktime_get_ns());
 		return 0;
 	}
 	to.id = id;
@@ -261,7 +259,7 @@ int on_inet_frag_reasm_finish(void *ctx)
 	to = from;
 	to.id = *id;
 	bpf_map_delete_elem(&frag_queues, &q);
-	if (to.head && remember(to.head, to.id, bpf_ktime_get_ns()))
+	if (to.head && remember(to.head, to.id, bpf_ktime_get_ns(), BPF_ANY))
 		write_link(LINK_REASSEMBLE, &from, &to);
 	return 0;
 }

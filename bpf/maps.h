@@ -9,6 +9,7 @@ const volatile bool follow = true;        // a buffer that matched once is repor
 const volatile bool lifetimes = true;     // write link and free records
 const volatile bool direct_loads = false; // bpf_rdonly_cast may be called
 const volatile bool func_ip = false;      // bpf_get_func_ip may be called
+const volatile bool atomic_fetch = false; // BPF_ATOMIC with BPF_FETCH may be used
 const volatile __u64 probe_number = 0;    // of a tracepoint program: what its events carry as `probe`
 const volatile __u8 skb_arg = 0;          // of a tracepoint or tracing program: which argument is the skb
 const volatile bool is_drop = false;      // this tracepoint is skb:kfree_skb,
@@ -113,6 +114,17 @@ static __always_inline __u64 at_most(__u64 n, __u64 max)
 static __always_inline __u64 loaded(__u64 v)
 {
 	asm volatile("" : "+r"(v));
+	return v;
+}
+
+// *p += n, atomically, and what *p was before. As bytes: the assembler has this instruction
+// only for kernels that have it. User space replaces it on those that have not.
+static __always_inline __u64 fetch_add(__u64 *p, __u64 n)
+{
+	register __u64 *to asm("r1") = p;
+	register __u64 v asm("r2") = n;
+
+	asm volatile(".byte 0xdb, 0x21, 0, 0, 1, 0, 0, 0" : "+r"(v) : "r"(to) : "memory");
 	return v;
 }
 

@@ -42,7 +42,13 @@ FUNCTION(4)
 FUNCTION(5)
 
 // A return: the entry keeps the sk_buff under the stack pointer, which no other call
-// shares until this one has returned.
+// shares until this one has returned, but for functions that jump to the next one as their
+// last act: hence the function, where programs can ask for it.
+struct call_key {
+	__u64 sp;
+	__u64 function;
+};
+
 struct call {
 	__u64 skb;
 	__u64 head;
@@ -55,29 +61,32 @@ struct call {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1 << 14);
-	__type(key, __u64);
+	__type(key, struct call_key);
 	__type(value, struct call);
 } calls SEC(".maps");
 
 static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 {
+	struct call_key key = {.sp = REG_SP(ctx), .function = func_ip ? bpf_get_func_ip(ctx) : 0};
 	struct call c = {.skb = skb};
-	__u64 sp = REG_SP(ctx);
 	struct buffer *b;
 	struct look l;
 
-	if (!skb || !look_at(&l, (struct sk_buff *)skb))
+	if (!skb || !look_at(&l, (struct sk_buff *)skb) || !wanted(&l, &c.id)) {
+		// What a return that the kernel missed left here must not pass for this call's.
+		bpf_map_delete_elem(&calls, &key);
 		return 0;
-	if (!wanted(&l, &c.id))
-		return 0;
+	}
 	c.function = function_of(ctx);
 	c.head = (__u64)l.head;
 	b = buffer_of(c.head);
 	if (b)
 		c.releases = b->releases;
 	c.has = c.id ? HAS_ID : 0;
-	if (bpf_map_update_elem(&calls, &sp, &c, BPF_ANY))
-		count_loss(LOSS_RETURN, l.ts);
+	if (bpf_map_update_elem(&calls, &key, &c, BPF_NOEXIST)) {
+		count_loss(LOSS_RETURN, l.ts); // that one's, or this one's
+		bpf_map_update_elem(&calls, &key, &c, BPF_ANY);
+	}
 	return 0;
 }
 
@@ -93,14 +102,6 @@ CALL(3)
 CALL(4)
 CALL(5)
 
-static __always_inline struct call *call_at(struct pt_regs *ctx, __u64 *sp)
-{
-	struct call *c = bpf_map_lookup_elem(&calls, sp);
-
-	// What a lost return left behind at this depth was another function's.
-	return c && func_ip && c->function != bpf_get_func_ip(ctx) ? NULL : c;
-}
-
 // Most functions that take an sk_buff have passed it on or freed it by the time they
 // return. It is looked at again only if its buffer is known to be alive and no sk_buff has
 // let go of it since; otherwise the event says what was returned, and of which packet, and
@@ -110,21 +111,21 @@ int function_return(struct pt_regs *ctx)
 {
 	// The return address has been popped by now, on x86 off the stack; only where the
 	// function graph tracer brought us here sp still is what it was.
-	__u64 sp = REG_SP(ctx) - RETURN_SIZE;
-	struct call *found = call_at(ctx, &sp), c;
+	struct call_key key = {.sp = REG_SP(ctx) - RETURN_SIZE, .function = func_ip ? bpf_get_func_ip(ctx) : 0};
+	struct call *found = bpf_map_lookup_elem(&calls, &key), c;
 	struct hit h = {.ctx = ctx};
 	struct buffer *b;
 	struct look l;
 	bool alive;
 
 	if (!found && func_ip) {
-		sp = REG_SP(ctx);
-		found = call_at(ctx, &sp);
+		key.sp = REG_SP(ctx);
+		found = bpf_map_lookup_elem(&calls, &key);
 	}
 	if (!found)
 		return 0;
 	c = *found;
-	bpf_map_delete_elem(&calls, &sp);
+	bpf_map_delete_elem(&calls, &key);
 	l.ts = bpf_ktime_get_ns();
 	h.probe = c.function;
 	h.retval = REG_RET(ctx);

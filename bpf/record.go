@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"encoding/binary"
 	"errors"
 	"unsafe"
 )
@@ -150,6 +151,8 @@ const (
 	LossIdentity
 	LossUnreadable
 	LossReturn
+	LossPending
+	LossSegments
 	LossKinds
 )
 
@@ -189,4 +192,11 @@ func AsFree(b []byte) (*Free, error) {
 		return nil, ErrRecord
 	}
 	return (*Free)(unsafe.Pointer(&b[0])), nil
+}
+
+// Belongs tells whether a record is of what happened until a time, in ns: events and links
+// until then, and how buffers ended later.
+func Belongs(b []byte, until uint64) bool {
+	const ts = unsafe.Offsetof(Event{}.Ts) // the same in all of them
+	return len(b) < int(ts)+8 || b[0] == KindFree || binary.NativeEndian.Uint64(b[ts:]) <= until
 }

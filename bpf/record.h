@@ -204,6 +204,8 @@ enum loss {
 	LOSS_FREE = 2,
 	LOSS_IDENTITY = 3, // buffer map full
 	LOSS_UNREADABLE = 4, // an argument that was no readable sk_buff
-	LOSS_RETURN = 5,   // a return probe whose entry could not be kept
-	LOSS_KINDS = 6,
+	LOSS_RETURN = 5,   // of a return probe: its entry could not be kept, or another's return never came
+	LOSS_PENDING = 6,  // too many buffers within pskb_expand_head or IP reassembly
+	LOSS_SEGMENTS = 7, // more segments than are looked through
+	LOSS_KINDS = 8,
 };

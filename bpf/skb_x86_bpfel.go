@@ -39,6 +39,12 @@ type SkbCall struct {
 	Has      uint64
 }
 
+type SkbCallKey struct {
+	_        structs.HostLayout
+	Sp       uint64
+	Function uint64
+}
+
 type SkbCpuState struct {
 	_     structs.HostLayout
 	Level uint32
@@ -272,6 +278,7 @@ const (
 	SkbProgPeek                  = "peek"
 	SkbProgTracepoint            = "tracepoint"
 	SkbVarArgsAt                 = "args_at"
+	SkbVarAtomicFetch            = "atomic_fetch"
 	SkbVarCallerAt               = "caller_at"
 	SkbVarCpuBits                = "cpu_bits"
 	SkbVarCtAt                   = "ct_at"
@@ -412,6 +419,7 @@ type SkbMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbVariableSpecs struct {
 	ArgsAt         *ebpf.VariableSpec `ebpf:"args_at"`
+	AtomicFetch    *ebpf.VariableSpec `ebpf:"atomic_fetch"`
 	CallerAt       *ebpf.VariableSpec `ebpf:"caller_at"`
 	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
 	CtAt           *ebpf.VariableSpec `ebpf:"ct_at"`
@@ -501,6 +509,7 @@ func (m *SkbMaps) Close() error {
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbVariables struct {
 	ArgsAt         *ebpf.Variable `ebpf:"args_at"`
+	AtomicFetch    *ebpf.Variable `ebpf:"atomic_fetch"`
 	CallerAt       *ebpf.Variable `ebpf:"caller_at"`
 	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
 	CtAt           *ebpf.Variable `ebpf:"ct_at"`

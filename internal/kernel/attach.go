@@ -27,10 +27,14 @@ const (
 type Attachment struct {
 	loader *Loader
 	mu     sync.Mutex
-	links  []io.Closer
+	links  []attached
+	// Those that follow identities and lifetimes: they go last, or a buffer that is let go
+	// of meanwhile would give its identity to the next one at that address.
+	following []attached
 	// Progress, when set, is told of every probe that was attached or detached.
 	Progress func(done int)
 	canceled atomic.Bool
+	loading  sync.Mutex
 	// Backend is how the function probes are attached, once they are.
 	Backend string
 }
@@ -44,13 +48,36 @@ var ErrCanceled = errors.New("canceled")
 // NewAttachment returns an empty one.
 func (l *Loader) NewAttachment() *Attachment { return &Attachment{loader: l} }
 
+// attached is a link that holds a number of probes.
+type attached struct {
+	io.Closer
+	probes int
+}
+
+// follow is add for what no user asked for.
+func (a *Attachment) follow(k io.Closer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.following = append(a.following, attached{k, 1})
+}
+
 func (a *Attachment) add(k io.Closer, probes int) {
 	a.mu.Lock()
-	a.links = append(a.links, k)
+	a.links = append(a.links, attached{k, probes})
 	a.mu.Unlock()
 	if a.Progress != nil {
 		a.Progress(probes)
 	}
+}
+
+// Len is how many probes are attached, those that follow included.
+func (a *Attachment) Len() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, k := range a.links {
+		n += k.probes
+	}
+	return n + len(a.following)
 }
 
 // Tracepoint attaches to t; its events carry number as their probe.
@@ -63,7 +90,12 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 		}
 		vars["is_drop"] = true
 	}
-	return a.rawTracepoint("tracepoint", t, vars)
+	k, err := a.rawTracepoint("tracepoint", t, vars)
+	if err != nil {
+		return err
+	}
+	a.add(k, 1)
+	return nil
 }
 
 // dropArgs finds the other arguments of skb:kfree_skb, by their types since BTF does not
@@ -85,20 +117,19 @@ func dropArgs(t Tracepoint) map[string]any {
 	return vars
 }
 
-func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string]any) error {
+func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string]any) (io.Closer, error) {
 	if a.canceled.Load() {
-		return ErrCanceled
+		return nil, ErrCanceled
 	}
 	p, err := a.loader.Load(program, vars, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	k, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: t.Name, Program: p})
 	if err != nil {
-		return explain(err, "attaching to tracepoint "+t.String())
+		return nil, explain(err, "attaching to tracepoint "+t.String())
 	}
-	a.add(k, 1)
-	return nil
+	return k, nil
 }
 
 // Functions attaches to the entries of all functions. A function that the kernel refuses
@@ -120,16 +151,17 @@ func (a *Attachment) Functions(backend string, functions []Function) (refused ma
 func (a *Attachment) Returns(backend string, functions []Function) (refused map[string]error, err error) {
 	refused = map[string]error{}
 	err = eachKind(functions, func(k kind, fs []Function) error {
-		if err := a.functions(backend, target{fmt.Sprintf("call_arg%d", k.arg), false, nil}, fs, refused); err != nil {
+		// The returns first: an entry without one would keep calls for nothing.
+		if err := a.functions(backend, target{"function_return", true, a.loader.sections(k.sections & anywhere)}, fs, refused); err != nil {
 			return err
 		}
-		var entered []Function
+		var returning []Function
 		for _, f := range fs {
 			if refused[f.Name] == nil {
-				entered = append(entered, f)
+				returning = append(returning, f)
 			}
 		}
-		return a.functions(backend, target{"function_return", true, a.loader.sections(k.sections & anywhere)}, entered, refused)
+		return a.functions(backend, target{fmt.Sprintf("call_arg%d", k.arg), false, nil}, returning, refused)
 	})
 	return refused, err
 }
@@ -296,11 +328,13 @@ func each(n int, f func(i int)) {
 
 // Close detaches everything.
 func (a *Attachment) Close() {
-	each(len(a.links), func(i int) {
-		a.links[i].Close()
-		if a.Progress != nil {
-			a.Progress(1)
-		}
-	})
-	a.links = nil
+	for _, links := range [][]attached{a.links, a.following} {
+		each(len(links), func(i int) {
+			links[i].Close()
+			if a.Progress != nil {
+				a.Progress(links[i].probes)
+			}
+		})
+	}
+	a.links, a.following = nil, nil
 }

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"syscall"
 
@@ -30,24 +29,30 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 		if t.Name == "kfree_skb" {
 			vars := dropArgs(t)
 			vars["skb_arg"] = uint8(t.Arg)
-			if err := a.rawTracepoint("on_drop", t, vars); err != nil {
+			k, err := a.rawTracepoint("on_drop", t, vars)
+			if err != nil {
 				return nil, err
 			}
+			a.follow(k)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.loader.spec.Programs)) {
-		spec := a.loader.spec.Programs[name]
-		if spec.Type != ebpf.Tracing || name == "on_release" {
-			continue
+	var names []string
+	for name, spec := range a.loader.spec.Programs {
+		if spec.Type == ebpf.Tracing && name != "on_release" {
+			names = append(names, name)
 		}
-		// A kernel without that function is no error; whatever else goes wrong
-		// with one is not worth more than losing its links either, but is said.
-		err := a.tracing(name)
+	}
+	slices.Sort(names)
+	errs := make([]error, len(names))
+	each(len(names), func(i int) { errs[i] = a.tracing(names[i]) })
+	for i, err := range errs {
 		if errors.Is(err, ErrCanceled) {
 			return nil, err
 		}
+		// A kernel without that function is no error; whatever else goes wrong with one
+		// is not worth more than losing its links either, but is said.
 		if err != nil {
-			missing = append(missing, spec.AttachTo)
+			missing = append(missing, a.loader.spec.Programs[names[i]].AttachTo)
 		}
 	}
 	return slices.Compact(missing), nil
@@ -66,7 +71,11 @@ func (a *Attachment) tracing(name string) error {
 	if n > 6 {
 		return errors.New(spec.AttachTo + ": too many arguments")
 	}
+	// One after the other, as the cache of types wants it; the kernel's wait to attach one
+	// is shared with others.
+	a.loading.Lock()
 	p, err := a.loader.Load(name, map[string]any{"ret_arg": uint8(n)}, nil)
+	a.loading.Unlock()
 	if err != nil {
 		return err
 	}
@@ -77,6 +86,6 @@ func (a *Attachment) tracing(name string) error {
 	if err != nil {
 		return explain(err, "attaching to "+spec.AttachTo)
 	}
-	a.add(k, 0)
+	a.follow(k)
 	return nil
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -38,13 +39,31 @@ type Loader struct {
 	loop     bool // bpf_loop may be called
 	funcIP   bool // kprobe programs may ask for their function's address
 	direct   bool // bpf_rdonly_cast may be called
+	fetch    bool // atomic instructions may say what they found
 	// NoFragments is why page fragments can't be read on this kernel; nil: they can.
 	NoFragments error
 
 	mu       sync.Mutex
 	programs []*ebpf.Program
 	kinds    map[string]*ebpf.Program // those that serve many functions
-	missable []*ebpf.Program          // those that miss something when the kernel skips them
+	missable []missable
+}
+
+// missable is a program that misses something when the kernel skips it.
+type missable struct {
+	*ebpf.Program
+	what string // as in `loss` records
+}
+
+// missedBy is what a program misses, by its name; else a link between buffers.
+func missedBy(name string) string {
+	switch {
+	case strings.HasPrefix(name, "function_"), strings.HasPrefix(name, "call_"), name == "tracepoint", name == "on_nft_trace":
+		return "event"
+	case name == "on_drop", name == "on_free_head":
+		return "free"
+	}
+	return "link"
 }
 
 // NewLoader makes the maps.
@@ -61,6 +80,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	l.direct = k.DirectLoads()
+	l.fetch = haveFetch()
 	spec.Maps["events"].MaxEntries = s.RingSize
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
 	// the kernel log, unless the kernel allocates for them from a cache of its own.
@@ -90,6 +110,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"frags_at", k.fragsAt()},
 		{"have_loop", l.loop},
 		{"direct_loads", l.direct},
+		{"atomic_fetch", l.fetch},
 	}
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
@@ -168,6 +189,9 @@ func (l *Loader) Load(name string, vars map[string]any, change func(*ebpf.Progra
 	if !l.direct {
 		dropKernelCalls(prog.Instructions)
 	}
+	if !l.fetch {
+		dropFetches(prog.Instructions)
+	}
 	if l.settings.Prepare != nil {
 		if err := l.settings.Prepare(prog); err != nil {
 			return nil, err
@@ -186,7 +210,7 @@ func (l *Loader) Load(name string, vars map[string]any, change func(*ebpf.Progra
 	l.mu.Lock()
 	// on_release is attached twice, so that one of the two always runs.
 	if name != "on_release" {
-		l.missable = append(l.missable, p)
+		l.missable = append(l.missable, missable{p, missedBy(name)})
 	}
 	l.programs = append(l.programs, p)
 	l.mu.Unlock()
@@ -216,15 +240,17 @@ func (l *Loader) loadOnce(name string, vars map[string]any, attach ebpf.AttachTy
 	return p, err
 }
 
-// Missed returns how many times the kernel skipped a program because it was running on
-// that cpu already, as far as this kernel counts that.
-func (l *Loader) Missed() uint64 {
-	var n uint64
+// Missed returns how many times the kernel skipped a program because one was running on that
+// cpu already, by what was missed: "event", "link" or "free". Kernels before 5.12 count none
+// of them, those before 6.7 only tracepoints and what follows buffers, not programs at
+// functions; what a kprobe itself skips within another, no kernel tells.
+func (l *Loader) Missed() map[string]uint64 {
+	n := map[string]uint64{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.missable {
 		if s, err := p.Stats(); err == nil {
-			n += s.RecursionMisses
+			n[p.what] += s.RecursionMisses
 		}
 	}
 	return n
@@ -259,6 +285,33 @@ func dropKernelCalls(ins asm.Instructions) {
 			ins[i] = asm.Mov.Imm(asm.R0, 0).WithSymbol(ins[i].Symbol())
 		}
 	}
+}
+
+// dropFetches replaces the atomic instructions that give back what they found, which kernels
+// without them refuse even where they are never reached.
+func dropFetches(ins asm.Instructions) {
+	for i := range ins {
+		if ins[i].OpCode.AtomicOp() == asm.FetchAdd {
+			ins[i] = asm.Mov.Imm(ins[i].Src, 0).WithMetadata(ins[i].Metadata)
+		}
+	}
+}
+
+// haveFetch reports whether this kernel has BPF_FETCH (5.12), by trying.
+func haveFetch() bool {
+	add := asm.FetchAdd.Mem(asm.R10, asm.R0, asm.DWord, -8)
+	add.Constant = 1 // BPF_FETCH, which cilium/ebpf 0.22 forgets as it encodes its own operation
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SocketFilter, License: "GPL", Instructions: asm.Instructions{
+		asm.Mov.Imm(asm.R0, 0),
+		asm.StoreMem(asm.R10, -8, asm.R0, asm.DWord),
+		add,
+		asm.Return(),
+	}})
+	if err != nil {
+		return false
+	}
+	p.Close()
+	return true
 }
 
 // fragsAt is the offset in bytes of frags in struct skb_shared_info. Where the fragments

@@ -19,15 +19,17 @@ var lossWords = [bpf.LossKinds]struct{ what, why string }{
 	bpf.LossFree:       {"free", "ring buffer full"},
 	bpf.LossIdentity:   {"identity", "buffer map full"},
 	bpf.LossUnreadable: {"event", "the argument was no readable sk_buff"},
-	bpf.LossReturn:     {"event", "too many calls under way"},
+	bpf.LossReturn:     {"event", "a return that the kernel missed, or too many calls under way"},
+	bpf.LossPending:    {"link", "too many packets expanded or reassembled at once"},
+	bpf.LossSegments:   {"link", "a packet of more than 128 segments"},
 }
 
 // losses turns the growth of the kernel's loss counters into records.
 type losses struct {
 	counters *ebpf.Map
-	missed   func() uint64
+	missed   func() map[string]uint64
 	seen     [bpf.LossKinds][]uint64 // by cpu
-	missSeen uint64
+	missSeen map[string]uint64
 	since    uint64 // ns, when they were read last
 	total    map[string]uint64
 	warned   time.Time
@@ -65,15 +67,19 @@ func (l *losses) poll(write func(format.Appender) error) error {
 			}
 		}
 	}
-	if m := l.missed(); m > l.missSeen {
-		n := m - l.missSeen
-		l.missSeen = m
+	missed := l.missed()
+	for _, what := range [...]string{"event", "link", "free"} {
+		n := missed[what] - l.missSeen[what]
+		if n == 0 {
+			continue
+		}
 		const why = "a probe fired within a probe"
 		l.total[why] += n
-		if err := write(&format.Loss{TS: now, Since: l.since, Count: n, What: "probe", Why: why}); err != nil {
+		if err := write(&format.Loss{TS: now, Since: l.since, Count: n, What: what, Why: why}); err != nil {
 			return err
 		}
 	}
+	l.missSeen = missed
 	l.since = now
 	return nil
 }
