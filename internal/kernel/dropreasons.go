@@ -12,27 +12,37 @@ import (
 // NAME_drop_reason, if it has names at all (include/net/dropreason.h).
 func (k *Kernel) DropReasons() map[uint32]string {
 	reasons := map[uint32]string{}
-	k.eachType(func(_ string, t btf.Type) {
-		enum, ok := t.(*btf.Enum)
-		if !ok || !strings.HasSuffix(enum.Name, "_drop_reason") {
-			return
-		}
-		core := enum.Name == "skb_drop_reason"
-		for _, v := range enum.Values {
-			number, name := uint32(v.Value), v.Name
-			if short, ok := strings.CutPrefix(name, "SKB_DROP_REASON_"); core && ok {
-				name = short
-			} else if core {
-				name = strings.TrimPrefix(name, "SKB_") // SKB_CONSUMED
-			}
-			if core == (number>>16 == 0) && !strings.HasPrefix(name, "__") && !isMarker(name) {
-				if _, known := reasons[number]; !known {
-					reasons[number] = name
+	scans, err := k.scans()
+	if err != nil {
+		return reasons
+	}
+	for _, s := range scans {
+		for _, id := range s.reasons {
+			if t, err := s.spec.TypeByID(id); err == nil {
+				if enum, ok := t.(*btf.Enum); ok {
+					addReasons(reasons, enum)
 				}
 			}
 		}
-	})
+	}
 	return reasons
+}
+
+func addReasons(reasons map[uint32]string, enum *btf.Enum) {
+	core := enum.Name == "skb_drop_reason"
+	for _, v := range enum.Values {
+		number, name := uint32(v.Value), v.Name
+		if short, ok := strings.CutPrefix(name, "SKB_DROP_REASON_"); core && ok {
+			name = short
+		} else if core {
+			name = strings.TrimPrefix(name, "SKB_") // SKB_CONSUMED
+		}
+		if core == (number>>16 == 0) && !strings.HasPrefix(name, "__") && !isMarker(name) {
+			if _, known := reasons[number]; !known {
+				reasons[number] = name
+			}
+		}
+	}
 }
 
 // isMarker tells the enum's own bookkeeping from reasons.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
@@ -18,15 +19,32 @@ type Function struct {
 	Module string // "" for vmlinux
 	Arg    int    // which argument is the sk_buff, from 1
 	Addr   uint64
-	Proto  *btf.FuncProto
+	types  *btf.Spec
+	id     btf.TypeID
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
 }
 
+// Proto is its type; nil: not known.
+func (f Function) Proto() *btf.FuncProto {
+	if f.types == nil {
+		return nil
+	}
+	t, err := f.types.TypeByID(f.id)
+	if err != nil {
+		return nil
+	}
+	if fn, ok := t.(*btf.Func); ok {
+		proto, _ := fn.Type.(*btf.FuncProto)
+		return proto
+	}
+	return nil
+}
+
 // sockArg is which argument is a struct sock, from 1; 0: none.
 func (f Function) sockArg() int {
-	if f.Proto != nil {
-		for i, p := range f.Proto.Params {
+	if proto := f.Proto(); proto != nil {
+		for i, p := range proto.Params {
 			if i < maxArg && pointsTo(p.Type, "sock") {
 				return i + 1
 			}
@@ -56,39 +74,39 @@ const maxArg = 5
 
 // Functions returns the functions with an sk_buff that can be probed, sorted by name, and
 // the names of those that can't, with the reason.
-func (k *Kernel) Functions() (found []Function, left map[string]string) {
+func (k *Kernel) Functions() (found []Function, left map[string]string, err error) {
+	scans, err := k.scans()
+	if err != nil {
+		return nil, nil, err
+	}
 	left = map[string]string{}
 	traceable, known := k.traceable()
-	k.eachType(func(module string, t btf.Type) {
-		f, ok := t.(*btf.Func)
-		if !ok {
-			return
+	addrs := map[string][]uint64{}
+	for _, s := range scans {
+		for _, f := range s.functions {
+			addrs[f.name] = nil
 		}
-		proto, ok := f.Type.(*btf.FuncProto)
-		if !ok {
-			return
+	}
+	k.symbols.addresses(addrs)
+	for _, s := range scans {
+		for _, f := range s.functions {
+			at := addrs[f.name]
+			switch {
+			case f.arg >= maxArg:
+				left[f.name] = "its sk_buff is not among the first five arguments"
+			case len(at) == 0:
+				left[f.name] = "inlined or renamed by the compiler: no symbol of that name"
+			case len(at) > 1:
+				left[f.name] = "several functions have that name"
+			case known && !traceable[f.name]:
+				left[f.name] = "the kernel forbids probing it (notrace)"
+			default:
+				found = append(found, Function{Name: f.name, Module: s.module, Arg: f.arg + 1, Addr: at[0], types: s.spec, id: f.id})
+			}
 		}
-		arg := skbArg(proto.Params)
-		if arg < 0 {
-			return
-		}
-		addrs := k.symbols.byName[f.Name]
-		switch {
-		case arg >= maxArg:
-			left[f.Name] = "its sk_buff is not among the first five arguments"
-		case len(addrs) == 0:
-			left[f.Name] = "inlined or renamed by the compiler: no symbol of that name"
-		case len(addrs) > 1:
-			left[f.Name] = "several functions have that name"
-		case known && !traceable[f.Name]:
-			left[f.Name] = "the kernel forbids probing it (notrace)"
-		default:
-			found = append(found, Function{Name: f.Name, Module: module, Arg: arg + 1, Addr: addrs[0], Proto: proto})
-			return
-		}
-	})
+	}
 	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
-	return dedupe(found), left
+	return dedupe(found), left, nil
 }
 
 func dedupe(f []Function) []Function {
@@ -99,16 +117,6 @@ func dedupe(f []Function) []Function {
 		}
 	}
 	return out
-}
-
-// skbArg returns the index of the first parameter that is a struct sk_buff *, or -1.
-func skbArg(params []btf.FuncParam) int {
-	for i, p := range params {
-		if pointsTo(p.Type, "sk_buff") {
-			return i
-		}
-	}
-	return -1
 }
 
 func pointsTo(t btf.Type, structure string) bool {
@@ -123,21 +131,6 @@ func pointsTo(t btf.Type, structure string) bool {
 		return s.Name == structure && s.Kind == btf.FwdStruct
 	}
 	return false
-}
-
-func (k *Kernel) eachType(visit func(module string, t btf.Type)) {
-	for t, err := range k.types.All() {
-		if err == nil {
-			visit("", t)
-		}
-	}
-	for name, spec := range k.modules {
-		for t, err := range spec.All() {
-			if err == nil {
-				visit(name, t)
-			}
-		}
-	}
 }
 
 // traceable is tracefs' list of the functions that ftrace can hook, less kprobes' own
@@ -171,36 +164,33 @@ func (k *Kernel) traceable() (set map[string]bool, known bool) {
 }
 
 // Tracepoints returns the tracepoints with an sk_buff, sorted by group and name.
-func (k *Kernel) Tracepoints() []Tracepoint {
+func (k *Kernel) Tracepoints() ([]Tracepoint, error) {
+	scans, err := k.scans()
+	if err != nil {
+		return nil, err
+	}
 	groups := k.tracepointGroups()
 	var found []Tracepoint
 	seen := map[string]bool{}
-	k.eachType(func(module string, t btf.Type) {
-		// DECLARE_TRACE makes a typedef btf_trace_NAME of the probe function's type
-		// (include/trace/bpf_probe.h).
-		td, ok := t.(*btf.Typedef)
-		if !ok || !strings.HasPrefix(td.Name, "btf_trace_") {
-			return
+	for _, s := range scans {
+		for _, t := range s.tracepoints {
+			group, exists := groups[t.name]
+			if t.arg > 7 || seen[t.name] || groups != nil && !exists {
+				continue
+			}
+			// DECLARE_TRACE makes a typedef btf_trace_NAME of the probe function's type
+			// (include/trace/bpf_probe.h).
+			typ, err := s.spec.TypeByID(t.id)
+			if err != nil {
+				return nil, fmt.Errorf("reading the type of tracepoint %s: %w", t.name, err)
+			}
+			seen[t.name] = true
+			args := typ.(*btf.Typedef).Type.(*btf.Pointer).Target.(*btf.FuncProto).Params[1:]
+			found = append(found, Tracepoint{Group: group, Name: t.name, Module: s.module, Arg: t.arg, Args: args})
 		}
-		ptr, ok := td.Type.(*btf.Pointer)
-		if !ok {
-			return
-		}
-		proto, ok := ptr.Target.(*btf.FuncProto)
-		if !ok || len(proto.Params) == 0 {
-			return
-		}
-		name := strings.TrimPrefix(td.Name, "btf_trace_")
-		arg := skbArg(proto.Params[1:])
-		group, exists := groups[name]
-		if arg < 0 || arg > 7 || seen[name] || groups != nil && !exists {
-			return
-		}
-		seen[name] = true
-		found = append(found, Tracepoint{Group: group, Name: name, Module: module, Arg: arg, Args: proto.Params[1:]})
-	})
+	}
 	sort.Slice(found, func(i, j int) bool { return found[i].String() < found[j].String() })
-	return found
+	return found, nil
 }
 
 // String is the name as it is typed after -p.
@@ -211,26 +201,31 @@ func (k *Kernel) tracepointGroups() map[string]string {
 	if k.tracefs == "" {
 		return nil
 	}
-	paths, _ := filepath.Glob(k.tracefs + "/events/*/*/format")
-	if len(paths) == 0 {
+	b, err := os.ReadFile(k.tracefs + "/available_events")
+	if err != nil || len(b) == 0 {
 		return nil
 	}
-	groups := make(map[string]string, len(paths))
-	for _, p := range paths {
-		dir := filepath.Dir(p)
-		groups[filepath.Base(dir)] = filepath.Base(filepath.Dir(dir))
+	groups := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if group, name, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			groups[name] = group
+		}
 	}
 	return groups
 }
 
 // HasSymbol reports whether the kernel has a function of that name, whatever it takes.
-func (k *Kernel) HasSymbol(name string) bool { return len(k.symbols.byName[name]) > 0 }
+func (k *Kernel) HasSymbol(name string) bool { return len(k.symbols.addressesOf(name)) > 0 }
 
 // UntypedModule returns the module that has a function of that name, if this kernel has no
 // types (BTF) for it: those came with 5.11.
 func (k *Kernel) UntypedModule(name string) string {
-	for _, addr := range k.symbols.byName[name] {
-		m := k.symbols.module[k.symbols.find(addr)]
+	for _, addr := range k.symbols.addressesOf(name) {
+		i := k.symbols.find(addr)
+		if i < 0 {
+			continue
+		}
+		m := k.symbols.moduleOf(k.symbols.all[i])
 		if m == "" {
 			continue
 		}

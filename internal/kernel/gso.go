@@ -10,9 +10,14 @@ import (
 // GSOTypes are the names of the bits SKB_GSO_* on this kernel, without the prefix; "": no
 // name. The enum has none itself.
 func (k *Kernel) GSOTypes() (names [32]string) {
-	for t, err := range k.types.All() {
+	scans, err := k.scans()
+	if err != nil {
+		return names
+	}
+	for _, s := range scans {
+		t, err := s.spec.TypeByID(s.gso)
 		e, ok := t.(*btf.Enum)
-		if err != nil || !ok || len(e.Values) == 0 || e.Values[0].Name != "SKB_GSO_TCPV4" {
+		if s.gso == 0 || err != nil || !ok {
 			continue
 		}
 		for _, v := range e.Values {

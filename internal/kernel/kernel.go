@@ -3,9 +3,12 @@
 package kernel
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
@@ -19,6 +22,10 @@ type Kernel struct {
 	cache   *btf.Cache           // the same for the loader, so that nothing is parsed twice
 	symbols *symbols
 	tracefs string // "" when it is not mounted or not readable
+
+	scanOnce sync.Once
+	scanned  []scan
+	scanErr  error
 }
 
 // Open reads the running kernel's types and symbols. modules names the kernel modules to
@@ -29,14 +36,14 @@ func Open(modules []string) (*Kernel, error) {
 		return nil, fmt.Errorf("uname: %w", err)
 	}
 	k := &Kernel{Release: unix.ByteSliceToString(uts.Release[:]), modules: map[string]*btf.Spec{}}
-	if err := k.readTypes(modules); err != nil {
+	var symbolsErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { k.symbols, symbolsErr = readSymbols() })
+	err := k.readTypes(modules)
+	reading.Wait()
+	if err = cmp.Or(err, symbolsErr); err != nil {
 		return nil, err
 	}
-	symbols, err := readSymbols()
-	if err != nil {
-		return nil, err
-	}
-	k.symbols = symbols
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		if _, err := os.ReadDir(dir + "/events"); err == nil {
 			k.tracefs = dir
@@ -73,6 +80,9 @@ func (k *Kernel) readTypes(modules []string) error {
 			continue
 		}
 		spec, err := k.cache.Module(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // unloaded meanwhile
+		}
 		if err != nil {
 			return fmt.Errorf("reading the types of module %s: %w", name, err)
 		}

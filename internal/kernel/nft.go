@@ -14,9 +14,12 @@ const NFTTraceFunction = "nft_trace_notify"
 
 // NFTTrace is the probe on NFTTraceFunction.
 func (k *Kernel) NFTTrace() (Function, error) {
-	addrs := k.symbols.byName[NFTTraceFunction]
+	addrs := k.symbols.addressesOf(NFTTraceFunction)
 	if len(addrs) != 1 {
 		return Function{}, errors.New("the module nf_tables is not loaded: there are no rules to trace (--nft-trace loads it)")
+	}
+	if _, err := k.nftLayout(); err != nil {
+		return Function{}, err
 	}
 	return Function{Name: NFTTraceFunction, Module: "nf_tables", Addr: addrs[0]}, nil
 }
@@ -106,7 +109,7 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 // structs whose sizes depend on the kernel's configuration.
 func (k *Kernel) nftLayoutWithoutBTF() (bpf.NFTLayout, error) {
 	if len(k.modules) > 0 {
-		return bpf.NFTLayout{}, errors.New("this kernel's BTF does not describe nf_tables: is its module loaded?")
+		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or this kernel has none for it")
 	}
 	table, err := k.structure("rhltable")
 	if err != nil {

@@ -17,14 +17,16 @@ type decoder struct {
 	reasons   map[uint32]string
 	probes    map[uint64]string // by function address or tracepoint number
 	returns   map[uint64]string
-	locations map[uint64]string // of drops, callers and stacks: few places, many events
+	locations map[uint64]string // of drops: few places, many events
+	callers   map[uint64]string // of callers and stacks
 	texts     map[[16]int8]string
 
 	gso, csum bool // sections wanted
 	stackSize uint32
 	gsoBits   [32]uint32
-	ct        *kernel.CtLayout          // once it is needed
-	functions map[string]*btf.FuncProto // by the names in probes and returns
+	ct        *kernel.CtLayout           // once it is needed
+	functions map[string]kernel.Function // by the names in probes and returns
+	protos    map[string]*btf.FuncProto  // the types of those that were needed
 	names     map[[bpf.NFTName]int8]string
 	stacks    stacks
 	stack     *stack // the one that the event just decoded refers to; nil: none
@@ -37,8 +39,8 @@ type decoder struct {
 func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 	d := &decoder{kernel: k, layout: layout, reasons: k.DropReasons(),
 		probes: map[uint64]string{}, returns: map[uint64]string{},
-		locations: map[uint64]string{}, texts: map[[16]int8]string{},
-		functions: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{}, stacks: stacks{known: map[string]*stack{}}}
+		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
+		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{}, stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
 	}
@@ -53,7 +55,17 @@ func (d *decoder) nameFunction(f kernel.Function) {
 		d.probes[a] = f.Name
 		d.returns[a] = "ret:" + f.Name
 	}
-	d.functions[d.probes[f.Addr]], d.functions[d.returns[f.Addr]] = f.Proto, f.Proto
+	d.functions[d.probes[f.Addr]], d.functions[d.returns[f.Addr]] = f, f
+}
+
+// proto is the type of a probe's function; nil: not known.
+func (d *decoder) proto(probe string) *btf.FuncProto {
+	proto, ok := d.protos[probe]
+	if !ok {
+		proto = d.functions[probe].Proto()
+		d.protos[probe] = proto
+	}
+	return proto
 }
 
 // decode returns the record of the stream that b, a record of the ring buffer, makes. It
@@ -240,6 +252,14 @@ func (d *decoder) location(addr uint64) string {
 		return where
 	}
 	return keep(d.locations, 1<<14, addr, d.kernel.Location(addr))
+}
+
+// caller names a return address.
+func (d *decoder) caller(addr uint64) string {
+	if where, ok := d.callers[addr]; ok {
+		return where
+	}
+	return keep(d.callers, 1<<14, addr, d.kernel.ReturnAddress(addr))
 }
 
 func (d *decoder) drop(location uint64, reason uint32, rxSk uint64) format.Drop {

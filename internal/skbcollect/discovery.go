@@ -1,6 +1,7 @@
 package skbcollect
 
 import (
+	"errors"
 	"strings"
 	"sync"
 
@@ -18,9 +19,13 @@ type discovery struct {
 	attached, refused int
 }
 
-func (c *collector) startDiscovery() *discovery {
-	d := &discovery{c: c, known: map[string]kernel.Function{}, waiting: make(chan kernel.Function, len(c.places.functions))}
-	for _, f := range c.places.functions {
+func (c *collector) startDiscovery() (*discovery, error) {
+	functions, err := c.places.functions()
+	if err != nil {
+		return nil, err
+	}
+	d := &discovery{c: c, known: map[string]kernel.Function{}, waiting: make(chan kernel.Function, len(functions))}
+	for _, f := range functions {
 		f.Sections = c.with.bits
 		d.known[f.Name] = f
 	}
@@ -29,7 +34,7 @@ func (c *collector) startDiscovery() *discovery {
 	}
 	c.attachment.Progress = nil // that was for the probes asked for
 	d.done.Go(d.attach)
-	return d
+	return d, nil
 }
 
 // found has the functions of a stack attached. There is room for all of them in waiting.
@@ -51,6 +56,9 @@ func (d *discovery) attach() {
 			functions = append(functions, <-d.waiting)
 		}
 		refused, err := d.c.attachment.Functions(d.c.options.Backend, functions)
+		if errors.Is(err, kernel.ErrCanceled) {
+			return
+		}
 		for _, f := range functions {
 			if err != nil || refused[f.Name] != nil {
 				d.refused++
@@ -61,13 +69,14 @@ func (d *discovery) attach() {
 	}
 }
 
-// stopDiscovery waits until what was found is attached, and attaches no more.
+// stopDiscovery attaches no more, and waits for the one that is being attached.
 func (c *collector) stopDiscovery() {
 	d := c.discovery
 	if d == nil {
 		return
 	}
 	c.discovery = nil
+	c.attachment.Cancel()
 	close(d.waiting)
 	d.done.Wait()
 	c.say("%d functions were found in stacks and probed", d.attached)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -50,6 +51,8 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		}
 		defer tables.Close()
 	}
+	// What is read of the kernel is kept or small: half of a start would be collecting garbage.
+	gc := debug.SetGCPercent(400)
 	var modules []string
 	if len(o.Modules) != 1 || o.Modules[0] != "all" {
 		modules = o.Modules
@@ -58,7 +61,10 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := placesOf(k)
+	p, err := placesOf(k)
+	if err != nil {
+		return err
+	}
 	if o.List {
 		return list(p, o.Command, stdout)
 	}
@@ -79,7 +85,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	c := &collector{options: &o, with: with, kernel: k, places: p, selection: s, filter: f, stdout: stdout, stderr: stderr}
+	c := &collector{options: &o, gc: gc, with: with, kernel: k, places: p, selection: s, filter: f, stdout: stdout, stderr: stderr}
 	if err := with.apply(s, p, c.say); err != nil {
 		return err
 	}
@@ -109,7 +115,10 @@ func compile(ctx context.Context, o filter.Options, k *kernel.Kernel) (*filter.F
 }
 
 func list(p *places, globs []string, stdout io.Writer) error {
-	names := p.names(globs)
+	names, err := p.names(globs)
+	if err != nil {
+		return err
+	}
 	if len(names) == 0 {
 		return fmt.Errorf("--list: nothing that can be probed matches %q", globs)
 	}
@@ -140,8 +149,11 @@ type collector struct {
 	snaplen    uint32
 	scratch    []byte
 	counts     counts
+	refused    int        // probes that the kernel would not have
 	discovery  *discovery // with --probe-stack, while it goes on
+	gc         int        // percent, once all probes are attached
 	why        string     // why it ended, as the `end` record says
+	ended      uint64     // when, ns
 	child      *child
 }
 
@@ -165,6 +177,12 @@ func (c *collector) run(ctx context.Context) (err error) {
 	defer reader.Close()
 	c.losses = newLosses(c.loader, c.stderr)
 
+	if f := c.options.ReadyFile; f != "" {
+		// One of a run before would have scripts go on at once.
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("--ready-file: %w", err)
+		}
+	}
 	// The file is opened before anything is attached: a wrong name is told at once.
 	start := c.start()
 	begin := func() format.Raw { return start.AppendMsgpack(nil) }
@@ -180,14 +198,20 @@ func (c *collector) run(ctx context.Context) (err error) {
 
 	defer c.detach()
 	defer c.stopDiscovery() // before that
-	if err := c.attach(ctx); err != nil || ctx.Err() != nil {
+	if err := c.attach(ctx); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return c.write(c.end("signal"))
 	}
 	if err := c.ready(); err != nil {
 		return err
 	}
 	if c.options.ProbeStack {
-		c.discovery = c.startDiscovery() // which attaches, and needs its capabilities
+		// It attaches, and needs its capabilities.
+		if c.discovery, err = c.startDiscovery(); err != nil {
+			return err
+		}
 	} else if err := c.dropCapabilities(); err != nil {
 		return err
 	}
@@ -328,6 +352,7 @@ func (c *collector) attachFunctions() error {
 	if len(refused) == 0 {
 		return nil
 	}
+	c.refused = len(refused)
 	if c.options.Verbose || len(refused) == len(functions) {
 		for name, why := range refused {
 			if len(functions) == 1 {
@@ -345,12 +370,13 @@ func (c *collector) attachFunctions() error {
 
 // ready tells people and scripts that nothing is missed from now on.
 func (c *collector) ready() error {
+	debug.SetGCPercent(c.gc)
 	if c.options.ReadyFile != "" {
 		if err := os.WriteFile(c.options.ReadyFile, nil, 0o666); err != nil {
 			return fmt.Errorf("--ready-file: %w", err)
 		}
 	}
-	if n := c.selection.len(); n == 1 {
+	if n := c.selection.len() - c.refused; n == 1 {
 		c.say("1 probe attached")
 	} else {
 		c.say("%d probes attached", n)
@@ -362,7 +388,7 @@ func (c *collector) detach() {
 	if c.attachment == nil {
 		return
 	}
-	step, done := progress(c.stderr, "detaching", c.selection.len(), c.options.Quiet)
+	step, done := progress(c.stderr, "detaching", c.attachment.Len(), c.options.Quiet)
 	c.attachment.Progress = step
 	c.attachment.Close()
 	done()
@@ -396,7 +422,8 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 		}()
 	}
 	var record ringbuf.Record
-	room := stale{loader: c.loader, last: time.Now()}
+	room := stale{clock: monotonic, collect: c.loader.Collect, last: time.Now()}
+	defer room.stop()
 	busy := 0
 	var emptied time.Time
 	nextPoll := time.Now().Add(pollInterval)
@@ -520,15 +547,23 @@ func (c *collector) write(r format.Appender) error {
 }
 
 // finish detaches, takes what the ring buffer still holds, and writes the last records.
+//
+// What is lost from now on nobody misses. But the ring buffer is read until the last probe is
+// off, which takes a kernel up to a minute: it still holds events from before.
 func (c *collector) finish(reader *ringbuf.Reader) error {
+	c.ended = monotonic()
 	c.stopDiscovery()
-	c.detach()
-	if c.why != "count" {
-		if err := c.drain(reader); err != nil {
-			return err
-		}
-	}
 	if err := c.losses.poll(c.write); err != nil {
+		return err
+	}
+	detached := make(chan struct{})
+	go func() {
+		defer close(detached)
+		c.detach()
+	}()
+	err := c.drain(reader, detached)
+	<-detached
+	if err != nil {
 		return err
 	}
 	status := 0
@@ -545,18 +580,35 @@ func (c *collector) finish(reader *ringbuf.Reader) error {
 	return nil
 }
 
-func (c *collector) drain(reader *ringbuf.Reader) error {
-	if err := reader.Flush(); err != nil {
-		return fmt.Errorf("reading the rest of the ring buffer: %w", err)
-	}
+// drain takes what is in the ring buffer until detached is closed, and then the rest.
+func (c *collector) drain(reader *ringbuf.Reader, detached <-chan struct{}) error {
 	var record ringbuf.Record
+	flushing := false
 	for {
-		err := reader.ReadInto(&record)
-		if errors.Is(err, ringbuf.ErrFlushed) {
-			return nil
+		select {
+		case <-detached:
+			if !flushing {
+				flushing = true
+				if err := reader.Flush(); err != nil {
+					return fmt.Errorf("reading the rest of the ring buffer: %w", err)
+				}
+			}
+		default:
 		}
-		if err != nil {
+		if !flushing {
+			reader.SetDeadline(time.Now().Add(pollInterval))
+		}
+		err := reader.ReadInto(&record)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			continue
+		case errors.Is(err, ringbuf.ErrFlushed):
+			return nil
+		case err != nil:
 			return fmt.Errorf("reading the rest of the ring buffer: %w", err)
+		}
+		if c.why == "count" || !bpf.Belongs(record.RawSample, c.ended) {
+			continue
 		}
 		if done, err := c.take(record.RawSample); done || err != nil {
 			return err

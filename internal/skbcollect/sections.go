@@ -24,15 +24,15 @@ func (d *decoder) more(e *format.Event, m *bpf.More) {
 		d.nft(&e.NFT, m.NFT)
 	}
 	if m.Caller != nil && *m.Caller != 0 {
-		if name := d.location(*m.Caller); !isTrampoline(name) {
+		if name := d.caller(*m.Caller); !isTrampoline(name) {
 			e.Caller = name
 		}
 	}
 	if m.Args != nil {
-		e.Args = arguments(e.Args, d.functions[e.Probe], m.Args)
+		e.Args = arguments(e.Args, d.proto(e.Probe), m.Args)
 	}
 	if len(m.Stack) > 0 {
-		if s := d.stacks.of(m.Stack, d.location); len(s.Frames) > 0 {
+		if s := d.stacks.of(m.Stack, d.location, d.caller); len(s.Frames) > 0 {
 			d.stack, e.Stack = s, s.ID
 		}
 	}
@@ -72,7 +72,7 @@ func (d *decoder) offloads(e *format.Event, r *bpf.Event) {
 // ret is what a function returned, if anything: the address of an sk_buff where its type
 // says so.
 func (d *decoder) ret(probe string, v uint64) format.Ret {
-	if proto := d.functions[probe]; proto != nil {
+	if proto := d.proto(probe); proto != nil {
 		if _, void := btf.UnderlyingType(proto.Return).(*btf.Void); void {
 			return format.Ret{}
 		}
@@ -198,6 +198,9 @@ func address(b []byte, is6 bool) netip.Addr {
 var ctStates = [8]struct{ state, dir string }{{"ESTABLISHED", "original"}, {"RELATED", "original"}, {"NEW", "original"},
 	{"ESTABLISHED", "reply"}, {"RELATED", "reply"}, {"NEW", "reply"}, {}, {"UNTRACKED", ""}}
 
+// ctTemplate is IPS_TEMPLATE, of the same file.
+const ctTemplate = 1 << 11
+
 func (d *decoder) conntrack(c *format.Ct, r *bpf.CtInfo) {
 	if d.ct == nil {
 		// Whether it can be had was tried before.
@@ -216,6 +219,9 @@ func (d *decoder) conntrack(c *format.Ct, r *bpf.CtInfo) {
 	mark, _ := l.Mark.Read(conn)
 	zone, _ := l.ZoneID.Read(conn)
 	c.Status, c.Mark, c.Zone = uint32(status), uint32(mark), uint16(zone)
+	if c.Status&ctTemplate != 0 {
+		return // a rule's template of a connection to be (`ct zone set`): it has no addresses
+	}
 	tuple(&c.Orig, &l.Orig, conn)
 	tuple(&c.Reply, &l.Reply, conn)
 	switch c.Orig.Proto {

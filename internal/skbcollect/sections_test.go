@@ -42,7 +42,7 @@ func TestArguments(t *testing.T) {
 }
 
 func TestRet(t *testing.T) {
-	d := &decoder{functions: map[string]*btf.FuncProto{
+	d := &decoder{protos: map[string]*btf.FuncProto{
 		"ret:skb_clone": {Return: cSkb}, "ret:f": {Return: cInt}, "ret:g": {Return: cBool}, "ret:v": {Return: &btf.Void{}},
 	}}
 	for _, c := range []struct {
@@ -90,9 +90,10 @@ func TestWith(t *testing.T) {
 
 // No section costs an allocation per event once its names are known.
 func TestSectionsAllocateNothing(t *testing.T) {
-	d := &decoder{locations: map[uint64]string{1: "ip_rcv+0x1", 2: "tcp_v4_rcv+0x2"}, names: map[[bpf.NFTName]int8]string{},
-		functions: map[string]*btf.FuncProto{"p": {Params: []btf.FuncParam{{Name: "skb", Type: cSkb}, {Name: "n", Type: cInt}}}},
-		stacks:    stacks{depth: 9, known: map[string]*stack{}}}
+	known := map[uint64]string{1: "ip_rcv+0x1", 2: "tcp_v4_rcv+0x2"}
+	d := &decoder{locations: known, callers: known, names: map[[bpf.NFTName]int8]string{},
+		protos: map[string]*btf.FuncProto{"p": {Params: []btf.FuncParam{{Name: "skb", Type: cSkb}, {Name: "n", Type: cInt}}}},
+		stacks: stacks{depth: 9, known: map[string]*stack{}}}
 	caller := uint64(1)
 	m := bpf.More{
 		Sock:   &bpf.SockInfo{Addr: 1, Family: afInet6, State: 1, Full: 1, Type: 1, Saddr: [16]uint8{15: 1}, Sport: 80, Wmem: 1},

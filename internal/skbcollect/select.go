@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
@@ -33,28 +34,30 @@ func (s *selection) len() int {
 	return n
 }
 
-// places are all probes of a kernel.
+// places are all probes of a kernel. The functions are looked for when somebody asks for
+// one: ftrace's list of what it can hook is long in coming.
 type places struct {
 	kernel      *kernel.Kernel
-	functions   []kernel.Function
-	left        map[string]string
 	tracepoints []kernel.Tracepoint
+	functions   func() ([]kernel.Function, error)
+	left        map[string]string // functions that can't be probed, and why
 }
 
-func placesOf(k *kernel.Kernel) *places {
-	p := &places{kernel: k, tracepoints: k.Tracepoints()}
-	p.functions, p.left = k.Functions()
-	return p
+func placesOf(k *kernel.Kernel) (*places, error) {
+	p := &places{kernel: k}
+	p.functions = sync.OnceValues(func() (found []kernel.Function, err error) {
+		found, p.left, err = k.Functions()
+		return found, err
+	})
+	var err error
+	p.tracepoints, err = k.Tracepoints()
+	return p, err
 }
 
 // choose resolves what was typed after -p.
 func (p *places) choose(args []string) (*selection, error) {
 	if len(args) == 0 {
 		args = defaultProbes
-	}
-	args, err := readFiles(args)
-	if err != nil {
-		return nil, err
 	}
 	s := &selection{}
 	seen := map[string]bool{}
@@ -137,8 +140,12 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 	if isReturn {
 		list = &s.returns
 	}
+	functions, err := p.functions()
+	if err != nil {
+		return err
+	}
 	found := false
-	for _, f := range p.functions {
+	for _, f := range functions {
 		if !match(name, f.Name) {
 			continue
 		}
@@ -157,12 +164,12 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 		}
 	}
 	if !found && !isGlob(name) {
-		return p.wrongFunction(name)
+		return p.wrongFunction(name, functions)
 	}
 	return nil
 }
 
-func (p *places) wrongFunction(name string) error {
+func (p *places) wrongFunction(name string, functions []kernel.Function) error {
 	if name == "" {
 		return errors.New("-p: an empty name is no probe")
 	}
@@ -170,7 +177,7 @@ func (p *places) wrongFunction(name string) error {
 		return fmt.Errorf("%s: can't be probed: %s", name, why)
 	}
 	var names []string
-	for _, f := range p.functions {
+	for _, f := range functions {
 		names = append(names, f.Name)
 	}
 	for _, t := range p.tracepoints {
@@ -273,17 +280,21 @@ func editDistance(a, b string, limit int) int {
 }
 
 // names are all places that match one of the globs, or all, as they are typed after -p.
-func (p *places) names(globs []string) []string {
+func (p *places) names(globs []string) ([]string, error) {
+	functions, err := p.functions()
+	if err != nil {
+		return nil, err
+	}
 	var out []string
 	for _, t := range p.tracepoints {
 		out = append(out, t.String())
 	}
-	for _, f := range p.functions {
+	for _, f := range functions {
 		out = append(out, f.Name)
 	}
 	sort.Strings(out)
 	if len(globs) == 0 {
-		return out
+		return out, nil
 	}
 	kept := out[:0]
 	for _, n := range out {
@@ -294,5 +305,5 @@ func (p *places) names(globs []string) []string {
 			}
 		}
 	}
-	return kept
+	return kept, nil
 }

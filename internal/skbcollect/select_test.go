@@ -42,7 +42,9 @@ func TestReadFiles(t *testing.T) {
 // counts as good.
 func TestChooseOnce(t *testing.T) {
 	p := &places{
-		functions:   []kernel.Function{{Name: "ip_output"}, {Name: "ip_rcv"}, {Name: "tcp_v4_rcv"}},
+		functions: func() ([]kernel.Function, error) {
+			return []kernel.Function{{Name: "ip_output"}, {Name: "ip_rcv"}, {Name: "tcp_v4_rcv"}}, nil
+		},
 		tracepoints: []kernel.Tracepoint{{Group: "skb", Name: "kfree_skb"}, {Group: "skb", Name: "consume_skb"}},
 	}
 	s, err := p.choose([]string{"ip_*", "ip_rcv", "*", "ret:ip_rcv", "skb:*", "skb:k*"})

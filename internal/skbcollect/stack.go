@@ -22,8 +22,9 @@ type stack struct {
 // maxStacks bounds what is kept. Then all are forgotten and come again with new numbers.
 const maxStacks = 1 << 16
 
-// of returns the stack of these return addresses.
-func (s *stacks) of(addrs []uint64, location func(uint64) string) *stack {
+// of returns the stack of these addresses: of where the innermost function is, and of where
+// each returns to.
+func (s *stacks) of(addrs []uint64, location, caller func(uint64) string) *stack {
 	// Looking up a string made of bytes does not copy them.
 	key := unsafe.String((*byte)(unsafe.Pointer(&addrs[0])), 8*len(addrs))
 	if known := s.known[key]; known != nil {
@@ -36,6 +37,7 @@ func (s *stacks) of(addrs []uint64, location func(uint64) string) *stack {
 	new := &stack{Stack: format.Stack{ID: s.last}}
 	for _, a := range addrs {
 		new.Frames = append(new.Frames, location(a))
+		location = caller
 	}
 	new.Frames = new.Frames[ownFrames(new.Frames):]
 	new.Frames = new.Frames[:min(len(new.Frames), s.depth)]

@@ -17,18 +17,18 @@ func symbol(addr uint64) string { return fmt.Sprintf("f%d+0x1", addr) }
 // Equal stacks have one number, others have others, and the depth is kept.
 func TestStacksOnce(t *testing.T) {
 	s := stacks{depth: 2, known: map[string]*stack{}}
-	a := s.of([]uint64{1, 2, 3}, symbol)
-	if b := s.of([]uint64{1, 2, 3}, symbol); a != b {
+	a := s.of([]uint64{1, 2, 3}, symbol, symbol)
+	if b := s.of([]uint64{1, 2, 3}, symbol, symbol); a != b {
 		t.Error("the same stack is another")
 	}
-	if b := s.of([]uint64{1, 2, 4}, symbol); a.ID == b.ID {
+	if b := s.of([]uint64{1, 2, 4}, symbol, symbol); a.ID == b.ID {
 		t.Error("another stack has the same number")
 	}
 	if want := []string{"f1+0x1", "f2+0x1"}; !slices.Equal(a.Frames, want) {
 		t.Errorf("frames %v, want %v", a.Frames, want)
 	}
 	addrs := []uint64{1, 2, 3}
-	if n := testing.AllocsPerRun(100, func() { s.of(addrs, symbol) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { s.of(addrs, symbol, symbol) }); n != 0 {
 		t.Errorf("%v allocations for a known stack", n)
 	}
 }
@@ -61,7 +61,7 @@ func TestStacksInEachFile(t *testing.T) {
 	c := &collector{out: f, decoder: &decoder{}}
 	const events = 40
 	for i := range events {
-		c.decoder.stack = s.of([]uint64{uint64(i % 3), 2}, symbol)
+		c.decoder.stack = s.of([]uint64{uint64(i % 3), 2}, symbol, symbol)
 		if err := c.writeRecord(&format.Event{Probe: "p", Stack: c.decoder.stack.ID}); err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,10 @@
 package skbcollect
 
 import (
+	"context"
 	"time"
 
 	"github.com/skb-tools/skb-tools/bpf"
-	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
 // Packets wait in sockets' queues for minutes and come on. One that was not seen for that
@@ -16,15 +16,30 @@ const (
 	staleEveryWhenFull = 10 * time.Second
 )
 
-// stale makes room in the buffer map.
+// stale makes room in the buffer map. A walk over a million entries takes seconds, in which
+// the ring buffer would fill: it is done beside the reading.
 type stale struct {
-	loader *kernel.Loader
-	last   time.Time
-	lost   uint64 // identities, when it was done last
+	clock   func() uint64 // ns, of CLOCK_MONOTONIC
+	collect func(ctx context.Context, before uint64) (int, error)
+	last    time.Time
+	lost    uint64     // identities, when it was done last
+	walking chan error // of the walk that goes on; nil: none does
+	cancel  context.CancelFunc
 }
 
-// poll collects when it is time. lost is how many identities were lost so far.
+// poll collects when it is time. lost is how many identities were lost so far. It returns
+// the error of a walk that has ended.
 func (s *stale) poll(now time.Time, lost uint64) error {
+	if s.walking != nil {
+		select {
+		case err := <-s.walking:
+			s.walking = nil
+			s.cancel()
+			return err
+		default:
+			return nil
+		}
+	}
 	age, every := staleAfter, staleEvery
 	if lost > s.lost {
 		age, every = staleAfterWhenFull, staleEveryWhenFull
@@ -33,12 +48,26 @@ func (s *stale) poll(now time.Time, lost uint64) error {
 		return nil
 	}
 	s.last, s.lost = now, lost
-	before := monotonic()
+	before := s.clock()
 	if before < uint64(age) {
 		return nil
 	}
-	_, err := s.loader.Collect(before - uint64(age))
-	return err
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	s.walking = make(chan error, 1)
+	go func(walking chan<- error) {
+		_, err := s.collect(ctx, before-uint64(age))
+		walking <- err
+	}(s.walking)
+	return nil
+}
+
+// stop ends a walk that goes on.
+func (s *stale) stop() {
+	if s.walking != nil {
+		s.cancel()
+		<-s.walking
+	}
 }
 
 // identities is how many identities were lost.

@@ -11,7 +11,14 @@ import (
 // wanted are the probes that -p and --try name, without those of --try that this kernel
 // does not have.
 func (p *places) wanted(probes, try []string) ([]string, error) {
-	out := slices.Clone(probes)
+	out, err := readFiles(probes)
+	if err != nil {
+		return nil, err
+	}
+	try, err = readFiles(try)
+	if err != nil {
+		return nil, err
+	}
 	for _, arg := range try {
 		if p.has(arg) {
 			out = append(out, arg)
@@ -30,5 +37,6 @@ func (p *places) has(arg string) bool {
 	if !isReturn && strings.Contains(arg, ":") {
 		return slices.ContainsFunc(p.tracepoints, func(t kernel.Tracepoint) bool { return match(arg, t.String()) })
 	}
-	return slices.ContainsFunc(p.functions, func(f kernel.Function) bool { return match(name, f.Name) })
+	functions, _ := p.functions() // an error is said for those that -p names
+	return slices.ContainsFunc(functions, func(f kernel.Function) bool { return match(name, f.Name) })
 }

@@ -1,0 +1,108 @@
+package kernel
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+const kallsyms = `ffffffff81000000 T _stext
+ffffffff81000100 T ip_rcv
+ffffffff81000100 T ip_rcv_alias
+ffffffff81000080 t first
+ffffffff81000200 t twice
+ffffffff81000300 t twice
+ffffffff81001000 T _etext
+ffffffff82000000 d not_text
+ffffffff82000008 D vmemmap_base
+ffffffffc0000100 t veth_xmit	[veth]
+ffffffffc0000180 t veth_poll	[veth]
+ffffffffc0900000 t bpf_prog_0123456789abcdef_x	[bpf]
+`
+
+const modules = "veth 8192 0 - Live 0xffffffffc0000000\n"
+
+func symbolFiles(t *testing.T) (*Kernel, func(kallsyms, modules string)) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(kallsyms, modules string) {
+		for name, text := range map[string]string{"kallsyms": kallsyms, "modules": modules} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(kallsyms, modules)
+	open := func(name string) *os.File {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	s := &symbols{kallsyms: open("kallsyms"), modules: open("modules")}
+	if err := s.load(); err != nil {
+		t.Fatal(err)
+	}
+	return &Kernel{symbols: s}, write
+}
+
+func TestLocation(t *testing.T) {
+	k, _ := symbolFiles(t)
+	for addr, want := range map[uint64]string{
+		0xffffffff81000100: "ip_rcv+0x0",
+		0xffffffff810001ff: "ip_rcv+0xff",
+		0xffffffff81000084: "first+0x4",
+		0xffffffffc0000104: "veth_xmit+0x4",
+		0xffffffffc0001fff: "veth_poll+0x1e7f",
+		0xffffffffc0002000: "0xffffffffc0002000", // behind the module
+		0xffffffffc0000010: "0xffffffffc0000010", // in it, before its first symbol
+		0xffffffffc0900020: "bpf_prog_0123456789abcdef_x+0x20",
+		0xffffffffc0901000: "0xffffffffc0901000",
+		0xffffffff81001000: "0xffffffff81001000", // behind the kernel's code
+		0x1000:             "0x1000",
+	} {
+		if got := k.Location(addr); got != want {
+			t.Errorf("%#x: %s, want %s", addr, got, want)
+		}
+	}
+	if got := k.ReturnAddress(0xffffffff81000200); got != "ip_rcv+0x100" {
+		t.Errorf("behind a call that does not return: %s", got)
+	}
+	if got := k.ReturnAddress(0xffffffff81000201); got != "twice+0x1" {
+		t.Errorf("a return address: %s", got)
+	}
+	if got := k.symbols.addressesOf("twice"); !slices.Equal(got, []uint64{0xffffffff81000200, 0xffffffff81000300}) {
+		t.Errorf("twice is at %x", got)
+	}
+	if k.symbols.data["vmemmap_base"] != 0xffffffff82000008 || k.HasSymbol("not_text") || !k.HasSymbol("ip_rcv_alias") {
+		t.Error("variables and text are mixed up")
+	}
+}
+
+// A module that is loaded later has its own names, not those of what was before it.
+func TestLocationOfNewModule(t *testing.T) {
+	k, write := symbolFiles(t)
+	const addr = 0xffffffffc0004010
+	write(kallsyms+"ffffffffc0004000 t netem_enqueue\t[sch_netem]\n", modules+"sch_netem 4096 0 - Live 0xffffffffc0004000\n")
+	if got := k.Location(addr); got != "0xffffffffc0004010" {
+		t.Errorf("at once: %s: the files must not be read for each address", got)
+	}
+	k.symbols.read = time.Now().Add(-time.Minute)
+	if got := k.Location(addr); got != "netem_enqueue+0x10" {
+		t.Errorf("a minute later: %s", got)
+	}
+}
+
+func TestHiddenAddresses(t *testing.T) {
+	s := &symbols{}
+	if err := s.parse([]byte("0000000000000000 T a\n0000000000000000 T b\n")); err != ErrHiddenAddresses {
+		t.Error(err)
+	}
+	if err := s.parse([]byte("ffffffff8100zz00 T a\n")); err == nil {
+		t.Error("no error for a malformed address")
+	}
+}
