@@ -23,12 +23,17 @@ func TestBackends(t *testing.T) {
 			}
 			continue
 		}
-		p, file := collect(t, args...)
-		n.in(0, "ping -qc 4 -i 0.01 10.0.0.2")
-		single, err := os.ReadFile("/sys/kernel/debug/kprobes/list")
-		if err != nil {
-			t.Fatal(err)
-		}
+		var single []byte
+		s := whole(t, func() *stream {
+			p, file := collect(t, args...)
+			n.in(0, "ping -qc 4 -i 0.01 10.0.0.2")
+			var err error
+			if single, err = os.ReadFile("/sys/kernel/debug/kprobes/list"); err != nil {
+				t.Fatal(err)
+			}
+			p.stop()
+			return readStream(t, file)
+		})
 		// One kind waits at the entry (k), one at the return (r).
 		for _, kind := range []string{"k", "r"} {
 			got := regexp.MustCompile(` ` + kind + ` +icmp_rcv\+`).Match(single)
@@ -36,9 +41,7 @@ func TestBackends(t *testing.T) {
 				t.Errorf("--backend %s: kprobes on icmp_rcv %v, want %v:\n%s", backend, got, want, single)
 			}
 		}
-		p.stop()
 		counts := map[string]int{}
-		s := readStream(t, file)
 		for i := range s.events {
 			e := &s.events[i]
 			counts[e.Probe]++

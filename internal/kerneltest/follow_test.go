@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/gopacket/gopacket"
@@ -68,18 +69,21 @@ func TestFollow(t *testing.T) {
 	// What comes out of a tunnel comes as a list, which passes ip_rcv by.
 	const probes = "net:netif_receive_skb,net:net_dev_start_xmit,ip_rcv,ip_local_deliver,ip_forward,ip_output"
 	const few = "net:netif_receive_skb,net:net_dev_start_xmit"
-	plain, plainFile := collect(t, "-f", filter, "-p", few, "--no-follow")
-	short, shortFile := collect(t, "-f", filter, "-p", few, "--no-lifetimes")
-	follow, file := collect(t, "-f", filter, "-p", probes)
-	n.in(0, "ping -qc 3 -i 0.05 10.9.9.9; ping -qc 3 -i 0.05 -I 10.0.0.101 10.0.1.2")
-	for i := range tunnels {
-		n.in(0, fmt.Sprintf("ping -qc 3 -i 0.05 172.16.%d.2", i))
-	}
-	follow.stop()
-	short.stop()
-	plain.stop()
-
-	s := readStream(t, file)
+	var plainFile, shortFile string
+	s := whole(t, func() *stream {
+		var plain, short *process
+		plain, plainFile = collect(t, "-f", filter, "-p", few, "--no-follow")
+		short, shortFile = collect(t, "-f", filter, "-p", few, "--no-lifetimes")
+		follow, file := collect(t, "-f", filter, "-p", probes)
+		n.in(0, "ping -qc 3 -i 0.05 10.9.9.9; ping -qc 3 -i 0.05 -I 10.0.0.101 10.0.1.2")
+		for i := range tunnels {
+			n.in(0, fmt.Sprintf("ping -qc 3 -i 0.05 172.16.%d.2", i))
+		}
+		follow.stop()
+		short.stop()
+		plain.stop()
+		return readStream(t, file)
+	})
 	if len(s.losses) > 0 {
 		t.Errorf("losses: %+v", s.losses)
 	}
@@ -239,7 +243,7 @@ func TestAddressReuse(t *testing.T) {
 	}()
 	var wg sync.WaitGroup
 	for sender := range senders {
-		s := n.socket(0, fmt.Sprintf("10.0.0.1:%d", 7100+sender))
+		s := n.socket(0, fmt.Sprintf("10.0.0.1:%d", 7101+sender))
 		wg.Go(func() {
 			to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.2:7010"))
 			var b [8]byte
@@ -253,7 +257,29 @@ func TestAddressReuse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	p.stop()
+	// It is ended under load: what is let go of while probes are being detached must not
+	// hand its identity on either.
+	more, stopped := n.socket(0, "10.0.0.1:7100"), make(chan struct{})
+	wg.Go(func() {
+		to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.2:7010"))
+		var b [8]byte
+		for i := packets; ; i++ {
+			select {
+			case <-stopped:
+				return
+			default:
+				binary.BigEndian.PutUint64(b[:], uint64(i))
+				more.WriteTo(b[:], to)
+			}
+		}
+	})
+	p.cmd.Process.Signal(syscall.SIGINT)
+	status := p.wait()
+	close(stopped)
+	wg.Wait()
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, p.errors())
+	}
 	s := readStream(t, file)
 	numbers := map[uint64]uint64{} // by identity
 	conflations := 0
@@ -302,11 +328,15 @@ func (n *network) socket(i int, address string) (conn net.PacketConn) {
 // that is a loss; none gets another's.
 func TestFullMap(t *testing.T) {
 	n := chain(t, 2)
-	p, file := collect(t, "-f", "udp port 7011", "--max-tracked", "16", "-p", "net:net_dev_start_xmit,ip_rcv")
-	n.socket(1, "10.0.0.2:7011") // nobody reads: the packets stay
-	n.in(0, "for i in $(seq 100); do printf %08d $i > /dev/udp/10.0.0.2/7011; done")
-	p.stop()
-	s := readStream(t, file)
+	port := 7011
+	s := whole(t, func() *stream {
+		p, file := collect(t, "-f", fmt.Sprint("udp port ", port), "--max-tracked", "16", "-p", "net:net_dev_start_xmit,ip_rcv")
+		n.socket(1, fmt.Sprint("10.0.0.2:", port)) // nobody reads: the packets stay
+		n.in(0, fmt.Sprintf("for i in $(seq 100); do printf %%08d $i > /dev/udp/10.0.0.2/%d; done", port))
+		p.stop()
+		port++
+		return readStream(t, file)
+	})
 	with, without := map[uint64]string{}, 0
 	for i := range s.events {
 		e := &s.events[i]

@@ -30,6 +30,14 @@ type process struct {
 // start starts cmd and waits until a line of its stderr contains ready.
 func start(t *testing.T, cmd *exec.Cmd, ready string) *process {
 	t.Helper()
+	return startWithin(t, patience, cmd, ready)
+}
+
+// Attaching and detaching a thousand single kprobes takes minutes of an emulated kernel's.
+const slow = 6 * patience
+
+func startWithin(t *testing.T, patience time.Duration, cmd *exec.Cmd, ready string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: cmd, done: make(chan error, 1)}
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
@@ -80,6 +88,11 @@ func (p *process) errors() string {
 
 // wait waits for the end and returns the exit status.
 func (p *process) wait() int {
+	p.t.Helper()
+	return p.waitWithin(patience)
+}
+
+func (p *process) waitWithin(patience time.Duration) int {
 	p.t.Helper()
 	select {
 	case err := <-p.done:

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +47,49 @@ func TestInterruptedAttach(t *testing.T) {
 	}
 	if strings.Contains(stderr.String(), "probes attached") || exists(ready) {
 		t.Errorf("it went on until all was attached: %s", stderr.String())
+	}
+	nothingLeft(t)
+}
+
+// TestEveryFunction: with probes on all functions that take an sk_buff, a flooded host stays
+// alive, each loss is counted, and nothing is left behind.
+func TestEveryFunction(t *testing.T) {
+	n := chain(t, 2)
+	flood := n.command(0, "ping", "-qf", "10.0.0.2")
+	if err := flood.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer flood.Process.Kill()
+	file := filepath.Join(t.TempDir(), "events.skb")
+	p := startWithin(t, slow, exec.Command("skb-collect", "-w", file, "-p", "*", "-s", "32", "--buffer", "1MB", "-c", "300000"), " attached")
+	attached := regexp.MustCompile(`(\d+) probes attached`).FindStringSubmatch(p.errors())
+	if attached == nil {
+		t.Fatal(p.errors())
+	}
+	if many, _ := strconv.Atoi(attached[1]); many < 1000 {
+		t.Errorf("only %d functions are probed", many)
+	}
+	if status := p.waitWithin(slow); status != 0 {
+		t.Fatalf("status %d: %s", status, p.errors())
+	}
+	flood.Process.Signal(syscall.SIGINT)
+	if err := flood.Wait(); err != nil {
+		t.Errorf("no answer to the flood: %v", err)
+	}
+	n.in(0, "ping -qc 3 10.0.0.2")
+	s := readStream(t, file)
+	seen, lost := map[string]bool{}, uint64(0)
+	for i := range s.events {
+		seen[s.events[i].Probe] = true
+	}
+	for _, l := range s.losses {
+		lost += l.Count
+	}
+	if len(s.events) != 300000 || len(seen) < 50 || s.end == nil || s.end.Lost != lost {
+		t.Errorf("%d events at %d functions, %d lost, end %+v", len(s.events), len(seen), lost, s.end)
+	}
+	if lost == 0 {
+		t.Errorf("a flood into a buffer of 1 MB, and nothing lost: what should be shown is not")
 	}
 	nothingLeft(t)
 }
@@ -102,10 +147,12 @@ func TestLargeFilter(t *testing.T) {
 		}
 		return "ip and (" + strings.Join(append(s, "host 10.0.0.2"), " or ") + ")"
 	}
-	p, file := collect(t, "-f", hosts(500), "--no-follow", "-p", "ip_output,net:netif_receive_skb")
-	n.in(0, "ping -qc 2 -i 0.01 10.0.0.2")
-	p.stop()
-	s := readStream(t, file)
+	s := whole(t, func() *stream {
+		p, file := collect(t, "-f", hosts(500), "--no-follow", "-p", "ip_output,net:netif_receive_skb")
+		n.in(0, "ping -qc 2 -i 0.01 10.0.0.2")
+		p.stop()
+		return readStream(t, file)
+	})
 	if len(s.events) != 8 {
 		t.Errorf("%d events", len(s.events))
 	}
@@ -126,7 +173,7 @@ func TestLargeFilter(t *testing.T) {
 		}
 	}
 	// An expression that only makes sense with an Ethernet header is told to be such, once.
-	p, _ = collect(t, "-f", "ether proto 0x88cc", "--no-follow", "-p", "ip_rcv,net:netif_receive_skb")
+	p, _ := collect(t, "-f", "ether proto 0x88cc", "--no-follow", "-p", "ip_rcv,net:netif_receive_skb")
 	p.stop()
 	if strings.Count(p.errors(), "can only match a packet while it has an Ethernet header") != 1 {
 		t.Error(p.errors())
@@ -150,7 +197,7 @@ func TestCollectStale(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := l.Collect(6000); n != 6000 || err != nil {
+	if n, err := l.Collect(t.Context(), 6000); n != 6000 || err != nil {
 		t.Errorf("%d collected: %v", n, err)
 	}
 	var b bpf.Buffer

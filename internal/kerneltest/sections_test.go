@@ -54,12 +54,14 @@ func functions(frames []string) []string {
 // once; and -p PROBE/stack gives stacks of that probe alone.
 func TestStacks(t *testing.T) {
 	net := chain(t, 2)
-	collector, file := collect(t, "--with", "drop,stack", "-p", "ip_rcv")
-	for range 3 {
-		net.in(0, "! echo x 2> /dev/null > /dev/tcp/10.0.0.2/81")
-	}
-	collector.stop()
-	s := readStream(t, file)
+	s := whole(t, func() *stream {
+		collector, file := collect(t, "--with", "drop,stack", "-p", "ip_rcv")
+		for range 3 {
+			net.in(0, "! echo x 2> /dev/null > /dev/tcp/10.0.0.2/81")
+		}
+		collector.stop()
+		return readStream(t, file)
+	})
 	drops := s.sorted(func(e *format.Event) bool {
 		return e.Probe == "skb:kfree_skb" && strings.HasPrefix(e.Drop.Location, "tcp_v4_rcv+")
 	})
@@ -97,7 +99,7 @@ func TestStacks(t *testing.T) {
 		seen[key] = true
 	}
 
-	collector, file = collect(t, "-p", "ip_rcv,tcp_v4_rcv/stack", "--stack-depth", "2")
+	collector, file := collect(t, "-p", "ip_rcv,tcp_v4_rcv/stack", "--stack-depth", "2")
 	net.in(0, "! echo x 2> /dev/null > /dev/tcp/10.0.0.2/81")
 	collector.stop()
 	s = readStream(t, file)
@@ -225,10 +227,8 @@ func TestConntrackAndNFT(t *testing.T) {
 		}
 .
 `)
-	var s *stream
 	var trace strings.Builder
-	// An interrupt within a program can cost an event, which is told; then once more.
-	for range 5 {
+	s := whole(t, func() *stream {
 		trace.Reset()
 		received := net.listen(2, "TCP-LISTEN:8080")
 		monitor := net.command(1, "nft", "monitor", "trace")
@@ -239,19 +239,18 @@ func TestConntrackAndNFT(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "events.skb")
 		collector := start(t, net.command(1, "skb-collect", "-w", file, "--nft-trace", "--with", "ct,nft", "-p", "ip_forward,ip_rcv"), "probes attached")
 		net.in(0, "echo hello | socat -u - TCP:10.0.0.2:80")
-		until(t, "hello arrives", func() (bool, string) {
+		until(t, "hello arrives and the connection is over", func() (bool, string) {
 			b, _ := os.ReadFile(received)
-			return string(b) == "hello\n", string(b)
+			open := net.in(0, "ss -Htn state connected dport = 80") + net.in(2, "ss -Htn state connected sport = 8080")
+			return string(b) == "hello\n" && open == "", string(b) + open
 		})
 		collector.stop()
 		monitor.Process.Signal(syscall.SIGINT)
 		monitor.Wait()
-		if s = readStream(t, file); len(s.losses) == 0 {
-			break
-		}
-	}
+		return readStream(t, file)
+	})
 	if len(s.losses) > 0 {
-		t.Fatalf("losses each time: %+v", s.losses)
+		t.Fatalf("losses: %+v", s.losses)
 	}
 	if rules := net.in(1, "nft list ruleset"); strings.Contains(rules, "skb-collect") {
 		t.Errorf("left behind: %s", rules)
@@ -323,15 +322,17 @@ func TestConntrackAndNFT(t *testing.T) {
 // TestCallerArgsRet: who called a function, with which numbers, and what it returned.
 func TestCallerArgsRet(t *testing.T) {
 	net := chain(t, 2)
-	collector, file := collect(t, "--with", "caller,args", "-p", "tcp_v4_rcv,skb_copy_datagram_iter,ret:skb_clone,ret:ip_rcv")
-	received := net.listen(1, "TCP-LISTEN:7000")
-	net.in(0, "echo hello | socat -u - TCP:10.0.0.2:7000")
-	until(t, "hello arrives", func() (bool, string) {
-		b, _ := os.ReadFile(received)
-		return string(b) == "hello\n", string(b)
+	s := whole(t, func() *stream {
+		collector, file := collect(t, "--with", "caller,args", "-p", "tcp_v4_rcv,skb_copy_datagram_iter,ret:skb_clone,ret:ip_rcv")
+		received := net.listen(1, "TCP-LISTEN:7000")
+		net.in(0, "echo hello | socat -u - TCP:10.0.0.2:7000")
+		until(t, "hello arrives", func() (bool, string) {
+			b, _ := os.ReadFile(received)
+			return string(b) == "hello\n", string(b)
+		})
+		collector.stop()
+		return readStream(t, file)
 	})
-	collector.stop()
-	s := readStream(t, file)
 	seen := map[string]int{}
 	clones := map[uint64]bool{}
 	for _, l := range s.links {
@@ -394,22 +395,23 @@ func TestEveryByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	transfer := func(t *testing.T, args ...string) *stream {
-		received := net.listen(1, "TCP-LISTEN:7000")
-		collector, file := collect(t, append([]string{"-s", "0", "--buffer", "64MB", "--with", "gso,csum", "-p", "ip_output,tcp_v4_rcv"}, args...)...)
-		net.in(0, "socat -u OPEN:"+sent+" TCP:10.0.0.2:7000")
-		until(t, "all has arrived", func() (bool, string) {
-			b, _ := os.ReadFile(received)
-			return bytes.Equal(b, content), fmt.Sprintf("%d bytes", len(b))
+		return whole(t, func() *stream {
+			received := net.listen(1, "TCP-LISTEN:7000")
+			collector, file := collect(t, append([]string{"-s", "0", "--buffer", "64MB", "--with", "gso,csum", "-p", "ip_output,tcp_v4_rcv"}, args...)...)
+			net.in(0, "socat -u OPEN:"+sent+" TCP:10.0.0.2:7000")
+			until(t, "all has arrived", func() (bool, string) {
+				b, _ := os.ReadFile(received)
+				return bytes.Equal(b, content), fmt.Sprintf("%d bytes", len(b))
+			})
+			collector.stop()
+			return readStream(t, file)
 		})
-		collector.stop()
-		s := readStream(t, file)
-		if len(s.losses) > 0 {
-			t.Fatalf("losses: %+v", s.losses)
-		}
-		return s
 	}
 	// rebuilt checks the bytes at a probe and returns its largest event.
 	rebuilt := func(t *testing.T, s *stream, probe string) *format.Event {
+		if len(s.losses) > 0 {
+			t.Fatalf("losses: %+v", s.losses)
+		}
 		got, have := make([]byte, len(content)), 0
 		var first uint32
 		var largest *format.Event
