@@ -67,10 +67,11 @@ test-budget: build
 budget: build
 	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget --write
 
-# The tables of docs/performance.md: some 15 minutes. contrib/bench/ has each alone.
+# The tables of docs/performance.md: some 40 minutes. contrib/bench/ has each alone.
 bench: build
 	contrib/bench/kernel instructions
 	contrib/bench/kernel attach
+	contrib/bench/kernel rate
 	contrib/bench/filters
 	contrib/bench/sort
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...
