@@ -2,6 +2,7 @@ package skbdrops
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -85,13 +86,42 @@ func (f *facts) sysctlBytes(name []byte) value {
 	return num(n, err == nil)
 }
 
-// qdisc is the kinds of queueing discipline that the packet's device had at the start.
+// qdisc is the kinds of queueing discipline that the packet's device had at the start,
+// those apart that queue nothing and only hold tc filters.
 func (f *facts) qdisc() value {
+	kinds := f.qdiscs()
+	if !strings.Contains(kinds, filtersOnly) && !strings.Contains(kinds, "ingress") {
+		return f.str(kinds)
+	}
+	b := f.buf
+	for _, kind := range strings.Fields(kinds) {
+		if kind == filtersOnly || kind == "ingress" {
+			continue
+		}
+		if len(b) > len(f.buf) {
+			b = append(b, ' ')
+		}
+		b = append(b, kind...)
+	}
+	return f.made(b)
+}
+
+const filtersOnly = "clsact"
+
+// clsact is there if the device had a place for tc filters on its egress.
+func (f *facts) clsact() value {
+	if strings.Contains(f.qdiscs(), filtersOnly) {
+		return f.str(filtersOnly)
+	}
+	return value{}
+}
+
+func (f *facts) qdiscs() string {
 	dev, _ := f.find.Str(findDevName)
 	if f.elsewhere() {
-		return value{}
+		return ""
 	}
-	return f.str(f.host.qdisc[string(dev)])
+	return f.host.qdisc[string(dev)]
 }
 
 // devConf is the sysctl of the packet's device, as net.ipv4.conf.eth0.rp_filter.
@@ -134,11 +164,13 @@ func (f *facts) rpFilter() value {
 }
 
 // forwarding is whether packets that come in on the device are forwarded, and the sysctl
-// that says so.
+// that says so: for IPv4 the device's own (ip_route_input_slow, net/ipv4/route.c), for IPv6
+// that of all (ip6_forward, net/ipv6/ip6_output.c).
 func (f *facts) forwarding() (string, value) {
 	conf, all := "net.ipv4.conf.", "net.ipv4.ip_forward"
 	if f.headers().version == 6 {
-		conf, all = "net.ipv6.conf.", "net.ipv6.conf.all.forwarding"
+		all = "net.ipv6.conf.all.forwarding"
+		return all, f.sysctl(all)
 	}
 	if v := f.devConf(conf, ".forwarding"); v.kind() != absent {
 		return conf + string(f.devSysctl().s) + ".forwarding", v

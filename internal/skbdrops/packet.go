@@ -232,7 +232,7 @@ func checked(sum uint32) sumState {
 var (
 	wordGood, wordBad, wordPartial = []byte("good"), []byte("bad"), []byte("partial")
 
-	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("unicast")
+	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindLinkLocal, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("linklocal"), []byte("unicast")
 
 	protoNames = [256][]byte{
 		protoICMP: []byte("icmp"), 2: []byte("igmp"), protoTCP: []byte("tcp"), protoUDP: []byte("udp"), 47: []byte("gre"),
@@ -253,6 +253,8 @@ func addressKind(a netip.Addr) []byte {
 		return kindMulticast
 	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return kindBroadcast
+	case a.Is6() && a.IsLinkLocalUnicast(): // IPv4's are routed as others are
+		return kindLinkLocal
 	}
 	return kindUnicast
 }

@@ -67,6 +67,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 func TestFormerNames(t *testing.T) {
 	for _, name := range []string{
 		"PTYPE_ABSENT",                                                                                                                // 5.18
+		"TC_ERROR",                                                                                                                    // 6.7
 		"QDISC_OVERLIMIT", "QDISC_CONGESTED", "CAKE_FLOOD", "FQ_BAND_LIMIT", "FQ_HORIZON_LIMIT", "FQ_FLOW_LIMIT", "DUALPI2_STEP_DROP", // 6.14 to 7.0
 	} {
 		if Lookup(name) == nil {

@@ -39,10 +39,7 @@ func (t *tables) judge(f *facts, others bool) {
 		candidates = t.at[string(f.function)]
 	}
 	for _, r := range candidates {
-		if !known && r.exact && f.host.names[r.is] {
-			continue
-		}
-		if !r.holds(f) {
+		if known && !r.named(f) || !known && r.excluded(f.host) || !r.holds(f) {
 			continue
 		}
 		if v.rule == nil {
@@ -145,11 +142,20 @@ func (f *facts) sentence(c choice) ([]byte, bool) {
 	return s, ok
 }
 
-// command fills in a command, to be run in the packet's network namespace.
+// command fills in a command, to be run in the packet's network namespace if it is about
+// one.
 func (f *facts) command(c choice) ([]byte, bool) {
-	s, ok := c.append(f.appendEnter(f.line[:0]), f)
-	f.line = s
-	return s, ok
+	for i := range c {
+		line := f.line[:0]
+		if !c[i].all {
+			line = f.appendEnter(line)
+		}
+		var ok bool
+		if f.line, ok = c[i].append(line, f); ok {
+			return f.line, true
+		}
+	}
+	return nil, false
 }
 
 // appendLook writes the commands that can be filled in, as an array.
