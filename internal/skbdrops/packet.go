@@ -39,6 +39,7 @@ type packet struct {
 	ipHeader  []byte
 	transport []byte
 	pseudo    uint32 // sum of the pseudo header
+	noSum     bool   // it has none, and needs none
 	sent      bool   // the device has checked, or the sum comes last
 }
 
@@ -147,7 +148,8 @@ func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 			p.tcpFlags = b[13]
 		}
 		if p.proto == protoUDP && (len(b) < 8 || binary.BigEndian.Uint16(b[6:]) == 0) {
-			return // 0: the sender made none
+			p.noSum = len(b) >= 8 && p.version == 4 // the sender made none, as only IPv4 allows
+			return
 		}
 		p.pseudo = pseudo
 	case protoICMP, protoICMP6:
@@ -177,7 +179,7 @@ func (p *packet) ipSum() sumState {
 // sum tells of the transport header's checksum.
 func (p *packet) sum() sumState {
 	switch {
-	case p.sent:
+	case p.sent || p.noSum:
 		return sumGood
 	case p.transport == nil:
 		return sumUnknown
