@@ -324,6 +324,8 @@ func (f *facts) value(fd *field) value {
 		return f.qdisc()
 	case fieldClsact:
 		return f.clsact()
+	case fieldNoqueue:
+		return f.noqueue()
 	case fieldHost:
 		return f.str(f.host.name)
 	}

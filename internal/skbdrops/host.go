@@ -15,6 +15,7 @@ type host struct {
 	names   map[string]bool // of reasons that this kernel has
 	sysctl  map[string]string
 	qdisc   map[string]string // kinds by device
+	qdiscs  bool              // they are known: a device that is not there has none
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
 }
@@ -29,6 +30,7 @@ func readHost(r format.Raw) *host {
 	name, _ := r.Get("host").Str()
 	h.name = string(name)
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
+	h.qdiscs = r.Get("qdisc") != nil
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
 		n, err := strconv.ParseUint(string(key), 10, 32)
 		if err == nil && len(h.reasons) < maxEntries {
@@ -114,6 +116,11 @@ func (f *facts) clsact() value {
 		return f.str(filtersOnly)
 	}
 	return value{}
+}
+
+// noqueue is there if it is known that the device had no queueing discipline.
+func (f *facts) noqueue() value {
+	return num(1, f.host.qdiscs && f.find.Has(findDevName) && !f.elsewhere() && f.qdisc().kind() == absent)
 }
 
 func (f *facts) qdiscs() string {

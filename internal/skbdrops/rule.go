@@ -35,8 +35,8 @@ type rule struct {
 	reasons  []string
 	is       string
 	at       []string
-	in       []string
-	anywhere bool // "in: any"
+	places   []string // at and in
+	anywhere bool     // "in: any"
 	when     []condition
 	exact    bool
 	final    bool
@@ -153,7 +153,7 @@ func (t *tables) readRules(file string) error {
 	if err != nil {
 		return err
 	}
-	t.at, t.named = map[string][]*rule{}, map[string][]*rule{}
+	t.at = map[string][]*rule{}
 	for _, stanza := range stanzas {
 		r := new(rule)
 		var c choices
@@ -168,14 +168,13 @@ func (t *tables) readRules(file string) error {
 		if r.name == "" || len(r.cause) != 1 || r.is == "" {
 			return fmt.Errorf("%s:%d: rule %q lacks its name, its cause or its reason", file, stanza[0].number, r.name)
 		}
+		r.anywhere = r.anywhere || r.places == nil
 		t.rules = append(t.rules, r)
 		for _, function := range r.at {
 			t.at[function] = append(t.at[function], r)
 		}
-		for _, reason := range r.reasons {
-			t.named[reason] = append(t.named[reason], r)
-		}
 	}
+	t.index()
 	return nil
 }
 
@@ -197,9 +196,10 @@ func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
 		}
 	case "at":
 		r.at = fields(l.value)
+		r.places = append(r.places, r.at...)
 	case "in":
 		if r.anywhere = l.value == "any"; !r.anywhere {
-			r.in = fields(l.value)
+			r.places = append(r.places, fields(l.value)...)
 		}
 	case "if":
 		cond, err := parseCondition(l.value)
@@ -240,13 +240,39 @@ func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
 	return nil
 }
 
-// named says that the rule is for a drop whose reason the kernel gave: for its place too.
-func (r *rule) named(f *facts) bool {
-	if r.anywhere || len(r.at)+len(r.in) == 0 {
-		return true
+// candidates are the rules for a reason that the kernel gave: those for each function that
+// one of them names, and those for any other.
+type candidates struct {
+	at     map[string][]*rule
+	others []*rule
+}
+
+// index finds the rules for each reason, in their order.
+func (t *tables) index() {
+	t.named = map[string]*candidates{}
+	of := map[string][]*rule{}
+	for _, r := range t.rules {
+		for _, reason := range r.reasons {
+			of[reason] = append(of[reason], r)
+		}
 	}
-	function := string(f.function)
-	return slices.Contains(r.at, function) || slices.Contains(r.in, function)
+	for reason, rules := range of {
+		c := &candidates{at: map[string][]*rule{}}
+		for _, r := range rules {
+			for _, function := range r.places {
+				c.at[function] = nil
+			}
+			if r.anywhere {
+				c.others = append(c.others, r)
+			}
+		}
+		for function := range c.at {
+			c.at[function] = slices.DeleteFunc(slices.Clone(rules), func(r *rule) bool {
+				return !r.anywhere && !slices.Contains(r.places, function)
+			})
+		}
+		t.named[reason] = c
+	}
 }
 
 // excluded says that the kernel would have given the drop a reason if it were this.

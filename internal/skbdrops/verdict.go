@@ -32,14 +32,17 @@ func (t *tables) judge(f *facts, others bool) {
 	v := &f.verdict
 	*v = verdict{name: v.name[:0], cause: v.cause[:0]}
 	known := len(f.reason) > 0 && string(f.reason) != notSpecified
-	var candidates []*rule
-	if known {
-		candidates = t.named[string(f.reason)]
-	} else {
-		candidates = t.at[string(f.function)]
+	var rules []*rule
+	if !known {
+		rules = t.at[string(f.function)]
+	} else if c := t.named[string(f.reason)]; c != nil {
+		var ok bool
+		if rules, ok = c.at[string(f.function)]; !ok {
+			rules = c.others
+		}
 	}
-	for _, r := range candidates {
-		if known && !r.named(f) || !known && r.excluded(f.host) || !r.holds(f) {
+	for _, r := range rules {
+		if !known && r.excluded(f.host) || !r.holds(f) {
 			continue
 		}
 		if v.rule == nil {
