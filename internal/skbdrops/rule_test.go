@@ -178,6 +178,28 @@ func TestCommandsAreWellFormed(t *testing.T) {
 	}
 }
 
+// The commands for an IPv6 packet ask for IPv6: ip(8) shows IPv4's routes to one that does
+// not say which it wants.
+func TestLookAtRoutes(t *testing.T) {
+	for _, c := range []struct{ drop, look string }{
+		{"drop.name=IP_INNOROUTES drop.location=ip6_pkt_discard+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show match fd99::9"},
+		{"drop.name=IP_INNOROUTES drop.location=ip_error+0x1 packet=udp,10.0.0.1:4000,10.7.7.7:53", "ip -4 route show match 10.7.7.7"},
+		{"drop.name=IP_OUTNOROUTES drop.location=other_function+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show match fd99::9"},
+		{"drop.name=IP_INHDR drop.location=ip6_forward+0x1 packet=udp,[fd00::1]:4000,[fd00:1::2]:53,ttl=1", "ip -6 route show match fd00:1::2"},
+	} {
+		if w := explained(t, stream(t, c.drop)...)[0]; !slices.Contains(w.Look, c.look) {
+			t.Errorf("%s: no %q in %q", c.drop, c.look, w.Look)
+		}
+	}
+	for _, r := range table().rules {
+		for _, l := range r.look {
+			if strings.HasPrefix(l[0].text, "ip route show match {daddr}") && !slices.ContainsFunc(r.when, func(c condition) bool { return c.text == "ip.version = 4" }) {
+				t.Errorf("rule %s: %s shows nothing for IPv6", r.name, l[0].text)
+			}
+		}
+	}
+}
+
 // What is the whole machine's is not looked for in a network namespace, where it is not; a
 // command that asks for both kinds would fail for one of them.
 func TestWholeMachine(t *testing.T) {
