@@ -22,7 +22,7 @@ type Options struct {
 	pipe.Options
 
 	Summary  bool          `help:"Count the drops in groups instead of handing them on."`
-	By       []string      `help:"Group by these fields: reason, location (these two if nothing is said), function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD,..."`
+	By       []string      `help:"Group by these fields: reason, location (these two if nothing is said), function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD"`
 	Interval time.Duration `help:"A summary for each such time, as 1s."`
 	Live     bool          `help:"Redraw a summary on the terminal while drops come in."`
 	Normal   bool          `help:"Count in summaries what is no fault too."`
