@@ -33,6 +33,7 @@ type dropCase struct {
 	reason string // the kernel's, or where it gives none ours; several, where kernels differ
 	at     string // functions that drop it, on one kernel or another
 	cause  string // how the cause begins
+	bare   string // how it begins on a kernel without reasons, if that tells less
 	shows  string // a regular expression of what the commands to look at show
 }
 
@@ -69,7 +70,7 @@ var dropZoo = []dropGroup{
 			{name: "TCP checksum", make: raw(6, `\x10\x00\x00\x52\x00\x00\x00\x01\x00\x00\x00\x00\x50\x02\x20\x00\xde\xad\x00\x00`), packet: "10.0.0.2.82: ",
 				reason: "TCP_CSUM", at: "tcp_v4_rcv", cause: "the TCP segment from 10.0.0.1 to port 82 came with a wrong checksum", shows: "TcpInCsumErrors 1 "},
 			{name: "full socket buffer", make: `for i in $(seq 9); do echo $i > /dev/udp/10.0.0.2/5000; done`, packet: "10.0.0.2.5000: ", many: true,
-				reason: "SOCKET_RCVBUFF", at: "udp_queue_rcv_one_skb __udp_queue_rcv_skb __udp_enqueue_schedule_skb", cause: "the receive buffer of the UDP socket on port 5000 is full", shows: "0.0.0.0:5000"},
+				reason: "SOCKET_RCVBUFF", at: "udp_queue_rcv_one_skb __udp_queue_rcv_skb __udp_enqueue_schedule_skb", cause: "the receive buffer of the UDP socket on port 5000 is full", shows: `0\.0\.0\.0:5000 .*\("socat",`},
 			{name: "IP protocol", make: raw(253, `abcdefgh`), packet: "ip-proto-253",
 				reason: "IP_NOPROTO", at: "ip_protocol_deliver_rcu ip_local_deliver_finish", cause: "nothing on this host handles IP protocol 253", shows: "IpInUnknownProtos 1 "},
 			{name: "wrong-protocol frame", make: `to=$(cat /tmp/mac-l1) from=$(sed 's/:/\\x/g; s/^/\\x/' /sys/class/net/r0/address); printf "$to$from\x88\xb5%050d" 0 | socat -u - INTERFACE:r0`, packet: "0x88b5",
@@ -102,8 +103,8 @@ var dropZoo = []dropGroup{
 	},
 	{
 		name:  "route",
-		host:  `sysctl -qw net.ipv4.conf.all.rp_filter=1; ip route add 10.9.9.0/24 dev r1; ip link set r1 mtu 1000`,
-		after: `sysctl -qw net.ipv4.conf.all.rp_filter=0; ip route del 10.9.9.0/24; ip link set r1 mtu 1500`,
+		host:  `sysctl -qw net.ipv4.conf.all.rp_filter=1; ip route add 10.9.9.0/24 dev r1; ip route add unreachable 198.51.100.0/24; ip link set r1 mtu 1000`,
+		after: `sysctl -qw net.ipv4.conf.all.rp_filter=0; ip route del 10.9.9.0/24; ip route del unreachable 198.51.100.0/24; ip link set r1 mtu 1500`,
 		cases: []dropCase{
 			{name: "rp_filter", make: `ip addr add 10.9.9.9/32 dev lo; ping -qc1 -W1 -s 31 -I 10.9.9.9 10.0.0.2 > /dev/null || true`, packet: "10.9.9.9 > ",
 				reason: "IP_RPFILTER", at: "ip_rcv_finish_core", cause: "reverse path filtering (rp_filter=1 on l1): this host would not reach 10.9.9.9 through l1", shows: "10.9.9.0/24 dev r1"},
@@ -111,6 +112,8 @@ var dropZoo = []dropGroup{
 				reason: "IP_INHDR", at: "ip_forward", cause: "the TTL of the packet from 10.0.0.1 to 10.0.1.2 came to its end here", shows: "IpInHdrErrors 1 "},
 			{name: "no route", make: `ping -qc1 -W1 -s 33 203.0.113.9 > /dev/null || true`, packet: "> 203.0.113.9: ",
 				reason: "IP_INNOROUTES", at: "ip_error", cause: "no route leads to 203.0.113.9", shows: "IpExtInNoRoutes 1 "},
+			{name: "unreachable route", make: `ping -qc1 -W1 -s 39 198.51.100.9 > /dev/null || true`, packet: "> 198.51.100.9: ",
+				reason: "NOT_SPECIFIED IP_INNOROUTES", at: "ip_error", cause: "the route to 198.51.100.9 says unreachable, prohibit or blackhole", bare: "no route leads to 198.51.100.9", shows: "unreachable 198.51.100.0/24"},
 			{name: "MTU with DF", make: `ping -qc1 -W1 -M do -s 1200 10.0.1.2 > /dev/null || true`, packet: "length 1208",
 				reason: "PKT_TOO_BIG", at: "ip_forward", cause: "the packet to 10.0.1.2 (1228 bytes) is larger than the MTU on its way", shows: "mtu 1000"},
 		},
@@ -138,6 +141,18 @@ var dropZoo = []dropGroup{
 		},
 	},
 	{
+		// The far end of l1 goes down, so that l1 has no carrier; the kernel puts that into
+		// effect with its lock for devices held, for which the change of l1 then waits.
+		name: "no-carrier",
+		host: `ip netns exec ns0 ip link set r0 down; until [ $(cat /sys/class/net/l1/operstate) != up ]; do sleep 0.05; done; ip link set dev l1 alias zoo`,
+		// Routes through it come back by themselves, ns0's default route does not.
+		after: `ip netns exec ns0 ip link set r0 up; ip netns exec ns0 ip route add default via 10.0.0.2; until ip netns exec ns0 ping -qc1 -W1 10.0.0.2; do :; done`,
+		cases: []dropCase{
+			{name: "no carrier", from: 1, make: `echo x > /dev/udp/10.0.0.1/89`, packet: "10.0.0.1.89: ",
+				reason: "QDISC_DROP QDISC_DROP_GENERIC QDISC_DROP_UNSPEC", at: "__dev_queue_xmit kfree_skb_list kfree_skb_list_reason __tcf_kfree_skb_list", cause: "l1 has no carrier or is going down", shows: "NO-CARRIER"},
+		},
+	},
+	{
 		name: "ipv6",
 		host: `for n in ns0 ns1 ns2; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.all.forwarding=1; done
 			ip netns exec ns0 bash -ec 'ip addr add fd00::1/64 dev r0 nodad; ip route add default via fd00::2'
@@ -154,7 +169,7 @@ var dropZoo = []dropGroup{
 			{name: "nft input", make: `echo x > /dev/udp/fd00::2/83`, packet: "fd00::2.83: ",
 				reason: "NETFILTER_DROP", at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the input hook dropped the packet", shows: "udp dport 83 counter packets 1 "},
 			{name: "hop limit", make: `ping -qc1 -W1 -s 36 -t 1 fd00:1::2 > /dev/null || true`, packet: "length 44",
-				reason: "IP_INHDR", at: "ip6_forward", cause: "the TTL of the packet from fd00::1 to fd00:1::2 came to its end here", shows: "Ip6InHdrErrors 1 "},
+				reason: "IP_INHDR", at: "ip6_forward", cause: "the TTL of the packet from fd00::1 to fd00:1::2 came to its end here", shows: "(?s)fd00:1::/64 dev r1 .*Ip6InHdrErrors 1 "},
 			{name: "no route", make: `ping -qc1 -W1 -s 37 fd99::9 > /dev/null || true`, packet: "> fd99::9: ",
 				reason: "IP_INNOROUTES", at: "ip6_pkt_drop ip6_pkt_discard", cause: "no route leads to fd99::9", shows: "Ip6InNoRoutes [1-9]"},
 			{name: "MTU", make: `ping -qc1 -W1 -M do -s 1300 fd00:1::2 > /dev/null || true`, packet: "length 1308",
@@ -206,18 +221,45 @@ func TestDropZoo(t *testing.T) {
 	for _, m := range []string{"nf_tables", "nft_ct", "nf_conntrack", "sch_netem", "sch_tbf"} {
 		run(t, "modprobe", m)
 	}
+	// A packet that an interrupt brings within a probe is a loss, and counted as one: then
+	// the group is made again, in a network whose counters begin anew.
+	left := dropZoo
+	for range 4 {
+		t.Run("network", func(t *testing.T) {
+			net := zooNetwork(t)
+			for len(left) > 0 && left[0].run(t, net) {
+				left = left[1:]
+			}
+		})
+		if len(left) == 0 {
+			return
+		}
+	}
+	t.Fatalf("losses each time: %s", left[0].name)
+}
+
+// zooNetwork makes the network of the drop zoo.
+func zooNetwork(t *testing.T) *network {
+	t.Helper()
 	net := chain(t, 3)
 	net.in(0, "ip route add default via 10.0.0.2; sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
 	net.in(1, `sysctl -qw net.ipv6.conf.all.disable_ipv6=1; sed 's/:/\\x/g; s/^/\\x/' /sys/class/net/l1/address > /tmp/mac-l1`)
 	net.in(2, "ip route add default via 10.0.1.1; sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
 	net.in(0, "ping -qc1 10.0.1.2") // both ways' neighbours
 	net.in(1, "for d in l1 r1; do ip -4 neigh show dev $d | while read -r a _ m _; do ip neigh replace $a lladdr $m dev $d nud permanent; done; done")
-	for _, g := range dropZoo {
-		t.Run(g.name, func(t *testing.T) { g.run(t, net) })
-	}
+	return net
 }
 
-func (g *dropGroup) run(t *testing.T, net *network) {
+// run makes a group's drops and checks what is said of them. False: events were lost, so
+// nothing was checked.
+func (g *dropGroup) run(t *testing.T, net *network) (whole bool) {
+	whole = true
+	t.Run(g.name, func(t *testing.T) { whole = g.check(t, net) })
+	net.t = t
+	return whole
+}
+
+func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	net.t = t
 	net.in(1, g.host)
 	defer net.in(1, g.after)
@@ -232,7 +274,12 @@ func (g *dropGroup) run(t *testing.T, net *network) {
 	}
 	trace.to = monotonic(t)
 	collector.stop()
-	trace.compare(readStream(t, file))
+	s := readStream(t, file)
+	if len(s.losses) > 0 {
+		t.Logf("losses: %+v", s.losses)
+		return false
+	}
+	trace.compare(s)
 	drops, reasons := readDrops(t, file)
 	for _, c := range g.cases {
 		t.Run(c.name, func(t *testing.T) { c.check(t, g, drops, reasons) })
@@ -244,6 +291,7 @@ func (g *dropGroup) run(t *testing.T, net *network) {
 			}
 		}
 	}
+	return true
 }
 
 // command is one where the collector runs.
@@ -322,8 +370,12 @@ func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bo
 		if d.Why.Confidence != confidence || !slices.Contains(want, d.Why.Reason) || (d.Drop.Name == "") == reasons {
 			t.Errorf("kernel: %q; reason %s (%s); want %s (%s)", d.Drop.Name, d.Why.Reason, d.Why.Confidence, want, confidence)
 		}
-		if !strings.HasPrefix(handle.ReplaceAllString(d.Why.Cause, "rule N"), c.cause) {
-			t.Errorf("cause: %s\nwant: %s", d.Why.Cause, c.cause)
+		cause := c.cause
+		if !reasons && c.bare != "" {
+			cause = c.bare
+		}
+		if !strings.HasPrefix(handle.ReplaceAllString(d.Why.Cause, "rule N"), cause) {
+			t.Errorf("cause: %s\nwant: %s", d.Why.Cause, cause)
 		}
 	}
 	var shown strings.Builder

@@ -187,7 +187,8 @@ func attachXDP(t *testing.T, program *ebpf.Program, netns, device string, flags 
 }
 
 // TestDoubledSYN: a kernel without reasons tells a SYN that came again from one that
-// nobody waits for by the function that looks into open requests.
+// nobody waits for by the function that looks into open requests, and by the one that
+// answers with a reset.
 func TestDoubledSYN(t *testing.T) {
 	run(t, "modprobe", "sch_netem")
 	net := chain(t, 2)
@@ -197,10 +198,10 @@ func TestDoubledSYN(t *testing.T) {
 	}
 	defer func() { server.Process.Kill(); server.Wait() }()
 	net.in(1, "until ss -Hlnt | grep -q :6000; do sleep 0.05; done")
-	p, file := collect(t, "--profile", "drop", "-p", "ret:tcp_check_req")
+	p, file := collect(t, "--profile", "drop", "-p", "ret:tcp_check_req", "-p", "tcp_v4_send_reset")
 	net.in(0, "tc qdisc add dev r0 root netem duplicate 100%; echo x | socat -u - TCP:10.0.0.2:6000; echo x 2> /dev/null > /dev/tcp/10.0.0.2/81 || true; tc qdisc del dev r0 root")
 	p.stop()
-	causes := pipeline(t, `skb-drops -o json `+file+` | jq -r 'select(.why.where? | startswith("tcp_v4_rcv")?) | .why.cause'`)
+	causes := pipeline(t, `skb-drops -o json `+file+` | jq -r 'select(.why.where? | startswith("tcp_v4_rcv")?) | .why.cause, .why.alternatives[]?.cause'`)
 	for _, want := range []string{"a SYN from 10.0.0.1:", "nothing listens on TCP port 81 of 10.0.0.2"} {
 		if !strings.Contains(causes, want) {
 			t.Errorf("no %q in:\n%s", want, causes)
@@ -208,5 +209,8 @@ func TestDoubledSYN(t *testing.T) {
 	}
 	if strings.Contains(causes, "nothing listens on TCP port 6000") {
 		t.Errorf("a program listens on port 6000:\n%s", causes)
+	}
+	if strings.Contains(causes, "came again while its connection to port 81") {
+		t.Errorf("nothing listens on port 81:\n%s", causes)
 	}
 }

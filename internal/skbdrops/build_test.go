@@ -78,11 +78,12 @@ func (o *object) record(tb testing.TB) format.Raw {
 // stream builds the records of a drop from words as rules.txt has them after "try":
 //
 //	drop.location=X nft.chain=Y   fields of the drop's event
-//	packet=udp,10.0.0.1:1,10.0.0.2:2,ttl=1,df,badsum,partial,badip,cut
+//	packet=udp,10.0.0.1:1,10.0.0.2:2,ttl=1,df,len=1228,badsum,partial,badip,cut
 //	packet=tcp,10.0.0.1:1,10.0.0.2:2,SA   packet=icmp,10.0.0.1,10.0.0.2,8   packet=253,10.0.0.1,10.0.0.2
 //	sysctl:NAME=VALUE             in the start record
-//	qdisc:DEVICE=KIND             in the start record
+//	qdisc:DEVICE=KIND,KIND        in the start record
 //	reasons=A,B,C                 the kernel's reasons, in the start record, from number 2
+//	start:NAME=N                  a number in the start record
 //	stack=a,b,c                   the drop's stack, innermost first
 //	before=PROBE,ret=N,caller=F   an earlier event of the packet
 func stream(tb testing.TB, words string) []format.Raw {
@@ -120,7 +121,13 @@ func stream(tb testing.TB, words string) []format.Raw {
 			}
 			sysctls.values[name] = value
 		case strings.HasPrefix(key, "qdisc:"):
-			start.set("qdisc."+strings.TrimPrefix(key, "qdisc:"), value)
+			start.set("qdisc."+strings.TrimPrefix(key, "qdisc:"), strings.ReplaceAll(value, ",", " "))
+		case strings.HasPrefix(key, "start:"):
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			start.set(strings.TrimPrefix(key, "start:"), n)
 		case key == "reasons":
 			for i, name := range strings.Split(value, ",") {
 				start.set(fmt.Sprintf("drop_reasons.%d", i+2), name)
@@ -179,13 +186,15 @@ func stream(tb testing.TB, words string) []format.Raw {
 func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 	tb.Helper()
 	w := strings.Split(words, ",")
-	ttl, df, badSum, partial, badIP := byte(64), false, false, false, false
+	ttl, df, badSum, partial, badIP, length := byte(64), false, false, false, false, 0
 	var rest []string
 	for _, o := range w[3:] {
 		switch {
 		case strings.HasPrefix(o, "ttl="):
 			n, _ := strconv.Atoi(o[4:])
 			ttl = byte(n)
+		case strings.HasPrefix(o, "len="):
+			length, _ = strconv.Atoi(o[4:])
 		case o == "df":
 			df = true
 		case o == "badsum":
@@ -207,13 +216,17 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 	}
 	src, sport := endpoint(w[1])
 	dst, dport := endpoint(w[2])
+	ipHeader := 40
+	if src.Is4() {
+		ipHeader = 20
+	}
 	var proto byte
 	var l4 []byte
 	sumAt := -1
 	switch w[0] {
 	case "udp":
-		proto, l4, sumAt = protoUDP, make([]byte, 16), 6
-		binary.BigEndian.PutUint16(l4[4:], 16)
+		proto, l4, sumAt = protoUDP, make([]byte, max(16, length-ipHeader)), 6
+		binary.BigEndian.PutUint16(l4[4:], uint16(len(l4)))
 	case "tcp":
 		proto, l4, sumAt = protoTCP, make([]byte, 20), 16
 		l4[12] = 5 << 4

@@ -33,6 +33,7 @@ type memory struct {
 	rets   [returns]returned
 	latest int
 	drop   bool // an event said that the buffer was dropped
+	reset  bool // it was answered by a TCP reset
 }
 
 type returned struct {
@@ -70,15 +71,18 @@ func (e *earlier) make(key uint64) *memory {
 		*p = new(memory)
 	}
 	if m := *p; m.key != key {
-		m.key, m.used, m.at, m.rets, m.latest, m.drop = key, 0, [allKept][2]int{}, [returns]returned{}, 0, false
+		m.key, m.used, m.at, m.rets, m.latest, m.drop, m.reset = key, 0, [allKept][2]int{}, [returns]returned{}, 0, false, false
 	}
 	return *p
 }
 
+// resets answer a segment that nothing here takes.
+var resets = map[string]bool{"tcp_v4_send_reset": true, "tcp_v6_send_reset": true}
+
 // remember takes what may explain a later drop out of an event that is none.
 func (e *earlier) remember(f *facts) {
 	probe, _ := f.find.Str(findProbe)
-	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !certain[string(probe)] {
+	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !certain[string(probe)] && !resets[string(probe)] {
 		return
 	}
 	key, ok := f.identity()
@@ -88,6 +92,7 @@ func (e *earlier) remember(f *facts) {
 	m := e.make(key)
 	m.set(keptNFT, f.find.Value(findNft))
 	m.set(keptCT, f.find.Value(findCt))
+	m.reset = m.reset || resets[string(probe)]
 	switch {
 	case certain[string(probe)]:
 		m.set(keptHook, probe)

@@ -284,6 +284,8 @@ func (f *facts) value(fd *field) value {
 		}
 		v, ok := f.earlier.ret(fd.arg)
 		return num(int64(v), ok)
+	case fieldReset:
+		return num(1, f.earlier != nil && f.earlier.reset)
 	case fieldReason:
 		return fixed(f.verdict.name)
 	case fieldFunction:
@@ -320,6 +322,10 @@ func (f *facts) value(fd *field) value {
 		return f.devConf("net.ipv6.conf.", ".disable_ipv6")
 	case fieldQdisc:
 		return f.qdisc()
+	case fieldClsact:
+		return f.clsact()
+	case fieldNoqueue:
+		return f.noqueue()
 	case fieldHost:
 		return f.str(f.host.name)
 	}

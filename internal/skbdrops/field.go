@@ -22,6 +22,7 @@ type fieldID uint8
 const (
 	fieldPath fieldID = iota
 	fieldRet
+	fieldReset
 	fieldReason
 	fieldFunction
 	fieldLocation
@@ -54,6 +55,8 @@ const (
 	fieldForwardingSysctl
 	fieldIPv6Disabled
 	fieldQdisc
+	fieldClsact
+	fieldNoqueue
 	fieldHost
 )
 
@@ -65,7 +68,7 @@ var fieldNames = map[string]fieldID{
 	"tcp.flags": fieldTCPFlags, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
-	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "host": fieldHost,
+	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost,
 }
 
 func parseField(name string) (*field, error) {

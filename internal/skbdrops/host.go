@@ -2,6 +2,7 @@ package skbdrops
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -14,6 +15,7 @@ type host struct {
 	names   map[string]bool // of reasons that this kernel has
 	sysctl  map[string]string
 	qdisc   map[string]string // kinds by device
+	qdiscs  bool              // they are known: a device that is not there has none
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
 }
@@ -28,6 +30,7 @@ func readHost(r format.Raw) *host {
 	name, _ := r.Get("host").Str()
 	h.name = string(name)
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
+	h.qdiscs = r.Get("qdisc") != nil
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
 		n, err := strconv.ParseUint(string(key), 10, 32)
 		if err == nil && len(h.reasons) < maxEntries {
@@ -85,13 +88,47 @@ func (f *facts) sysctlBytes(name []byte) value {
 	return num(n, err == nil)
 }
 
-// qdisc is the kinds of queueing discipline that the packet's device had at the start.
+// qdisc is the kinds of queueing discipline that the packet's device had at the start,
+// those apart that queue nothing and only hold tc filters.
 func (f *facts) qdisc() value {
+	kinds := f.qdiscs()
+	if !strings.Contains(kinds, filtersOnly) && !strings.Contains(kinds, "ingress") {
+		return f.str(kinds)
+	}
+	b := f.buf
+	for _, kind := range strings.Fields(kinds) {
+		if kind == filtersOnly || kind == "ingress" {
+			continue
+		}
+		if len(b) > len(f.buf) {
+			b = append(b, ' ')
+		}
+		b = append(b, kind...)
+	}
+	return f.made(b)
+}
+
+const filtersOnly = "clsact"
+
+// clsact is there if the device had a place for tc filters on its egress.
+func (f *facts) clsact() value {
+	if strings.Contains(f.qdiscs(), filtersOnly) {
+		return f.str(filtersOnly)
+	}
+	return value{}
+}
+
+// noqueue is there if it is known that the device had no queueing discipline.
+func (f *facts) noqueue() value {
+	return num(1, f.host.qdiscs && f.find.Has(findDevName) && !f.elsewhere() && f.qdisc().kind() == absent)
+}
+
+func (f *facts) qdiscs() string {
 	dev, _ := f.find.Str(findDevName)
 	if f.elsewhere() {
-		return value{}
+		return ""
 	}
-	return f.str(f.host.qdisc[string(dev)])
+	return f.host.qdisc[string(dev)]
 }
 
 // devConf is the sysctl of the packet's device, as net.ipv4.conf.eth0.rp_filter.
@@ -134,11 +171,13 @@ func (f *facts) rpFilter() value {
 }
 
 // forwarding is whether packets that come in on the device are forwarded, and the sysctl
-// that says so.
+// that says so: for IPv4 the device's own (ip_route_input_slow, net/ipv4/route.c), for IPv6
+// that of all (ip6_forward, net/ipv6/ip6_output.c).
 func (f *facts) forwarding() (string, value) {
 	conf, all := "net.ipv4.conf.", "net.ipv4.ip_forward"
 	if f.headers().version == 6 {
-		conf, all = "net.ipv6.conf.", "net.ipv6.conf.all.forwarding"
+		all = "net.ipv6.conf.all.forwarding"
+		return all, f.sysctl(all)
 	}
 	if v := f.devConf(conf, ".forwarding"); v.kind() != absent {
 		return conf + string(f.devSysctl().s) + ".forwarding", v

@@ -19,8 +19,14 @@ func (r *run) turn(t uint64) {
 	if t < r.start+every {
 		return
 	}
+	n := (t - r.start) / every
+	if r.screen != nil { // what was quiet is seen as quiet
+		for range min(n, sparkTicks) - 1 {
+			r.s.tick()
+		}
+	}
 	r.close()
-	r.start += (t - r.start) / every * every
+	r.start += n * every
 }
 
 func (r *run) every() uint64 {
@@ -37,13 +43,20 @@ func (r *run) close() {
 	}
 	if r.screen != nil {
 		r.s.tick()
-		r.outErr = r.screen.draw(r.s)
+		r.outErr = r.screen.draw(r.s, time.Duration(r.every()))
 		return
 	}
 	if r.s.total > 0 {
-		r.outErr = r.write()
+		r.outErr = r.writeInterval()
 	}
 	r.s = newSummary(r.by, r.o.Normal)
+}
+
+// writeInterval writes the summary of the interval that began at r.start: its rates are by
+// the whole of it, also where the stream ends before.
+func (r *run) writeInterval() error {
+	r.s.first, r.s.last, r.s.bounded, r.s.interval = r.start, r.start+r.every(), true, true
+	return r.write()
 }
 
 // write writes the summary as text or JSON lines.
@@ -78,7 +91,12 @@ func (r *run) expire() {
 		return
 	}
 	r.close()
-	r.start += r.every()
+	if r.start != 0 {
+		r.start += r.every()
+		if r.screen != nil {
+			r.s.seen(r.start) // time goes on, also without drops
+		}
+	}
 	if r.screen != nil {
 		r.timer.Reset(time.Duration(r.every()))
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -19,6 +22,9 @@ const (
 
 // sparkTicks is for how many ticks --live shows the rate of a group.
 const sparkTicks = 24
+
+// minBars is how few of them are still worth their place on a narrow terminal.
+const minBars = 8
 
 // tick moves the history of each group on: it is drawn once for each.
 func (s *summary) tick() {
@@ -50,37 +56,43 @@ func spark(history []uint32) string {
 	return string(line)
 }
 
-// draw puts the summary on the screen, as many groups as fit.
-func (s *summary) draw(w io.Writer, width, height int) error {
+// draw puts the summary on the screen, as many groups as fit. Rates are those of the
+// latest tick, so that they fall when drops stop.
+func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error {
 	var b bytes.Buffer
 	line := func(l string) { b.WriteString(clip(l, width) + clearLine + "\r\n") }
 	b.WriteString(home)
-	line(fmt.Sprintf("%d drops in %s, %s; %d no fault; %d lost   (Ctrl-C ends)", s.total, seconds(s.seconds()),
-		perSecond(s.rate(s.total)), s.leftOut, s.lost))
+	groups := s.sorted()
+	now := uint64(0)
+	for _, g := range groups {
+		now += g.latest()
+	}
+	rate := func(n uint64) string { return perSecond(float64(n) / tick.Seconds()) }
+	line(fmt.Sprintf("%s in %s, now %s; %d no fault; %d lost   (Ctrl-C ends)", drops(s.total), seconds(s.seconds()), rate(now), s.leftOut, s.lost))
 	line("")
 	rows := max(height-5, 1)
-	groups := s.sorted()
 	more := len(groups) - rows
 	if more > 0 {
 		groups = groups[:rows]
 	}
 	if len(groups) > 0 {
-		t := s.table(groups)
-		t.rows = t.rows[:1+len(groups)]
-		var cells bytes.Buffer
-		for i, row := range t.rows {
-			cells.Reset()
-			// The times give way to the rate over time.
-			short := append([]string{}, row[:4]...)
-			bars := fmt.Sprintf("%-*s", sparkTicks, "RATE OVER TIME")
-			if i > 0 {
-				bars = spark(groups[i-1].history)
-			}
-			u := grid{width: append(append([]int{}, t.width[:4]...), sparkTicks), right: append(append([]bool{}, t.right[:4]...), false)}
-			u.width = append(u.width, t.width[6:]...)
-			u.right = append(u.right, t.right[6:]...)
-			u.write(&cells, append(append(short, bars), row[6:]...), 0)
-			line(strings.TrimSuffix(cells.String(), "\n"))
+		t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "RATE OVER TIME")
+		t.addBy(s.by)
+		for _, g := range groups {
+			t.add(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, g.values...))
+		}
+		if t.over(width) > sparkTicks-minBars {
+			t.drop(2)
+		}
+		bars := slices.Index(t.rows[0], "RATE OVER TIME")
+		if over := t.over(width); over > sparkTicks-minBars {
+			t.drop(bars)
+		} else if over > 0 {
+			t.narrow(bars, sparkTicks-over)
+		}
+		t.fit(width)
+		for _, row := range t.rows {
+			line(t.line(row))
 		}
 	}
 	if more > 0 {
@@ -89,4 +101,12 @@ func (s *summary) draw(w io.Writer, width, height int) error {
 	b.WriteString(clearBelow)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// latest is the drops of the latest tick.
+func (g *group) latest() uint64 {
+	if len(g.history) == 0 {
+		return 0
+	}
+	return uint64(g.history[len(g.history)-1])
 }

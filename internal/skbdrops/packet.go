@@ -39,6 +39,7 @@ type packet struct {
 	ipHeader  []byte
 	transport []byte
 	pseudo    uint32 // sum of the pseudo header
+	noSum     bool   // it has none, and needs none
 	sent      bool   // the device has checked, or the sum comes last
 }
 
@@ -147,7 +148,8 @@ func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 			p.tcpFlags = b[13]
 		}
 		if p.proto == protoUDP && (len(b) < 8 || binary.BigEndian.Uint16(b[6:]) == 0) {
-			return // 0: the sender made none
+			p.noSum = len(b) >= 8 && p.version == 4 // the sender made none, as only IPv4 allows
+			return
 		}
 		p.pseudo = pseudo
 	case protoICMP, protoICMP6:
@@ -177,7 +179,7 @@ func (p *packet) ipSum() sumState {
 // sum tells of the transport header's checksum.
 func (p *packet) sum() sumState {
 	switch {
-	case p.sent:
+	case p.sent || p.noSum:
 		return sumGood
 	case p.transport == nil:
 		return sumUnknown
@@ -232,7 +234,7 @@ func checked(sum uint32) sumState {
 var (
 	wordGood, wordBad, wordPartial = []byte("good"), []byte("bad"), []byte("partial")
 
-	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("unicast")
+	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindLinkLocal, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("linklocal"), []byte("unicast")
 
 	protoNames = [256][]byte{
 		protoICMP: []byte("icmp"), 2: []byte("igmp"), protoTCP: []byte("tcp"), protoUDP: []byte("udp"), 47: []byte("gre"),
@@ -253,6 +255,8 @@ func addressKind(a netip.Addr) []byte {
 		return kindMulticast
 	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return kindBroadcast
+	case a.Is6() && a.IsLinkLocalUnicast(): // IPv4's are routed as others are
+		return kindLinkLocal
 	}
 	return kindUnicast
 }

@@ -124,8 +124,8 @@ type tables struct {
 	reasons map[string]*Reason
 	order   []*Reason
 	rules   []*rule
-	at      map[string][]*rule // by function
-	named   map[string][]*rule // by the kernel's reason
+	at      map[string][]*rule     // by function
+	named   map[string]*candidates // by the kernel's reason
 	places  map[string]string
 }
 

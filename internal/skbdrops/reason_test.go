@@ -66,7 +66,9 @@ func TestEveryReasonIsExplained(t *testing.T) {
 // Names that were in a released kernel for a while, before another took their place.
 func TestFormerNames(t *testing.T) {
 	for _, name := range []string{
-		"PTYPE_ABSENT",                                                                                                                // 5.18
+		"PTYPE_ABSENT",                                                                     // 5.18
+		"QDISC_DROP_CAKE_FLOOD", "QDISC_DROP_FQ_BAND_LIMIT", "QDISC_DROP_FQ_HORIZON_LIMIT", // 7.1, before its release
+		"TC_ERROR",                                                                                                                    // 6.7
 		"QDISC_OVERLIMIT", "QDISC_CONGESTED", "CAKE_FLOOD", "FQ_BAND_LIMIT", "FQ_HORIZON_LIMIT", "FQ_FLOW_LIMIT", "DUALPI2_STEP_DROP", // 6.14 to 7.0
 	} {
 		if Lookup(name) == nil {

@@ -9,52 +9,89 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/skb-tools/skb-tools/internal/text"
 )
 
-// writeText writes a summary as a table. Its rows are cut to width, 0 is no limit; what is
-// there to be read on or to be copied is not.
+// writeText writes a summary as a table. Its rows fit width, 0 is no limit; what is there
+// to be read on or to be copied is not cut.
 func (s *summary) writeText(w io.Writer, width int) error {
 	var b bytes.Buffer
 	groups := s.sorted()
+	if s.interval {
+		fmt.Fprintf(&b, "%s to %s\n", s.clock(s.first), s.clock(s.last))
+	}
 	if len(groups) > 0 {
 		t := s.table(groups)
+		t.fit(width)
 		for i, row := range t.rows {
-			t.write(&b, row, width)
-			if i == 0 {
-				continue
-			}
-			if i-1 < len(groups) {
-				groups[i-1].example.write(&b)
+			b.WriteString(clip(t.line(row), width) + "\n")
+			if i > 0 && i-1 < len(groups) {
+				groups[i-1].writeExample(&b)
 			}
 		}
 		b.WriteByte('\n')
 	}
 	s.writeTotal(&b)
+	if s.interval {
+		b.WriteByte('\n')
+	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-func (e *example) write(b *bytes.Buffer) {
+func (g *group) writeExample(b *bytes.Buffer) {
+	e := &g.example
+	line := func(l string) { b.WriteString("    " + l + "\n") }
 	why := e.Cause
 	if why == "" {
 		why = e.Meaning
 	}
-	lines := []string{why, "example: " + e.Packet}
-	if e.Packet == "" {
-		lines = lines[:1]
+	if why == "" {
+		why = "no explanation of this reason is known here"
 	}
+	if g.differ {
+		why = "for example: " + why
+	}
+	line(why + e.doubt())
+	if e.Packet != "" {
+		line("example: " + e.Packet)
+	}
+	entered := false
 	for _, look := range e.Look {
-		lines = append(lines, "look: "+look)
-	}
-	for _, l := range lines {
-		if l != "" {
-			b.WriteString("    " + l + "\n")
+		enter, command := text.CutEnter(look)
+		switch {
+		case enter == "":
+			line("look: " + look)
+			continue
+		case !entered:
+			line("in its network namespace (" + enter + "bash):")
+			entered = true
 		}
+		line("look there: " + command)
 	}
 }
 
+// doubt says how sure the cause is, where that is not quite.
+func (e *example) doubt() string {
+	var words []string
+	if e.Confidence == "inferred" && e.Cause != "" {
+		words = append(words, "inferred")
+	}
+	switch {
+	case e.Alternatives == 1:
+		words = append(words, "1 other cause fits")
+	case e.Alternatives > 1:
+		words = append(words, strconv.Itoa(e.Alternatives)+" other causes fit")
+	}
+	if words == nil {
+		return ""
+	}
+	return " (" + strings.Join(words, "; ") + ")"
+}
+
 func (s *summary) writeTotal(b *bytes.Buffer) {
-	fmt.Fprintf(b, "%d drops in %s", s.total, seconds(s.seconds()))
+	fmt.Fprintf(b, "%s in %s", drops(s.total), seconds(s.seconds()))
 	if s.leftOut > 0 {
 		fmt.Fprintf(b, "; %d of them no fault and left out (--normal shows them)", s.leftOut)
 	}
@@ -67,21 +104,9 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 	}
 }
 
-// A table is cells in columns; numbers are aligned to the right.
-type grid struct {
-	rows  [][]string
-	right []bool
-	width []int
-}
-
 func (s *summary) table(groups []*group) *grid {
-	t := &grid{right: []bool{false, true, true, true, false, false}}
-	head := []string{"SEVERITY", "COUNT", "SHARE", "RATE", "FIRST", "LAST"}
-	for _, fd := range s.by {
-		head = append(head, strings.ToUpper(fd.name))
-		t.right = append(t.right, false)
-	}
-	t.add(head)
+	t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "FIRST", "LAST")
+	t.addBy(s.by)
 	for _, g := range groups {
 		t.add(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), g.values...))
 	}
@@ -94,38 +119,11 @@ func (s *summary) table(groups []*group) *grid {
 }
 
 func (s *summary) numbers(severity Severity, count uint64, first, last string) []string {
-	return []string{severity.String(), strconv.FormatUint(count, 10),
-		fmt.Sprintf("%.1f%%", 100*float64(count)/float64(s.total)), perSecond(s.rate(count)), first, last}
+	return []string{severity.String(), strconv.FormatUint(count, 10), s.share(count), perSecond(s.rate(count)), first, last}
 }
 
-func (t *grid) add(cells []string) {
-	for i, c := range cells {
-		if i == len(t.width) {
-			t.width = append(t.width, 0)
-		}
-		t.width[i] = max(t.width[i], utf8.RuneCountInString(c))
-	}
-	t.rows = append(t.rows, cells)
-}
-
-func (t *grid) write(b *bytes.Buffer, cells []string, width int) {
-	var line strings.Builder
-	for i, c := range cells {
-		pad := strings.Repeat(" ", t.width[i]-utf8.RuneCountInString(c))
-		switch {
-		case t.right[i]:
-			line.WriteString(pad + c)
-		case i == len(cells)-1:
-			line.WriteString(c)
-		default:
-			line.WriteString(c + pad)
-		}
-		if i < len(cells)-1 {
-			line.WriteString("  ")
-		}
-	}
-	b.WriteString(clip(strings.TrimRight(line.String(), " "), width))
-	b.WriteByte('\n')
+func (s *summary) share(count uint64) string {
+	return fmt.Sprintf("%.1f%%", 100*float64(count)/float64(s.total))
 }
 
 // clip cuts a line to so many characters; 0 is no limit.
@@ -148,6 +146,13 @@ func perSecond(r float64) string {
 		return fmt.Sprintf("%.0fk/s", r/1e3)
 	}
 	return fmt.Sprintf("%.0fM/s", r/1e6)
+}
+
+func drops(n uint64) string {
+	if n == 1 {
+		return "1 drop"
+	}
+	return strconv.FormatUint(n, 10) + " drops"
 }
 
 func seconds(s float64) string {
@@ -179,7 +184,8 @@ type groupJSON struct {
 	First    uint64            `json:"first,omitempty"`
 	Last     uint64            `json:"last,omitempty"`
 	Example  *example          `json:"example,omitempty"`
-	Other    bool              `json:"other,omitempty"` // what was folded: no group
+	Differ   bool              `json:"causes_differ,omitempty"` // not all have the example's cause
+	Other    bool              `json:"other,omitempty"`         // what was folded: no group
 }
 
 type totalJSON struct {
@@ -205,7 +211,7 @@ func (s *summary) writeJSON(w io.Writer) error {
 	}
 	for _, g := range s.sorted() {
 		l := line(g.severity, g.count)
-		l.First, l.Last, l.Example = g.first, g.last, &g.example
+		l.First, l.Last, l.Example, l.Differ = g.first, g.last, &g.example, g.differ
 		for i, fd := range s.by {
 			if g.values[i] != "" {
 				l.By[fd.name] = g.values[i]

@@ -3,6 +3,7 @@ package skbdrops
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,22 +15,28 @@ import (
 //	reason:   names of the kernel's reasons that it explains; the first is also the one
 //	          to report where the kernel gave none, unless there is
 //	is:       the reason to report where the kernel gave none
-//	at:       functions that, where the kernel gave no reason, dropped the packet
+//	at:       functions that dropped the packet
+//	in:       more of them, for drops whose reason the kernel gave: where it gives one, the
+//	          function is often another than where it gives none. "any": whatever it is,
+//	          because the reason alone tells. A rule without at and in is for reasons alone
 //	if:       a condition; all must hold. After = and != there may be several values: one of
-//	          them, none of them
-//	exact:    yes: a kernel that knows the reason by name reports it wherever this
-//	          happens, so on such a kernel a drop without that reason is something else
+//	          them, none of them. After < and > a name in braces is another field's value
+//	exact:    yes: a kernel that knows one of the reasons by name reports it wherever this
+//	          happens, so on such a kernel a drop without a reason is something else
 //	final:    yes: nothing else needs to be considered
 //	severity: in place of the reason's
 //	cause:    one sentence; look and else as for a Reason
 //	tell:     how to see that it is this cause and not another
 //	try:      a drop that the rule explains first ("also" at its end: as an alternative)
+//	not:      a drop that it must not explain, not even as an alternative
 //	says:     the cause that it gives for the try before
 type rule struct {
 	name     string
 	reasons  []string
 	is       string
 	at       []string
+	places   []string // at and in
+	anywhere bool     // "in: any"
 	when     []condition
 	exact    bool
 	final    bool
@@ -46,6 +53,7 @@ type try struct {
 	drop  string
 	says  string
 	other bool // an alternative is enough
+	not   bool // the rule must not explain it
 }
 
 // A condition compares a field of the drop with values. A field that is absent meets
@@ -57,6 +65,7 @@ type condition struct {
 	words []string
 	n     int64 // the first value, if it is a number
 	isN   bool
+	than  *field // whose value is it instead
 }
 
 func parseCondition(text string) (condition, error) {
@@ -70,7 +79,11 @@ func parseCondition(text string) (condition, error) {
 		return c, err
 	}
 	c.field, c.op, c.words = f, w[1][0], w[2:]
-	if len(c.words) > 0 {
+	if len(c.words) == 1 && strings.HasPrefix(c.words[0], "{") {
+		if c.than, err = parseField(strings.Trim(c.words[0], "{}")); err != nil {
+			return c, err
+		}
+	} else if len(c.words) > 0 {
 		c.n, err = strconv.ParseInt(c.words[0], 0, 64)
 		c.isN = err == nil
 	}
@@ -80,7 +93,7 @@ func parseCondition(text string) (condition, error) {
 			return c, nil
 		}
 	case "=", "!=":
-		if len(c.words) == 1 || len(c.words) > 1 && !c.isN {
+		if c.than == nil && (len(c.words) == 1 || len(c.words) > 1 && !c.isN) {
 			return c, nil
 		}
 	case "~":
@@ -88,7 +101,7 @@ func parseCondition(text string) (condition, error) {
 			return c, nil
 		}
 	case "<", ">":
-		if len(c.words) == 1 && c.isN {
+		if len(c.words) == 1 && (c.isN || c.than != nil) {
 			return c, nil
 		}
 	}
@@ -108,11 +121,19 @@ func (c *condition) holds(f *facts) bool {
 		return v.kind() == absent || !c.equal(v)
 	case '~':
 		return v.kind() == word && bytes.Contains(v.s, []byte(c.words[0]))
-	case '<':
-		return v.kind() == number && v.n < c.n
-	default: // >
-		return v.kind() == number && v.n > c.n
 	}
+	n := c.n
+	if c.than != nil {
+		other := f.value(c.than)
+		if other.kind() != number {
+			return false
+		}
+		n = other.n
+	}
+	if c.op == '<' {
+		return v.kind() == number && v.n < n
+	}
+	return v.kind() == number && v.n > n
 }
 
 func (c *condition) equal(v value) bool {
@@ -132,7 +153,7 @@ func (t *tables) readRules(file string) error {
 	if err != nil {
 		return err
 	}
-	t.at, t.named = map[string][]*rule{}, map[string][]*rule{}
+	t.at = map[string][]*rule{}
 	for _, stanza := range stanzas {
 		r := new(rule)
 		var c choices
@@ -147,14 +168,13 @@ func (t *tables) readRules(file string) error {
 		if r.name == "" || len(r.cause) != 1 || r.is == "" {
 			return fmt.Errorf("%s:%d: rule %q lacks its name, its cause or its reason", file, stanza[0].number, r.name)
 		}
+		r.anywhere = r.anywhere || r.places == nil
 		t.rules = append(t.rules, r)
 		for _, function := range r.at {
 			t.at[function] = append(t.at[function], r)
 		}
-		for _, reason := range r.reasons {
-			t.named[reason] = append(t.named[reason], r)
-		}
 	}
+	t.index()
 	return nil
 }
 
@@ -176,6 +196,11 @@ func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
 		}
 	case "at":
 		r.at = fields(l.value)
+		r.places = append(r.places, r.at...)
+	case "in":
+		if r.anywhere = l.value == "any"; !r.anywhere {
+			r.places = append(r.places, fields(l.value)...)
+		}
 	case "if":
 		cond, err := parseCondition(l.value)
 		if err != nil {
@@ -202,6 +227,8 @@ func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
 	case "try":
 		drop, other := strings.CutSuffix(l.value, " also")
 		r.tries = append(r.tries, try{line: l.number, drop: drop, other: other})
+	case "not":
+		r.tries = append(r.tries, try{line: l.number, drop: l.value, not: true})
 	case "says":
 		if len(r.tries) == 0 {
 			return fmt.Errorf("says without a try before it")
@@ -211,6 +238,46 @@ func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
 		return fmt.Errorf("unknown key %q", l.key)
 	}
 	return nil
+}
+
+// candidates are the rules for a reason that the kernel gave: those for each function that
+// one of them names, and those for any other.
+type candidates struct {
+	at     map[string][]*rule
+	others []*rule
+}
+
+// index finds the rules for each reason, in their order.
+func (t *tables) index() {
+	t.named = map[string]*candidates{}
+	of := map[string][]*rule{}
+	for _, r := range t.rules {
+		for _, reason := range r.reasons {
+			of[reason] = append(of[reason], r)
+		}
+	}
+	for reason, rules := range of {
+		c := &candidates{at: map[string][]*rule{}}
+		for _, r := range rules {
+			for _, function := range r.places {
+				c.at[function] = nil
+			}
+			if r.anywhere {
+				c.others = append(c.others, r)
+			}
+		}
+		for function := range c.at {
+			c.at[function] = slices.DeleteFunc(slices.Clone(rules), func(r *rule) bool {
+				return !r.anywhere && !slices.Contains(r.places, function)
+			})
+		}
+		t.named[reason] = c
+	}
+}
+
+// excluded says that the kernel would have given the drop a reason if it were this.
+func (r *rule) excluded(h *host) bool {
+	return r.exact && (h.names[r.is] || slices.ContainsFunc(r.reasons, func(name string) bool { return h.names[name] }))
 }
 
 func (r *rule) holds(f *facts) bool {

@@ -66,6 +66,12 @@ func TestRules(t *testing.T) {
 			t.Errorf("rule %s has no try", r.name)
 		}
 		for _, try := range r.tries {
+			if try.not {
+				if slices.Contains(fitting(t, stream(t, try.drop)...), r) {
+					t.Errorf("rules.txt:%d: rule %s explains %s", try.line, r.name, try.drop)
+				}
+				continue
+			}
 			ws := explained(t, stream(t, try.drop)...)
 			if len(ws) != 1 {
 				t.Fatalf("rules.txt:%d: %d drops", try.line, len(ws))
@@ -100,6 +106,25 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// fitting gives the rules that the last record's drop was explained by, alternatives too.
+func fitting(tb testing.TB, records ...format.Raw) []*rule {
+	tb.Helper()
+	r, err := newRun(Options{Options: pipe.Options{Output: "json"}}, io.Discard, io.Discard)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, raw := range records {
+		if err := r.facts.find.Find(raw); err != nil {
+			tb.Fatal(err)
+		}
+		if err := r.record(raw); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	v := &r.facts.verdict
+	return append([]*rule{v.rule}, v.others[:v.nOthers]...)
+}
+
 // matches tells whether a text was made by one of the templates.
 func matches(c choice, s string) bool {
 	for _, t := range c {
@@ -119,7 +144,7 @@ func matches(c choice, s string) bool {
 
 // Whoever runs a command that skb-drops gives has it on a Debian host with iproute2,
 // nftables and procps, or has what the drop is about (Open vSwitch, Wi-Fi, BPF).
-var commands = []string{"ss", "ip", "nft", "tc", "bridge", "nstat", "sysctl", "cat", "bpftool", "ovs-dpctl", "iw"}
+var commands = []string{"ss", "ip", "nft", "tc", "bridge", "nstat", "sysctl", "cat", "ls", "iptables-legacy-save", "bpftool", "ovs-dpctl", "iw"}
 
 func TestCommandsAreWellFormed(t *testing.T) {
 	var all []template
@@ -153,6 +178,80 @@ func TestCommandsAreWellFormed(t *testing.T) {
 	}
 }
 
+// The commands for an IPv6 packet ask for IPv6: ip(8) shows IPv4's routes to one that does
+// not say which it wants.
+func TestLookAtRoutes(t *testing.T) {
+	for _, c := range []struct{ drop, look string }{
+		{"drop.name=IP_INNOROUTES drop.location=ip6_pkt_discard+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show match fd99::9"},
+		{"drop.name=IP_INNOROUTES drop.location=ip_error+0x1 packet=udp,10.0.0.1:4000,10.7.7.7:53", "ip -4 route show match 10.7.7.7"},
+		{"drop.name=IP_OUTNOROUTES drop.location=other_function+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show match fd99::9"},
+		{"drop.name=IP_INHDR drop.location=ip6_forward+0x1 packet=udp,[fd00::1]:4000,[fd00:1::2]:53,ttl=1", "ip -6 route show match fd00:1::2"},
+	} {
+		if w := explained(t, stream(t, c.drop)...)[0]; !slices.Contains(w.Look, c.look) {
+			t.Errorf("%s: no %q in %q", c.drop, c.look, w.Look)
+		}
+	}
+	for _, r := range table().rules {
+		for _, l := range r.look {
+			if strings.HasPrefix(l[0].text, "ip route show match {daddr}") && !slices.ContainsFunc(r.when, func(c condition) bool { return c.text == "ip.version = 4" }) {
+				t.Errorf("rule %s: %s shows nothing for IPv6", r.name, l[0].text)
+			}
+		}
+	}
+}
+
+// What is the whole machine's is not looked for in a network namespace, where it is not; a
+// command that asks for both kinds would fail for one of them.
+func TestWholeMachine(t *testing.T) {
+	const elsewhere = " netns.inum=7 start:netns.inum=8 dev.name=eth0"
+	for _, c := range []struct {
+		drop, look string
+		enters     bool
+	}{
+		{"drop.name=CPU_BACKLOG drop.location=enqueue_to_backlog+0x1", "sysctl net.core.netdev_max_backlog", false},
+		{"drop.name=CPU_BACKLOG drop.location=enqueue_to_backlog+0x1", "cat /proc/net/softnet_stat", true},
+		{"drop.name=QDISC_BURST_DROP drop.location=__dev_queue_xmit+0x1", "sysctl net.core.qdisc_max_burst", false},
+		{"drop.name=NEIGH_CREATEFAIL drop.location=ip_finish_output2+0x1", "sysctl net.ipv4.neigh.default.gc_thresh3", false},
+		{"drop.name=NEIGH_CREATEFAIL drop.location=ip_finish_output2+0x1", "ip -s neigh show", true},
+		{"drop.name=PROTO_MEM drop.location=a+0x1", "sysctl net.ipv4.udp_mem net.ipv4.tcp_mem", false},
+		{"drop.name=NOMEM drop.location=a+0x1", "cat /proc/meminfo", false},
+		{"drop.name=TCP_LISTEN_OVERFLOW drop.location=a+0x1", "sysctl net.core.somaxconn", true},
+		{"drop.name=SECURITY_HOOK drop.location=a+0x1", "ls /sys/kernel/security /proc/self/attr", false},
+	} {
+		w := explained(t, stream(t, c.drop+elsewhere)...)[0]
+		found := false
+		for _, l := range w.Look {
+			found = found || strings.HasSuffix(l, c.look) && strings.HasPrefix(l, "nsenter ") == c.enters
+		}
+		if !found {
+			t.Errorf("%s: no %q, or it goes to the wrong place: %q", c.drop, c.look, w.Look)
+		}
+	}
+	all := map[string]bool{}
+	add := func(cs []choice) {
+		for _, c := range cs {
+			for _, tt := range c {
+				all[tt.text] = true
+			}
+		}
+	}
+	for _, r := range Reasons() {
+		add(r.look)
+	}
+	for _, r := range table().rules {
+		add(r.look)
+	}
+	for command := range all {
+		if words := fields(command); words[0] == "sysctl" {
+			for _, name := range words[1:] {
+				if machineSetting(name) != wholeMachine(command) {
+					t.Errorf("%q asks for settings of the machine and of a namespace", command)
+				}
+			}
+		}
+	}
+}
+
 // known are the paths into records that rules use: a misspelt one would never hold.
 var known = []string{
 	"nft.verdict", "nft.handle", "nft.chain", "nft.family", "nft.table", "ct.state",
@@ -177,6 +276,7 @@ func TestFieldsExist(t *testing.T) {
 	for _, r := range table().rules {
 		for _, c := range r.when {
 			check("rule "+r.name, c.field)
+			check("rule "+r.name, c.than)
 		}
 		templates("rule "+r.name, append(append(r.look, r.cause...), r.tell)...)
 	}

@@ -8,7 +8,6 @@ package skbdrops
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -23,13 +22,13 @@ type Options struct {
 	pipe.Options
 
 	Summary  bool          `help:"Count the drops in groups instead of handing them on."`
-	By       []string      `help:"Group by these fields: reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD,..." default:"reason,location"`
+	By       []string      `help:"Group by these fields: reason, location (these two if nothing is said), function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD"`
 	Interval time.Duration `help:"A summary for each such time, as 1s."`
 	Live     bool          `help:"Redraw a summary on the terminal while drops come in."`
 	Normal   bool          `help:"Count in summaries what is no fault too."`
 	Frees    bool          `help:"Take free records that say dropped for drops, where the stream has no event of the drop."`
-	FailIf   string        `help:"Exit with status 3 if there was a drop as bad as this or worse: normal, suspect, fault." enum:",normal,suspect,fault" default:"" placeholder:"SEVERITY"`
-	Explain  string        `help:"Explain a drop reason by name or number, or all, and read nothing." placeholder:"REASON|all"`
+	FailIf   *string       `help:"Exit with status 3 if there was a drop as bad as this or worse: normal, suspect, fault." placeholder:"SEVERITY"`
+	Explain  *string       `help:"Explain a drop reason by name or number, or all, and read nothing." placeholder:"REASON|all"`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is standard input."`
 }
@@ -41,7 +40,10 @@ type SeenError struct {
 }
 
 func (e *SeenError) Error() string {
-	return fmt.Sprintf("%d drops were seen that --fail-if asks for, the worst a %s", e.Count, e.Worst)
+	if e.Count == 1 {
+		return fmt.Sprintf("--fail-if: 1 drop was seen, severity %s", e.Worst)
+	}
+	return fmt.Sprintf("--fail-if: %d drops were seen, the worst of severity %s", e.Count, e.Worst)
 }
 
 // ExitStatus is 3: neither success nor an error of the program or its use.
@@ -49,8 +51,11 @@ func (e *SeenError) ExitStatus() int { return 3 }
 
 // Run reads streams and writes their drops, explained, or a summary of them.
 func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
-	if o.Explain != "" {
-		return explain(stdout, o.Explain, o.Output == "json")
+	if err := o.check(); err != nil {
+		return err
+	}
+	if o.Explain != nil {
+		return explain(stdout, *o.Explain, o.Output == "json")
 	}
 	r, err := newRun(o, stdout, stderr)
 	if err != nil {
@@ -102,9 +107,9 @@ type run struct {
 func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	r := &run{o: o, out: stdout, stderr: stderr, t: table(), host: &host{}, stacks: stacks{}}
 	r.facts.find = format.NewFinder(paths[:]...)
-	if o.FailIf != "" {
-		if err := r.failIf.UnmarshalText([]byte(o.FailIf)); err != nil {
-			return nil, fmt.Errorf("--fail-if: %w", err)
+	if o.FailIf != nil {
+		if err := r.failIf.UnmarshalText([]byte(*o.FailIf)); err != nil {
+			return nil, usageError{fmt.Errorf("--fail-if: %w", err)}
 		}
 	}
 	if !r.summing() {
@@ -112,21 +117,9 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 		r.sink, err = pipe.NewSink(o.Options, stdout)
 		return r, err
 	}
-	if o.Output == "stream" {
-		return nil, errors.New("a summary is text or JSON lines: leave out -o stream, or use -o json")
-	}
-	if o.Interval < 0 {
-		return nil, fmt.Errorf("--interval %v: give a time above zero", o.Interval)
-	}
-	if len(o.By) == 0 {
-		o.By = []string{"reason", "location"}
-	}
-	for _, name := range o.By {
-		f, err := parseField(name)
-		if err != nil {
-			return nil, fmt.Errorf("--by: %w", err)
-		}
-		r.by = append(r.by, f)
+	var err error
+	if r.by, err = parseBy(o.By); err != nil {
+		return nil, usageError{err}
 	}
 	r.s = newSummary(r.by, o.Normal)
 	if o.Live {
@@ -135,7 +128,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	return r, nil
 }
 
-func (r *run) summing() bool { return r.o.Summary || r.o.Live || r.o.Interval != 0 }
+func (r *run) summing() bool { return r.o.summing() }
 
 func (r *run) run(in *pipe.Inputs) error {
 	r.mu.Lock()
@@ -143,7 +136,7 @@ func (r *run) run(in *pipe.Inputs) error {
 	if r.screen != nil {
 		r.screen.enter()
 		defer r.screen.leave()
-		if err := r.screen.draw(r.s); err != nil {
+		if err := r.screen.draw(r.s, time.Duration(r.every())); err != nil {
 			return err
 		}
 	}
@@ -224,6 +217,10 @@ func (r *run) record(raw format.Raw) error {
 		if r.o.Time != "mono" {
 			r.offset, _ = raw.Get("clock_offset").Int()
 		}
+		if t, ok := raw.Get("ts").Uint(); ok && t > 0 && r.s != nil {
+			r.s.seen(t + uint64(r.offset))
+			r.s.bounded = true
+		}
 	case format.TypeStack:
 		r.stacks.add(raw, r.host)
 	case format.TypeLoss:
@@ -294,7 +291,7 @@ func (r *run) drop() error {
 	severity := f.verdict.severity
 	r.drops++
 	r.worst = max(r.worst, severity)
-	if r.o.FailIf != "" && severity >= r.failIf {
+	if r.o.FailIf != nil && severity >= r.failIf {
 		r.asked++
 	}
 	if r.s != nil {
@@ -323,8 +320,12 @@ func (r *run) finish(err error) error {
 		if r.screen != nil {
 			r.screen.leave()
 		}
-		if r.o.Interval == 0 || r.s.total > 0 {
-			if e := r.write(); e != nil {
+		write := r.write
+		if r.every() != 0 && r.screen == nil {
+			write = r.writeInterval
+		}
+		if r.o.Interval == 0 || r.screen != nil || r.s.total > 0 {
+			if e := write(); e != nil {
 				return e
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -50,7 +51,7 @@ func (s *screen) enter() {
 	}()
 }
 
-func (s *screen) draw(sum *summary) error {
+func (s *screen) draw(sum *summary, tick time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left {
@@ -60,7 +61,7 @@ func (s *screen) draw(sum *summary) error {
 	if err != nil || columns <= 0 || lines <= 0 {
 		columns, lines = 80, 24
 	}
-	return sum.draw(s.w, columns, lines)
+	return sum.draw(s.w, columns, lines, tick)
 }
 
 // width is how many characters a line of w may have: 0 if w is no terminal.

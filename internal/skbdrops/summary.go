@@ -2,6 +2,7 @@ package skbdrops
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -27,7 +28,9 @@ type summary struct {
 	total, // all drops, also those left out
 	leftOut, // normal ones, without --normal
 	lost uint64 // events that the stream says were lost
-	first, last uint64 // ns, of any record
+	first, last uint64 // ns, of any record, or of the interval
+	interval    bool   // one of several
+	bounded     bool   // that is how long was looked, not only from the first drop to the last
 	worst       Severity
 	zone        *time.Location // of Unix times; nil: times are of the host's monotonic clock
 
@@ -42,17 +45,20 @@ type group struct {
 	first    uint64 // ns
 	last     uint64
 	example  example
+	differ   bool     // not all have the example's cause
 	counted  uint64   // count when history last moved on
 	history  []uint32 // drops per tick, for --live
 }
 
 // An example is the first drop of a group, in words.
 type example struct {
-	Packet  string   `json:"packet,omitempty"`
-	Where   string   `json:"where,omitempty"`
-	Meaning string   `json:"meaning,omitempty"`
-	Cause   string   `json:"cause,omitempty"`
-	Look    []string `json:"look,omitempty"`
+	Packet       string   `json:"packet,omitempty"`
+	Where        string   `json:"where,omitempty"`
+	Meaning      string   `json:"meaning,omitempty"`
+	Cause        string   `json:"cause,omitempty"`
+	Look         []string `json:"look,omitempty"`
+	Confidence   string   `json:"confidence"`
+	Alternatives int      `json:"alternatives,omitempty"` // how many other causes fit
 }
 
 func newSummary(by []*field, normal bool) *summary {
@@ -95,6 +101,7 @@ func (s *summary) add(f *facts, t uint64) {
 		s.groups[string(s.key)] = g
 	}
 	g.count++
+	g.differ = g.differ || string(v.cause) != g.example.Cause
 	g.first, g.last = min(g.first, t), max(g.last, t)
 }
 
@@ -121,22 +128,18 @@ func cut(b []byte) []byte {
 	return b
 }
 
-// fold puts the half of the groups that has the fewest drops into other. It sorts once for
-// every maxGroups/2 new groups, so its cost per drop is bounded too.
+// fold puts the half of the groups that has the fewest drops into other, and of those with
+// equally many always the same. It sorts once for every maxGroups/2 new groups, so its cost
+// per drop is bounded too.
 func (s *summary) fold() {
-	counts := make([]uint64, 0, len(s.groups))
-	for _, g := range s.groups {
-		counts = append(counts, g.count)
-	}
-	slices.Sort(counts)
-	limit, left := counts[len(counts)/2], len(counts)/2
-	for key, g := range s.groups {
-		if g.count <= limit && left > 0 {
-			s.folded[g.severity] += g.count
-			s.groupsFolded++
-			delete(s.groups, key)
-			left--
-		}
+	keys := slices.SortedFunc(maps.Keys(s.groups), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.groups[a].count, s.groups[b].count), cmp.Compare(a, b))
+	})
+	for _, key := range keys[:len(keys)/2] {
+		g := s.groups[key]
+		s.folded[g.severity] += g.count
+		s.groupsFolded++
+		delete(s.groups, key)
 	}
 }
 
@@ -157,9 +160,10 @@ func (s *summary) sorted() []*group {
 
 func (s *summary) seconds() float64 { return float64(s.last-s.first) / 1e9 }
 
-// rate is n per second over the time of the summary; 0 where that is no time at all.
+// rate is n per second over the time of the summary; 0 where it is not known how long was
+// looked: a burst of drops in a stream without its start tells nothing of a second.
 func (s *summary) rate(n uint64) float64 {
-	if s.last <= s.first {
+	if s.last <= s.first || !s.bounded && s.last-s.first < 1e9 {
 		return 0
 	}
 	return float64(n) / s.seconds()
@@ -170,7 +174,15 @@ const maxExample = 256
 
 func (f *facts) example() example {
 	v := &f.verdict
-	e := example{Where: string(f.appendWhere(nil)), Cause: string(v.cause)}
+	if v.rule != nil {
+		table().judge(f, true) // once more, for what else fits
+	}
+	e := example{Where: string(f.appendWhere(nil)), Cause: string(v.cause), Confidence: v.confidence()}
+	for _, r := range v.others[:v.nOthers] {
+		if _, ok := f.sentence(r.cause[0]); ok {
+			e.Alternatives++
+		}
+	}
 	if v.reason != nil {
 		e.Meaning = v.reason.Meaning
 	}

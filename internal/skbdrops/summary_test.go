@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -106,7 +107,7 @@ func TestDrawFits(t *testing.T) {
 	}
 	s.tick()
 	var b bytes.Buffer
-	if err := s.draw(&b, 60, 20); err != nil {
+	if err := s.draw(&b, 60, 20, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(b.String(), clearBelow), "\r\n")

@@ -10,6 +10,7 @@ type template struct {
 	text  string // as written
 	parts []part // literal, field, literal, field, ...
 	shell bool   // a command: values are quoted for the shell where they need it
+	all   bool   // a command about the whole machine, not one network namespace
 }
 
 type part struct {
@@ -18,7 +19,7 @@ type part struct {
 }
 
 func parseTemplate(text string, shell bool) (template, error) {
-	t := template{text: text, shell: shell}
+	t := template{text: text, shell: shell, all: shell && wholeMachine(text)}
 	for rest := text; rest != ""; {
 		before, after, ok := strings.Cut(rest, "{")
 		if !ok {

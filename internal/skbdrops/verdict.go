@@ -32,17 +32,17 @@ func (t *tables) judge(f *facts, others bool) {
 	v := &f.verdict
 	*v = verdict{name: v.name[:0], cause: v.cause[:0]}
 	known := len(f.reason) > 0 && string(f.reason) != notSpecified
-	var candidates []*rule
-	if known {
-		candidates = t.named[string(f.reason)]
-	} else {
-		candidates = t.at[string(f.function)]
-	}
-	for _, r := range candidates {
-		if !known && r.exact && f.host.names[r.is] {
-			continue
+	var rules []*rule
+	if !known {
+		rules = t.at[string(f.function)]
+	} else if c := t.named[string(f.reason)]; c != nil {
+		var ok bool
+		if rules, ok = c.at[string(f.function)]; !ok {
+			rules = c.others
 		}
-		if !r.holds(f) {
+	}
+	for _, r := range rules {
+		if !known && r.excluded(f.host) || !r.holds(f) {
 			continue
 		}
 		if v.rule == nil {
@@ -145,11 +145,20 @@ func (f *facts) sentence(c choice) ([]byte, bool) {
 	return s, ok
 }
 
-// command fills in a command, to be run in the packet's network namespace.
+// command fills in a command, to be run in the packet's network namespace if it is about
+// one.
 func (f *facts) command(c choice) ([]byte, bool) {
-	s, ok := c.append(f.appendEnter(f.line[:0]), f)
-	f.line = s
-	return s, ok
+	for i := range c {
+		line := f.line[:0]
+		if !c[i].all {
+			line = f.appendEnter(line)
+		}
+		var ok bool
+		if f.line, ok = c[i].append(line, f); ok {
+			return f.line, true
+		}
+	}
+	return nil, false
 }
 
 // appendLook writes the commands that can be filled in, as an array.

@@ -245,6 +245,27 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// How to get to another network namespace is said once, and what is not of that namespace
+// is not looked for in it; a reason that nobody explains is said to be one.
+func TestWhyElsewhere(t *testing.T) {
+	const enter = `nsenter --net="$(find -L /run/netns/* -maxdepth 0 -inum 7 -print -quit 2>/dev/null)" `
+	quoted := strings.ReplaceAll(enter, `"`, `\"`)
+	got := print(t, Options{}, record(t, `{"type":"event","ts":1,"cpu":0,"probe":"p","why":{"reason":"NEW","look":["sysctl a","`+quoted+`ss -x","`+quoted+`ip link"],`+
+		`"severity":"suspect","confidence":"kernel","alternatives":[{"cause":"that","look":["`+quoted+`nft list ruleset"]}]}}`))
+	want := `
+    suspect: no explanation of this reason is known here
+    look: sysctl a
+    in its network namespace (` + enter + `bash):
+    look there: ss -x
+    look there: ip link
+    or: that
+        look there: nft list ruleset
+`
+	if !strings.HasSuffix(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestMalformed says that a record which ends in its middle is printed as far
 // as it goes, and what is wrong with it.
 func TestMalformed(t *testing.T) {

@@ -1,7 +1,7 @@
 package text
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -33,33 +33,68 @@ func (p *Printer) why(v format.Value) {
 	p.line = appendColored(p.line, p.cell, p.paint(color))
 	cause, ok := v.Get("cause").Str()
 	if !ok {
-		cause, _ = v.Get("meaning").Str()
+		cause, ok = v.Get("meaning").Str()
+	}
+	if !ok {
+		cause = []byte("no explanation of this reason is known here")
 	}
 	p.line = appendEscaped(append(p.line, ": "...), cause)
 	if where, ok := v.Get("where").Str(); ok {
 		p.line = appendEscaped(append(p.line, "\n    at "...), where)
 	}
-	p.commands(v.Get("look"), "\n    look: ")
+	entered := false // said how to
+	p.commands(v.Get("look"), "\n    look", &entered)
 	elements(v.Get("alternatives"), func(_ int, other format.Value) {
 		cause, _ := other.Get("cause").Str()
 		p.line = appendEscaped(append(p.line, "\n    or: "...), cause)
 		if tell, ok := other.Get("tell").Str(); ok {
 			p.line = appendEscaped(append(p.line, "; then "...), tell)
 		}
-		p.commands(other.Get("look"), "\n        look: ")
+		p.commands(other.Get("look"), "\n        look", &entered)
 	})
 }
 
-// commands prints commands as a shell takes them: escaped but for the backslash.
-func (p *Printer) commands(list format.Value, head string) {
+// commands prints commands as a shell takes them: escaped but for the backslash. What
+// enters the packet's network namespace is the same for all of them, and is said once.
+func (p *Printer) commands(list format.Value, head string, entered *bool) {
 	elements(list, func(_ int, v format.Value) {
-		command, _ := v.Str()
-		p.line = append(p.line, head...)
-		for i, part := range bytes.Split(command, []byte{'\\'}) {
-			if i > 0 {
-				p.line = append(p.line, '\\')
-			}
-			p.line = appendEscaped(p.line, part)
+		line, _ := v.Str()
+		enter, command := CutEnter(string(line))
+		if enter == "" {
+			p.line = append(append(p.line, head...), ": "...)
+			p.command(command)
+			return
 		}
+		if !*entered {
+			*entered = true
+			p.line = append(p.line, "\n    in its network namespace ("...)
+			p.command(enter)
+			p.line = append(p.line, "bash):"...)
+		}
+		p.line = append(append(p.line, head...), " there: "...)
+		p.command(command)
 	})
+}
+
+func (p *Printer) command(s string) {
+	for i, part := range strings.Split(s, `\`) {
+		if i > 0 {
+			p.line = append(p.line, '\\')
+		}
+		p.line = appendEscaped(p.line, []byte(part))
+	}
+}
+
+// CutEnter parts a command that skb-drops gives from what it has before it to enter a
+// network namespace; "" if it has nothing.
+func CutEnter(command string) (enter, rest string) {
+	const begin, end = `nsenter --net="$(`, `)" `
+	if !strings.HasPrefix(command, begin) {
+		return "", command
+	}
+	i := strings.Index(command, end)
+	if i < 0 {
+		return "", command
+	}
+	return command[:i+len(end)], command[i+len(end):]
 }

@@ -1,0 +1,107 @@
+package skbdrops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// eventKeys are the paths into an event, by section, as format/FORMAT.md has them. Others
+// may be asked for, as those of a section that another program has written, but not what
+// is most likely a misspelling of one of these.
+var eventKeys = map[string]string{
+	"":        "type ts cpu probe caller stack",
+	"process": "pid tgid comm",
+	"skb": "addr head id len data_len mac_len protocol pkt_type ip_summed mark priority hash queue vlan_tci vlan_proto " +
+		"napi_id tstamp users dataref cloned nr_frags mac_header network_header transport_header",
+	"dev":    "name ifindex rx_ifindex type",
+	"netns":  "inum cookie",
+	"packet": "len at",
+	"drop":   "reason name location rx_sk",
+	"gso":    "size segs",
+	"csum":   "summed sum start offset",
+	"ret":    "value skb",
+	"sock": "addr family state cookie src sport dst dport ifindex type protocol uid inode cgroup rmem rcvbuf wmem " +
+		"sndbuf",
+	"ct":    "state dir addr proto_state zone mark helper",
+	"nft":   "type verdict family table chain jump handle",
+	"track": "packet branch hop since total by uncertain inferred",
+}
+
+// parseBy reads the fields after --by.
+func parseBy(names []string) ([]*field, error) {
+	if len(names) == 0 {
+		names = []string{"reason", "location"}
+	}
+	var fields []*field
+	for _, name := range names {
+		f, err := parseField(name)
+		if err == nil && f.id == fieldPath && !isEventKey(name) {
+			if near := nearest(name); near != "" {
+				err = fmt.Errorf("%q is no field; the nearest is %s", name, near)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--by: %w", err)
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+func isEventKey(name string) bool {
+	section, key, deep := strings.Cut(name, ".")
+	if !deep {
+		section, key = "", name
+	}
+	return slices.Contains(strings.Fields(eventKeys[section]), key)
+}
+
+// nearest gives the field that a name was most likely meant to be; "" if none is like it.
+func nearest(name string) string {
+	var all []string
+	for known := range fieldNames {
+		all = append(all, known)
+	}
+	for section, keys := range eventKeys {
+		for key := range strings.FieldsSeq(keys) {
+			if section != "" {
+				key = section + "." + key
+			}
+			all = append(all, key)
+		}
+	}
+	slices.Sort(all)
+	// One letter may be wrong, and in a longer name two, as those that changed places are.
+	best, found := 2, ""
+	if len(name) > 5 {
+		best = 3
+	}
+	for _, known := range all {
+		if d := distance(name, known); d < best {
+			best, found = d, known
+		}
+	}
+	return found
+}
+
+// distance counts the letters to put in, take out or change that make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
