@@ -280,11 +280,10 @@ func TestAddressReuse(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, p.errors())
 	}
-	s := readStream(t, file)
 	numbers := map[uint64]uint64{} // by identity
-	conflations := 0
-	for i := range s.events {
-		e := &s.events[i]
+	events, conflations := 0, 0
+	s := walkEvents(t, file, func(e *format.Event) {
+		events++
 		id, ok := e.Skb.Get(format.SkbID)
 		d := e.Packet.Data
 		if !ok || len(d) < 8 {
@@ -296,19 +295,18 @@ func TestAddressReuse(t *testing.T) {
 		}
 		if was, known := numbers[id]; known && was != number {
 			conflations++
-			t.Errorf("buffer %d is packet %d and %d", id, was, number)
-			if conflations > 10 {
-				break
+			if conflations <= 10 {
+				t.Errorf("buffer %d is packet %d and %d", id, was, number)
 			}
 		}
 		numbers[id] = number
-	}
+	})
 	lost := uint64(0)
 	for _, l := range s.losses {
 		lost += l.Count
 	}
-	t.Logf("%d events of %d packets, %d lost", len(s.events), len(numbers), lost)
-	if len(numbers) < 1000 || lost < packets {
+	t.Logf("%d events of %d packets, %d lost, %d conflations", events, len(numbers), lost, conflations)
+	if len(numbers) < 1000 || lost < 1000 {
 		t.Errorf("%d packets seen, %d records lost: this tests nothing", len(numbers), lost)
 	}
 }

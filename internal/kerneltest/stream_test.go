@@ -41,11 +41,30 @@ func readStream(t *testing.T, file string) *stream {
 func decodeStream(t *testing.T, r io.Reader) *stream {
 	t.Helper()
 	s := &stream{stacks: map[uint64][]string{}}
+	s.walk(t, r, func(e *format.Event) { s.events = append(s.events, *e) })
+	return s
+}
+
+// walkEvents reads a stream too long to be kept: all but its events is returned.
+func walkEvents(t *testing.T, file string, event func(*format.Event)) *stream {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &stream{stacks: map[uint64][]string{}}
+	s.walk(t, f, event)
+	return s
+}
+
+func (s *stream) walk(t *testing.T, r io.Reader, event func(*format.Event)) {
+	t.Helper()
 	d := format.NewDecoder(r)
 	for {
 		raw, err := d.Next()
 		if err == io.EOF {
-			return s
+			return
 		}
 		if err != nil {
 			t.Fatalf("reading the stream: %v", err)
@@ -55,8 +74,10 @@ func decodeStream(t *testing.T, r io.Reader) *stream {
 		case format.TypeStart:
 			err = s.start.Decode(raw)
 		case format.TypeEvent:
-			s.events = append(s.events, format.Event{})
-			err = s.events[len(s.events)-1].Decode(raw)
+			var e format.Event
+			if err = e.Decode(raw); err == nil {
+				event(&e)
+			}
 		case format.TypeLink:
 			s.links = append(s.links, format.Link{})
 			err = s.links[len(s.links)-1].Decode(raw)

@@ -42,7 +42,7 @@ type testCommand struct {
 	Out     string        `type:"path" help:"Folder for /skb/out of each guest, in one folder a kernel."`
 	Verbose bool          `short:"v"`
 	Guests  int           `default:"2" help:"Guests at a time."`
-	Timeout time.Duration `default:"30m"`
+	Timeout time.Duration `default:"45m"`
 }
 
 func main() {

@@ -31,7 +31,10 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	functions, _ := k.Functions()
+	functions, _, err := k.Functions()
+	if err != nil {
+		return err
+	}
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.Kprobe, License: "GPL",
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
 	if err != nil {
