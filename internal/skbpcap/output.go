@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // An output is where a capture goes: a stream, or with -C a row of files, which have
@@ -17,10 +19,12 @@ type output struct {
 	name   string
 	count  int // -W
 	number int // of file
+	inputs []os.FileInfo
 }
 
-func openOutput(o *Options, stdout io.Writer) (*output, error) {
-	out := &output{Writer: stdout, name: o.Write, count: o.FileCount}
+// openOutput opens what o says to write, which must be none of the inputs.
+func openOutput(o *Options, stdout io.Writer, inputs []os.FileInfo) (*output, error) {
+	out := &output{Writer: stdout, name: o.Write, count: o.FileCount, inputs: inputs}
 	if o.Write == "" || o.Write == "-" {
 		return out, nil
 	}
@@ -34,6 +38,9 @@ func (o *output) open() error {
 		name += fmt.Sprintf("%0*d", digits, o.number)
 	} else if o.number > 0 {
 		name += strconv.Itoa(o.number)
+	}
+	if err := pipe.NotInput(name, o.inputs); err != nil {
+		return fmt.Errorf("-w: %w", err)
 	}
 	f, err := os.Create(name)
 	if err != nil {

@@ -30,7 +30,7 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 		defer f.Close()
 		in, name = f, o.Read
 	}
-	out, err := openOutput(o, stdout)
+	out, err := openOutput(o, stdout, pipe.Identify(in))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if w.out, err = openOutput(o, stdout); err != nil {
+	if w.out, err = openOutput(o, stdout, append(in.Files(), pipe.Identify(o.Names)...)); err != nil {
 		return err
 	}
 	err = copyAll(in, w)
