@@ -40,6 +40,7 @@ type frame struct {
 	rest      []byte
 	original  uint32 // bytes of the whole frame
 	synthetic bool   // the Ethernet header is made up, its addresses are zero
+	shift     int    // from the place of a byte in the event to its place here
 }
 
 func (f *frame) captured() int { return f.headerLen + len(f.rest) }
@@ -80,6 +81,7 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 		ok = e.ethernet(f, ether)
 	}
 	f.original = uint32(min(length+uint64(f.captured())-uint64(whole), math.MaxUint32))
+	f.shift = f.headerLen - (len(e.data) - len(f.rest))
 	// Readers refuse a file with a longer packet.
 	f.rest = f.rest[:min(len(f.rest), pcapng.SnapLen-f.headerLen)]
 	return ok

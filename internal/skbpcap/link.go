@@ -75,6 +75,7 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 		return false
 	}
 	e.data = b[cut:]
+	e.cut = uint64(cut)
 	e.len = uint64(max(p.Original, uint32(len(b)))) - uint64(cut)
 	return true
 }

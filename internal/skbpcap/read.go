@@ -89,7 +89,9 @@ type source struct {
 	host, os     string
 	start        []byte // record
 	events, lost uint64
-	last         uint64 // ns, the time of the last event
+	last         uint64            // ns, the time of the last event
+	stacks       map[string]uint64 // numbers of stack records, by their calls
+	lastStack    uint64
 }
 
 // capture reads to the end of in.
@@ -195,8 +197,11 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 			return err
 		}
 	}
-	dst, ok := s.event(s.buf[:0], p)
+	dst, ok, err := s.event(s.buf[:0], p)
 	s.buf = dst
+	if err != nil {
+		return err
+	}
 	if !ok {
 		s.leftOut[p.Interface.LinkType]++
 		return nil
@@ -297,12 +302,12 @@ func (s *streamer) left() (lines []string) {
 	return lines
 }
 
-// event appends p as an event.
-func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool) {
+// event appends p as an event; false if it is none.
+func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool, error) {
 	e := event{ts: p.Time}
 	s.comment.parse(&e, p)
 	if !s.link(&e, p) {
-		return dst, false
+		return dst, false, nil
 	}
 	if s.ours {
 		if e.probe == nil {
@@ -315,7 +320,14 @@ func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool) {
 		s.tap(&e, p)
 	}
 	s.fromOptions(&e, p)
-	return e.append(dst, &s.comment), true
+	if s.comment.stack != nil {
+		id, err := s.stack(s.comment.stack)
+		if err != nil {
+			return dst, false, err
+		}
+		e.stack = opt{id, true}
+	}
+	return e.append(dst, &s.comment), true, nil
 }
 
 // tap fills in what is known of the place where others capture: a device, where packets

@@ -38,11 +38,13 @@ type writer struct {
 	finder  *format.Finder
 	event   event
 	frame   frame
+	tree    tree
+	ending  ending // of the journey record that came last
 }
 
 func newWriter(o *Options) (*writer, error) {
 	w := &writer{o: o, linkType: pcapng.LinkTypeEthernet, origin: &origin{},
-		finder: format.NewFinder(paths...), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
+		finder: newFinder(), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
 	switch o.Linktype {
 	case "raw":
 		w.linkType = pcapng.LinkTypeRaw
@@ -82,12 +84,13 @@ func (w *writer) record(r format.Raw) error {
 	case format.TypeEvent:
 		w.event.decode(w.finder, !w.o.NoComment)
 		return w.take(&w.event, r)
-	case format.TypeJourney:
-		if w.o.Once != "last" {
-			break
+	case format.TypeStack:
+		if !w.o.NoComment {
+			w.origin.stack(r)
 		}
+	case format.TypeJourney:
 		if n, ok := r.Get("packet").Uint(); ok {
-			w.lasts.over(packetKey{w.origin, true, n})
+			w.ended(packetKey{w.origin, true, n}, r)
 			return w.release(false)
 		}
 	case format.TypeFree:
@@ -96,7 +99,7 @@ func (w *writer) record(r format.Raw) error {
 		}
 		if last, _ := r.Get("last").Bool(); last {
 			if id, ok := r.Get("skb", "id").Uint(); ok {
-				w.lasts.over(packetKey{w.origin, false, id})
+				w.lasts.over(packetKey{w.origin, false, id}, nil)
 				return w.release(false)
 			}
 		}
@@ -133,6 +136,9 @@ func (w *writer) release(all bool) error {
 		}
 		w.event.decode(w.finder, !w.o.NoComment)
 		w.event.frame(&w.frame, w.linkType)
+		if h.ending != nil {
+			w.ending = ending{h.key, h.ending}
+		}
 		if err := w.packet(&w.event, h.key.origin); err != nil {
 			return err
 		}
@@ -177,7 +183,7 @@ func (w *writer) packet(e *event, o *origin) error {
 		dst = pcapng.AppendQueue(dst, uint32(queue.v-1))
 	}
 	if !w.o.NoComment {
-		dst = e.comments(dst, o, f.synthetic)
+		dst = e.comments(dst, o, f, w.finder, &w.tree, w.ending.of(e, o))
 	}
 	w.buf = block.End(dst)
 	if len(w.buf) >= firstFlushSize || w.written && len(w.buf) >= flushSize {
