@@ -208,9 +208,19 @@ func appendNumber(dst []byte, key string, n opt) []byte {
 	if !n.ok {
 		return dst
 	}
-	b := beginComment(&dst, key)
-	return endComment(strconv.AppendUint(dst, n.v, 10), b)
+	at := len(dst)
+	dst = append(append(dst, pcapng.OptComment, 0, 0, 0), key...)
+	return endShort(strconv.AppendUint(dst, n.v, 10), at)
 }
+
+// endShort is endComment for what is surely shorter.
+func endShort(dst []byte, began int) []byte {
+	n := len(dst) - began - 4
+	dst[began+2], dst[began+3] = byte(n), byte(n>>8)
+	return append(dst, padding[:-n&3]...)
+}
+
+var padding [3]byte
 
 func appendComment(dst, text []byte) []byte {
 	b := beginComment(&dst, "")
@@ -228,7 +238,7 @@ func beginComment(dst *[]byte, key string) int {
 func endComment(dst []byte, began int) []byte {
 	n := min(len(dst)-began-4, 1<<16-1)
 	binary.LittleEndian.PutUint16(dst[began+2:], uint16(n))
-	return pcapng.Pad(dst[:began+4+n])
+	return append(dst[:began+4+n], padding[:-n&3]...)
 }
 
 // appendEscaped appends s as UTF-8 that stays on its line: what is not, and a backslash,
