@@ -160,6 +160,8 @@ func writeStreams(dir string) error {
 	}
 	other := start()
 	other.Host, other.Kernel, other.ClockOffset = "other", "5.10.0", start().ClockOffset+500_000_000
+	fast := start()
+	fast.Netns.Inum, fast.Speed = 4026531840, map[string]uint64{"eth0": 10000}
 	arp := append(append(append([]byte{}, macB...), macA...), "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01"+string(macA)+string(ipA.To4())+"\x00\x00\x00\x00\x00\x00"+string(ipB.To4())...)
 	empty := func(e *format.Event) { e.Packet.Data, e.Packet.Len = nil, 84 }
 	none := func(e *format.Event) { e.Packet = format.Packet{} }
@@ -167,6 +169,14 @@ func writeStreams(dir string) error {
 
 	streams := map[string][]format.Appender{
 		"sections.skb": sections(),
+		// Each host loses some; what is lost at the end no packet can say.
+		"losses.skb": {
+			fast, &format.Loss{What: "event", Count: 3}, event(1000, "ip_rcv", "network", dns()[14:]),
+			other, &format.Loss{What: "event", Count: 10}, event(2000, "ip_rcv", "network", dns()[14:]),
+			fast, &format.Loss{What: "event", Count: 5}, other, event(3000, "ip_rcv", "network", dns()[14:]),
+			fast, event(4000, "ip_output", "network", dns()[14:]), &format.Loss{What: "event", Count: 7},
+			&format.End{TS: 9000, Events: 2, Lost: 15, Why: "signal"},
+		},
 		"empty.skb":    {},
 		"start.skb":    {start()},
 		"mixed.skb": {

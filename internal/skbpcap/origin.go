@@ -12,6 +12,7 @@ type origin struct {
 	start   format.Start
 	number  byte              // of the host and its kernel, for interfaces
 	foreign bool              // of another host than the first
+	lost    uint64            // since its last packet
 	stacks  map[uint64][]byte // comments, by the number that events name
 }
 

@@ -12,7 +12,7 @@ import (
 
 // An output is where a capture goes: a stream, or with -C a row of files, which have
 // tcpdump's names: FILE, FILE1, FILE2; with -W, which begins anew after so many, FILE0,
-// FILE1, with leading zeros where the last number needs more digits.
+// FILE1, with leading zeros where the last number needs more digits; with -W 1 always FILE.
 type output struct {
 	io.Writer
 	file   *os.File // nil: a stream
@@ -25,6 +25,9 @@ type output struct {
 // openOutput opens what o says to write, which must be none of the inputs.
 func openOutput(o *Options, stdout io.Writer, inputs []os.FileInfo) (*output, error) {
 	out := &output{Writer: stdout, name: o.Write, count: o.FileCount, inputs: inputs}
+	if o.FileSize == 0 {
+		out.count = 0
+	}
 	if o.Write == "" || o.Write == "-" {
 		return out, nil
 	}
@@ -33,10 +36,10 @@ func openOutput(o *Options, stdout io.Writer, inputs []os.FileInfo) (*output, er
 
 func (o *output) open() error {
 	name := o.name
-	if o.count > 0 {
+	if o.count > 1 {
 		digits := len(strconv.Itoa(o.count - 1))
 		name += fmt.Sprintf("%0*d", digits, o.number)
-	} else if o.number > 0 {
+	} else if o.number > 0 { // never with -W 1
 		name += strconv.Itoa(o.number)
 	}
 	if err := pipe.NotInput(name, o.inputs); err != nil {
