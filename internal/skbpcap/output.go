@@ -20,6 +20,8 @@ type output struct {
 	count  int // -W
 	number int // of file
 	inputs []os.FileInfo
+
+	regular bool // nobody waits at its other end
 }
 
 // openOutput opens what o says to write, which must be none of the inputs.
@@ -50,6 +52,8 @@ func (o *output) open() error {
 		return fmt.Errorf("-w %s: %w", name, errors.Unwrap(err))
 	}
 	o.file, o.Writer = f, f
+	info, err := f.Stat()
+	o.regular = err == nil && info.Mode().IsRegular()
 	return nil
 }
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gopacket/gopacket/pcapgo"
@@ -66,5 +69,29 @@ func TestLive(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// An interface that a live capture meets late is in front of all packets of a file, or
+// reordercap of Wireshark 4.0 fails on it. Into a pipe packets go at once, and it is late.
+func TestLateInterface(t *testing.T) {
+	in, input := io.Pipe()
+	file := filepath.Join(t.TempDir(), "late.pcapng")
+	done := make(chan error)
+	go func() { done <- Run(context.Background(), Options{Write: file}, in, io.Discard, io.Discard) }()
+	for i, probe := range []string{"ip_rcv", "ip_output", "net:net_dev_xmit"} {
+		e := someEvent(uint64(i + 1))
+		e.Probe = probe
+		if _, err := input.Write(stream(t, someStart(), e)); err != nil { // read before the next
+			t.Fatal(err)
+		}
+	}
+	input.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("reordercap", file, filepath.Join(t.TempDir(), "ordered.pcapng")).CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "3 frames, 0 out of order") {
+		t.Errorf("reordercap: %v, %s", err, out)
 	}
 }

@@ -68,7 +68,7 @@ func newWriter(o *Options) (*writer, error) {
 }
 
 // flushSize is when the blocks gathered are written, in bytes; firstFlushSize when they
-// are for the first time, unless the input pauses before. Interfaces that are met by then
+// are for the first time, unless the input pauses before and somebody may wait. Interfaces that are met by then
 // stand in front of all packets: reordercap of Wireshark 4.0 fails on later ones.
 const (
 	flushSize      = 64 << 10
@@ -250,6 +250,9 @@ func (w *writer) begin() {
 // idle hands on what there is. Readers want to see an interface before they wait for
 // packets, so there is one by then, whether or not a packet has come.
 func (w *writer) idle() error {
+	if w.out.regular && !w.written { // a live capture into a file gathers its interfaces, too
+		return nil
+	}
 	if len(w.ifaces) == 0 && len(w.origins) > 0 {
 		w.addNoIface()
 	}
