@@ -50,6 +50,15 @@ func ping() []byte {
 	return packet(&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0), Id: 1, Seq: 1}, []byte("payload"))
 }
 
+// ipv6 is an IPv6 header without anything behind it.
+func ipv6() []byte {
+	h := make([]byte, 40)
+	h[0], h[6], h[7] = 0x60, 59, 64
+	h[8], h[23] = 0xfd, 1
+	h[24], h[39] = 0xfd, 2
+	return h
+}
+
 // bigTCP is what GSO or GRO makes: one segment of more than an IP packet can say it has.
 // Then the kernel leaves its total length 0 (BIG TCP).
 func bigTCP(payload int) []byte {
@@ -169,6 +178,7 @@ func writeStreams(dir string) error {
 
 	streams := map[string][]format.Appender{
 		"sections.skb": sections(),
+		"ipv6.skb":     {start(), event(1000, "ipv6_rcv", "network", ipv6(), set(format.SkbProtocol, 0x86dd))},
 		// Each host loses some; what is lost at the end no packet can say.
 		"losses.skb": {
 			fast, &format.Loss{What: "event", Count: 3}, event(1000, "ip_rcv", "network", dns()[14:]),
@@ -177,8 +187,8 @@ func writeStreams(dir string) error {
 			fast, event(4000, "ip_output", "network", dns()[14:]), &format.Loss{What: "event", Count: 7},
 			&format.End{TS: 9000, Events: 2, Lost: 15, Why: "signal"},
 		},
-		"empty.skb":    {},
-		"start.skb":    {start()},
+		"empty.skb": {},
+		"start.skb": {start()},
 		"mixed.skb": {
 			start(),
 			event(123456789, "net:netif_receive_skb", "mac", ping(), set(format.SkbQueue, 3)),
