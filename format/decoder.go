@@ -98,19 +98,32 @@ func (d *Decoder) Next() (Raw, error) {
 	return r, nil
 }
 
+// captures are what captures begin with: pcapng, and pcap in either byte order, with times
+// in micro- or nanoseconds.
+var captures = [...]string{"\n\r\r\n", "\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d"}
+
 func (d *Decoder) decide() error {
+	blank := ""
 	for {
 		if err := d.fill(1); err != nil {
 			return err
 		}
 		switch d.buf[d.at] {
 		case ' ', '\t', '\r', '\n':
+			if len(blank) < 8 {
+				blank += string(d.buf[d.at])
+			}
 			d.advance(1)
 			continue
 		case '{':
 			d.json = true
 		case 0:
 		default:
+			for _, magic := range captures {
+				if blank == magic || bytes.HasPrefix(d.buf[d.at:d.end], []byte(magic)) {
+					return d.syntax("this is a capture and no stream: skb-pcap --read makes one of it")
+				}
+			}
 			return d.syntax("neither a stream nor JSON lines: it begins with 0x%02x", d.buf[d.at])
 		}
 		d.decided = true

@@ -31,7 +31,8 @@ type Start struct {
 	Probes      uint32
 	DropReasons map[uint32]string // that kernel's names
 	Sysctl      map[string]string // the settings that decide over packets, at the start
-	Netns       Netns             // of the tool: that which Sysctl and Qdisc are of
+	Netns       Netns             // of the tool: that which Sysctl, Qdisc and Speed are of
+	Speed       map[string]uint64 // of devices, Mbit/s, at the start; nil: not known
 	Qdisc       map[string]string // kinds of the queueing disciplines by device, at the start; nil: not known
 }
 
@@ -42,6 +43,9 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 		pairs++
 	}
 	if s.Qdisc != nil {
+		pairs++
+	}
+	if s.Speed != nil {
 		pairs++
 	}
 	dst = AppendMap(dst, pairs)
@@ -71,6 +75,12 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	}
 	if s.Qdisc != nil {
 		dst = appendStrings(append(dst, "\xa5qdisc"...), s.Qdisc)
+	}
+	if s.Speed != nil {
+		dst = AppendMap(append(dst, "\xa5speed"...), len(s.Speed))
+		for _, dev := range sorted(s.Speed) {
+			dst = AppendUint(AppendStr(dst, dev), s.Speed[dev])
+		}
 	}
 	return dst
 }
@@ -131,6 +141,15 @@ func (s *Start) Decode(r Raw) error {
 	})
 	if q := r.Get("qdisc"); q != nil {
 		s.Qdisc = decodeStrings(q)
+	}
+	if speed := r.Get("speed"); speed != nil {
+		s.Speed = map[string]uint64{}
+		_ = speed.Each(func(dev []byte, v Value) bool {
+			if n, ok := v.Uint(); ok {
+				s.Speed[string(dev)] = n
+			}
+			return true
+		})
 	}
 	return nil
 }

@@ -50,6 +50,15 @@ func ping() []byte {
 	return packet(&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0), Id: 1, Seq: 1}, []byte("payload"))
 }
 
+// ipv6 is an IPv6 header without anything behind it.
+func ipv6() []byte {
+	h := make([]byte, 40)
+	h[0], h[6], h[7] = 0x60, 59, 64
+	h[8], h[23] = 0xfd, 1
+	h[24], h[39] = 0xfd, 2
+	return h
+}
+
 // bigTCP is what GSO or GRO makes: one segment of more than an IP packet can say it has.
 // Then the kernel leaves its total length 0 (BIG TCP).
 func bigTCP(payload int) []byte {
@@ -111,6 +120,44 @@ type record format.Raw
 
 func (r record) AppendMsgpack(dst []byte) []byte { return append(dst, r...) }
 
+// spliced is e with sections, each behind its key, in JSON.
+func spliced(e *format.Event, sections ...string) format.Appender {
+	raw := format.Raw(e.AppendMsgpack(nil))
+	for i := 0; i < len(sections); i += 2 {
+		// What FromJSON reads is a record.
+		r, err := format.FromJSON(nil, []byte(`{"type":"x","v":`+sections[i+1]+`}`))
+		if err != nil {
+			panic(err)
+		}
+		raw = format.Splice(nil, raw, sections[i], r.Get("v"))
+	}
+	return record(raw)
+}
+
+// sections are events with everything that the filters and skb-collect --with add.
+func sections() []format.Appender {
+	more := func(e *format.Event) {
+		e.Process = format.Process{PID: 8, TGID: 7, Comm: "curl"}
+		e.Dev.RxIfindex, e.Netns.Cookie = 3, 5
+		e.Drop = format.Drop{Reason: 3, Name: "NO_SOCKET", Location: "f+0x1"}
+		e.Packet.Missing = [][2]uint32{{10, 20}}
+	}
+	return []format.Appender{
+		start(),
+		&format.Stack{ID: 4, Frames: []string{"ip_rcv+0x10", "process_backlog+0x9f", "__napi_poll+0x2c"}},
+		spliced(event(1000, "skb:kfree_skb", "network", dns()[14:], more, set(format.SkbHash, 0xbeef), set(format.SkbPriority, 6), set(format.SkbIPSummed, 3)),
+			"track", `{"packet":3,"branch":1,"hop":2,"since":1500,"total":4000,"from":{"how":"clone","branch":0},"by":"addr","uncertain":true,"inferred":true}`,
+			"why", `{"reason":"NO_SOCKET","meaning":"no socket","cause":"nothing listens","where":"the UDP code","look":["ss -u","nstat"],"severity":"suspect","confidence":"inferred"}`,
+			"caller", `"ip_local_deliver+0x1"`, "stack", `4`),
+		spliced(event(2000, "ret:nf_hook_slow", "network", dns()[14:]),
+			"ret", `{"value":-22}`, "gso", `{"size":1448,"segs":2,"type":["TCPV4"]}`, "csum", `{"summed":"PARTIAL","start":86,"offset":6}`,
+			"sock", `{"addr":"18446612682130964992","family":"INET","state":"ESTABLISHED","cookie":9,"src":"10.0.0.1","sport":41234,"dst":"10.0.0.2","dport":53,"uid":1000,"inode":777}`,
+			"ct", `{"state":"NEW","dir":"original","addr":"18446612682130964993","status":["CONFIRMED","SRC_NAT"],"orig":{"src":"10.0.0.1","dst":"10.0.0.2","sport":41234,"dport":53,"proto":17},"reply":{"src":"10.0.0.2","dst":"192.0.2.1","sport":53,"dport":1024,"proto":17},"zone":2,"mark":16}`,
+			"nft", `{"type":"rule","verdict":"drop","family":"ip","table":"filter","chain":"input","handle":4}`, "args", `{"hook":1,"ok":true}`),
+		&format.Journey{Packet: 3, First: 1000, Last: 2000, Hops: 1, Branches: 1, End: format.JourneyEnd{How: "dropped"}},
+	}
+}
+
 // writeStreams writes the streams that the scripts read.
 func writeStreams(dir string) error {
 	drop := func(e *format.Event) {
@@ -122,12 +169,24 @@ func writeStreams(dir string) error {
 	}
 	other := start()
 	other.Host, other.Kernel, other.ClockOffset = "other", "5.10.0", start().ClockOffset+500_000_000
+	fast := start()
+	fast.Netns.Inum, fast.Speed = 4026531840, map[string]uint64{"eth0": 10000}
 	arp := append(append(append([]byte{}, macB...), macA...), "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01"+string(macA)+string(ipA.To4())+"\x00\x00\x00\x00\x00\x00"+string(ipB.To4())...)
 	empty := func(e *format.Event) { e.Packet.Data, e.Packet.Len = nil, 84 }
 	none := func(e *format.Event) { e.Packet = format.Packet{} }
 	cut := func(n int) func(*format.Event) { return func(e *format.Event) { e.Packet.Data = e.Packet.Data[:n] } }
 
 	streams := map[string][]format.Appender{
+		"sections.skb": sections(),
+		"ipv6.skb":     {start(), event(1000, "ipv6_rcv", "network", ipv6(), set(format.SkbProtocol, 0x86dd))},
+		// Each host loses some; what is lost at the end no packet can say.
+		"losses.skb": {
+			fast, &format.Loss{What: "event", Count: 3}, event(1000, "ip_rcv", "network", dns()[14:]),
+			other, &format.Loss{What: "event", Count: 10}, event(2000, "ip_rcv", "network", dns()[14:]),
+			fast, &format.Loss{What: "event", Count: 5}, other, event(3000, "ip_rcv", "network", dns()[14:]),
+			fast, event(4000, "ip_output", "network", dns()[14:]), &format.Loss{What: "event", Count: 7},
+			&format.End{TS: 9000, Events: 2, Lost: 15, Why: "signal"},
+		},
 		"empty.skb": {},
 		"start.skb": {start()},
 		"mixed.skb": {

@@ -5,6 +5,7 @@ package kerneltest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,10 @@ import (
 
 // patience bounds every wait for another process. Guests are emulated: nothing is quick.
 const patience = 2 * time.Minute
+
+// pipelineLimit is how long a pipeline may take: one that waits for ever fails its own test
+// and not all of them.
+const pipelineLimit = 5 * patience
 
 // A process is one that has said on stderr that it is ready.
 type process struct {
@@ -134,7 +139,11 @@ func (n *network) tcpdump(i int, args ...string) (p *process, file string) {
 func pipeline(t *testing.T, script string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command("bash", "-o", "pipefail", "-c", script)
+	ctx, cancel := context.WithTimeout(t.Context(), pipelineLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all parts of the pipe
 	cmd.Stdout, cmd.Stderr = &out, io.Writer(&errs)
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, errs.String())

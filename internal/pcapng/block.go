@@ -79,12 +79,14 @@ type Interface struct {
 	Description string
 	Hardware    string
 	OS          string
+	Speed       uint64 // bit/s, 0: not known
 }
 
 // Options of interfaces.
 const (
 	optIfName        = 2
 	optIfDescription = 3
+	optIfSpeed       = 8
 	optIfTsresol     = 9
 	optIfOS          = 12
 	optIfTsoffset    = 14
@@ -105,6 +107,9 @@ func (i *Interface) Append(dst []byte) []byte {
 	if i.Description != "" {
 		dst = AppendOption(dst, optIfDescription, i.Description)
 	}
+	if i.Speed != 0 {
+		dst = appendOption64(dst, optIfSpeed, i.Speed)
+	}
 	dst = AppendOption(dst, optIfTsresol, "\x09") // 10^-9
 	if i.OS != "" {
 		dst = AppendOption(dst, optIfOS, i.OS)
@@ -114,6 +119,13 @@ func (i *Interface) Append(dst []byte) []byte {
 	}
 	return end(dst, b)
 }
+
+// Options of statistics.
+const (
+	optIfRecv = 4
+	optIfDrop = 5
+	optOSDrop = 7
+)
 
 // A Name is one that an IP address has.
 type Name struct {
@@ -213,6 +225,7 @@ type Statistics struct {
 	Comment    string
 	Start, End uint64 // Unix time, ns, of the first and last packet
 	Received   uint64 // packets
+	Dropped    uint64 // events that the operating system had no room for
 }
 
 // Append appends the interface statistics block.
@@ -223,9 +236,14 @@ func (s *Statistics) Append(dst []byte, iface uint32) []byte {
 	if s.Comment != "" {
 		dst = AppendOption(dst, OptComment, s.Comment)
 	}
-	dst = appendTime(append(dst, 2, 0, 8, 0), s.Start) // isb_starttime
-	dst = appendTime(append(dst, 3, 0, 8, 0), s.End)   // isb_endtime
-	dst = appendOption64(dst, 4, s.Received)           // isb_ifrecv
+	if s.Received > 0 {
+		dst = appendTime(append(dst, 2, 0, 8, 0), s.Start) // isb_starttime
+		dst = appendTime(append(dst, 3, 0, 8, 0), s.End)   // isb_endtime
+	}
+	dst = appendOption64(dst, optIfRecv, s.Received)
+	if s.Dropped > 0 {
+		dst = appendOption64(dst, optOSDrop, s.Dropped)
+	}
 	return end(dst, b)
 }
 

@@ -52,6 +52,10 @@ type Reader struct {
 	buf     []byte
 	section *Section
 	ifaces  []*reading
+
+	// Dropped, when set, is called where the file says how many packets of an interface were
+	// dropped up to there.
+	Dropped func(*Interface, uint64)
 }
 
 // A reading is an interface with what its times are in.
@@ -94,6 +98,8 @@ func (r *Reader) Next(p *Captured) error {
 			err = r.readSection(body)
 		case kind == blockInterface:
 			err = r.readInterface(body)
+		case kind == blockStats:
+			r.statistics(body)
 		case kind == blockEnhanced:
 			found, err = true, r.enhanced(body, p)
 		case kind == blockSimple:
@@ -212,6 +218,8 @@ func (r *Reader) readInterface(b []byte) error {
 			i.Description = string(v)
 		case code == optIfOS:
 			i.OS = string(v)
+		case code == optIfSpeed && len(v) >= 8:
+			i.Speed = r.order.Uint64(v)
 		case code == optIfHardware:
 			i.Hardware = string(v)
 		case code == optIfTsresol && len(v) >= 1:
@@ -225,6 +233,34 @@ func (r *Reader) readInterface(b []byte) error {
 	}
 	r.ifaces = append(r.ifaces, i)
 	return nil
+}
+
+// Interfaces returns those of the section that were read so far.
+func (r *Reader) Interfaces() (all []*Interface) {
+	for _, i := range r.ifaces {
+		all = append(all, &i.Interface)
+	}
+	return all
+}
+
+// statistics reads what an interface dropped. No packet is missed where the block is bad.
+func (r *Reader) statistics(b []byte) {
+	if len(b) < 12 || r.Dropped == nil {
+		return
+	}
+	i, err := r.iface(r.order.Uint32(b))
+	if err != nil {
+		return
+	}
+	most := uint64(0)
+	r.options(b[12:], func(code uint16, v []byte) {
+		if (code == optIfDrop || code == optOSDrop) && len(v) >= 8 {
+			most = max(most, r.order.Uint64(v))
+		}
+	})
+	if most > 0 {
+		r.Dropped(&i.Interface, most)
+	}
 }
 
 // options calls f for the options that b begins with.

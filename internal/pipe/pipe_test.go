@@ -159,3 +159,38 @@ func TestStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestNotInput: a file that is read is not written, by whichever name, also after it was
+// closed.
+func TestNotInput(t *testing.T) {
+	name := file(t, stream(1))
+	in, err := OpenInputs([]string{name}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := in.Files()
+	in.Close()
+	for _, link := range []func(string, string) error{os.Link, os.Symlink} {
+		other := filepath.Join(t.TempDir(), "other")
+		if err := link(name, other); err != nil {
+			t.Fatal(err)
+		}
+		if err := NotInput(other, inputs); err == nil || err.Error() != other+" is both input and output" {
+			t.Errorf("another name of it: %v", err)
+		}
+	}
+	if err := NotInput(file(t, stream(1)), inputs); err != nil {
+		t.Errorf("a file of the same content: %v", err)
+	}
+	if err := NotInput(name+"1", inputs); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := NotInput(os.DevNull, Identify(null, bytes.NewReader(nil))); err != nil {
+		t.Errorf("a device: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -39,6 +40,13 @@ func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (
 			return nil, err
 		}
 		return closer{sink}, nil
+	}
+	for _, p := range o.Probes {
+		if name, isFile := strings.CutPrefix(p, "@"); isFile {
+			if err := pipe.NotInput(o.Write, pipe.Identify(name)); err != nil {
+				return nil, fmt.Errorf("-w: %w", err)
+			}
+		}
 	}
 	f := &files{name: o.Write, limit: uint64(o.Rotate), begin: begin, finish: finish}
 	return f, f.open()

@@ -26,6 +26,7 @@ func (c *collector) start() *format.Start {
 		DropReasons: c.decoder.reasons,
 		Sysctl:      sysctls(),
 		Qdisc:       qdiscs(),
+		Speed:       speeds(),
 	}
 	s.Netns.Inum = ownNetns()
 	s.Host, _ = os.Hostname()

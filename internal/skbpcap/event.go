@@ -1,6 +1,10 @@
 package skbpcap
 
-import "github.com/skb-tools/skb-tools/format"
+import (
+	"slices"
+
+	"github.com/skb-tools/skb-tools/format"
+)
 
 // event is what of an event goes into a capture. Byte slices alias the record.
 type event struct {
@@ -26,9 +30,17 @@ type event struct {
 	changed  format.Cursor // at the map track.changed
 	changes  bool
 	why      []byte // words for people
+	meaning  []byte // of the reason, where why is the cause
+	branch   opt
+	total    opt
+	tgid     opt
+	cookie   opt // of the network namespace
+	rx       opt // ifindex
+	stack    opt
 	// Of a section that --read made: what of a capture has no place elsewhere.
 	flags     opt
 	header    []byte // of the link layer, taken off
+	cut       uint64 // how many bytes were taken off
 	linkType  opt
 	others    format.Cursor // at comments that are no key=value of ours
 	othersLen int
@@ -46,6 +58,9 @@ type skb struct {
 	vlanProto     opt
 	macHeader     opt
 	networkHeader opt
+	hash          opt
+	priority      opt
+	summed        opt
 }
 
 // opt is a number that may be absent.
@@ -92,6 +107,27 @@ const (
 	findHeader
 	findLinkType
 	findComments
+	findTgid
+	findCookie
+	findRx
+	findHash
+	findPriority
+	findSummed
+	findBranch
+	findTotal
+	findFrom
+	findBy
+	findUncertain
+	findInferred
+	findWhy
+	findSeverity
+	findConfidence
+	findWhere
+	findLook
+	findMissing
+	findCaller
+	findStack
+	findSections // the first of them
 )
 
 var paths = []string{
@@ -131,6 +167,31 @@ var paths = []string{
 	findHeader:        "pcapng.header",
 	findLinkType:      "pcapng.linktype",
 	findComments:      "pcapng.comments",
+	findTgid:          "process.tgid",
+	findCookie:        "netns.cookie",
+	findRx:            "dev.rx_ifindex",
+	findHash:          "skb.hash",
+	findPriority:      "skb.priority",
+	findSummed:        "skb.ip_summed",
+	findBranch:        "track.branch",
+	findTotal:         "track.total",
+	findFrom:          "track.from",
+	findBy:            "track.by",
+	findUncertain:     "track.uncertain",
+	findInferred:      "track.inferred",
+	findWhy:           "why",
+	findSeverity:      "why.severity",
+	findConfidence:    "why.confidence",
+	findWhere:         "why.where",
+	findLook:          "why.look",
+	findMissing:       "packet.missing",
+	findCaller:        "caller",
+	findStack:         "stack",
+}
+
+// newFinder finds what decode and comments want.
+func newFinder() *format.Finder {
+	return format.NewFinder(append(slices.Clone(paths), sections[:]...)...)
 }
 
 func optUint(f *format.Finder, i int) opt {
@@ -162,6 +223,9 @@ func (e *event) decode(f *format.Finder, comments bool) {
 		return
 	}
 	e.pid, e.skb.mark, e.hop, e.since = optUint(f, findPid), optUint(f, findMark), optUint(f, findHop), optUint(f, findSince)
+	e.tgid, e.cookie, e.rx, e.stack = optUint(f, findTgid), optUint(f, findCookie), optUint(f, findRx), optUint(f, findStack)
+	e.skb.hash, e.skb.priority, e.skb.summed = optUint(f, findHash), optUint(f, findPriority), optUint(f, findSummed)
+	e.branch, e.total = optUint(f, findBranch), optUint(f, findTotal)
 	e.comm, _ = f.Str(findComm)
 	e.dropped = f.Has(findDrop)
 	e.reason, _ = f.Str(findReason)
@@ -172,8 +236,9 @@ func (e *event) decode(f *format.Finder, comments bool) {
 	if e.reason == nil {
 		e.reason, _ = f.Str(findWhyReason)
 	}
-	if e.why, _ = f.Str(findWhyCause); e.why == nil {
-		e.why, _ = f.Str(findWhyMeaning)
+	e.meaning, _ = f.Str(findWhyMeaning)
+	if e.why, _ = f.Str(findWhyCause); len(e.why) == 0 {
+		e.why, e.meaning = e.meaning, nil
 	}
 	if f.Has(findComments) {
 		e.others = f.Cursor(findComments)

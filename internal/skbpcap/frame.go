@@ -40,15 +40,16 @@ type frame struct {
 	rest      []byte
 	original  uint32 // bytes of the whole frame
 	synthetic bool   // the Ethernet header is made up, its addresses are zero
+	shift     int    // from the place of a byte in the event to its place here
 }
 
 func (f *frame) captured() int { return f.headerLen + len(f.rest) }
 
-// frame makes e's frame; false when there are no bytes, or none that the link type has a
-// place for.
+// frame makes e's frame; false when nothing is known of it, or the link type has no place
+// for it. One whose length is known has no bytes, as if it had been captured so.
 func (e *event) frame(f *frame, linkType uint16) bool {
 	*f = frame{}
-	if len(e.data) == 0 {
+	if len(e.data) == 0 && e.len == 0 {
 		return false
 	}
 	length, ether := max(e.len, uint64(len(e.data))), false
@@ -61,13 +62,19 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 		if !ether {
 			l2 = e.macHeaderLen()
 		}
-		if l2 >= len(e.data) {
+		if uint64(l2) >= length || len(e.data) > 0 && l2 >= len(e.data) {
 			return false
 		}
-		f.rest = e.data[l2:]
+		f.rest = e.data[min(l2, len(e.data)):]
 		length -= uint64(l2)
 	default:
 		return false
+	}
+	if len(f.rest) == 0 && ether && linkType != pcapng.LinkTypeEthernet {
+		if length <= etherLen {
+			return false
+		}
+		length, ether = length-etherLen, false
 	}
 	whole := len(f.rest)
 	ok := false
@@ -80,6 +87,7 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 		ok = e.ethernet(f, ether)
 	}
 	f.original = uint32(min(length+uint64(f.captured())-uint64(whole), math.MaxUint32))
+	f.shift = f.headerLen - (len(e.data) - len(f.rest))
 	// Readers refuse a file with a longer packet.
 	f.rest = f.rest[:min(len(f.rest), pcapng.SnapLen-f.headerLen)]
 	return ok
@@ -119,6 +127,9 @@ func (e *event) raw(f *frame, ether bool) bool {
 		f.rest = f.rest[at:]
 	} else {
 		proto = e.etherType(f.rest)
+	}
+	if len(f.rest) == 0 {
+		return proto == etherIPv4 || proto == etherIPv6 || proto == 0
 	}
 	version := f.rest[0] >> 4 // tells a reader which it is
 	return proto == etherIPv4 && version == 4 || proto == etherIPv6 && version == 6
@@ -173,7 +184,7 @@ func (e *event) macHeaderLen() int {
 
 // etherType is skb->protocol, or, while that is not set yet, what the IP version says.
 func (e *event) etherType(l3 []byte) uint16 {
-	if e.skb.protocol.v == 0 {
+	if e.skb.protocol.v == 0 && len(l3) > 0 {
 		switch l3[0] >> 4 {
 		case 4:
 			return etherIPv4

@@ -13,6 +13,7 @@ type iface struct {
 	block       []byte
 	first, last uint64 // Unix time of its packets in this file, ns
 	packets     uint64 // in this file
+	host        byte   // as in an origin
 }
 
 // Bounds of what a damaged stream can make us keep: interfaces, and bytes of a name.
@@ -31,6 +32,9 @@ func (w *writer) iface(e *event, o *origin) *iface {
 		k = binary.LittleEndian.AppendUint64(k, e.netns.v)
 	case "cpu":
 		k = binary.LittleEndian.AppendUint64(k, e.cpu.v)
+		if !e.cpu.ok {
+			k = append(k, '?')
+		}
 	default:
 		k = append(k, e.probe...)
 	}
@@ -44,7 +48,7 @@ func (w *writer) iface(e *event, o *origin) *iface {
 		}
 		return w.others
 	}
-	d := pcapng.Interface{OS: o.os()}
+	d := pcapng.Interface{OS: o.os(), Hardware: o.start.Arch}
 	if o.foreign {
 		d.Comments = []string{says("host=", o.start.Host)}
 	}
@@ -56,6 +60,8 @@ func (w *writer) iface(e *event, o *origin) *iface {
 		}
 		if len(e.dev) == 0 {
 			d.Name = "no device"
+		} else if e.netns.ok && e.netns.v == uint64(o.start.Netns.Inum) {
+			d.Speed = o.start.Speed[string(e.dev)] * 1e6
 		}
 	case "netns":
 		d.Name = "no netns"
@@ -63,11 +69,15 @@ func (w *writer) iface(e *event, o *origin) *iface {
 			d.Name = "netns " + strconv.FormatUint(e.netns.v, 10)
 		}
 	case "cpu":
-		d.Name = "cpu " + strconv.FormatUint(e.cpu.v, 10)
+		d.Name = "no cpu"
+		if e.cpu.ok {
+			d.Name = "cpu " + strconv.FormatUint(e.cpu.v, 10)
+		}
 	default:
 		d.Name, d.Description = string(appendEscaped(nil, e.probe)), describe(e.probe)
 	}
 	i := w.addIface(&d)
+	i.host = o.number
 	w.byKey[string(k)] = i
 	return i
 }

@@ -49,19 +49,19 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 			e.skb.protocol = opt{uint64(e.etherType(b[4:])), true}
 		}
 	case linkSLL:
-		if cut = sllLen; len(b) > cut {
+		if cut = sllLen; len(b) >= cut {
 			e.skb.pktType = opt{uint64(binary.BigEndian.Uint16(b)), true}
 			e.devType = opt{uint64(binary.BigEndian.Uint16(b[2:])), true}
 			e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b[14:])), true}
 		}
 	case pcapng.LinkTypeSLL2:
-		if cut = sll2Len; len(b) > cut {
+		if cut = sll2Len; len(b) >= cut {
 			e.header = b[:sll2Len]
 			e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b)), true}
 			e.ifindex = opt{uint64(binary.BigEndian.Uint32(b[4:])), true}
 			e.devType = opt{uint64(binary.BigEndian.Uint16(b[8:])), true}
 			e.skb.pktType = opt{uint64(b[10]), true}
-			if proto := e.skb.protocol.v; (proto == etherVLAN || proto == etherQinQ) && len(b) > cut+tagLen {
+			if proto := e.skb.protocol.v; (proto == etherVLAN || proto == etherQinQ) && len(b) >= cut+tagLen {
 				e.skb.vlanProto = e.skb.protocol
 				e.skb.vlanTCI = opt{uint64(binary.BigEndian.Uint16(b[cut:])), true}
 				e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b[cut+2:])), true}
@@ -71,10 +71,11 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 	default:
 		return false
 	}
-	if len(b) <= cut {
+	if len(b) < cut || len(b) == cut && p.Original <= uint32(cut) {
 		return false
 	}
 	e.data = b[cut:]
+	e.cut = uint64(cut)
 	e.len = uint64(max(p.Original, uint32(len(b)))) - uint64(cut)
 	return true
 }
@@ -86,5 +87,5 @@ var (
 
 // isSynthetic reports whether b begins with an Ethernet header as skb-pcap makes it up.
 func isSynthetic(b []byte) bool {
-	return len(b) > etherLen && bytes.Equal(b[:12], zeroAddresses[:])
+	return len(b) >= etherLen && bytes.Equal(b[:12], zeroAddresses[:])
 }

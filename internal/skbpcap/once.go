@@ -69,6 +69,7 @@ type held struct {
 	key    packetKey
 	record format.Raw
 	over   bool
+	ending []byte // comments, where the journey's end is known
 }
 
 // hold keeps r, an event of the packet k, in place of the one before.
@@ -83,7 +84,7 @@ func (l *lasts) hold(k packetKey, r format.Raw) {
 	}
 	h := at.Value.(*held)
 	l.bytes += len(r) - len(h.record)
-	h.record, h.over = append(h.record[:0], r...), false
+	h.record, h.over, h.ending = append(h.record[:0], r...), false, nil
 	l.order.MoveToBack(at)
 }
 
@@ -95,13 +96,6 @@ func (l *lasts) behind(o *origin, r format.Raw) bool {
 	l.order.PushBack(&held{key: packetKey{origin: o}, record: bytes.Clone(r), over: true})
 	l.bytes += len(r)
 	return true
-}
-
-// over says that nothing more comes of k.
-func (l *lasts) over(k packetKey) {
-	if at := l.by[k]; at != nil {
-		at.Value.(*held).over = true
-	}
 }
 
 // next takes out the oldest event that need not be held, nil when there is none.

@@ -13,8 +13,8 @@ import (
 // Options are skb-pcap's flags and arguments.
 type Options struct {
 	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
-	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Begin a new FILE (FILE1, FILE2, ...) when this one is larger than SIZE: millions of bytes, or with a suffix k, m or g times 1024, as with tcpdump."`
-	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: that many files at most, then the first is written anew."`
+	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Begin a new FILE (FILE1, FILE2, ...) when this one is larger than SIZE, as tcpdump does: millions of bytes. With a suffix k, m or g, which not every tcpdump knows, 1024 bytes and so on."`
+	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: that many files at most, then the first is written anew. Alone it does nothing, as with tcpdump."`
 	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events of these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
 	ListProbes  bool     `help:"Print how many events of which probe the stream holds, and write no capture."`
 	InterfaceBy string   `enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What is an interface of the capture: probe, dev, netns or cpu."`
@@ -37,16 +37,22 @@ func (o *Options) Validate() error {
 	switch {
 	case o.FileSize > 0 && (o.Write == "" || o.Write == "-"):
 		return errors.New("-C needs the name of a file: -w FILE")
-	case o.FileCount != 0 && o.FileSize == 0:
-		return errors.New("-W needs a size: -C SIZE")
 	case o.FileCount < 0:
 		return errors.New("-W: a number of files is not negative")
 	case o.Read != "" && len(o.Files) > 0:
 		return errors.New("--read reads the one capture that it names, and no streams")
-	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment || o.Once != "all"):
+	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment || o.Once == "first" || o.Once == "last" || o.FileCount > 0 || !o.defaults()):
 		return errors.New("--read writes a stream: of the other flags only -w goes with it")
+	case o.ListProbes && (o.Write != "" || o.FileSize > 0 || o.FileCount > 0 || len(o.Probe) > 0 || o.Names != "" || o.NoComment || o.Once == "first" || o.Once == "last" || !o.defaults()):
+		return errors.New("--list-probes writes no capture: none of the other flags goes with it")
 	}
 	return nil
+}
+
+// defaults reports whether interfaces and packets are to be written as they are unless
+// something else is asked for.
+func (o *Options) defaults() bool {
+	return (o.InterfaceBy == "" || o.InterfaceBy == "probe") && (o.Linktype == "" || o.Linktype == "ethernet")
 }
 
 // fileSize is tcpdump's -C, in bytes.

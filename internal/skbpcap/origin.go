@@ -10,8 +10,10 @@ import (
 type origin struct {
 	record  format.Raw
 	start   format.Start
-	number  byte // of the host and its kernel, for interfaces
-	foreign bool // of another host than the first
+	number  byte              // of the host and its kernel, for interfaces
+	foreign bool              // of another host than the first
+	lost    uint64            // since its last packet
+	stacks  map[uint64][]byte // comments, by the number that events name
 }
 
 // maxOrigins bounds how many starts are told apart: a merge of streams has each of its

@@ -10,9 +10,17 @@ import (
 )
 
 // keys are those of comments, in the order in which event.comments writes them. host= is
-// known from the interface.
-var keys = [...]string{"probe", "host", "dev", "netns", "packet", "hop", "since", "changed", "drop", "why", "location",
-	"cpu", "pid", "comm", "mark", "id", "l2"}
+// known from the interface. One that ends with a dot is that of a section.
+var keys = func() []string {
+	keys := []string{"probe", "host", "dev", "dev.rx_ifindex", "netns", "netns.cookie", "packet", "packet.missing",
+		"track.branch", "hop", "since", "track.total", "changed", "track.from.", "track.by", "track.uncertain", "track.inferred",
+		"drop", "why", "why.meaning", "why.where", "why.look", "why.severity", "why.confidence", "location",
+		"cpu", "pid", "process.tgid", "comm", "mark", "skb.priority", "skb.hash", "skb.ip_summed", "id", "l2", "caller", "stack"}
+	for _, s := range sections {
+		keys = append(keys, s+".")
+	}
+	return keys
+}()
 
 // comments are what a packet's say.
 type comments struct {
@@ -20,38 +28,74 @@ type comments struct {
 	others    [][]byte // that event.comments would not write so
 	synthetic bool
 	text      []byte // holds what was unescaped
+
+	missing                     [][2]uint64 // stretches of the frame: where, how many bytes
+	from                        leaves      // of track.from
+	by                          []byte
+	uncertain, inferred         bool
+	where, severity, confidence []byte
+	look                        [][]byte
+	caller                      []byte
+	stack                       []byte // the calls, < between them
+	sections                    [len(sections)]leaves
+}
+
+// reset forgets the packet before, and keeps its memory.
+func (c *comments) reset() {
+	old := *c
+	*c = comments{changed: old.changed[:0], others: old.others[:0], text: old.text[:0], missing: old.missing[:0],
+		from: old.from[:0], look: old.look[:0]}
+	for i, l := range old.sections {
+		c.sections[i] = l[:0]
+	}
 }
 
 // parse reads the comments of p into e. One that event.comments would write otherwise, or
 // elsewhere, is no key=value of ours and is kept as it is.
 func (c *comments) parse(e *event, p *pcapng.Captured) {
-	c.changed, c.others, c.synthetic, c.text = c.changed[:0], c.others[:0], false, c.text[:0]
+	c.reset()
 	next := 0
 	for _, text := range p.Comments {
 		at, value := find(text, next)
-		if at < 0 || !c.take(e, keys[at], value, p) {
+		if at < 0 || !c.take(e, at, value, p) {
 			c.others = append(c.others, text)
 			continue
 		}
-		if next = at + 1; keys[at] == "changed" {
+		if next = at + 1; isRepeated(keys[at]) {
 			next = at
 		}
 	}
 }
 
-// find returns the place of a comment's key among keys, not before from.
+// isRepeated says which keys may come several times.
+func isRepeated(key string) bool {
+	return key == "changed" || key == "packet.missing" || key == "why.look" || key[len(key)-1] == '.'
+}
+
+// find returns the place of a comment's key among keys, not before from. The value of a
+// section's key begins with the path in it.
 func find(text []byte, from int) (at int, value []byte) {
 	for i := from; i < len(keys); i++ {
-		if n := len(keys[i]); len(text) > n && text[n] == '=' && string(text[:n]) == keys[i] {
+		n := len(keys[i])
+		if len(text) <= n || text[0] != keys[i][0] || string(text[:n]) != keys[i] {
+			continue
+		}
+		if keys[i][n-1] == '.' {
+			return i, text[n:]
+		}
+		if text[n] == '=' {
 			return i, text[n+1:]
 		}
 	}
 	return -1, nil
 }
 
-func (c *comments) take(e *event, key string, value []byte, p *pcapng.Captured) bool {
+// firstSection is where those of sections begin among keys.
+var firstSection = len(keys) - len(sections)
+
+func (c *comments) take(e *event, at int, value []byte, p *pcapng.Captured) bool {
 	ok := false
-	switch key {
+	switch key := keys[at]; key {
 	case "probe":
 		e.probe, ok = c.unescape(value)
 	case "host":
@@ -59,23 +103,45 @@ func (c *comments) take(e *event, key string, value []byte, p *pcapng.Captured) 
 		ok = good && string(plain) == comment(p.Interface.Comments, "host=")
 	case "dev":
 		e.dev, ok = c.filled(value)
+	case "dev.rx_ifindex":
+		return e.rx.take(number(value))
 	case "netns":
-		e.netns = number(value)
-		return e.netns.ok
+		return e.netns.take(number(value))
+	case "netns.cookie":
+		return e.cookie.take(number(value))
 	case "packet":
-		e.packet = number(value)
-		return e.packet.ok
+		return e.packet.take(number(value))
+	case "packet.missing":
+		begin, length, _ := bytes.Cut(value, []byte("+"))
+		from, n := number(begin), number(length)
+		if ok = from.ok && n.ok && n.v > 0 && from.v <= pcapng.SnapLen && n.v <= pcapng.SnapLen; ok {
+			c.missing = append(c.missing, [2]uint64{from.v, n.v})
+		}
 	case "hop":
-		e.hop = number(value)
-		return e.hop.ok
+		return e.hop.take(number(value))
 	case "since":
-		e.since = duration(value)
-		return e.since.ok
+		return e.since.take(duration(value))
+	case "track.total":
+		return e.total.take(duration(value))
 	case "changed":
 		plain, good := c.unescape(value)
 		if ok = good && !c.twice(plain); ok {
 			c.changed = append(c.changed, plain)
 		}
+	case "track.branch":
+		return e.packet.ok && e.branch.take(number(value))
+	case "track.from.":
+		return e.packet.ok && c.leaf(&c.from, value)
+	case "track.by":
+		if e.packet.ok {
+			c.by, ok = c.filled(value)
+		}
+	case "track.uncertain":
+		c.uncertain = e.packet.ok && string(value) == "true"
+		return c.uncertain
+	case "track.inferred":
+		c.inferred = e.packet.ok && string(value) == "true"
+		return c.inferred
 	case "drop":
 		if string(value) != "?" {
 			e.reason, ok = c.filled(value)
@@ -85,29 +151,79 @@ func (c *comments) take(e *event, key string, value []byte, p *pcapng.Captured) 
 		e.dropped, ok = true, true
 	case "why":
 		e.why, ok = c.filled(value)
+	case "why.meaning":
+		if e.why != nil { // which is the cause, then
+			e.meaning, ok = c.filled(value)
+		}
+	case "why.where":
+		c.where, ok = c.filled(value)
+	case "why.look":
+		plain, good := c.unescape(value)
+		if ok = good; ok {
+			c.look = append(c.look, plain)
+		}
+	case "why.severity":
+		c.severity, ok = c.filled(value)
+	case "why.confidence":
+		c.confidence, ok = c.filled(value)
 	case "location":
 		if e.dropped {
 			e.location, ok = c.filled(value)
 		}
 	case "cpu":
-		e.cpu = number(value)
-		return e.cpu.ok
+		return e.cpu.take(number(value))
 	case "pid":
-		e.pid = number(value)
-		return e.pid.ok
+		return e.pid.take(number(value))
+	case "process.tgid":
+		return e.tgid.take(number(value))
 	case "comm":
 		e.comm, ok = c.filled(value)
 	case "mark":
-		e.skb.mark = hexadecimal(value)
-		return e.skb.mark.ok
+		return e.skb.mark.take(hexadecimal(value))
+	case "skb.priority":
+		n := number(value)
+		return n.v != 0 && e.skb.priority.take(n)
+	case "skb.hash":
+		return e.skb.hash.take(hexadecimal(value))
+	case "skb.ip_summed":
+		for i, name := range summedNames {
+			if i > 0 && string(value) == name {
+				e.skb.summed, ok = opt{uint64(i), true}, true
+			}
+		}
 	case "id":
-		e.skb.id = number(value)
-		return e.skb.id.ok
+		return e.skb.id.take(number(value))
 	case "l2":
 		ok = string(value) == "synthetic" && p.Interface.LinkType == pcapng.LinkTypeEthernet && isSynthetic(p.Data)
 		c.synthetic = ok
+	case "caller":
+		c.caller, ok = c.filled(value)
+	case "stack":
+		if isStack(value) {
+			c.stack, ok = c.unescape(value)
+		}
+	default:
+		return c.leaf(&c.sections[at-firstSection], value)
 	}
 	return ok
+}
+
+// take sets o to n if that is known, and reports it.
+func (o *opt) take(n opt) bool {
+	if n.ok {
+		*o = n
+	}
+	return n.ok
+}
+
+// leaf takes the rest of a comment of a section: path=value.
+func (c *comments) leaf(to *leaves, rest []byte) bool {
+	path, value, ok := bytes.Cut(rest, []byte("="))
+	if !ok {
+		return false
+	}
+	plain, ok := c.unescape(value)
+	return ok && to.add(path, plain)
 }
 
 // twice reports whether what changed, the first word of value, did so in another comment.

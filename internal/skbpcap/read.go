@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gopacket/gopacket/pcapgo"
@@ -30,7 +31,7 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 		defer f.Close()
 		in, name = f, o.Read
 	}
-	out, err := openOutput(o, stdout)
+	out, err := openOutput(o, stdout, pipe.Identify(in))
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,10 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	return err
 }
+
+// modifiedPcap begins a pcap file whose packets have longer headers, of an old patch for
+// libpcap.
+const modifiedPcap = 0xa1b2cd34
 
 // An idler calls idle before each read, which may have to wait.
 type idler struct {
@@ -81,7 +86,16 @@ type streamer struct {
 	comment comments
 	loss    []byte
 	buf     []byte
-	leftOut map[uint16]uint64 // packets by link type
+	leftOut map[uint16]uint64          // packets by link type
+	ifaces  func() []*pcapng.Interface // of the section, as far as they were read
+	dropped []dropped
+}
+
+// A dropped is how many packets of an interface were, as its statistics say.
+type dropped struct {
+	section *pcapng.Section
+	iface   *pcapng.Interface
+	packets uint64
 }
 
 // A source is a host of which a section has packets.
@@ -89,7 +103,9 @@ type source struct {
 	host, os     string
 	start        []byte // record
 	events, lost uint64
-	last         uint64 // ns, the time of the last event
+	last         uint64            // ns, the time of the last event
+	stacks       map[string]uint64 // numbers of stack records, by their calls
+	lastStack    uint64
 }
 
 // capture reads to the end of in.
@@ -105,9 +121,11 @@ func (s *streamer) capture(in io.Reader, name string) error {
 	magic, err := r.Peek(4)
 	switch {
 	case err == io.EOF && len(magic) == 0:
-		return fmt.Errorf("%s: empty, not even a capture's header is there", name)
+		return fmt.Errorf("%s: is empty: no capture, whose header alone has 24 bytes", name)
 	case err == nil && binary.LittleEndian.Uint32(magic) == 0x0a0d0d0a:
 		err = s.pcapng(pcapng.NewReader(r))
+	case err == nil && (binary.LittleEndian.Uint32(magic) == modifiedPcap || binary.BigEndian.Uint32(magic) == modifiedPcap):
+		err = errors.New("modified pcap (a1b2cd34), which is not read here: 'editcap FILE NEW' makes pcapng of it")
 	case err == nil:
 		err = s.pcap(r)
 	}
@@ -123,6 +141,16 @@ func (s *streamer) capture(in io.Reader, name string) error {
 
 func (s *streamer) pcapng(r *pcapng.Reader) error {
 	var p pcapng.Captured
+	s.ifaces = r.Interfaces
+	r.Dropped = func(i *pcapng.Interface, packets uint64) {
+		for n, d := range s.dropped {
+			if d.iface == i {
+				s.dropped[n].packets = packets // up to there, what came before included
+				return
+			}
+		}
+		s.dropped = append(s.dropped, dropped{r.Section(), i, packets})
+	}
 	for {
 		err := r.Next(&p)
 		if err == nil {
@@ -171,18 +199,7 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	if err := s.open(p.Section, p.Time); err != nil {
 		return err
 	}
-	src, known := s.ofIface[p.Interface]
-	if !known {
-		host, os := comment(p.Interface.Comments, "host="), p.Interface.OS
-		if host == "" {
-			host = comment(p.Section.Comments, "host=")
-		}
-		if !s.ours {
-			os = p.Section.OS
-		}
-		src = s.source(host, os, p.Time)
-		s.ofIface[p.Interface] = src
-	}
+	src := s.sourceOf(p.Interface, p.Time)
 	if err := s.begin(src); err != nil {
 		return err
 	}
@@ -195,14 +212,38 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 			return err
 		}
 	}
-	dst, ok := s.event(s.buf[:0], p)
+	dst, ok, err := s.event(s.buf[:0], p)
 	s.buf = dst
+	if err != nil {
+		return err
+	}
 	if !ok {
 		s.leftOut[p.Interface.LinkType]++
 		return nil
 	}
 	src.events++
 	return s.sink.Write(dst)
+}
+
+// sourceOf returns the host of an interface.
+func (s *streamer) sourceOf(i *pcapng.Interface, ts uint64) *source {
+	src, known := s.ofIface[i]
+	if !known {
+		os := i.OS
+		if !s.ours {
+			os = s.section.OS
+		}
+		src = s.source(s.hostOf(i), os, ts)
+		s.ofIface[i] = src
+	}
+	return src
+}
+
+func (s *streamer) hostOf(i *pcapng.Interface) string {
+	if host := comment(i.Comments, "host="); host != "" {
+		return host
+	}
+	return comment(s.section.Comments, "host=")
 }
 
 // open writes the start of a section, unless it is the one before.
@@ -227,8 +268,36 @@ func (s *streamer) begin(src *source) error {
 	return s.sink.Write(src.start)
 }
 
+// lateLosses writes as losses what the statistics of the section count and no packet did.
+func (s *streamer) lateLosses() error {
+	total := map[*source]uint64{}
+	for _, d := range s.dropped {
+		if d.section == s.section {
+			total[s.sourceOf(d.iface, 0)] += d.packets
+		}
+	}
+	s.dropped = slices.DeleteFunc(s.dropped, func(d dropped) bool { return d.section == s.section })
+	for _, src := range s.sources {
+		if total[src] <= src.lost {
+			continue
+		}
+		if err := s.begin(src); err != nil {
+			return err
+		}
+		loss := format.Loss{TS: src.last, Count: total[src] - src.lost, What: "event", Why: "the capture counts them as dropped"}
+		src.lost = total[src]
+		if err := s.sink.Write(loss.AppendMsgpack(nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // end closes what the section began.
 func (s *streamer) end() error {
+	if err := s.lateLosses(); err != nil {
+		return err
+	}
 	for _, src := range s.sources {
 		if err := s.begin(src); err != nil {
 			return err
@@ -250,11 +319,17 @@ func (s *streamer) source(host, os string, ts uint64) *source {
 		}
 	}
 	start := format.Start{TS: ts, Host: host, Snaplen: pcapng.SnapLen}
+	s.speeds(&start, host)
 	if host == "" && !s.ours {
 		start.Host = s.host
 	}
 	if kernel, ok := strings.CutPrefix(os, "Linux "); ok {
 		start.Kernel = kernel
+	}
+	for _, i := range s.interfaces() {
+		if start.Arch == "" && s.ours && s.hostOf(i) == host {
+			start.Arch = i.Hardware
+		}
 	}
 	if len(s.sources) == 0 {
 		start.Arch = s.section.Hardware
@@ -269,6 +344,34 @@ func (s *streamer) source(host, os string, ts uint64) *source {
 	src := &source{host: host, os: os, start: start.AppendMsgpack(nil), last: ts}
 	s.sources = append(s.sources, src)
 	return src
+}
+
+// interfaces are those of the section that are known by now.
+func (s *streamer) interfaces() []*pcapng.Interface {
+	if s.ifaces == nil {
+		return nil
+	}
+	return s.ifaces()
+}
+
+// speeds fills in those of the host's devices, and of which network namespace they are.
+func (s *streamer) speeds(start *format.Start, host string) {
+	for _, i := range s.interfaces() {
+		namespace, ok := strings.CutPrefix(i.Description, "network namespace ")
+		inum, err := strconv.ParseUint(namespace, 10, 32)
+		if !s.ours || i.Speed < 1e6 || !ok || err != nil || s.hostOf(i) != host {
+			continue
+		}
+		if start.Speed == nil {
+			start.Speed = map[string]uint64{}
+		}
+		name, ok := unescape(nil, []byte(i.Name))
+		if !ok {
+			continue
+		}
+		start.Netns.Inum = uint32(inum)
+		start.Speed[string(name)] = i.Speed / 1e6
+	}
 }
 
 // comment returns what stands behind key in the first comment that begins with it.
@@ -297,12 +400,12 @@ func (s *streamer) left() (lines []string) {
 	return lines
 }
 
-// event appends p as an event.
-func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool) {
+// event appends p as an event; false if it is none.
+func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool, error) {
 	e := event{ts: p.Time}
 	s.comment.parse(&e, p)
 	if !s.link(&e, p) {
-		return dst, false
+		return dst, false, nil
 	}
 	if s.ours {
 		if e.probe == nil {
@@ -315,7 +418,14 @@ func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool) {
 		s.tap(&e, p)
 	}
 	s.fromOptions(&e, p)
-	return e.append(dst, &s.comment), true
+	if s.comment.stack != nil {
+		id, err := s.stack(s.comment.stack)
+		if err != nil {
+			return dst, false, err
+		}
+		e.stack = opt{id, true}
+	}
+	return e.append(dst, &s.comment), true, nil
 }
 
 // tap fills in what is known of the place where others capture: a device, where packets

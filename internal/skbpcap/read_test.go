@@ -3,6 +3,7 @@ package skbpcap
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -49,6 +50,23 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// pcap in the byte order of other machines reads as that of ours.
+func TestBigEndian(t *testing.T) {
+	var streams [2][]byte
+	for i, o := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		file := o.AppendUint32(nil, 0xa1b2c3d4)
+		file = o.AppendUint16(o.AppendUint16(file, 2), 4)
+		file = o.AppendUint32(o.AppendUint32(append(file, make([]byte, 8)...), 65535), 1)
+		file = o.AppendUint32(o.AppendUint32(file, 1732000000), 123456)
+		file = o.AppendUint32(o.AppendUint32(file, 20), 60)
+		file = append(file, "\x02\x00\x00\x00\x00\x02\x02\x00\x00\x00\x00\x01\x08\x00E\x00\x00\x2e\x00\x00"...)
+		streams[i] = run(t, Options{Read: "-"}, file)
+	}
+	if !bytes.Equal(streams[0], streams[1]) || !bytes.Contains(streams[0], []byte("capture")) {
+		t.Errorf("%x\n%x", streams[0], streams[1])
+	}
 }
 
 // Comments that are almost ours stay as they are.

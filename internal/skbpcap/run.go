@@ -37,9 +37,10 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if w.out, err = openOutput(o, stdout); err != nil {
+	if w.out, err = openOutput(o, stdout, append(in.Files(), pipe.Identify(o.Names)...)); err != nil {
 		return err
 	}
+	w.stderr = stderr
 	err = copyAll(in, w)
 	if ferr := w.finish(); err == nil {
 		err = ferr

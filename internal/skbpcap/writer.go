@@ -1,8 +1,12 @@
 package skbpcap
 
 import (
+	"cmp"
 	"fmt"
+	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -14,6 +18,7 @@ import (
 type writer struct {
 	o        *Options
 	out      *output
+	stderr   io.Writer // for what is said once, nil afterwards
 	linkType uint16
 	names    []pcapng.Name
 
@@ -22,6 +27,8 @@ type writer struct {
 	begun   bool  // there is a section header
 	written bool  // and it was written
 	size    int64 // of the file, what is in head and buf not counted
+
+	lostLate uint64 // behind the last packet
 
 	origins []*origin
 	origin  *origin
@@ -33,16 +40,18 @@ type writer struct {
 	firsts  firsts
 	lasts   lasts
 
-	lost    uint64 // since the last packet
+	dropped [256]uint64 // by host: events that were lost in this file, as its packets say, or its end
 	without map[string]uint64
 	finder  *format.Finder
 	event   event
 	frame   frame
+	tree    tree
+	ending  ending // of the journey record that came last
 }
 
 func newWriter(o *Options) (*writer, error) {
 	w := &writer{o: o, linkType: pcapng.LinkTypeEthernet, origin: &origin{},
-		finder: format.NewFinder(paths...), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
+		finder: newFinder(), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}}
 	switch o.Linktype {
 	case "raw":
 		w.linkType = pcapng.LinkTypeRaw
@@ -59,7 +68,7 @@ func newWriter(o *Options) (*writer, error) {
 }
 
 // flushSize is when the blocks gathered are written, in bytes; firstFlushSize when they
-// are for the first time, unless the input pauses before. Interfaces that are met by then
+// are for the first time, unless the input pauses before and somebody may wait. Interfaces that are met by then
 // stand in front of all packets: reordercap of Wireshark 4.0 fails on later ones.
 const (
 	flushSize      = 64 << 10
@@ -77,17 +86,18 @@ func (w *writer) record(r format.Raw) error {
 	case format.TypeLoss:
 		if what, _ := r.Get("what").Str(); string(what) == "event" {
 			n, _ := r.Get("count").Uint()
-			w.lost += n
+			w.origin.lost += n
 		}
 	case format.TypeEvent:
 		w.event.decode(w.finder, !w.o.NoComment)
 		return w.take(&w.event, r)
-	case format.TypeJourney:
-		if w.o.Once != "last" {
-			break
+	case format.TypeStack:
+		if !w.o.NoComment {
+			w.origin.stack(r)
 		}
+	case format.TypeJourney:
 		if n, ok := r.Get("packet").Uint(); ok {
-			w.lasts.over(packetKey{w.origin, true, n})
+			w.ended(packetKey{w.origin, true, n}, r)
 			return w.release(false)
 		}
 	case format.TypeFree:
@@ -96,7 +106,7 @@ func (w *writer) record(r format.Raw) error {
 		}
 		if last, _ := r.Get("last").Bool(); last {
 			if id, ok := r.Get("skb", "id").Uint(); ok {
-				w.lasts.over(packetKey{w.origin, false, id})
+				w.lasts.over(packetKey{w.origin, false, id}, nil)
 				return w.release(false)
 			}
 		}
@@ -133,6 +143,9 @@ func (w *writer) release(all bool) error {
 		}
 		w.event.decode(w.finder, !w.o.NoComment)
 		w.event.frame(&w.frame, w.linkType)
+		if h.ending != nil {
+			w.ending = ending{h.key, h.ending}
+		}
 		if err := w.packet(&w.event, h.key.origin); err != nil {
 			return err
 		}
@@ -146,6 +159,10 @@ func (w *writer) packet(e *event, o *origin) error {
 		if err := w.nextFile(); err != nil {
 			return err
 		}
+	}
+	if o.record == nil && w.stderr != nil {
+		fmt.Fprintln(w.stderr, "skb-pcap: no start record came before the events, so times count from 1970 and not from the host's start (jq's select drops it, too: keep .type == \"start\")")
+		w.stderr = nil
 	}
 	f := &w.frame
 	i := w.iface(e, o)
@@ -162,9 +179,10 @@ func (w *writer) packet(e *event, o *origin) error {
 	if flags != 0 {
 		dst = pcapng.AppendFlags(dst, flags)
 	}
-	if w.lost > 0 {
-		dst = pcapng.AppendDropCount(dst, w.lost)
-		w.lost = 0
+	if o.lost > 0 {
+		dst = pcapng.AppendDropCount(dst, o.lost)
+		w.dropped[o.number] += o.lost
+		o.lost = 0
 	}
 	if e.packet.ok {
 		dst = pcapng.AppendPacketID(dst, e.packet.v)
@@ -177,7 +195,7 @@ func (w *writer) packet(e *event, o *origin) error {
 		dst = pcapng.AppendQueue(dst, uint32(queue.v-1))
 	}
 	if !w.o.NoComment {
-		dst = e.comments(dst, o, f.synthetic)
+		dst = e.comments(dst, o, f, w.finder, &w.tree, w.ending.of(e, o))
 	}
 	w.buf = block.End(dst)
 	if len(w.buf) >= firstFlushSize || w.written && len(w.buf) >= flushSize {
@@ -232,10 +250,22 @@ func (w *writer) begin() {
 // idle hands on what there is. Readers want to see an interface before they wait for
 // packets, so there is one by then, whether or not a packet has come.
 func (w *writer) idle() error {
+	if w.out.regular && !w.written { // a live capture into a file gathers its interfaces, too
+		return nil
+	}
 	if len(w.ifaces) == 0 && len(w.origins) > 0 {
-		w.addIface(&pcapng.Interface{Name: "skb"})
+		w.addNoIface()
 	}
 	return w.flush()
+}
+
+// addNoIface adds an interface that no packet is of.
+func (w *writer) addNoIface() {
+	d := pcapng.Interface{Name: "skb"}
+	if len(w.origins) > 0 {
+		d.OS, d.Hardware = w.origins[0].os(), w.origins[0].start.Arch
+	}
+	w.addIface(&d)
 }
 
 func (w *writer) flush() error {
@@ -275,16 +305,20 @@ func (w *writer) nextFile() error {
 		w.head = append(w.head, i.block...)
 		i.first, i.last, i.packets = 0, 0, 0
 	}
+	clear(w.dropped[:])
 	return nil
 }
 
-// statistics says of each interface with packets how many they are.
+// statistics says of each interface with packets how many they are, and of the first of
+// each host how many events were lost there: nobody knows of which interface they were.
 func (w *writer) statistics() {
 	for _, i := range w.ifaces {
-		if i.packets == 0 {
+		dropped := w.dropped[i.host]
+		if i.packets == 0 && dropped == 0 {
 			continue
 		}
-		s := pcapng.Statistics{Start: i.first, End: i.last, Received: i.packets}
+		w.dropped[i.host] = 0
+		s := pcapng.Statistics{Start: i.first, End: i.last, Received: i.packets, Dropped: dropped}
 		w.buf = s.Append(w.buf, i.number)
 	}
 }
@@ -293,8 +327,9 @@ func (w *writer) statistics() {
 func (w *writer) finish() error {
 	err := w.release(true)
 	if len(w.ifaces) == 0 {
-		w.addIface(&pcapng.Interface{Name: "skb"})
+		w.addNoIface()
 	}
+	w.lateLosses()
 	w.statistics()
 	if ferr := w.flush(); err == nil {
 		err = ferr
@@ -302,25 +337,40 @@ func (w *writer) finish() error {
 	return err
 }
 
+// lateLosses counts what was lost behind the last packet of each origin.
+func (w *writer) lateLosses() {
+	for _, o := range append(w.origins, w.origin) {
+		w.dropped[o.number] += o.lost
+		w.lostLate += o.lost
+		o.lost = 0
+	}
+}
+
 // left says what is not in the capture, one line each.
 func (w *writer) left() (lines []string) {
-	if w.lost > 0 {
-		lines = append(lines, fmt.Sprintf("%d events were lost after the last packet, which no packet's drop count says", w.lost))
+	if w.lostLate > 0 {
+		lines = append(lines, fmt.Sprintf("%d events were lost after the last packet: only the interface statistics count them", w.lostLate))
 	}
 	if len(w.without) == 0 {
 		return lines
 	}
 	var total uint64
-	most, where := uint64(0), ""
-	for probe, n := range w.without {
+	for _, n := range w.without {
 		total += n
-		if n > most || n == most && probe < where {
-			most, where = n, probe
+	}
+	probes := slices.SortedFunc(maps.Keys(w.without), func(a, b string) int {
+		return cmp.Or(cmp.Compare(w.without[b], w.without[a]), cmp.Compare(a, b))
+	})
+	var where []byte
+	for i, probe := range probes {
+		if i > 0 {
+			where = append(where, ", "...)
 		}
+		where = fmt.Appendf(appendEscaped(where, []byte(probe)), " %d", w.without[probe])
 	}
 	why := "no packet bytes, or no header to read them by yet"
 	if w.linkType == pcapng.LinkTypeRaw {
 		why = "no packet bytes, or no IP header in them"
 	}
-	return append(lines, fmt.Sprintf("%d events left out: %s (most at %s, %d)", total, why, appendEscaped(nil, []byte(where)), most))
+	return append(lines, fmt.Sprintf("%d events left out: %s (%s)", total, why, where))
 }

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -55,6 +56,9 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	}
 	if o.SVG != "" && !o.Selection.any() {
 		return errors.New("--svg: say which journey: --packet N, or by --slower-than, --ended, --through or --changed")
+	}
+	if err := pipe.NotInput(o.SVG, in.Files()); err != nil {
+		return fmt.Errorf("--svg: %w", err)
 	}
 	var stages []io.Closer // the first that is written to last
 	var out stage
