@@ -25,8 +25,16 @@ type symbols struct {
 	// Both are read again when code is seen that was not there: a module was loaded. They
 	// stay open, as their addresses are for whoever had CAP_SYSLOG when they were opened.
 	kallsyms, modules *os.File
-	read              time.Time
+	// Not before, as long as there is nothing new: there are addresses that nobody names.
+	again time.Time
+	wait  time.Duration
 }
+
+// How long is waited from one reading to the next, at first and at most.
+const (
+	leastWait = time.Second
+	mostWait  = 5 * time.Minute
+)
 
 type symbol struct {
 	addr uint64
@@ -49,6 +57,7 @@ func readSymbols() (*symbols, error) {
 	}
 	// A kernel without modules has no such file.
 	s.modules, _ = os.Open("/proc/modules")
+	s.wait, s.again = leastWait, time.Now().Add(leastWait)
 	return s, s.load()
 }
 
@@ -68,8 +77,20 @@ func (s *symbols) load() error {
 		}
 	}
 	s.findRegions(string(b))
-	s.read = time.Now()
 	return nil
+}
+
+// look is find in what may have come since the files were read.
+func (s *symbols) look(addr uint64) int {
+	if s.kallsyms == nil || addr>>63 == 0 || time.Now().Before(s.again) || s.load() != nil {
+		return -1
+	}
+	i := s.find(addr)
+	if s.wait = min(2*s.wait, mostWait); i >= 0 {
+		s.wait = leastWait
+	}
+	s.again = time.Now().Add(s.wait)
+	return i
 }
 
 // again reads a file of /proc from its start.
@@ -168,7 +189,8 @@ func (s *symbols) addressesOf(name string) []uint64 {
 
 // findRegions: the kernel's own code ends at _etext, or with the code of its start, which is
 // gone by now; a module's lies within its memory, as a line `NAME SIZE USERS BY STATE ADDRESS`
-// of /proc/modules has it. Of BPF programs and trampolines a page is taken for each.
+// of /proc/modules has it. Of BPF programs, and of what kprobes and ftrace make, a page is taken for
+// each.
 func (s *symbols) findRegions(modules string) {
 	s.regions = nil
 	var first, last uint64
@@ -180,7 +202,7 @@ func (s *symbols) findRegions(modules string) {
 			} else if n == "_stext" || first == 0 {
 				first = x.addr
 			}
-		case s.moduleOf(x) == "bpf":
+		case s.moduleOf(x) == "bpf" || strings.HasPrefix(s.moduleOf(x), "__builtin__"):
 			s.regions = append(s.regions, region{x.addr, x.addr&^0xfff + 0x1000})
 		}
 	}
@@ -236,11 +258,8 @@ func (s *symbols) find(addr uint64) int {
 func (k *Kernel) Location(addr uint64) string {
 	s := k.symbols
 	i := s.find(addr)
-	if i < 0 && s.kallsyms != nil && time.Since(s.read) > time.Second && addr>>63 == 1 {
-		// Perhaps of a module that was loaded since.
-		if s.load() == nil {
-			i = s.find(addr)
-		}
+	if i < 0 {
+		i = s.look(addr) // perhaps of a module that was loaded since
 	}
 	if i < 0 {
 		return fmt.Sprintf("0x%x", addr)

@@ -87,13 +87,23 @@ func TestLocation(t *testing.T) {
 func TestLocationOfNewModule(t *testing.T) {
 	k, write := symbolFiles(t)
 	const addr = 0xffffffffc0004010
+	s := k.symbols
+	s.wait, s.again = leastWait, time.Now().Add(time.Hour)
 	write(kallsyms+"ffffffffc0004000 t netem_enqueue\t[sch_netem]\n", modules+"sch_netem 4096 0 - Live 0xffffffffc0004000\n")
 	if got := k.Location(addr); got != "0xffffffffc0004010" {
 		t.Errorf("at once: %s: the files must not be read for each address", got)
 	}
-	k.symbols.read = time.Now().Add(-time.Minute)
-	if got := k.Location(addr); got != "netem_enqueue+0x10" {
-		t.Errorf("a minute later: %s", got)
+	s.again = time.Now()
+	if got := k.Location(addr); got != "netem_enqueue+0x10" || s.wait != leastWait {
+		t.Errorf("later: %s, and then after %v", got, s.wait)
+	}
+	// What stays without a name is looked for less and less often.
+	for range 20 {
+		s.again = time.Now()
+		k.Location(0xffffffffc0ffff00)
+	}
+	if s.wait != mostWait || time.Until(s.again) < mostWait/2 {
+		t.Errorf("after 20 readings for nothing the next comes after %v", s.wait)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds every wait for another process. Guests are emulated: nothing is quick.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // pipelineLimit is how long a pipeline may take: one that waits for ever fails its own test
 // and not all of them.
@@ -39,7 +39,7 @@ func start(t *testing.T, cmd *exec.Cmd, ready string) *process {
 }
 
 // Attaching and detaching a thousand single kprobes takes minutes of an emulated kernel's.
-const slow = 6 * patience
+const slow = 3 * patience
 
 func startWithin(t *testing.T, patience time.Duration, cmd *exec.Cmd, ready string) *process {
 	t.Helper()
