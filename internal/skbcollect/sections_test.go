@@ -1,6 +1,8 @@
 package skbcollect
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,5 +112,23 @@ func TestSectionsAllocateNothing(t *testing.T) {
 	}
 	if e.Sock.Src.String() != "::1" || e.Sock.Wmem != 0 || e.NFT.Verdict != "accept" || e.Caller != "ip_rcv+0x1" || len(e.Args) != 1 || e.Stack != 1 {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestCosts: --with list has the figures of docs/performance.md.
+func TestCosts(t *testing.T) {
+	b, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `--with ([a-z]+)` \\| [0-9,]+ \\| ([0-9,]+) \\|$")
+	documented := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(string(b), -1) {
+		documented[m[1]] = strings.ReplaceAll(m[2], ",", "")
+	}
+	for _, s := range sectionList {
+		if s.bits != 0 && s.name != "nft" && s.cost != documented[s.name] {
+			t.Errorf("%s: --with list says %q, the docs %q", s.name, s.cost, documented[s.name])
+		}
 	}
 }

@@ -42,12 +42,12 @@ var sectionList = []section{
 // Instructions per event beside those of the default sections, as docs/performance.md has
 // them.
 const (
-	costSock   = "961"
-	costCt     = "387"
-	costNFT    = "1259"
-	costCaller = "125"
-	costArgs   = "61"
-	costStack  = "6385"
+	costSock   = "824"
+	costCt     = "412"
+	costNFT    = "1430"
+	costCaller = "131"
+	costArgs   = "57"
+	costStack  = "6176"
 )
 
 // A wanted is what --with asks for.
