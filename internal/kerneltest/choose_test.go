@@ -127,7 +127,7 @@ func TestList(t *testing.T) {
 		t.Errorf("of the module: %v", got)
 	}
 	os.WriteFile("/tmp/probes", []byte("# where a packet is queued\nnetem_enqueue, net:net_dev_queue\n"), 0o644)
-	c, file := collect(t, "-p", "@/tmp/probes", "-p", "icmp_rc?")
+	c, file := collect(t, "--no-follow", "-p", "@/tmp/probes", "-p", "icmp_rc?")
 	net.in(0, "ping -qc 3 -i 0.01 10.0.0.2")
 	c.stop()
 	count := map[string]int{}

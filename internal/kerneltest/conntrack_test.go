@@ -28,7 +28,7 @@ func TestConntrackKinds(t *testing.T) {
 		until ss -Hlnt 'sport = 21' | grep -q 21 && grep -q 7000 /proc/net/sctp/eps; do sleep 0.05; done`)
 	t.Cleanup(func() { run(t, "rm", "-f", "/tmp/received") })
 	net.in(0, `socat -u TCP-LISTEN:6927 OPEN:/dev/null > /dev/null 2>&1 & until ss -Hlnt 'sport = 6927' | grep -q 6927; do sleep 0.05; done`)
-	collector, file := collect(t, "--with", "ct", "-p", "ip_local_deliver,ip6_input,ip_output", "--netns", "ns1")
+	collector, file := collect(t, "--no-follow", "--with", "ct", "-p", "ip_local_deliver,ip6_input,ip_output", "--netns", "ns1")
 	net.in(0, `echo x > /dev/udp/10.0.0.2/70; ping -qc 1 10.0.0.2; ping -qc 1 fd00::2; ! echo x 2> /dev/null > /dev/tcp/fd00::2/81
 		echo hello | socat -u - SCTP:10.0.0.2:7000; until [ "$(cat /tmp/received)" = hello ]; do sleep 0.05; done
 		exec 3<> /dev/tcp/10.0.0.2/21

@@ -264,7 +264,7 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	net.in(1, g.host)
 	defer net.in(1, g.after)
 	file := filepath.Join("/skb/out", g.name+".skb")
-	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
+	args := []string{"skb-collect", "--no-follow", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
 	trace := traceDrops(t)
 	defer trace.stop()
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")
@@ -427,7 +427,7 @@ func TestDropReasonsExplained(t *testing.T) {
 	if missing := skbdrops.Unexplained(names); missing != nil {
 		t.Errorf("not explained: %v", missing)
 	}
-	collector, file := collect(t, "-p", "skb:kfree_skb")
+	collector, file := collect(t, "--no-follow", "-p", "skb:kfree_skb")
 	collector.stop()
 	got := readStream(t, file).start.DropReasons
 	if !maps.Equal(got, want) {

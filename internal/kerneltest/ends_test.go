@@ -51,7 +51,7 @@ func TestClosedPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, reader := range []string{"-o text | head -1", "| skb-sort | skb-pcap | head -c 1", "| skb-track | skb-sort -o json | head -1"} {
-		script := "skb-collect -q -p net:netif_receive_skb " + reader + "; echo status ${PIPESTATUS[*]}"
+		script := "skb-collect -q --no-follow -p net:netif_receive_skb " + reader + "; echo status ${PIPESTATUS[*]}"
 		out := pipeline(t, script+" >&1 2>&1")
 		_, statuses, _ := strings.Cut(out, "status ")
 		if strings.Trim(statuses, "0 \n") != "" || strings.Contains(out, "skb-collect:") {
@@ -67,7 +67,7 @@ func TestClosedPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("skb-collect", "-p", "icmp_echo")
+	cmd := exec.Command("skb-collect", "--no-follow", "-p", "icmp_echo")
 	cmd.Stdout = w
 	c := start(t, cmd, " attached")
 	w.Close()
@@ -85,7 +85,7 @@ func TestFullDisk(t *testing.T) {
 	run(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
 	defer run(t, "umount", dir)
 	file := filepath.Join(dir, "events.skb")
-	c := start(t, exec.Command("skb-collect", "-w", file), " attached")
+	c := start(t, exec.Command("skb-collect", "--no-follow", "-w", file), " attached")
 	net.in(0, "ping -qf -c 200 10.0.0.2")
 	if status := c.wait(); status != 1 {
 		t.Errorf("status %d", status)
@@ -158,7 +158,7 @@ func TestCommand(t *testing.T) {
 		status int
 	}{{"exit 0", 0}, {"exit 7", 7}, {"kill -9 $$", 137}} {
 		file := filepath.Join(t.TempDir(), "events.skb")
-		cmd := exec.Command("skb-collect", "-q", "-w", file, "-p", "icmp_rcv", "--",
+		cmd := exec.Command("skb-collect", "-q", "--no-follow", "-w", file, "-p", "icmp_rcv", "--",
 			"ip", "netns", "exec", net.names[0], "bash", "-c", "echo hello; ping -qc 1 10.0.0.2 >&2; "+tt.script)
 		out, err := cmd.Output()
 		if status := cmd.ProcessState.ExitCode(); status != tt.status || string(out) != "hello\n" {
@@ -170,7 +170,7 @@ func TestCommand(t *testing.T) {
 		}
 	}
 	// Its output does not mix with a stream on stdout.
-	s := decodeStream(t, strings.NewReader(pipeline(t, "skb-collect -q -p icmp_rcv -- echo hello 2> /tmp/stderr")))
+	s := decodeStream(t, strings.NewReader(pipeline(t, "skb-collect -q --no-follow -p icmp_rcv -- echo hello 2> /tmp/stderr")))
 	if s.end == nil || run(t, "cat", "/tmp/stderr") != "hello\n" {
 		t.Errorf("end %+v, stderr %q", s.end, run(t, "cat", "/tmp/stderr"))
 	}
@@ -181,7 +181,7 @@ func TestLimits(t *testing.T) {
 	net := chain(t, 2)
 	dir := t.TempDir()
 	t.Run("count", func(t *testing.T) {
-		c, file := collect(t, "-c", "5")
+		c, file := collect(t, "--no-follow", "-c", "5")
 		net.in(0, "ping -qc 10 -i 0.01 10.0.0.2")
 		if status := c.wait(); status != 0 {
 			t.Errorf("status %d: %s", status, c.errors())
@@ -191,7 +191,7 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("duration", func(t *testing.T) {
-		c, file := collect(t, "--duration", "300ms")
+		c, file := collect(t, "--no-follow", "--duration", "300ms")
 		if status := c.wait(); status != 0 {
 			t.Errorf("status %d: %s", status, c.errors())
 		}
@@ -201,7 +201,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("rotate", func(t *testing.T) {
 		file := filepath.Join(dir, "r.skb")
-		c := start(t, exec.Command("skb-collect", "--rotate", "20kB", "-w", file, "-p", "icmp_echo"), " attached")
+		c := start(t, exec.Command("skb-collect", "--no-follow", "--rotate", "20kB", "-w", file, "-p", "icmp_echo"), " attached")
 		net.in(0, "ping -qf -c 300 10.0.0.2")
 		c.stop()
 		var sequences []int
@@ -240,7 +240,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("ready file", func(t *testing.T) {
 		ready := filepath.Join(dir, "ready")
-		cmd := exec.Command("skb-collect", "-q", "--ready-file", ready, "-c", "1", "-p", "icmp_echo")
+		cmd := exec.Command("skb-collect", "-q", "--no-follow", "--ready-file", ready, "-c", "1", "-p", "icmp_echo")
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

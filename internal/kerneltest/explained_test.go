@@ -113,7 +113,7 @@ func TestDropsBelowIP(t *testing.T) {
 			if c.xdp != 0 {
 				detach = attachXDP(t, program, "ns1", "l1", c.xdp)
 			}
-			p, file := collect(t, "--profile", "drop")
+			p, file := collect(t, "--no-follow", "--profile", "drop")
 			if c.make != "" {
 				net.in(1, c.make)
 			}

@@ -231,7 +231,7 @@ func find(sights map[uint64]map[sight]bool, is sight) (found uint64) {
 func TestAddressReuse(t *testing.T) {
 	const packets, senders = 200_000, 2
 	n := chain(t, 2)
-	p, file := collect(t, "-f", "udp port 7010", "--buffer", "64KB", "-p", "net:net_dev_start_xmit,net:netif_receive_skb,ip_rcv,udp_queue_rcv_one_skb")
+	p, file := collect(t, "-f", "udp port 7010", "--buffer", "64KB", "-p", "net:net_dev_start_xmit,udp_queue_rcv_one_skb")
 	receiver := n.socket(1, "10.0.0.2:7010")
 	go func() { // its end comes with the test's
 		b := make([]byte, 64)

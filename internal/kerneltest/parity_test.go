@@ -145,7 +145,7 @@ func TestPipelineToTcpdump(t *testing.T) {
 	net.in(0, "ping -qc 1 10.0.0.2") // neighbours are known from here on
 	tap, file := net.tcpdump(1, "-i", "l1", "-Q", "in", "tcp")
 	net.in(1, "(socat -u TCP-LISTEN:7000,reuseaddr OPEN:/dev/null; touch /tmp/received) > /dev/null 2>&1 &")
-	out := pipeline(t, `skb-collect -q -p ip_rcv -p 'tcp_v4_*' -- ip netns exec ns0 bash -c 'head -c 200000 /dev/zero | socat -u - TCP:10.0.0.2:7000,retry=50,interval=0.1; until [ -e /tmp/received ]; do sleep 0.1; done' |
+	out := pipeline(t, `skb-collect -q --no-follow -p ip_rcv -p 'tcp_v4_*' -- ip netns exec ns0 bash -c 'head -c 200000 /dev/zero | socat -u - TCP:10.0.0.2:7000,retry=50,interval=0.1; until [ -e /tmp/received ]; do sleep 0.1; done' |
 		skb-sort | tee /tmp/sorted.skb | skb-pcap | tcpdump -tttt -nnr - 2>/tmp/errors`)
 	run(t, "rm", "/tmp/received")
 	tap.stop()
@@ -198,7 +198,7 @@ func TestJSONThroughJq(t *testing.T) {
 func TestSortJoins(t *testing.T) {
 	net := chain(t, 2)
 	for _, f := range []string{"a", "b"} {
-		pipeline(t, "skb-collect -q -p ip_rcv,ip_output,net:net_dev_queue -w /tmp/"+f+".skb -- ip netns exec "+net.names[0]+" ping -qc 5 -i 0.01 10.0.0.2")
+		pipeline(t, "skb-collect -q --no-follow -p ip_rcv,ip_output,net:net_dev_queue -w /tmp/"+f+".skb -- ip netns exec "+net.names[0]+" ping -qc 5 -i 0.01 10.0.0.2")
 	}
 	pipeline(t, `cd /tmp; cat a.skb b.skb | skb-sort > cat.skb; skb-sort a.skb b.skb > args.skb; cmp cat.skb args.skb; skb-sort b.skb a.skb > other.skb; cmp cat.skb other.skb`)
 	a, b, both := readStream(t, "/tmp/a.skb"), readStream(t, "/tmp/b.skb"), readStream(t, "/tmp/cat.skb")

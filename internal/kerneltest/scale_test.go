@@ -56,18 +56,24 @@ func TestInterruptedAttach(t *testing.T) {
 // alive, each loss is counted, and nothing is left behind.
 func TestEveryFunction(t *testing.T) {
 	n := chain(t, 2)
+	all, least := "*", 1000
+	if !hasMulti() && !exists("/sys/kernel/btf/veth") {
+		// On 5.10, which has no types of modules either, it is the same code as on 6.1, and
+		// takes six minutes.
+		all, least = "ip_*", 30
+	}
 	flood := n.command(0, "ping", "-qf", "10.0.0.2")
 	if err := flood.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer flood.Process.Kill()
 	file := filepath.Join(t.TempDir(), "events.skb")
-	p := startWithin(t, slow, exec.Command("skb-collect", "-w", file, "-p", "*", "-s", "32", "--buffer", "1MB", "-c", "200000"), " attached")
+	p := startWithin(t, slow, exec.Command("skb-collect", "-w", file, "-p", all, "-s", "32", "--buffer", "64kB", "-c", "200000"), " attached")
 	attached := regexp.MustCompile(`(\d+) probes attached`).FindStringSubmatch(p.errors())
 	if attached == nil {
 		t.Fatal(p.errors())
 	}
-	if many, _ := strconv.Atoi(attached[1]); many < 1000 {
+	if many, _ := strconv.Atoi(attached[1]); many < least {
 		t.Errorf("only %d functions are probed", many)
 	}
 	if status := p.waitWithin(slow); status != 0 {
@@ -86,11 +92,11 @@ func TestEveryFunction(t *testing.T) {
 	for _, l := range s.losses {
 		lost += l.Count
 	}
-	if events != 200000 || len(seen) < 50 || s.end == nil || s.end.Lost != lost {
+	if events != 200000 || len(seen) < least/20 || s.end == nil || s.end.Lost != lost {
 		t.Errorf("%d events at %d functions, %d lost, end %+v", events, len(seen), lost, s.end)
 	}
 	if lost == 0 {
-		t.Errorf("a flood into a buffer of 1 MB, and nothing lost: what should be shown is not")
+		t.Errorf("a flood into a buffer of 64 kB, and nothing lost: what should be shown is not")
 	}
 	nothingLeft(t)
 }

@@ -99,7 +99,7 @@ func TestStacks(t *testing.T) {
 		seen[key] = true
 	}
 
-	collector, file := collect(t, "-p", "ip_rcv,tcp_v4_rcv/stack", "--stack-depth", "2")
+	collector, file := collect(t, "--no-follow", "-p", "ip_rcv,tcp_v4_rcv/stack", "--stack-depth", "2")
 	net.in(0, "! echo x 2> /dev/null > /dev/tcp/10.0.0.2/81")
 	collector.stop()
 	s = readStream(t, file)
@@ -135,7 +135,7 @@ func TestSock(t *testing.T) {
 		{"INET6", "TCP6-LISTEN:7000,ipv6only=1", "TCP6:[fd00:0::2]:7000", "fd00::2", "fd00::1", "tcp_v6_do_rcv"},
 	} {
 		t.Run(c.family, func(t *testing.T) {
-			collector, file := collect(t, "--with", "sock", "-p", c.probe)
+			collector, file := collect(t, "--no-follow", "--with", "sock", "-p", c.probe)
 			// Not ip netns exec, which hides /sys/fs/cgroup.
 			run(t, "nsenter", "--net=/run/netns/"+net.names[1], "bash", "-ec", "echo $$ > "+cgroup+"/cgroup.procs; setpriv --reuid 1000 --clear-groups socat -u "+c.listen+",reuseaddr OPEN:/dev/null > /dev/null 2>&1 & until ss -Hlnt 'sport = 7000' | grep -q 7000; do sleep 0.05; done")
 			// The client waits until the server's side of the connection was looked at.
@@ -473,7 +473,7 @@ func TestEveryByte(t *testing.T) {
 	})
 	t.Run("frag_list", func(t *testing.T) {
 		net.in(1, "(timeout 100 socat -u UDP-RECV:7001 OPEN:/dev/null) > /dev/null 2>&1 &")
-		collector, file := collect(t, "-s", "0", "-p", "udp_rcv")
+		collector, file := collect(t, "--no-follow", "-s", "0", "-p", "udp_rcv")
 		net.in(0, "until [ -n \"$(ip netns exec ns1 ss -Hlnu 'sport = 7001')\" ]; do sleep 0.05; done; head -c 40000 "+sent+" > "+sent+".40000; socat -u -b 65000 OPEN:"+sent+".40000 UDP-SENDTO:10.0.0.2:7001")
 		collector.stop()
 		net.in(1, "pkill -f UDP-RECV:7001")
@@ -529,7 +529,7 @@ func TestWithRefused(t *testing.T) {
 	if err == nil || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "--with nft: the module nf_tables is not loaded") {
 		t.Errorf("--with nft: %v, %s", err, out)
 	}
-	collector, file := collect(t, "--with", "all", "-p", "ip_output")
+	collector, file := collect(t, "--no-follow", "--with", "all", "-p", "ip_output")
 	run(t, "ping", "-qc", "1", "127.0.0.1")
 	collector.stop()
 	if say := collector.errors(); strings.Count(say, "--with all: without") != 1 || !strings.Contains(say, "without nft: the module nf_tables is not loaded") {
@@ -544,7 +544,7 @@ func TestWithRefused(t *testing.T) {
 		t.Errorf("--with all: %+v", e)
 	}
 	run(t, "modprobe", "nf_tables")
-	collector, _ = collect(t, "--with", "nft")
+	collector, _ = collect(t, "--no-follow", "--with", "nft")
 	collector.stop()
 	if !strings.Contains(collector.errors(), "add one with `meta nftrace set 1`, or use --nft-trace") {
 		t.Errorf("--with nft without --nft-trace: %s", collector.errors())

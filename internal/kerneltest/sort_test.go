@@ -17,7 +17,7 @@ func TestSortLive(t *testing.T) {
 	net := chain(t, 2)
 	const file = "/tmp/live.skb"
 	p := start(t, exec.Command("bash", "-c", `skb-sort --window 5s -o stream \
-		<(exec skb-collect -q -s 100 -p ip_rcv) <(exec skb-collect -q -s 200 -p ip_output) > `+file+` & echo started >&2; wait`), "started")
+		<(exec skb-collect -q --no-follow -s 100 -p ip_rcv) <(exec skb-collect -q --no-follow -s 200 -p ip_output) > `+file+` & echo started >&2; wait`), "started")
 	until(t, "events of both", func() (bool, string) {
 		net.in(0, "ping -qc 3 -i 0.01 10.0.0.2")
 		probes := map[string]bool{}

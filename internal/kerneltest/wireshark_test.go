@@ -63,7 +63,7 @@ func TestLiveCapture(t *testing.T) {
 		`tcpdump -l -nnttr - 2>/dev/null | sed -uE 's/^([0-9.]+) .*ICMP echo (request|reply).*length ([0-9]+)$/\2 \3 \1/'`:                     200 * time.Millisecond,
 		`tshark -l -i - -T fields -e icmp.type -e ip.len -e frame.time_epoch 2>/dev/null | sed -u 's/^8\t/request /; s/^0\t/reply /; s/\t/ /'`: 10 * time.Second,
 	} {
-		cmd := exec.Command("bash", "-c", "skb-collect -p ip_rcv -f icmp -c 4 | skb-pcap | "+reader)
+		cmd := exec.Command("bash", "-c", "skb-collect --no-follow -p ip_rcv -f icmp -c 4 | skb-pcap | "+reader)
 		lines := printed(t, cmd)
 		p := start(t, cmd, "attached")
 		sizes := []string{"108", "208"} // of ICMP, for tcpdump
