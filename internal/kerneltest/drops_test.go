@@ -264,7 +264,7 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	net.in(1, g.host)
 	defer net.in(1, g.after)
 	file := filepath.Join("/skb/out", g.name+".skb")
-	args := []string{"skb-collect", "--no-follow", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
+	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
 	trace := traceDrops(t)
 	defer trace.stop()
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")
