@@ -241,7 +241,7 @@ func TestConntrackAndNFT(t *testing.T) {
 		net.in(0, "echo hello | socat -u - TCP:10.0.0.2:80")
 		until(t, "hello arrives and the connection is over", func() (bool, string) {
 			b, _ := os.ReadFile(received)
-			open := net.in(0, "ss -Htn state connected dport = 80") + net.in(2, "ss -Htn state connected sport = 8080")
+			open := net.in(0, "ss -Htn state connected exclude time-wait dport = 80") + net.in(2, "ss -Htn state connected exclude time-wait sport = 8080")
 			return string(b) == "hello\n" && open == "", string(b) + open
 		})
 		collector.stop()
