@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -153,15 +154,7 @@ func (s *symbols) parse(b []byte) error {
 	if n := len(s.all); n > 0 && s.all[0].addr == 0 && s.all[n/2].addr == 0 {
 		return ErrHiddenAddresses
 	}
-	slices.SortStableFunc(s.all, func(a, b symbol) int {
-		switch {
-		case a.addr < b.addr:
-			return -1
-		case a.addr > b.addr:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(s.all, func(a, b symbol) int { return cmp.Compare(a.addr, b.addr) })
 	return nil
 }
 
