@@ -24,6 +24,7 @@ type guest struct {
 	cpus    int
 	memory  int // MB
 	icount  bool
+	threads bool
 	in      []string
 	out     string
 	timeout time.Duration
@@ -157,9 +158,13 @@ func (g *guest) arguments(tmp string) []string {
 		return append(args, "-accel", "tcg,thread=single", "-machine", "virt", "-cpu", "max,pauth-impdef=on",
 			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device", "virtconsole,chardev=status")
 	}
-	// Not KVM, even where /dev/kvm exists, no cmpxchg16b, and no thread for each cpu: see
-	// docs/testing.md.
-	return append(args, "-accel", "tcg,thread=single", "-cpu", "max,-cx16",
+	// Not KVM, even where /dev/kvm exists, no cmpxchg16b, and no thread for each cpu unless
+	// asked: see docs/testing.md.
+	thread := "single"
+	if g.threads {
+		thread = "multi"
+	}
+	return append(args, "-accel", "tcg,thread="+thread, "-cpu", "max,-cx16",
 		"-serial", "chardev:command", "-serial", "chardev:status")
 }
 

@@ -28,6 +28,7 @@ type runCommand struct {
 	Kernel  string        `default:"6.12" help:"5.10, 6.1, 6.12 or 7.x."`
 	CPUs    int           `name:"cpus" default:"2"`
 	Memory  int           `default:"1536" help:"MB."`
+	Threads bool          `help:"A thread for each cpu: faster, and 7.x may panic."`
 	Icount  bool          `help:"One cpu, and time that counts instructions: figures come out the same on a busy machine."`
 	In      []string      `type:"existingpath" help:"Files, or folders of them, to have in /skb/in, which is on PATH."`
 	Out     string        `type:"path" help:"Folder for what the command leaves in /skb/out."`
@@ -84,7 +85,7 @@ func dispatch(ctx context.Context, command string) (int, error) {
 		if err != nil {
 			return 1, err
 		}
-		g := &guest{kernel: k, cpus: c.CPUs, memory: c.Memory, icount: c.Icount, in: c.In, out: c.Out,
+		g := &guest{kernel: k, cpus: c.CPUs, memory: c.Memory, icount: c.Icount, threads: c.Threads, in: c.In, out: c.Out,
 			timeout: c.Timeout, command: c.Command, shell: command == "shell", stdout: os.Stdout}
 		return g.run(ctx)
 	default:
