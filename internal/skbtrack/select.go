@@ -66,6 +66,7 @@ type selector struct {
 	open  map[uint64]*chosen
 	first *chosen // undecided, by their first event
 	last  *chosen
+	spare []*chosen // removed, to be used again
 	past  []uint64 // packets that were let go of: a ring, so that they don't come back in part
 	pasts map[uint64]bool
 
@@ -200,7 +201,8 @@ func (s *selector) enter(packet uint64) *chosen {
 	if s.want&wantPacket != 0 && !slices.Contains(s.s.Packet, packet) {
 		return nil
 	}
-	c := &chosen{packet: packet, start: s.current, met: s.want & wantPacket, prev: s.last}
+	c := s.blank()
+	c.packet, c.start, c.met, c.prev = packet, s.current, s.want&wantPacket, s.last
 	if c.start != nil {
 		c.start.users++
 	}
@@ -222,7 +224,7 @@ func (s *selector) unlist(c *chosen) {
 	}
 	c.listed = false
 	s.refs -= len(c.refs)
-	c.refs = nil
+	c.refs = c.refs[:0]
 	if c.next != nil {
 		c.next.prev = c.prev
 	} else {
@@ -358,6 +360,26 @@ func (s *selector) remove(c *chosen) {
 	delete(s.open, c.packet)
 	s.unlist(c)
 	s.release(c.start)
+	if len(s.spare) < maxSpare && cap(c.refs) <= maxSpareRefs {
+		s.spare = append(s.spare, c)
+	}
+}
+
+// What is kept for use again at most: journeys, and events of one.
+const (
+	maxSpare     = 1 << 12
+	maxSpareRefs = 64
+)
+
+func (s *selector) blank() *chosen {
+	n := len(s.spare)
+	if n == 0 {
+		return &chosen{}
+	}
+	c := s.spare[n-1]
+	s.spare = s.spare[:n-1]
+	*c = chosen{refs: c.refs[:0]}
+	return c
 }
 
 func (s *selector) Flush() error { return s.next.Flush() }
