@@ -1,6 +1,9 @@
 package format
 
-import "net/netip"
+import (
+	"net/netip"
+	"unsafe"
+)
 
 // A Journey says how one packet's way through the kernel ended. skb-track writes it.
 type Journey struct {
@@ -82,12 +85,19 @@ func (f *Flow) decode(v Value) {
 	*f = Flow{}
 	src, _ := v.Get("src").Str()
 	dst, _ := v.Get("dst").Str()
-	f.Src, _ = netip.ParseAddr(string(src))
-	f.Dst, _ = netip.ParseAddr(string(dst))
+	f.Src, f.Dst = parseAddr(src), parseAddr(dst)
 	sport, _ := v.Get("sport").Uint()
 	dport, _ := v.Get("dport").Uint()
 	proto, _ := v.Get("proto").Uint()
 	f.Sport, f.Dport, f.Proto = uint16(sport), uint16(dport), uint8(proto)
+}
+
+// parseAddr returns the zero Addr for what is none. It makes no string of its own, which was
+// the last memory that skb-track allocated per packet: netip keeps nothing of it, as zones
+// are cloned and the error is not used.
+func parseAddr(text []byte) netip.Addr {
+	addr, _ := netip.ParseAddr(unsafe.String(unsafe.SliceData(text), len(text)))
+	return addr
 }
 
 // Total is the time from the first event to what says how the journey ended, or else to

@@ -62,11 +62,11 @@ type selector struct {
 	next  stage
 	log   log
 	limit int // bytes of what is known
-	refs  int
+	known slab[chosen]
+	refs  slab[ref]
 	open  map[uint64]*chosen
 	first *chosen // undecided, by their first event
 	last  *chosen
-	spare []*chosen // removed, to be used again
 	past  []uint64 // packets that were let go of: a ring, so that they don't come back in part
 	pasts map[uint64]bool
 
@@ -82,16 +82,19 @@ type selector struct {
 type chosen struct {
 	packet     uint64
 	start      *startOf
-	met        uint8 // of what is wanted
-	first      int64 // in the log
-	refs       []ref
-	listed     bool // undecided
+	met        uint8  // of what is wanted
+	first      int64  // in the log
+	refs, end  uint32 // the first and the last of its events there
+	listed     bool   // undecided
 	prev, next *chosen
+	number     uint32 // in selector.known
 }
 
+// A ref is where an event is in the log, and the number of the one behind it.
 type ref struct {
-	at int64
-	n  int32
+	at   int64
+	n    int32
+	next uint32
 }
 
 // A startOf is a start record, which is written again when the stream goes from one host's
@@ -181,15 +184,18 @@ func (s *selector) event(r format.Raw) error {
 	if err != nil {
 		return err
 	}
-	if len(c.refs) == 0 {
-		c.first = at
+	number := s.refs.take()
+	*s.refs.at(number) = ref{at: at, n: int32(len(r))}
+	if c.refs == 0 {
+		c.first, c.refs = at, number
+	} else {
+		s.refs.at(c.end).next = number
 	}
-	c.refs = append(c.refs, ref{at, int32(len(r))})
-	s.refs++
+	c.end = number
 	if c.met == s.want {
 		return s.write(c)
 	}
-	for s.refs*refSize+len(s.open)*chosenSize > s.limit && s.first != nil {
+	for s.refs.live()*refSize+len(s.open)*chosenSize > s.limit && s.first != nil {
 		s.gone++
 		s.forget(s.first)
 	}
@@ -201,8 +207,9 @@ func (s *selector) enter(packet uint64) *chosen {
 	if s.want&wantPacket != 0 && !slices.Contains(s.s.Packet, packet) {
 		return nil
 	}
-	c := s.blank()
-	c.packet, c.start, c.met, c.prev = packet, s.current, s.want&wantPacket, s.last
+	number := s.known.take()
+	c := s.known.at(number)
+	*c = chosen{number: number, packet: packet, start: s.current, met: s.want & wantPacket, prev: s.last}
 	if c.start != nil {
 		c.start.users++
 	}
@@ -223,8 +230,11 @@ func (s *selector) unlist(c *chosen) {
 		return
 	}
 	c.listed = false
-	s.refs -= len(c.refs)
-	c.refs = c.refs[:0]
+	for c.refs != 0 {
+		next := s.refs.at(c.refs).next
+		s.refs.give(c.refs)
+		c.refs = next
+	}
 	if c.next != nil {
 		c.next.prev = c.prev
 	} else {
@@ -296,7 +306,8 @@ func (s *selector) write(c *chosen) error {
 	if err := s.under(c.start); err != nil {
 		return err
 	}
-	for _, ref := range c.refs {
+	for i := c.refs; i != 0; i = s.refs.at(i).next {
+		ref := s.refs.at(i)
 		r, err := s.log.get(ref.at, int(ref.n))
 		if err != nil {
 			return err
@@ -360,26 +371,7 @@ func (s *selector) remove(c *chosen) {
 	delete(s.open, c.packet)
 	s.unlist(c)
 	s.release(c.start)
-	if len(s.spare) < maxSpare && cap(c.refs) <= maxSpareRefs {
-		s.spare = append(s.spare, c)
-	}
-}
-
-// What is kept for use again at most: journeys, and events of one.
-const (
-	maxSpare     = 1 << 12
-	maxSpareRefs = 64
-)
-
-func (s *selector) blank() *chosen {
-	n := len(s.spare)
-	if n == 0 {
-		return &chosen{}
-	}
-	c := s.spare[n-1]
-	s.spare = s.spare[:n-1]
-	*c = chosen{refs: c.refs[:0]}
-	return c
+	s.known.give(c.number)
 }
 
 func (s *selector) Flush() error { return s.next.Flush() }

@@ -119,8 +119,8 @@ func TestSelection(t *testing.T) {
 			if others[format.TypeStart] != 1 || others[format.TypeEnd] != 1 || others[format.TypeLoss] == 0 {
 				t.Errorf("%s: besides %v", name, others)
 			}
-			if len(s.starts) != 1 || s.refs != 0 || s.first != nil || len(s.open) != 0 {
-				t.Errorf("%s: left behind: %d references, %d open", name, s.refs, len(s.open))
+			if len(s.starts) != 1 || s.refs.live() != 0 || s.first != nil || len(s.open) != 0 {
+				t.Errorf("%s: left behind: %d references, %d open", name, s.refs.live(), len(s.open))
 			}
 		}
 	}
