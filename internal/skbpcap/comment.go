@@ -13,15 +13,23 @@ import (
 // key=value, so that a filter on a whole comment matches exactly. docs/pcapng.md is their
 // specification, and comments.parse reads them back. What most events do not have is
 // looked up in f, which has found e. ending is how its journey ends, as comments.
-func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, ending []byte) []byte {
-	dst = appendText(dst, "probe=", e.probe)
+func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, m *written, ending []byte) []byte {
+	probe, known := m.probe.of(e.probe, [3]opt{})
+	if !known {
+		probe.text = appendText(probe.text, "probe=", e.probe)
+	}
+	dst = append(dst, probe.text...)
 	if o.foreign {
 		dst = appendText(dst, "host=", []byte(o.start.Host))
 	}
-	dst = appendFilled(dst, "dev=", e.dev)
-	dst = appendNumber(dst, "dev.rx_ifindex=", e.rx)
-	dst = appendNumber(dst, "netns=", e.netns)
-	dst = appendNumber(dst, "netns.cookie=", e.cookie)
+	dev, known := m.dev.of(e.dev, [3]opt{e.rx, e.netns, e.cookie})
+	if !known {
+		dev.text = appendFilled(dev.text, "dev=", e.dev)
+		dev.text = appendNumber(dev.text, "dev.rx_ifindex=", e.rx)
+		dev.text = appendNumber(dev.text, "netns=", e.netns)
+		dev.text = appendNumber(dev.text, "netns.cookie=", e.cookie)
+	}
+	dst = append(dst, dev.text...)
 	dst = appendNumber(dst, "packet=", e.packet)
 	if f.Has(findMissing) {
 		dst = appendMissing(dst, f.Cursor(findMissing), fr)
@@ -50,10 +58,14 @@ func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *
 		dst = e.whyComments(dst, f)
 	}
 	dst = appendFilled(dst, "location=", e.location)
-	dst = appendNumber(dst, "cpu=", e.cpu)
-	dst = appendNumber(dst, "pid=", e.pid)
-	dst = appendNumber(dst, "process.tgid=", e.tgid)
-	dst = appendFilled(dst, "comm=", e.comm)
+	process, known := m.process.of(e.comm, [3]opt{e.cpu, e.pid, e.tgid})
+	if !known {
+		process.text = appendNumber(process.text, "cpu=", e.cpu)
+		process.text = appendNumber(process.text, "pid=", e.pid)
+		process.text = appendNumber(process.text, "process.tgid=", e.tgid)
+		process.text = appendFilled(process.text, "comm=", e.comm)
+	}
+	dst = append(dst, process.text...)
 	dst = appendHex(dst, "mark=0x", e.skb.mark)
 	if e.skb.priority.v != 0 {
 		dst = appendNumber(dst, "skb.priority=", e.skb.priority)

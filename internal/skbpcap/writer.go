@@ -46,6 +46,7 @@ type writer struct {
 	event   event
 	frame   frame
 	tree    tree
+	memos   written
 	ending  ending // of the journey record that came last
 }
 
@@ -195,7 +196,7 @@ func (w *writer) packet(e *event, o *origin) error {
 		dst = pcapng.AppendQueue(dst, uint32(queue.v-1))
 	}
 	if !w.o.NoComment {
-		dst = e.comments(dst, o, f, w.finder, &w.tree, w.ending.of(e, o))
+		dst = e.comments(dst, o, f, w.finder, &w.tree, &w.memos, w.ending.of(e, o))
 	}
 	w.buf = block.End(dst)
 	if len(w.buf) >= firstFlushSize || w.written && len(w.buf) >= flushSize {
