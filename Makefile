@@ -67,7 +67,7 @@ test-budget: build
 budget: build
 	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget --write
 
-# The tables of docs/performance.md: some 40 minutes. contrib/bench/ has each alone.
+# The tables of docs/performance.md: some 70 minutes. contrib/bench/ has each alone.
 bench: build
 	contrib/bench/kernel instructions
 	contrib/bench/kernel attach
