@@ -29,8 +29,7 @@ type summary struct {
 	bars      map[uint64]uint64 // journeys by their total, by the end of the bar, ns
 	endings   map[string]uint64
 	reasons   map[string]uint64
-	flows     map[format.Flow]int32 // in counts
-	counts    []flowCount
+	flows     map[format.Flow]*flowCount
 	events    uint64
 	journeys  uint64
 	branches  uint64
@@ -78,7 +77,7 @@ func (l *latencies) add(ns uint64) {
 func newSummary(out io.Writer, json bool) *summary {
 	return &summary{out: out, json: json, names: newNames(), at: map[spot]uint32{}, pairs: map[[2]uint32]*latencies{},
 		totals: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{}, reasons: map[string]uint64{},
-		flows: map[format.Flow]int32{}, lost: map[string]uint64{}}
+		flows: map[format.Flow]*flowCount{}, lost: map[string]uint64{}}
 }
 
 func (s *summary) Flush() error { return nil }
@@ -214,15 +213,13 @@ func (s *summary) journey(r format.Raw) error {
 	if j.By != "" {
 		s.byAddr++
 	}
-	f := &s.others
-	i, known := s.flows[j.From]
-	if !known && len(s.flows) < maxFlows && j.From.Src.IsValid() {
-		i, known = int32(len(s.counts)), true
-		s.flows[j.From] = i
-		s.counts = append(s.counts, flowCount{})
-	}
-	if known {
-		f = &s.counts[i]
+	f := s.flows[j.From]
+	if f == nil {
+		f = &s.others
+		if len(s.flows) < maxFlows && j.From.Src.IsValid() {
+			f = &flowCount{}
+			s.flows[j.From] = f
+		}
 	}
 	f.journeys++
 	f.endings[end]++
@@ -310,8 +307,7 @@ func (s *summary) report() *report {
 	slices.SortFunc(r.Hops, func(a, b reportHop) int {
 		return cmp.Or(cmp.Compare(b.sum, a.sum), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
-	for flow, i := range s.flows {
-		f := &s.counts[i]
+	for flow, f := range s.flows {
 		endings := map[string]uint64{}
 		for i, n := range f.endings {
 			if n > 0 {
