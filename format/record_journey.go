@@ -1,9 +1,6 @@
 package format
 
-import (
-	"net/netip"
-	"unsafe"
-)
+import "net/netip"
 
 // A Journey says how one packet's way through the kernel ended. skb-track writes it.
 type Journey struct {
@@ -83,21 +80,11 @@ func appendAddr(dst []byte, a netip.Addr) []byte {
 
 func (f *Flow) decode(v Value) {
 	*f = Flow{}
-	src, _ := v.Get("src").Str()
-	dst, _ := v.Get("dst").Str()
-	f.Src, f.Dst = parseAddr(src), parseAddr(dst)
+	f.Src, f.Dst = addrOf(v.Get("src")), addrOf(v.Get("dst"))
 	sport, _ := v.Get("sport").Uint()
 	dport, _ := v.Get("dport").Uint()
 	proto, _ := v.Get("proto").Uint()
 	f.Sport, f.Dport, f.Proto = uint16(sport), uint16(dport), uint8(proto)
-}
-
-// parseAddr returns the zero Addr for what is none. It makes no string of its own, which was
-// the last memory that skb-track allocated per packet: netip keeps nothing of it, as zones
-// are cloned and the error is not used.
-func parseAddr(text []byte) netip.Addr {
-	addr, _ := netip.ParseAddr(unsafe.String(unsafe.SliceData(text), len(text)))
-	return addr
 }
 
 // Total is the time from the first event to what says how the journey ended, or else to

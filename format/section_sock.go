@@ -1,6 +1,9 @@
 package format
 
-import "net/netip"
+import (
+	"net/netip"
+	"unsafe"
+)
 
 // Sock is the section `sock`: the socket that a packet belongs to.
 type Sock struct {
@@ -123,8 +126,11 @@ func (s *Sock) decode(key []byte, v Value) {
 	}
 }
 
+// addrOf returns the zero Addr for what is none. It makes no string of its own, which was
+// the last memory that skb-track allocated per packet: netip keeps nothing of it, as zones
+// are cloned and the error is not used.
 func addrOf(v Value) netip.Addr {
 	s, _ := v.Str()
-	a, _ := netip.ParseAddr(string(s))
+	a, _ := netip.ParseAddr(unsafe.String(unsafe.SliceData(s), len(s)))
 	return a
 }
