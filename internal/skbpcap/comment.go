@@ -14,22 +14,18 @@ import (
 // specification, and comments.parse reads them back. What most events do not have is
 // looked up in f, which has found e. ending is how its journey ends, as comments.
 func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, m *written, ending []byte) []byte {
-	probe, known := m.probe.of(e.probe, [3]opt{})
-	if !known {
-		probe.text = appendText(probe.text, "probe=", e.probe)
-	}
-	dst = append(dst, probe.text...)
+	dst = m.probe.append(dst, e.probe, [3]opt{}, func(dst []byte) []byte {
+		return appendText(dst, "probe=", e.probe)
+	})
 	if o.foreign {
 		dst = appendText(dst, "host=", []byte(o.start.Host))
 	}
-	dev, known := m.dev.of(e.dev, [3]opt{e.rx, e.netns, e.cookie})
-	if !known {
-		dev.text = appendFilled(dev.text, "dev=", e.dev)
-		dev.text = appendNumber(dev.text, "dev.rx_ifindex=", e.rx)
-		dev.text = appendNumber(dev.text, "netns=", e.netns)
-		dev.text = appendNumber(dev.text, "netns.cookie=", e.cookie)
-	}
-	dst = append(dst, dev.text...)
+	dst = m.dev.append(dst, e.dev, [3]opt{e.rx, e.netns, e.cookie}, func(dst []byte) []byte {
+		dst = appendFilled(dst, "dev=", e.dev)
+		dst = appendNumber(dst, "dev.rx_ifindex=", e.rx)
+		dst = appendNumber(dst, "netns=", e.netns)
+		return appendNumber(dst, "netns.cookie=", e.cookie)
+	})
 	dst = appendNumber(dst, "packet=", e.packet)
 	if f.Has(findMissing) {
 		dst = appendMissing(dst, f.Cursor(findMissing), fr)
@@ -58,14 +54,12 @@ func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *
 		dst = e.whyComments(dst, f)
 	}
 	dst = appendFilled(dst, "location=", e.location)
-	process, known := m.process.of(e.comm, [3]opt{e.cpu, e.pid, e.tgid})
-	if !known {
-		process.text = appendNumber(process.text, "cpu=", e.cpu)
-		process.text = appendNumber(process.text, "pid=", e.pid)
-		process.text = appendNumber(process.text, "process.tgid=", e.tgid)
-		process.text = appendFilled(process.text, "comm=", e.comm)
-	}
-	dst = append(dst, process.text...)
+	dst = m.process.append(dst, e.comm, [3]opt{e.cpu, e.pid, e.tgid}, func(dst []byte) []byte {
+		dst = appendNumber(dst, "cpu=", e.cpu)
+		dst = appendNumber(dst, "pid=", e.pid)
+		dst = appendNumber(dst, "process.tgid=", e.tgid)
+		return appendFilled(dst, "comm=", e.comm)
+	})
 	dst = appendHex(dst, "mark=0x", e.skb.mark)
 	if e.skb.priority.v != 0 {
 		dst = appendNumber(dst, "skb.priority=", e.skb.priority)

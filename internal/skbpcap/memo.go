@@ -19,19 +19,18 @@ const maxMemo = 128
 // written are the memos of a writer.
 type written struct{ probe, dev, process memos }
 
-// of returns the memo of a name and numbers; false when its text is yet to be written.
-func (m *memos) of(name []byte, numbers [3]opt) (*memo, bool) {
+// append appends what write does, which depends on the name and the numbers alone.
+func (m *memos) append(dst, name []byte, numbers [3]opt, write func(dst []byte) []byte) []byte {
 	if len(name) > maxMemo {
-		return &memo{}, false
+		return write(dst)
 	}
 	at := numbers[0].v*7 + numbers[1].v*31 + numbers[2].v
 	if n := uint64(len(name)); n > 0 {
 		at += n + uint64(name[n/2])*5 + uint64(name[n-1])*13
 	}
 	one := &m[at*0x9e3779b97f4a7c15>>58]
-	if one.text != nil && one.numbers == numbers && bytes.Equal(one.name, name) {
-		return one, true
+	if one.text == nil || one.numbers != numbers || !bytes.Equal(one.name, name) {
+		one.name, one.numbers, one.text = append(one.name[:0], name...), numbers, write(one.text[:0])
 	}
-	one.name, one.numbers, one.text = append(one.name[:0], name...), numbers, one.text[:0]
-	return one, false
+	return append(dst, one.text...)
 }

@@ -9,32 +9,39 @@ import (
 func TestMemo(t *testing.T) {
 	var m memos
 	numbers := [3]opt{{1, true}, {2, true}, {3, true}}
-	first, known := m.of([]byte("ip_rcv"), numbers)
-	if known {
+	// known tells whether nothing was written anew.
+	known := func(name string, numbers [3]opt) bool {
+		written := false
+		got := m.append([]byte("before "), []byte(name), numbers, func(dst []byte) []byte {
+			written = true
+			return append(dst, name...)
+		})
+		if string(got) != "before "+name {
+			t.Errorf("%s: %q", name, got)
+		}
+		return !written
+	}
+	if known("ip_rcv", numbers) {
 		t.Fatal("known before it was written")
 	}
-	first.text = []byte("first")
-	if again, known := m.of([]byte("ip_rcv"), numbers); !known || string(again.text) != "first" {
-		t.Errorf("again: known %v, %q", known, again.text)
+	if !known("ip_rcv", numbers) {
+		t.Error("not known again")
 	}
 	absent := [3]opt{{1, true}, {2, false}, {3, true}}
 	for _, other := range []struct {
 		name    string
 		numbers [3]opt
 	}{{"ix_rcv", numbers}, {"ip_rcv", absent}} {
-		if _, known := m.of([]byte(other.name), other.numbers); known {
+		if known(other.name, other.numbers) {
 			t.Errorf("%s %v: known", other.name, other.numbers)
 		}
-		one, _ := m.of([]byte("ip_rcv"), numbers)
-		one.text = []byte("first")
+		if known("ip_rcv", numbers) {
+			t.Errorf("%s %v has a place of its own: the test shows nothing", other.name, other.numbers)
+		}
 	}
-	if a, _ := m.of([]byte("ix_rcv"), numbers); a != first {
-		t.Error("ip_rcv and ix_rcv have places of their own: the test shows nothing")
-	}
-	long := bytes.Repeat([]byte("x"), maxMemo+1)
+	long := string(bytes.Repeat([]byte("x"), maxMemo+1))
 	for range 2 {
-		one, known := m.of(long, numbers)
-		if one.text = []byte("kept"); known {
+		if known(long, numbers) {
 			t.Error("a name of any length is kept")
 		}
 	}
