@@ -154,17 +154,18 @@ func (g *guest) arguments(tmp string) []string {
 		"-chardev", "stdio,id=command,signal=off", "-chardev", "file,id=status,path="+filepath.Join(tmp, "status"),
 		"-drive", "if=virtio,format=raw,file="+filepath.Join(tmp, "out"),
 	)
-	if g.kernel.foreign() {
-		return append(args, "-accel", "tcg,thread=single", "-machine", "virt", "-cpu", "max,pauth-impdef=on",
-			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device", "virtconsole,chardev=status")
-	}
 	// Not KVM, even where /dev/kvm exists, no cmpxchg16b, and no thread for each cpu unless
 	// asked: see docs/testing.md.
 	thread := "single"
 	if g.threads {
 		thread = "multi"
 	}
-	return append(args, "-accel", "tcg,thread="+thread, "-cpu", "max,-cx16",
+	args = append(args, "-accel", "tcg,thread="+thread)
+	if g.kernel.foreign() {
+		return append(args, "-machine", "virt", "-cpu", "max,pauth-impdef=on",
+			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device", "virtconsole,chardev=status")
+	}
+	return append(args, "-cpu", "max,-cx16",
 		"-serial", "chardev:command", "-serial", "chardev:status")
 }
 
