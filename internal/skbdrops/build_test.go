@@ -75,7 +75,7 @@ func (o *object) record(tb testing.TB) format.Raw {
 	return record(tb, string(b))
 }
 
-// stream builds the records of a drop from words as rules.txt has them after "try":
+// stream builds the records of a drop from words as rules/*.txt has them after "try":
 //
 //	drop.location=X nft.chain=Y   fields of the drop's event
 //	packet=udp,10.0.0.1:1,10.0.0.2:2,ttl=1,df,len=1228,badsum,partial,badip,cut

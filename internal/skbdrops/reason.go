@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-//go:embed reasons/*.txt rules.txt places.txt kernels/*.txt
+//go:embed reasons/*.txt rules/*.txt places.txt kernels/*.txt
 var files embed.FS
 
 // A Reason explains one name of enum skb_drop_reason or of a subsystem's reasons. In the
@@ -138,15 +138,18 @@ var table = sync.OnceValue(func() *tables {
 })
 
 func readTables() (*tables, error) {
-	t := &tables{reasons: map[string]*Reason{}}
+	t := &tables{reasons: map[string]*Reason{}, at: map[string][]*rule{}}
 	for _, name := range []string{"core", "qdisc", "openvswitch", "mac80211"} {
 		if err := t.readReasons("reasons/" + name + ".txt"); err != nil {
 			return nil, err
 		}
 	}
-	if err := t.readRules("rules.txt"); err != nil {
-		return nil, err
+	for _, name := range ruleFiles {
+		if err := t.readRules("rules/" + name + ".txt"); err != nil {
+			return nil, err
+		}
 	}
+	t.index()
 	return t, t.readPlaces("places.txt")
 }
 

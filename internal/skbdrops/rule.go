@@ -8,7 +8,16 @@ import (
 	"strings"
 )
 
-// A rule says what on this host dropped a packet. In rules.txt it is a stanza of these
+// ruleFiles are the files below rules/, a subsystem each. The rules are tried in the order
+// of this list, and within a file in the order of its stanzas: the first that fits gives
+// the cause, those that fit after it are alternatives.
+var ruleFiles = []string{
+	"netfilter", "udp", "tcp", "socket", "icmp-raw", "ip-input", "xfrm", "multicast", "routing", "fragment",
+	"neighbour", "qdisc", "tc", "device", "bridge", "tunnel", "openvswitch", "local",
+	"kernel", // what is no one subsystem's comes last
+}
+
+// A rule says what on this host dropped a packet. In rules/*.txt it is a stanza of these
 // keys:
 //
 //	rule:     its name, for tests
@@ -32,6 +41,7 @@ import (
 //	says:     the cause that it gives for the try before
 type rule struct {
 	name     string
+	file     string // that it is in, for tests
 	reasons  []string
 	is       string
 	at       []string
@@ -153,9 +163,8 @@ func (t *tables) readRules(file string) error {
 	if err != nil {
 		return err
 	}
-	t.at = map[string][]*rule{}
 	for _, stanza := range stanzas {
-		r := new(rule)
+		r := &rule{file: file}
 		var c choices
 		for _, l := range stanza {
 			if err := t.readRuleLine(r, l, &c); err != nil {
@@ -174,7 +183,6 @@ func (t *tables) readRules(file string) error {
 			t.at[function] = append(t.at[function], r)
 		}
 	}
-	t.index()
 	return nil
 }
 

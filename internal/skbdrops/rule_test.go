@@ -59,7 +59,7 @@ func explained(tb testing.TB, records ...format.Raw) []why {
 	return all
 }
 
-// Each rule has the drops that it is for beside it, in rules.txt.
+// Each rule has the drops that it is for beside it, in rules/*.txt.
 func TestRules(t *testing.T) {
 	for _, r := range table().rules {
 		if len(r.tries) == 0 {
@@ -68,13 +68,13 @@ func TestRules(t *testing.T) {
 		for _, try := range r.tries {
 			if try.not {
 				if slices.Contains(fitting(t, stream(t, try.drop)...), r) {
-					t.Errorf("rules.txt:%d: rule %s explains %s", try.line, r.name, try.drop)
+					t.Errorf("%s:%d: rule %s explains %s", r.file, try.line, r.name, try.drop)
 				}
 				continue
 			}
 			ws := explained(t, stream(t, try.drop)...)
 			if len(ws) != 1 {
-				t.Fatalf("rules.txt:%d: %d drops", try.line, len(ws))
+				t.Fatalf("%s:%d: %d drops", r.file, try.line, len(ws))
 			}
 			w := ws[0]
 			got := []string{w.Cause}
@@ -85,23 +85,36 @@ func TestRules(t *testing.T) {
 				}
 			}
 			if try.says != "" && !slices.Contains(got, try.says) {
-				t.Errorf("rules.txt:%d: rule %s says %q, want %q", try.line, r.name, got, try.says)
+				t.Errorf("%s:%d: rule %s says %q, want %q", r.file, try.line, r.name, got, try.says)
 			}
 			if !slices.ContainsFunc(got, func(s string) bool { return matches(r.cause[0], s) }) {
-				t.Errorf("rules.txt:%d: rule %s is not what explains %s, but %+v", try.line, r.name, try.drop, w)
+				t.Errorf("%s:%d: rule %s is not what explains %s, but %+v", r.file, try.line, r.name, try.drop, w)
 			}
 			named := strings.Contains(try.drop, "drop.name=") && !strings.Contains(try.drop, "drop.name="+notSpecified)
 			if (w.Confidence == "kernel") != named {
-				t.Errorf("rules.txt:%d: confidence %s", try.line, w.Confidence)
+				t.Errorf("%s:%d: confidence %s", r.file, try.line, w.Confidence)
 			}
 			if !named && !try.other && w.Reason != r.is {
-				t.Errorf("rules.txt:%d: reason %s, want %s", try.line, w.Reason, r.is)
+				t.Errorf("%s:%d: reason %s, want %s", r.file, try.line, w.Reason, r.is)
 			}
 			for _, l := range append(w.Look, w.Cause) {
 				if strings.ContainsAny(l, "{}") {
-					t.Errorf("rules.txt:%d: a field is left unfilled: %s", try.line, l)
+					t.Errorf("%s:%d: a field is left unfilled: %s", r.file, try.line, l)
 				}
 			}
+		}
+	}
+}
+
+// A file of rules that ruleFiles does not name would never be read.
+func TestRuleFiles(t *testing.T) {
+	all, err := files.ReadDir("rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if !slices.Contains(ruleFiles, strings.TrimSuffix(f.Name(), ".txt")) {
+			t.Errorf("ruleFiles lacks %s", f.Name())
 		}
 	}
 }

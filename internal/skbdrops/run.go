@@ -3,7 +3,7 @@
 // them.
 //
 // What it knows is in files: reasons/ (what each of the kernel's drop reasons means),
-// rules.txt (what on a host causes a drop) and places.txt (what functions are for).
+// rules/*.txt (what on a host causes a drop) and places.txt (what functions are for).
 package skbdrops
 
 import (

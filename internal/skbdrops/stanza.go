@@ -11,7 +11,7 @@ type line struct {
 	number     int
 }
 
-// readStanzas splits text in the form of reasons/*.txt and rules.txt: stanzas of
+// readStanzas splits text in the form of reasons/*.txt and rules/*.txt: stanzas of
 // "key: value" lines, separated by blank lines; a line that starts with # is a comment.
 //
 // The form is our own because it is the one that reviews best: one fact a line, no
