@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 // maxExact is the largest integer that a reader of JSON which computes with doubles keeps.
@@ -166,11 +168,22 @@ func isBig(u uint64, negative bool) bool {
 
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped appends s, which is UTF-8, as the inside of a JSON string.
+// appendEscaped appends s, which is UTF-8, as the inside of a JSON string. What a terminal
+// would obey is escaped: people look at JSON there, too.
 func appendEscaped(dst, s []byte) []byte {
 	from := 0
-	for i, c := range s {
-		if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c < 0x7f {
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRune(s[i:])
+			if !escape.Printable(r) {
+				dst = escape.AppendJSONRune(append(dst, s[from:i]...), r)
+				from = i + n
+			}
+			i += n - 1
 			continue
 		}
 		dst = append(dst, s[from:i]...)

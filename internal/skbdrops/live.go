@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 const (
@@ -79,7 +81,7 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "RATE OVER TIME")
 		t.addBy(s.by)
 		for _, g := range groups {
-			t.add(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, g.values...))
+			t.add(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, escape.Strings(g.values)...))
 		}
 		if t.over(width) > sparkTicks-minBars {
 			t.drop(2)

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -53,16 +54,16 @@ func (g *group) writeExample(b *bytes.Buffer) {
 	if g.differ {
 		why = "for example: " + why
 	}
-	line(why + e.doubt())
+	line(escape.String(why) + e.doubt())
 	if e.Packet != "" {
-		line("example: " + e.Packet)
+		line("example: " + e.Packet) // text.Packet has escaped it
 	}
 	entered := false
 	for _, look := range e.Look {
-		enter, command := text.CutEnter(look)
+		enter, command := text.CutEnter(escape.Command(look))
 		switch {
 		case enter == "":
-			line("look: " + look)
+			line("look: " + command)
 			continue
 		case !entered:
 			line("in its network namespace (" + enter + "bash):")
@@ -108,7 +109,7 @@ func (s *summary) table(groups []*group) *grid {
 	t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "FIRST", "LAST")
 	t.addBy(s.by)
 	for _, g := range groups {
-		t.add(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), g.values...))
+		t.add(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), escape.Strings(g.values)...))
 	}
 	for i := len(s.folded) - 1; i >= 0; i-- {
 		if s.folded[i] > 0 {
@@ -234,6 +235,6 @@ func (s *summary) writeJSON(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(b.Bytes())
+	_, err = w.Write(escape.JSON(nil, b.Bytes()))
 	return err
 }

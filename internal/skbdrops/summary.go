@@ -108,9 +108,7 @@ func (s *summary) add(f *facts, t uint64) {
 func (s *summary) newGroup(f *facts, t uint64) *group {
 	g := &group{severity: f.verdict.severity, first: t, last: t, example: f.example()}
 	for key := s.key[1:]; len(key) > 0; key = key[1+int(key[0]):] {
-		value := append([]byte(nil), key[1:1+int(key[0])]...)
-		blankControls(value)
-		g.values = append(g.values, string(value))
+		g.values = append(g.values, string(key[1:1+int(key[0])]))
 	}
 	return g
 }
@@ -197,7 +195,6 @@ func (f *facts) example() example {
 		if len(p) > maxExample {
 			p = append(cut(p[:maxExample]), "..."...)
 		}
-		blankControls(p)
 		e.Packet = string(p)
 	}
 	return e

@@ -3,6 +3,8 @@ package skbdrops
 import (
 	"fmt"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 // A template is a text with fields in it, as "nothing listens on UDP port {dport}".
@@ -60,7 +62,7 @@ func (t *template) append(dst []byte, f *facts) ([]byte, bool) {
 				return dst[:start], false
 			}
 		} else {
-			blankControls(dst[from:])
+			dst = append(dst[:from], escape.Blank(dst[from:])...)
 		}
 	}
 	return dst, true
@@ -99,14 +101,4 @@ func quoteShell(dst []byte, from int) ([]byte, bool) {
 		word = append(word, c)
 	}
 	return append(append(dst[:from], word...), '\''), true
-}
-
-// blankControls keeps a stream's names from moving the cursor of the terminal that they
-// are shown on.
-func blankControls(b []byte) {
-	for i, c := range b {
-		if c < ' ' || c == 0x7f {
-			b[i] = '?'
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -251,7 +252,7 @@ func endComment(dst []byte, began int) []byte {
 // as \xNN.
 func appendEscaped(dst, s []byte) []byte {
 	if n := plain(s); n < len(s) {
-		return escape(append(dst, s[:n]...), s[n:])
+		return escapeBytes(append(dst, s[:n]...), s[n:])
 	}
 	return append(dst, s...)
 }
@@ -266,11 +267,11 @@ func plain(s []byte) int {
 	return len(s)
 }
 
-func escape(dst, s []byte) []byte {
+func escapeBytes(dst, s []byte) []byte {
 	const hex = "0123456789abcdef"
 	for len(s) > 0 {
 		r, n := utf8.DecodeRune(s)
-		if r == utf8.RuneError && n == 1 || r < ' ' || r >= 0x7f && r < 0xa0 || r == '\\' {
+		if r == utf8.RuneError && n == 1 || !escape.Printable(r) || r == '\\' {
 			for _, c := range s[:n] {
 				dst = append(dst, '\\', 'x', hex[c>>4], hex[c&15])
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -333,6 +334,7 @@ func (s *summary) Close() error {
 		if err := e.Encode(r); err != nil {
 			return err
 		}
+		b = *bytes.NewBuffer(escape.JSON(nil, b.Bytes()))
 	} else {
 		r.text(&b)
 	}
@@ -411,7 +413,7 @@ func (r *report) text(b *bytes.Buffer) {
 	if len(r.Flows) > 0 {
 		rows = [][]string{{"flow", "journeys", ""}}
 		for _, f := range r.Flows[:min(len(r.Flows), textFlows)] {
-			rows = append(rows, []string{string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings)})
+			rows = append(rows, []string{clean(string(text.AppendFlow(nil, f.flow))), fmt.Sprint(f.Journeys), counts(f.Endings)})
 		}
 		b.WriteByte('\n')
 		columns(b, rows, 1)
@@ -424,7 +426,7 @@ func (r *report) text(b *bytes.Buffer) {
 func duration(ns uint64) string { return string(text.AppendDuration(nil, ns)) }
 
 // clean makes a name from the stream fit for a terminal.
-func clean(s string) string { return string(text.AppendEscaped(nil, []byte(s))) }
+func clean(s string) string { return escape.String(s) }
 
 // counts are the counts by name, the largest first: "NO_SOCKET 12, TCP_CSUM 1".
 func counts(m map[string]uint64) string {

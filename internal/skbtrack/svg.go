@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -176,7 +177,7 @@ func (d *drawer) draw(j *format.Journey) error {
 		previous[h.track.Branch] = i
 		cy := cpuTop + cpuOrder[cpuRows[i]]*drawLane + drawLane/2
 		for _, p := range [...]point{points[i], {place(h.track.Total, cy), cy}} {
-			fmt.Fprintf(&dots, `<g><title>%s at %s</title><circle cx="%d" cy="%d" r="%d" fill="%s"/>`, escape(h.event.Probe), duration(h.track.Total),
+			fmt.Fprintf(&dots, `<g><title>%s at %s</title><circle cx="%d" cy="%d" r="%d" fill="%s"/>`, markup(h.event.Probe), duration(h.track.Total),
 				p.x, p.y, drawDot, branchColor(h.track.Branch))
 			write(&dots, p.x, p.y+3, `text-anchor="middle" fill="white" font-size="9"`, fmt.Sprint(i))
 			dots.WriteString("</g>\n")
@@ -221,12 +222,13 @@ func drawLaneAt(b *bytes.Buffer, y int, name string) {
 }
 
 func write(b *bytes.Buffer, x, y int, attributes, s string) {
-	fmt.Fprintf(b, `<text x="%d" y="%d" %s>%s</text>`+"\n", x, y, attributes, escape(s))
+	fmt.Fprintf(b, `<text x="%d" y="%d" %s>%s</text>`+"\n", x, y, attributes, markup(s))
 }
 
-func escape(s string) string {
+// markup is s as text of the picture, fit for a terminal too.
+func markup(s string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, []byte(s)) // a Buffer takes everything
+	_ = xml.EscapeText(&b, escape.Append(nil, s)) // a Buffer takes everything
 	return b.String()
 }
 

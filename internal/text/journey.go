@@ -227,10 +227,6 @@ func AppendEnding(dst []byte, j *format.Journey) []byte {
 // AppendDuration appends a time as people read it: three digits and a unit.
 func AppendDuration(dst []byte, ns uint64) []byte { return appendDuration(dst, ns) }
 
-// AppendEscaped appends s as a terminal may have it: what would steer it, or is no text, as
-// an escape.
-func AppendEscaped(dst, s []byte) []byte { return appendEscaped(dst, s) }
-
 // AppendChanges appends what changed at a hop, each with a blank in front:
 // " dst=10.0.0.2>10.0.1.2 ttl=64>63".
 func AppendChanges(dst []byte, changed format.Value) []byte {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 // isWhy tells skb-drops' section from another that has its name.
@@ -77,12 +78,7 @@ func (p *Printer) commands(list format.Value, head string, entered *bool) {
 }
 
 func (p *Printer) command(s string) {
-	for i, part := range strings.Split(s, `\`) {
-		if i > 0 {
-			p.line = append(p.line, '\\')
-		}
-		p.line = appendEscaped(p.line, []byte(part))
-	}
+	p.line = append(p.line, escape.Command(s)...)
 }
 
 // CutEnter parts a command that skb-drops gives from what it has before it to enter a

@@ -1,0 +1,126 @@
+// Package escape writes text that came from a stream so that no terminal obeys it. It is
+// the one place that says which characters a terminal may have as they are.
+package escape
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Printable reports whether a terminal may have r as it is: letters, marks, digits,
+// punctuation, symbols and the blank. C0 and C1 controls, bidirectional controls, line
+// separators, other blanks and what has no width are not.
+func Printable(r rune) bool { return strconv.IsPrint(r) }
+
+// Append appends s with everything that could act on a terminal or break the line, and
+// invalid UTF-8, written as \xNN, \uNNNN or \n, as Go writes it. A backslash is doubled,
+// so that no text can pass for an escape.
+func Append[T ~string | ~[]byte](dst []byte, s T) []byte {
+	plain := 0
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == '\\' {
+			dst = append(dst, s[plain:i]...)
+			n := 0
+			dst, n = appendRune(dst, string(s[i:min(i+utf8.UTFMax, len(s))]))
+			i += n - 1
+			plain = i + 1
+		}
+	}
+	return append(dst, s[plain:]...)
+}
+
+// String is Append for a string.
+func String(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '\\' {
+			return string(Append(nil, s))
+		}
+	}
+	return s
+}
+
+// Command is String for a command that is there to be pasted: its backslashes are not
+// doubled.
+func Command(s string) string {
+	parts := strings.Split(s, `\`)
+	for i, p := range parts {
+		parts[i] = String(p)
+	}
+	return strings.Join(parts, `\`)
+}
+
+// Strings is String for each of list, which it leaves as it is.
+func Strings(list []string) []string {
+	clean := make([]string, len(list))
+	for i, s := range list {
+		clean[i] = String(s)
+	}
+	return clean
+}
+
+// Blank puts a question mark in place of each character of b that is not Printable, in
+// place, for sentences that are handed on as data and that others print.
+func Blank(b []byte) []byte {
+	to := 0
+	for i := 0; i < len(b); {
+		r, n := rune(b[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(b[i:])
+		}
+		if r == utf8.RuneError && n == 1 || !Printable(r) {
+			b[to] = '?'
+			to++
+		} else {
+			to += copy(b[to:], b[i:i+n])
+		}
+		i += n
+	}
+	return b[:to]
+}
+
+// appendRune appends the first rune of s and returns its size in s.
+func appendRune(dst []byte, s string) ([]byte, int) {
+	r, n := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && n <= 1 {
+		return append(dst, '\\', 'x', hex[s[0]>>4], hex[s[0]&15]), 1
+	}
+	if Printable(r) && r != '\\' {
+		return append(dst, s[:n]...), n
+	}
+	quoted := strconv.AppendQuoteRune(dst, r) // 'x': the quotes go
+	copy(quoted[len(dst):], quoted[len(dst)+1:])
+	return quoted[:len(quoted)-2], n
+}
+
+const hex = "0123456789abcdef"
+
+// JSON appends text, which is JSON of valid UTF-8, with what is beyond ASCII and not
+// Printable as \uNNNN, which reads back as the same. JSON has escaped the C0 controls
+// itself, but DEL.
+func JSON(dst, text []byte) []byte {
+	plain := 0
+	for i := 0; i < len(text); {
+		if text[i] < 0x7f {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if !Printable(r) {
+			dst = AppendJSONRune(append(dst, text[plain:i]...), r)
+			plain = i + n
+		}
+		i += n
+	}
+	return append(dst, text[plain:]...)
+}
+
+// AppendJSONRune appends r as \uNNNN, twice where it is beyond 16 bits (RFC 8259, section 7).
+func AppendJSONRune(dst []byte, r rune) []byte {
+	if r > 0xffff {
+		r -= 0x10000
+		dst = AppendJSONRune(dst, 0xd800|r>>10)
+		r = 0xdc00 | r&0x3ff
+	}
+	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}

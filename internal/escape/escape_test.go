@@ -1,0 +1,64 @@
+package escape
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestAppend: what a terminal obeys is written as Go writes it, all else as it is.
+func TestAppend(t *testing.T) {
+	for in, want := range map[string]string{
+		"eth0": "eth0", "ein Gerät 日本": "ein Gerät 日本", "": "",
+		"a\x1b[31m":             `a\x1b[31m`,
+		"a\u009b2Jb":            `a\u009b2Jb`,
+		"\u202eabc\u2066d":      `\u202eabc\u2066d`,
+		"line\nnext\u2028":      `line\nnext\u2028`,
+		"zero\u200bwidth\ufeff": `zero\u200bwidth\ufeff`,
+		`\x1b`:                  `\\x1b`,
+		"bad\xff\x9b":           `bad\xff\x9b`,
+		"\U000e0041":            `\U000e0041`,
+		"\x7f\u00a0":            `\x7f\u00a0`,
+	} {
+		if got := string(Append([]byte("<"), in)); got != "<"+want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+		if got := String(in); got != want {
+			t.Errorf("String(%q): %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestBlank: what is printed by others has no character that a terminal obeys.
+func TestBlank(t *testing.T) {
+	for in, want := range map[string]string{"eth0 é": "eth0 é", "\x1b[2J": "?[2J", "a\u009bb\u202e\xff": "a?b??", "": ""} {
+		if got := string(Blank([]byte(in))); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzEscape: nothing that is not Printable comes through, and JSON reads back as what it was.
+func FuzzEscape(f *testing.F) {
+	f.Add("a\u009b\u202e\U000e0001\x7f\\\"é")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range String(s) {
+			if !Printable(r) {
+				t.Fatalf("%q: %q comes through", s, r)
+			}
+		}
+		s = strings.ToValidUTF8(s, "?")
+		text, _ := json.Marshal(s)
+		clean := JSON(nil, text)
+		for _, r := range string(clean) {
+			if !Printable(r) {
+				t.Fatalf("%q: %q comes through in JSON", s, r)
+			}
+		}
+		var back string
+		if err := json.Unmarshal(clean, &back); err != nil || back != s || !utf8.Valid(clean) {
+			t.Fatalf("%q: reads back as %q, %v", s, back, err)
+		}
+	})
+}
