@@ -56,7 +56,7 @@ func (t *tracker) event(r format.Raw) {
 		}
 		t.compare(b, v)
 		if rewritten && len(was) > 0 {
-			t.diff.headers(was, is)
+			t.diff.headers(was, is, t.names.text(b.fromWord))
 		}
 		track.Changed = t.diff.appendTo(t.changed)
 		if track.Changed != nil {
@@ -189,7 +189,7 @@ func (t *tracker) learn(b *branch, j *journey, v *view, is []byte, rewritten boo
 	if rewritten {
 		b.headers = t.headers.set(b.headers, is)
 	}
-	if j.from == 0 && hasNetwork(is) {
+	if j.from == 0 && hasIP(is) {
 		j.from = t.headers.set(0, is)
 	}
 }

@@ -3,26 +3,29 @@ package skbtrack
 import "encoding/binary"
 
 // headers are what of a packet's headers can change on its way: the outermost Ethernet
-// header and tags, and the IP layers from the outermost to the innermost.
+// header and tags, the IP layers and what carries one in another, from the outermost to the
+// innermost.
 //
 // They are read by hand since gopacket's DecodingLayerParser takes several times as long
 // and knows no depth of tunnels: see BenchmarkHeaders.
 type headers struct {
 	ethDst, ethSrc [6]byte
 	hasEth         bool
-	cut            bool // a tunnel's content was not captured
+	cut            bool // what the innermost tunnel carries is not known: encrypted, or not captured
+	syn            bool // the innermost layer is a TCP SYN, which answers none; not kept
 	tags           uint8
 	vlan           [maxTags]uint16 // tags' TCI, outermost first
 	n              uint8           // IP layers
-	tunnels        uint8           // headers that carry another layer: n-1, or n when cut
-	tunnel         [maxLayers]tunnel
+	tunnels        uint8
+	tunnel         [maxTunnels]encap
 	layers         [maxLayers]layer
 	payload        []byte // of the innermost layer, as far as it was captured; not kept
 }
 
 const (
-	maxLayers = 4
-	maxTags   = 2
+	maxLayers  = 4
+	maxTunnels = 7
+	maxTags    = 2
 )
 
 // A layer is one IP header and the ports behind it.
@@ -32,25 +35,13 @@ type layer struct {
 	// print tells packets of one flow apart, and survives NAT: TCP's sequence number,
 	// ICMP's identifier and sequence number, UDP's length, each with IPv4's identification.
 	print   uint64
-	version uint8 // 4 or 6
+	size    uint16 // bytes, the IP header's included; 0: not known
+	version uint8  // 4 or 6
 	proto   uint8
 	ttl     uint8
 	tos     uint8
 	ports   bool
 }
-
-// A tunnel is how a layer is carried in another.
-type tunnel uint8
-
-const (
-	noTunnel tunnel = iota
-	vxlan
-	geneve
-	gre
-	ipip
-)
-
-var tunnelNames = [...]string{noTunnel: "", vxlan: "vxlan", geneve: "geneve", gre: "gre", ipip: "ipip"}
 
 // EtherTypes and IP protocols: include/uapi/linux/if_ether.h, include/uapi/linux/in.h.
 const (
@@ -59,6 +50,10 @@ const (
 	etherVLAN     = 0x8100
 	etherQinQ     = 0x88a8
 	etherQinQOld  = 0x9100
+	etherMPLS     = 0x8847
+	etherMPLSMany = 0x8848 // multicast, or with an upstream label
+	etherPPPoE    = 0x8864
+	etherMACsec   = 0x88e5
 	etherBridging = 0x6558 // GRE and Geneve: an Ethernet frame follows
 
 	protoHopByHop = 0
@@ -70,15 +65,22 @@ const (
 	protoRouting  = 43
 	protoFragment = 44
 	protoGRE      = 47
+	protoESP      = 50
 	protoAH       = 51
 	protoICMPv6   = 58
 	protoDestOpts = 60
+	protoL2TP     = 115
 	protoSCTP     = 132
 	protoUDPLite  = 136
+	protoMPLS     = 137
 
 	portVXLAN      = 4789 // RFC 7348
 	portVXLANLinux = 8472 // drivers/net/vxlan: what Linux used before, and still defaults to
 	portGeneve     = 6081 // RFC 8926
+	portESP        = 4500 // RFC 3948, with IKE
+	portL2TP       = 1701 // RFC 2661, RFC 3931
+	portGTP        = 2152 // 3GPP TS 29.281
+	portMPLS       = 6635 // RFC 7510
 )
 
 // parseMAC reads a frame that begins with an Ethernet header.
@@ -99,6 +101,10 @@ func (h *headers) parseNetwork(b []byte, etherType uint16) {
 		b, etherType = b[4:], binary.BigEndian.Uint16(b[2:])
 	}
 	for {
+		var ok bool
+		if b, etherType, ok = h.shim(b, etherType); !ok {
+			return
+		}
 		rest, proto, ok := h.ip(b, etherType)
 		if !ok {
 			return
@@ -143,7 +149,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		if n < 20 || len(b) < n {
 			return nil, 0, false
 		}
-		*l = layer{version: 4, tos: b[1], ttl: b[8], proto: b[9]}
+		*l = layer{version: 4, tos: b[1], ttl: b[8], proto: b[9], size: binary.BigEndian.Uint16(b[2:])}
 		copy(l.src[:4], b[12:])
 		copy(l.dst[:4], b[16:])
 		l.print = uint64(binary.BigEndian.Uint16(b[4:])) << 32
@@ -154,6 +160,9 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		b = unpadded(b[n:], int(binary.BigEndian.Uint16(b[2:]))-n)
 	case etherType == etherIPv6 && len(b) >= 40 && b[0]>>4 == 6:
 		*l = layer{version: 6, tos: b[0]<<4 | b[1]>>4, ttl: b[7], proto: b[6]}
+		if n := binary.BigEndian.Uint16(b[4:]); n > 0 {
+			l.size = uint16(min(uint32(n)+40, 1<<16-1))
+		}
 		copy(l.src[:], b[8:])
 		copy(l.dst[:], b[24:])
 		if b, first, ok = l.extensions(unpadded(b[40:], int(binary.BigEndian.Uint16(b[4:])))); !ok {
@@ -161,14 +170,20 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 			return nil, 0, false
 		}
 	default:
-		h.cut = h.cut || h.tunnels > 0 && h.n == h.tunnels
+		h.cut = h.cut || h.carries()
 		return nil, 0, false
 	}
 	h.n++
 	if !first {
 		return nil, 0, false
 	}
+	if l.version == 4 && l.proto == protoAH && len(b) >= 12 {
+		n := (int(b[1]) + 2) * 4 // RFC 4302
+		h.encapsulate(ah, binary.BigEndian.Uint32(b[4:]))
+		l.proto, b = b[0], b[min(n, len(b)):]
+	}
 	l.transport(b)
+	h.syn = l.proto == protoTCP && len(b) >= 14 && b[13]&0x12 == 0x02
 	h.payload = l.content(b)
 	return b, l.proto, true
 }
@@ -258,78 +273,4 @@ func (l *layer) content(b []byte) []byte {
 		return nil
 	}
 	return b[n:]
-}
-
-// inside finds the packet that a tunnel carries.
-func (h *headers) inside(b []byte, proto uint8) (inner []byte, etherType uint16, ok bool) {
-	l := &h.layers[h.n-1]
-	kind := noTunnel
-	switch proto {
-	case protoIPv4, protoIPv6:
-		kind, inner, etherType = ipip, b, etherIPv4
-		if proto == protoIPv6 {
-			etherType = etherIPv6
-		}
-	case protoGRE:
-		kind = gre
-		inner, etherType = greContent(b)
-	case protoUDP:
-		if !l.ports {
-			return nil, 0, false
-		}
-		switch l.dport {
-		case portVXLAN, portVXLANLinux:
-			// The I flag must be set, and nothing but the VNI (RFC 7348).
-			if len(b) >= 9 && b[8]&0x08 == 0 {
-				return nil, 0, false
-			}
-			kind = vxlan
-			if len(b) >= 16 {
-				inner, etherType = b[16:], etherBridging
-			}
-		case portGeneve:
-			kind = geneve
-			if len(b) >= 16 {
-				if n := 16 + int(b[8]&0x3f)*4; len(b) >= n {
-					inner, etherType = b[n:], binary.BigEndian.Uint16(b[10:])
-				}
-			}
-		}
-	}
-	if kind == noTunnel {
-		return nil, 0, false
-	}
-	h.tunnel[h.tunnels] = kind
-	h.tunnels++
-	if etherType == etherBridging {
-		etherType = 0
-		if len(inner) >= 14 {
-			etherType, inner = binary.BigEndian.Uint16(inner[12:]), inner[14:]
-		}
-	}
-	for isTag(etherType) && len(inner) >= 4 {
-		inner, etherType = inner[4:], binary.BigEndian.Uint16(inner[2:])
-	}
-	if len(inner) == 0 {
-		h.cut = true
-		return nil, 0, false
-	}
-	return inner, etherType, true
-}
-
-// greContent skips a GRE header of version 0 (RFC 2784, RFC 2890).
-func greContent(b []byte) (inner []byte, etherType uint16) {
-	if len(b) < 4 || b[1]&7 != 0 {
-		return nil, 0
-	}
-	n := 4
-	for _, flag := range [...]byte{0x80, 0x20, 0x10} { // checksum, key, sequence number
-		if b[0]&flag != 0 {
-			n += 4
-		}
-	}
-	if len(b) < n {
-		return nil, 0
-	}
-	return b[n:], binary.BigEndian.Uint16(b[2:])
 }

@@ -89,7 +89,7 @@ func FuzzHeaders(f *testing.F) {
 			t.Fatalf("packed again it is\n%x\nwas\n%x", twice, packed)
 		}
 		var d differ
-		if d.headers(packed, packed); d.n != 0 {
+		if d.headers(packed, packed, ""); d.n != 0 {
 			t.Errorf("%d differences from itself", d.n)
 		}
 		var p hold

@@ -90,7 +90,7 @@ func (t *tracker) report(g *group, n uint32) {
 		h.unpack(t.headers.get(j.from))
 		r.From = h.flow()
 		r.To = r.From
-		if last := t.headers.get(b.headers); hasNetwork(last) {
+		if last := t.headers.get(b.headers); hasIP(last) {
 			h.unpack(last)
 			r.To = h.flow()
 		}

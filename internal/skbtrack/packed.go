@@ -8,7 +8,7 @@ import (
 // Packed headers are what is kept of each branch: 44 bytes for UDP over IPv4 where a
 // headers has 256. The same headers are the same bytes. First comes the network part, its
 // first byte being its length; then the link part.
-const maxPacked = 1 + 1 + maxLayers + maxLayers*(4+32+4+8) + 1 + 12 + 2*maxTags
+const maxPacked = 1 + 1 + maxTunnels*5 + maxLayers*(4+32+4+8+2) + 1 + 12 + 2*maxTags
 
 // pack appends h.
 func (h *headers) pack(dst []byte) []byte {
@@ -19,7 +19,7 @@ func (h *headers) pack(dst []byte) []byte {
 	}
 	dst = append(dst, 0, counts)
 	for _, t := range h.tunnel[:h.tunnels] {
-		dst = append(dst, byte(t))
+		dst = binary.BigEndian.AppendUint32(append(dst, byte(t.kind)|t.outside<<4), t.id)
 	}
 	for i := range h.layers[:h.n] {
 		l := &h.layers[i]
@@ -34,6 +34,7 @@ func (h *headers) pack(dst []byte) []byte {
 			dst = binary.BigEndian.AppendUint16(dst, l.dport)
 		}
 		dst = binary.BigEndian.AppendUint64(dst, l.print)
+		dst = binary.BigEndian.AppendUint16(dst, l.size)
 	}
 	dst[from] = byte(len(dst) - from)
 	link := h.tags << 1
@@ -59,9 +60,9 @@ func (h *headers) unpack(b []byte) {
 	h.n, h.tunnels, h.cut = b[1]&7, b[1]>>3&7, b[1]>>6 != 0
 	b = b[2:]
 	for i := range h.tunnel[:h.tunnels] {
-		h.tunnel[i] = tunnel(b[i])
+		h.tunnel[i] = encap{tunnel(b[0] & 0xf), b[0] >> 4, binary.BigEndian.Uint32(b[1:])}
+		b = b[5:]
 	}
-	b = b[h.tunnels:]
 	for i := range h.layers[:h.n] {
 		l := &h.layers[i]
 		l.version, l.proto, l.ttl, l.tos, l.ports = b[0]&0x7f, b[1], b[2], b[3], b[0]&0x80 != 0
@@ -73,8 +74,8 @@ func (h *headers) unpack(b []byte) {
 			l.sport, l.dport = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 			b = b[4:]
 		}
-		l.print = binary.BigEndian.Uint64(b)
-		b = b[8:]
+		l.print, l.size = binary.BigEndian.Uint64(b), binary.BigEndian.Uint16(b[8:])
+		b = b[10:]
 	}
 	h.tags, h.hasEth = b[0]>>1, b[0]&1 != 0
 	b = b[1:]
@@ -101,8 +102,11 @@ func networkPart(b []byte) []byte { return b[:b[0]] }
 // linkPart of packed headers.
 func linkPart(b []byte) []byte { return b[b[0]:] }
 
-// hasNetwork says whether packed headers have an IP layer.
-func hasNetwork(b []byte) bool { return len(b) > 1 && b[1]&7 != 0 }
+// hasNetwork says whether packed headers have an IP layer, or something that carries one.
+func hasNetwork(b []byte) bool { return len(b) > 1 && b[1]&0x3f != 0 }
+
+// hasIP says whether packed headers have an IP layer.
+func hasIP(b []byte) bool { return len(b) > 1 && b[1]&7 != 0 }
 
 // hasLink says whether packed headers have an Ethernet header.
 func hasLink(b []byte) bool { return len(b) > 0 && b[b[0]]&1 != 0 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -15,7 +16,7 @@ type Selection struct {
 	SlowerThan time.Duration `placeholder:"TIME" help:"Journeys that took so long in all, or between two hops."`
 	Ended      []string      `placeholder:"HOW" enum:"delivered,transmitted,dropped,consumed,merged,lost,open" help:"Journeys that ended so: delivered, transmitted, dropped, consumed, merged, lost, open. One branch dropped or lost is enough."`
 	Through    []string      `placeholder:"GLOB" help:"Journeys with an event at such a probe or device."`
-	Changed    []string      `placeholder:"WHAT" help:"Journeys on which this changed: nat (an address or port), or a name in track.changed, as mark."`
+	Changed    []string      `placeholder:"WHAT" help:"Journeys on which this changed: nat (an address or port rewritten), encap, decap, a tunnel's name, as esp, or another name in track.changed, as mark."`
 	Packet     []uint64      `placeholder:"N" help:"The journeys of these packets."`
 }
 
@@ -269,18 +270,70 @@ func (s *selector) look(c *chosen, r format.Raw, track format.Value) {
 		}
 	}
 	if missing&wantChange != 0 {
-		_ = track.Get("changed").Each(func(key []byte, _ format.Value) bool {
-			name := string(key)
-			for _, what := range s.s.Changed {
-				isNAT := what == "nat" && (name == "src" || name == "dst" || name == "sport" || name == "dport")
-				if isNAT || what == name {
-					c.met |= wantChange
-					return false
-				}
+		if changed := track.Get("changed"); changed != nil && slices.ContainsFunc(s.s.Changed, func(what string) bool { return isChange(changed, what) }) {
+			c.met |= wantChange
+		}
+	}
+}
+
+// isChange tells whether something that --changed asks for changed at a hop.
+func isChange(changed format.Value, what string) bool {
+	switch what {
+	case "nat":
+		return isNAT(changed)
+	case "decap":
+		was, is := tunnelsOf(changed)
+		return strings.Count(was, "+") > strings.Count(is, "+") || was != "" && is == ""
+	}
+	if changed.Get(what) != nil {
+		return true
+	}
+	was, is := tunnelsOf(changed)
+	return slices.Contains(strings.Split(was+"+"+is, "+"), what) && what != ""
+}
+
+// isNAT tells whether an address or port was rewritten: of the innermost packet, or of what
+// it is in, where that is the same tunnel before and after. A header that came or went has
+// no value on one side.
+func isNAT(changed format.Value) (yes bool) {
+	other := changed.Get("encap") != nil
+	_ = changed.Each(func(key []byte, v format.Value) bool {
+		name := string(key)
+		if i := strings.LastIndexByte(name, '.'); i >= 0 && strings.HasPrefix(name, "outer") {
+			if other {
+				return true
+			}
+			name = name[i+1:]
+		}
+		if name != "src" && name != "dst" && name != "sport" && name != "dport" {
+			return true
+		}
+		known := 0
+		_ = v.Elems(func(v format.Value) bool {
+			if v.Kind() != format.Nil {
+				known++
 			}
 			return true
 		})
-	}
+		yes = known == 2
+		return !yes
+	})
+	return yes
+}
+
+// tunnelsOf is what the packet was in before a hop and is in there.
+func tunnelsOf(changed format.Value) (was, is string) {
+	i := 0
+	_ = changed.Get("encap").Elems(func(v format.Value) bool {
+		s, _ := v.Str()
+		if i++; i == 1 {
+			was = string(s)
+		} else {
+			is = string(s)
+		}
+		return true
+	})
+	return was, is
 }
 
 // passes tells whether a probe or device is one of --through.

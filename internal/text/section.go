@@ -68,10 +68,11 @@ func (p *Printer) pair(section, key []byte, v format.Value, color string) {
 	p.line = appendColored(append(p.line, ' '), p.cell, p.paint(color))
 }
 
-// inHex says which numbers are told in hexadecimal: kernel addresses and marks.
+// inHex says which numbers are told in hexadecimal: kernel addresses, marks, and what ip xfrm
+// shows so.
 func inHex(key []byte) bool {
 	switch string(key) {
-	case "addr", "head", "mark", "rx_sk", "skb":
+	case "addr", "head", "mark", "rx_sk", "skb", "spi", "outer.spi", "teid":
 		return true
 	}
 	return false
