@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps generate check-generated test test-unit test-debian13 test-kernels test-arm64 test-budget budget bench demo shell clean
+.PHONY: build install deps census generate check-generated test test-unit test-debian13 test-kernels test-arm64 test-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -24,6 +24,11 @@ install: build
 # Installs, with apt-get, what is missing of the packages that the targets here need.
 deps:
 	@internal/testbed/install-deps
+
+# What kernels' sources have and the census of drops lacks, and the other way round.
+# SOURCES: unpacked trees, as linux-5.10 linux-6.1 linux-6.12 linux-7.2 (Debian's packages linux-source-*).
+census:
+	go run ./internal/skbdrops/census/find $(SOURCES)
 
 # The BPF objects are committed; this makes them again.
 generate: deps

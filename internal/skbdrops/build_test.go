@@ -83,6 +83,7 @@ func (o *object) record(tb testing.TB) format.Raw {
 //	sysctl:NAME=VALUE             in the start record
 //	qdisc:DEVICE=KIND,KIND        in the start record
 //	reasons=A,B,C                 the kernel's reasons, in the start record, from number 2
+//	kernel=RELEASE                in the start record
 //	start:NAME=N                  a number in the start record
 //	stack=a,b,c                   the drop's stack, innermost first
 //	before=PROBE,ret=N,caller=F   an earlier event of the packet
@@ -104,6 +105,8 @@ func stream(tb testing.TB, words string) []format.Raw {
 			tb.Fatalf("not a word of a drop: %q", w)
 		}
 		switch {
+		case key == "kernel":
+			start.set("kernel", value)
 		case key == "packet":
 			protocol, data := buildPacket(tb, value)
 			event.set("skb.protocol", protocol)

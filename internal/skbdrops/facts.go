@@ -363,6 +363,12 @@ func (f *facts) header(id fieldID, p *packet) value {
 		return num(n, p.version == 4)
 	case fieldIPLen:
 		return num(int64(p.length), p.version != 0)
+	case fieldIPOptions:
+		return num(int64(p.options), p.version == 4)
+	case fieldIPPayload:
+		return num(int64(p.behindIP), p.behindIP > 0)
+	case fieldUDPLen:
+		return num(int64(p.udpLen), p.udpLen > 0)
 	case fieldTCPFlags:
 		if p.proto != protoTCP || !p.hasPorts {
 			return value{}

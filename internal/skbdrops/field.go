@@ -41,6 +41,9 @@ const (
 	fieldTTL
 	fieldDF
 	fieldIPLen
+	fieldIPOptions
+	fieldIPPayload
+	fieldUDPLen
 	fieldTCPFlags
 	fieldICMPType
 	fieldICMPCode
@@ -65,6 +68,7 @@ var fieldNames = map[string]fieldID{
 	"cause": fieldCause, "severity": fieldSeverity, "confidence": fieldConfidence, "flow": fieldFlow,
 	"hook": fieldHook, "proto": fieldProto, "ip.version": fieldIPVersion, "saddr": fieldSaddr, "daddr": fieldDaddr,
 	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "ip.len": fieldIPLen,
+	"ip.options": fieldIPOptions, "ip.payload": fieldIPPayload, "udp.len": fieldUDPLen,
 	"tcp.flags": fieldTCPFlags, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,

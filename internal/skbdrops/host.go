@@ -5,10 +5,12 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/skbdrops/census"
 )
 
 // A host is what a start record says of the traced machine.
 type host struct {
+	census  string // the kernel of the census that it runs; "": another one
 	id      uint64 // tells the packets of one host's stream from those of another's
 	name    string
 	reasons map[uint32]string
@@ -29,6 +31,7 @@ func readHost(r format.Raw) *host {
 	h.id = hash(r)
 	name, _ := r.Get("host").Str()
 	h.name = string(name)
+	h.census = censusKernel(r.Get("kernel"))
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
 	h.qdiscs = r.Get("qdisc") != nil
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
@@ -47,6 +50,17 @@ func readHost(r format.Raw) *host {
 		})
 	}
 	return h
+}
+
+// censusKernel is the kernel of the census with the same version: 6.12 for 6.12.117+deb13.
+func censusKernel(release format.Value) string {
+	s, _ := release.Str()
+	for _, k := range census.Kernels {
+		if rest, ok := strings.CutPrefix(string(s), k); ok && (rest == "" || rest[0] < '0' || rest[0] > '9') {
+			return k
+		}
+	}
+	return ""
 }
 
 func eachString(m format.Value, f func(key, value []byte)) {

@@ -29,6 +29,9 @@ type packet struct {
 	hasICMP      bool
 	later        bool // a fragment that is not the first
 	length       int  // of the IP packet, as its header says
+	options      int  // bytes of IPv4 options
+	behindIP     int  // bytes behind the IP headers, as those say
+	udpLen       int  // as the UDP header says; 0: not known, or a jumbogram
 	src, dst     netip.Addr
 	sport, dport uint16
 	tcpFlags     uint8
@@ -87,6 +90,7 @@ func (p *packet) ipv4(b []byte) {
 	p.ttl, p.proto, p.hasProto = b[8], b[9], true
 	p.src = netip.AddrFrom4([4]byte(b[12:16]))
 	p.dst = netip.AddrFrom4([4]byte(b[16:20]))
+	p.options = max(header-20, 0)
 	if header < 20 || header > len(b) {
 		return
 	}
@@ -138,6 +142,10 @@ func (p *packet) ipv6(b []byte) {
 // (or more, by the padding of a short frame) at hand. pseudo is the sum of the pseudo
 // header. A checksum can be checked if the whole packet is at hand.
 func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
+	p.behindIP = n
+	if p.proto == protoUDP && len(b) >= 8 {
+		p.udpLen = int(binary.BigEndian.Uint16(b[4:]))
+	}
 	switch p.proto {
 	case protoTCP, protoUDP:
 		if len(b) < 4 {

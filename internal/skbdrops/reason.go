@@ -127,6 +127,7 @@ type tables struct {
 	at      map[string][]*rule     // by function
 	named   map[string]*candidates // by the kernel's reason
 	places  map[string]string
+	ways    ways
 }
 
 var table = sync.OnceValue(func() *tables {

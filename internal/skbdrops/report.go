@@ -80,6 +80,8 @@ func (e *example) doubt() string {
 		words = append(words, "inferred")
 	}
 	switch {
+	case len(e.OneOf) > 0:
+		// They are listed.
 	case e.Alternatives == 1:
 		words = append(words, "1 other cause fits")
 	case e.Alternatives > 1:

@@ -23,6 +23,7 @@ type why struct {
 		Cause, Tell string
 		Look        []string
 	}
+	More int
 }
 
 // explained runs the filter over records and gives the why of each drop.

@@ -56,6 +56,7 @@ type example struct {
 	Where        string   `json:"where,omitempty"`
 	Meaning      string   `json:"meaning,omitempty"`
 	Cause        string   `json:"cause,omitempty"`
+	OneOf        []string `json:"one_of,omitempty"` // what the cause may be, where it is not known
 	Look         []string `json:"look,omitempty"`
 	Confidence   string   `json:"confidence"`
 	Alternatives int      `json:"alternatives,omitempty"` // how many other causes fit
@@ -181,6 +182,15 @@ func (f *facts) example() example {
 			e.Alternatives++
 		}
 	}
+	for _, w := range v.ways[:v.nWays] {
+		if s, ok := f.sentence(w.cause); ok {
+			e.Alternatives++
+			if v.rule == nil {
+				e.OneOf = append(e.OneOf, string(s))
+			}
+		}
+	}
+	e.Alternatives += v.more
 	if v.reason != nil {
 		e.Meaning = v.reason.Meaning
 	}

@@ -13,9 +13,13 @@ type verdict struct {
 	rule     *rule   // that fits first; nil: none
 	others   [3]*rule
 	nOthers  int
+	way      *way // the census's only one, where no rule fits
+	ways     [8]*way
+	nWays    int // others that the census has: without a rule, one of them is the cause
+	more     int // further ones, not in ways
 	severity Severity
 	inferred bool
-	cause    []byte // "" without a rule
+	cause    []byte // "" without a rule and a way
 }
 
 const notSpecified = "NOT_SPECIFIED"
@@ -58,11 +62,20 @@ func (t *tables) judge(f *facts, others bool) {
 			break
 		}
 	}
+	if v.rule == nil || others && !v.rule.final {
+		v.addWays(t, f, known)
+	}
 	switch {
 	case known:
 		v.name = append(v.name, f.reason...)
 	case v.rule != nil:
 		v.name = append(v.name, v.rule.is...)
+		v.inferred = true
+	case v.way != nil:
+		v.name = append(v.name, notSpecified...)
+		if t.reasons[v.way.reason] != nil {
+			v.name = append(v.name[:0], v.way.reason...)
+		}
 		v.inferred = true
 	default:
 		v.name = append(v.name, notSpecified...)
@@ -74,6 +87,9 @@ func (t *tables) judge(f *facts, others bool) {
 	}
 	if v.rule != nil && v.rule.severity != nil {
 		v.severity = *v.rule.severity
+	}
+	if v.way != nil && v.way.severity != nil {
+		v.severity = *v.way.severity
 	}
 }
 
@@ -88,6 +104,9 @@ func (f *facts) appendWhere(dst []byte) []byte {
 
 // looks is the commands for a rule, or where it has none those of the reason.
 func (v *verdict) looks(r *rule) []choice {
+	if v.way != nil && len(v.way.look) > 0 {
+		return v.way.look
+	}
 	if r != nil && (len(r.look) > 0 || r != v.rule) {
 		return r.look
 	}
@@ -98,15 +117,15 @@ func (v *verdict) looks(r *rule) []choice {
 }
 
 // appendWhy writes the why section: a map of reason, meaning, where, cause, look (an array
-// of commands), severity, confidence ("kernel" or "inferred") and alternatives (an array
-// of maps of cause, tell and look), without what is not known.
+// of commands), severity, confidence ("kernel" or "inferred"), alternatives (an array of maps
+// of cause, tell and look) and more (how many there are besides), without what is not known.
 func (f *facts) appendWhy(dst []byte) []byte {
 	v := &f.verdict
-	cause := v.rule != nil
+	cause := v.rule != nil || v.way != nil
 	meaning := v.reason != nil
 	where := len(f.function) > 0
 	n := 3
-	for _, has := range [...]bool{meaning, where, cause, v.nOthers > 0} {
+	for _, has := range [...]bool{meaning, where, cause, v.nOthers+v.nWays > 0, v.more > 0} {
 		if has {
 			n++
 		}
@@ -132,8 +151,11 @@ func (f *facts) appendWhy(dst []byte) []byte {
 	}
 	dst = format.AppendStr(format.AppendStr(dst, "severity"), v.severity.String())
 	dst = format.AppendStr(format.AppendStr(dst, "confidence"), v.confidence())
-	if v.nOthers > 0 {
+	if v.nOthers+v.nWays > 0 {
 		dst = f.appendOthers(format.AppendStr(dst, "alternatives"))
+	}
+	if v.more > 0 {
+		dst = format.AppendUint(format.AppendStr(dst, "more"), uint64(v.more))
 	}
 	return dst
 }
@@ -191,26 +213,39 @@ func (f *facts) appendOthers(dst []byte) []byte {
 	count := len(dst)
 	dst = format.AppendArray(dst, 0)
 	for _, r := range v.others[:v.nOthers] {
-		cause, ok := f.sentence(r.cause[0])
-		if !ok {
-			continue
+		var ok bool
+		if dst, ok = f.appendOther(dst, r.cause[0], r.tell, r.look); ok {
+			dst[count]++
 		}
-		n := 1
-		at := len(dst)
-		dst = format.AppendMap(dst, 0)
-		dst = format.AppendStr(format.AppendStr(dst, "cause"), cause)
-		if r.tell != nil {
-			if tell, ok := f.sentence(r.tell); ok {
-				dst = format.AppendStr(format.AppendStr(dst, "tell"), tell)
-				n++
-			}
+	}
+	for _, w := range v.ways[:v.nWays] {
+		var ok bool
+		if dst, ok = f.appendOther(dst, w.cause, w.tell, w.look); ok {
+			dst[count]++
 		}
-		if len(r.look) > 0 {
-			dst = f.appendLook(format.AppendStr(dst, "look"), r.look)
-			n++
-		}
-		dst[at] |= byte(n) // fixmap
-		dst[count]++
 	}
 	return dst
+}
+
+func (f *facts) appendOther(dst []byte, cause, tell choice, look []choice) ([]byte, bool) {
+	text, ok := f.sentence(cause)
+	if !ok {
+		return dst, false
+	}
+	n := 1
+	at := len(dst)
+	dst = format.AppendMap(dst, 0)
+	dst = format.AppendStr(format.AppendStr(dst, "cause"), text)
+	if tell != nil {
+		if text, ok := f.sentence(tell); ok {
+			dst = format.AppendStr(format.AppendStr(dst, "tell"), text)
+			n++
+		}
+	}
+	if len(look) > 0 {
+		dst = f.appendLook(format.AppendStr(dst, "look"), look)
+		n++
+	}
+	dst[at] |= byte(n) // fixmap
+	return dst, true
 }

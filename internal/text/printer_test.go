@@ -258,7 +258,7 @@ func TestWhyElsewhere(t *testing.T) {
     in its network namespace (` + enter + `bash):
     look there: ss -x
     look there: ip link
-    or: that
+    one of: that
         look there: nft list ruleset
 `
 	if !strings.HasSuffix(got, want) {

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -18,10 +19,13 @@ func isWhy(v format.Value) bool {
 	return ok
 }
 
+// shownOthers is how many alternatives are printed; JSON has them all.
+const shownOthers = 5
+
 // why prints skb-drops' section on lines of its own: sentences to read, and commands to be
 // copied whole.
 func (p *Printer) why(v format.Value) {
-	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives")
+	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more")
 	severity, _ := v.Get("severity").Str()
 	color := map[string]string{"fault": loud, "suspect": yellow, "normal": faint}[string(severity)]
 	p.cell = appendEscaped(append(p.cell[:0], "\n    "...), severity)
@@ -45,14 +49,27 @@ func (p *Printer) why(v format.Value) {
 	}
 	entered := false // said how to
 	p.commands(v.Get("look"), "\n    look", &entered)
-	elements(v.Get("alternatives"), func(_ int, other format.Value) {
+	more, _ := v.Get("more").Uint()
+	known := v.Get("cause") != nil
+	elements(v.Get("alternatives"), func(i int, other format.Value) {
+		if i >= shownOthers {
+			more++
+			return
+		}
+		head := "\n    or: "
+		if i == 0 && !known {
+			head = "\n    one of: "
+		}
 		cause, _ := other.Get("cause").Str()
-		p.line = appendEscaped(append(p.line, "\n    or: "...), cause)
+		p.line = appendEscaped(append(p.line, head...), cause)
 		if tell, ok := other.Get("tell").Str(); ok {
 			p.line = appendEscaped(append(p.line, "; then "...), tell)
 		}
 		p.commands(other.Get("look"), "\n        look", &entered)
 	})
+	if more > 0 {
+		p.line = append(strconv.AppendUint(append(p.line, "\n    or one of "...), more, 10), " others"...)
+	}
 }
 
 // commands prints commands as a shell takes them: escaped but for the backslash. What
