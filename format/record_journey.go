@@ -38,6 +38,7 @@ type JourneyEnd struct {
 	TGID     uint32
 	Sock     uint64 // delivered: the socket's inode, where an event tells
 	Into     uint64 // merged: into this packet
+	Unclear  string // what it may have been, which the kernel does not tell: a name in docs/drops.md
 }
 
 // A Flow is who sends to whom.
@@ -169,7 +170,7 @@ func (j *Journey) appendEnds(dst []byte) []byte {
 func (e *JourneyEnd) append(dst []byte) []byte {
 	n := 1
 	for _, has := range [...]bool{e.Branch != 0, e.TS != 0, e.Record != "", e.Probe != "", e.Dev != "", e.Netns != 0,
-		e.Reason != "", e.Location != "", e.Comm != "", e.TGID != 0, e.Sock != 0, e.Into != 0} {
+		e.Reason != "", e.Location != "", e.Comm != "", e.TGID != 0, e.Sock != 0, e.Into != 0, e.Unclear != ""} {
 		if has {
 			n++
 		}
@@ -198,6 +199,7 @@ func (e *JourneyEnd) append(dst []byte) []byte {
 	number("tgid", uint64(e.TGID))
 	number("sock", e.Sock)
 	number("into", e.Into)
+	word("unclear", e.Unclear)
 	return dst
 }
 
@@ -286,6 +288,8 @@ func (e *JourneyEnd) decode(v Value, was *JourneyEnd) {
 			e.Sock = u
 		case "into":
 			e.Into = u
+		case "unclear":
+			e.Unclear = stringOr(was.Unclear, v)
 		}
 		return true
 	})

@@ -63,7 +63,7 @@ func fullJourney() *Journey {
 		From: Flow{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), 1, 65535, 17},
 		To:   Flow{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00:1111:2222:3333:4444:5555:6666:7777"), 0, 0, 58},
 		End: JourneyEnd{"delivered", 2, 1 << 39, "free", "udp_rcv", "eth0", 4026531840, "NO_SOCKET", "udp_rcv+0x1", "nc", 77,
-			1 << 35, 12},
+			1 << 35, 12, "tcp-syn"},
 		Ends: [len(EndNames)]uint32{1, 0, 1, 0, 0, 0, 70000}, Joined: []uint64{1, 1 << 40}, By: "addr",
 		Uncertain: []string{"link", "event"}, Inferred: true, Note: "n"}
 }

@@ -23,6 +23,7 @@ type branch struct {
 	class    class
 	end      ending
 	record   recordKind // that says how it ended
+	unclear  unclear    // what its end may have been and does not tell
 
 	fromBranch uint32
 	fromPacket uint64
@@ -52,6 +53,8 @@ const (
 	hasCPUs                    // cpu is known
 	inferredBranch             // it, or what it comes from, was found by --infer
 	surplus                    // dropped, and what it was a copy of was taken
+	isSYN                      // a TCP SYN
+	answered                   // by a SYN-ACK
 )
 
 // An ending is an index of format.EndNames.

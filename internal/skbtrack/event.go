@@ -92,6 +92,10 @@ func (t *tracker) event(r format.Raw) {
 
 	if class == passing || class >= receive {
 		b.class, b.probe = class, probe
+		if len(t.packed) > 0 {
+			t.answers(i)
+		}
+		b.unclear = t.unclearAt(b, v, class)
 	}
 	if t.infer != nil {
 		t.remember(i, v, class, keys)
@@ -122,7 +126,10 @@ func (t *tracker) freedBy(i uint32, v *view) {
 	if b.flags&ended != 0 && b.end != merged {
 		return
 	}
-	if v.dropped && !bytes.HasPrefix(v.location, []byte("skb_release_data+")) {
+	if reads, u := readAsDrop(v.location, v.reason); v.dropped && reads {
+		b.end, b.unclear = delivered, u
+		b.comm, b.tgid = t.names.number(v.comm), v.tgid
+	} else if v.dropped && !bytes.HasPrefix(v.location, []byte("skb_release_data+")) {
 		b.end, b.reason, b.location = dropped, t.names.number(v.reason), t.names.number(v.location)
 	} else if b.end = b.outcome(); b.flags&ended != 0 {
 		b.end = merged
@@ -141,6 +148,13 @@ func (b *branch) outcome() ending {
 	case transmit:
 		return transmitted
 	case deliver, read:
+		return delivered
+	case handed:
+		if b.unclear == told {
+			return delivered
+		}
+	}
+	if b.flags&answered != 0 {
 		return delivered
 	}
 	return consumed

@@ -12,7 +12,9 @@ type headers struct {
 	ethDst, ethSrc [6]byte
 	hasEth         bool
 	cut            bool // what the innermost tunnel carries is not known: encrypted, or not captured
-	syn            bool // the innermost layer is a TCP SYN, which answers none; not kept
+	syn, synack    bool // the innermost layer is a SYN, or a SYN-ACK; with what follows not kept
+	mptcp          bool // it has an option of MPTCP
+	seq, ack       uint32
 	tags           uint8
 	vlan           [maxTags]uint16 // tags' TCI, outermost first
 	n              uint8           // IP layers
@@ -183,7 +185,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		l.proto, b = b[0], b[min(n, len(b)):]
 	}
 	l.transport(b)
-	h.syn = l.proto == protoTCP && len(b) >= 14 && b[13]&0x12 == 0x02
+	h.tcp(l.proto, b)
 	h.payload = l.content(b)
 	return b, l.proto, true
 }
@@ -227,6 +229,29 @@ func (l *layer) extensions(b []byte) (rest []byte, first, ok bool) {
 			return nil, false, false
 		}
 		l.proto, b = b[0], b[n:]
+	}
+}
+
+// tcp reads what is not kept of a TCP header.
+func (h *headers) tcp(proto uint8, b []byte) {
+	h.syn, h.synack, h.mptcp = false, false, false
+	if proto != protoTCP || len(b) < 14 {
+		return
+	}
+	const syn, ack = 0x02, 0x10
+	h.syn, h.synack = b[13]&(syn|ack) == syn, b[13]&(syn|ack) == syn|ack
+	h.seq, h.ack = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
+	for o := b[min(20, len(b)):min(int(b[12]>>4)*4, len(b))]; len(o) >= 2; { // RFC 9293, 3.1
+		switch {
+		case o[0] == 1:
+			o = o[1:]
+			continue
+		case o[0] == 0 || o[1] < 2 || int(o[1]) > len(o):
+			return
+		case o[0] == 30: // RFC 8684
+			h.mptcp = true
+		}
+		o = o[o[1]:]
 	}
 }
 

@@ -85,6 +85,13 @@ func (t *tracker) report(g *group, n uint32) {
 	}
 	r := format.Journey{Packet: j.packet, First: j.first, Last: j.end, Hops: j.hops, Branches: j.branches, Slowest: j.slowest,
 		End: end, Ends: j.ends, Joined: t.joined[n], Inferred: j.flags&guessed != 0, Note: t.note}
+	if b.unclear != told && (b.end == consumed || b.end == delivered && b.unclear == unclearRead) {
+		s := &silents[b.unclear]
+		r.End.Unclear = s.name
+		if r.Note == "" {
+			r.Note = s.note
+		}
+	}
 	if j.from != 0 {
 		var h headers
 		h.unpack(t.headers.get(j.from))

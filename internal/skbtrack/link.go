@@ -147,7 +147,7 @@ func (t *tracker) join(g *group, src, dst uint32, how string, ts uint64) {
 	}
 	b.flags |= ended | held
 	b.end, b.endTS, b.record, b.intoID = merged, ts, linkRecord, d.id
-	if how == "coalesce" && b.class == deliver {
+	if how == "coalesce" && (b.class == deliver || b.class == handed) {
 		b.end = delivered // in the socket's queue it became part of what was there
 	}
 	if d.hop < b.hop {
@@ -228,7 +228,9 @@ func (t *tracker) freed(b *branch, l *lifetime) {
 		// dropped itself.
 		l.dropped = false
 	}
-	switch {
+	switch reads, u := readAsDrop(l.location, l.reason); {
+	case l.dropped && reads:
+		b.end, b.unclear = delivered, u
 	case l.dropped:
 		if known && was == merged {
 			t.abandon(b.intoID)
@@ -243,7 +245,7 @@ func (t *tracker) freed(b *branch, l *lifetime) {
 		}
 	case known && (was == merged || b.record == linkRecord):
 		return
-	case known && was == dropped:
+	case known && (was == dropped || was == delivered):
 	case string(l.how) == "merged":
 		b.end = merged
 	default:

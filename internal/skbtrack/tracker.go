@@ -34,6 +34,7 @@ type tracker struct {
 	section []byte
 	record  []byte
 	infer   *inference // nil: only what records say
+	syns    map[segment]uint32
 	note    string
 	err     error // of out
 }
@@ -60,7 +61,9 @@ type group struct {
 	losses         [len(lossKinds)]intervals
 	lossy          bool
 	host           host
-	start          []byte // the record, unless it is very long
+	start          []byte                // the record, unless it is very long
+	unreasoned     bool                  // the kernel has no drop reasons
+	wireguardPorts *[1 << 16 / 64]uint64 // a bit for each
 }
 
 // Spaces of the table.
@@ -107,6 +110,7 @@ func (t *tracker) start(r format.Raw) {
 	if len(r) <= longest {
 		t.group.start = bytes.Clone(r)
 	}
+	t.group.unreasoned = unreasoned(r)
 	if t.infer != nil {
 		t.group.host.decode(r)
 	}

@@ -13,7 +13,8 @@ const (
 	freeing               // neutral; frees the sk_buff if this was its last user
 	receive               // a device hands it in
 	transmit              // handed to a device
-	deliver               // handed to a socket
+	handed                // handed to a socket's protocol, which takes it or not
+	deliver               // a socket has it
 	read                  // read from a socket, by the process at hand
 )
 
@@ -35,16 +36,18 @@ var classes = map[string]class{
 	"skb_tx_timestamp": transmit, "__skb_tstamp_tx": transmit, "skb_clone_tx_timestamp": transmit,
 	"qdisc:qdisc_enqueue": transmit, "qdisc:qdisc_dequeue": transmit,
 
-	"tcp_v4_rcv": deliver, "tcp_v6_rcv": deliver, "tcp_v4_do_rcv": deliver, "tcp_v6_do_rcv": deliver,
-	"tcp_rcv_established": deliver, "tcp_rcv_state_process": deliver, "tcp_data_queue": deliver,
-	"tcp_queue_rcv": deliver, "tcp_event_data_recv": deliver, "tcp_ack": deliver, "tcp_validate_incoming": deliver,
-	"tcp_add_backlog": deliver, "tcp_filter": deliver, "tcp_child_process": deliver, "tcp_timewait_state_process": deliver,
-	"udp_rcv": deliver, "udpv6_rcv": deliver, "__udp4_lib_rcv": deliver, "__udp6_lib_rcv": deliver,
-	"udp_unicast_rcv_skb": deliver, "udp_queue_rcv_skb": deliver, "udpv6_queue_rcv_skb": deliver,
-	"udp_queue_rcv_one_skb": deliver, "udpv6_queue_rcv_one_skb": deliver, "__udp_enqueue_schedule_skb": deliver,
+	"tcp_v4_rcv": handed, "tcp_v6_rcv": handed, "tcp_v4_do_rcv": handed, "tcp_v6_do_rcv": handed,
+	"tcp_v4_conn_request": handed, "tcp_v6_conn_request": handed, "tcp_conn_request": handed,
+	"tcp_rcv_established": handed, "tcp_rcv_state_process": handed, "tcp_data_queue": handed,
+	"tcp_ack": handed, "tcp_validate_incoming": handed,
+	"tcp_add_backlog": handed, "tcp_filter": handed, "tcp_child_process": handed, "tcp_timewait_state_process": handed,
+	"tcp_queue_rcv": deliver, "tcp_event_data_recv": deliver, "tcp_fastopen_add_skb": deliver, "tcp_make_synack": deliver,
+	"udp_rcv": handed, "udpv6_rcv": handed, "__udp4_lib_rcv": handed, "__udp6_lib_rcv": handed,
+	"udp_unicast_rcv_skb": handed, "udp_queue_rcv_skb": handed, "udpv6_queue_rcv_skb": handed,
+	"udp_queue_rcv_one_skb": handed, "udpv6_queue_rcv_one_skb": handed, "__udp_enqueue_schedule_skb": deliver,
 	"sock_queue_rcv_skb": deliver, "sock_queue_rcv_skb_reason": deliver, "__sock_queue_rcv_skb": deliver,
 	"raw_rcv": deliver, "raw_rcv_skb": deliver, "rawv6_rcv": deliver,
-	"ping_rcv": deliver, "ping_queue_rcv_skb": deliver, "sctp_rcv": deliver,
+	"ping_rcv": deliver, "ping_queue_rcv_skb": deliver, "sctp_rcv": handed,
 
 	"skb:skb_copy_datagram_iovec": read, "skb_copy_datagram_iter": read, "__skb_datagram_iter": read,
 	"skb_copy_and_csum_datagram_msg": read, "skb_consume_udp": read, "tcp_recv_skb": read,

@@ -216,6 +216,7 @@ func AppendEnding(dst []byte, j *format.Journey) []byte {
 	if e.Into != 0 {
 		dst = strconv.AppendUint(append(dst, " into #"...), e.Into, 10)
 	}
+	word(", unclear: ", e.Unclear)
 	dst = appendDuration(append(dst, ", "...), j.Total())
 	dst = strconv.AppendUint(append(dst, ", "...), uint64(j.Hops), 10)
 	if j.Hops == 1 {

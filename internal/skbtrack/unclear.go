@@ -1,0 +1,149 @@
+package skbtrack
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// readAsDrop tells whether a drop is the end of data that a program has read, and what is
+// unclear about that.
+func readAsDrop(location, reason []byte) (yes bool, u unclear) {
+	if len(reason) > 0 && string(reason) != "NOT_SPECIFIED" {
+		return false, told
+	}
+	function, _, _ := bytes.Cut(location, []byte("+"))
+	r, yes := readers[string(function)]
+	if yes && !r.sure {
+		u = unclearRead
+	}
+	return yes, u
+}
+
+// A segment is what tells a SYN from others, in the direction of the SYN.
+type segment struct {
+	src, dst     [16]byte
+	sport, dport uint16
+	seq          uint32
+}
+
+// maxSYNs bounds the SYNs whose answers are looked for.
+const maxSYNs = 4096
+
+// answers keeps a SYN for its answer, and notes at an answer that its SYN was taken: the
+// kernel makes a SYN-ACK while it has the SYN (tcp_conn_request, net/ipv4/tcp_input.c).
+func (t *tracker) answers(i uint32) {
+	h := &t.parsed
+	b := t.branches.at(i)
+	if h.n == 0 || h.cut || h.layers[h.n-1].proto != protoTCP {
+		return
+	}
+	l := &h.layers[h.n-1]
+	switch {
+	case h.syn:
+		b.flags |= isSYN
+		if len(t.syns) >= maxSYNs {
+			t.syns = nil
+		}
+		if t.syns == nil {
+			t.syns = map[segment]uint32{}
+		}
+		t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq}] = i
+	case h.synack:
+		s, ok := t.syns[segment{l.dst, l.src, l.dport, l.sport, h.ack - 1}]
+		if ok && s != i && t.branches.at(s).flags&(isSYN|ended) == isSYN {
+			t.branches.at(s).flags |= answered
+			t.branches.at(s).unclear = told
+		}
+	default:
+		b.flags &^= isSYN
+	}
+}
+
+// unclearAt tells what a packet's end may have been that is consumed without passing
+// another probe.
+func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
+	if class == transmit || class == deliver || class == read || b.flags&answered != 0 {
+		return told
+	}
+	h := &t.parsed
+	known := len(t.packed) > 0 && h.n > 0 && !(h.cut && !h.sealed())
+	if b.flags&isSYN != 0 {
+		return unclearSYN
+	}
+	if class != handed {
+		return told
+	}
+	probe := string(v.probe)
+	proto := protoTCP
+	switch {
+	case strings.Contains(probe, "udp"):
+		proto = protoUDP
+	case strings.HasPrefix(probe, "sctp"):
+		return unclearSCTP
+	}
+	switch {
+	case proto == protoTCP && !known && !isEstablished(probe):
+		return unclearSYN // or not a SYN: no bytes tell
+	case proto == protoTCP && h.mptcp:
+		return unclearMPTCP
+	case proto == protoTCP && t.group.unreasoned:
+		return unclearTCP
+	case proto == protoTCP || h.n == 0:
+		return told
+	}
+	l := &h.layers[0]
+	if l.proto == protoUDP && h.tunnels > 0 && h.tunnel[0].outside == 1 {
+		if h.tunnel[0].kind != wireguard {
+			return unclearInside
+		}
+		t.group.wireguard(l.dport)
+		return unclearWireGuard
+	}
+	if t.group.isWireGuard(l.dport) {
+		return unclearWireGuard
+	}
+	if !strings.Contains(probe, "queue_rcv") && !strings.Contains(probe, "unicast") && (v.toGroup || l.toGroup()) {
+		return unclearGroup
+	}
+	return told
+}
+
+// isEstablished tells whether only segments of connections pass a probe.
+func isEstablished(probe string) bool {
+	switch probe {
+	case "tcp_rcv_established", "tcp_data_queue", "tcp_ack", "tcp_validate_incoming", "tcp_timewait_state_process":
+		return true
+	}
+	return false
+}
+
+// toGroup tells whether a layer's destination is a multicast or the limited broadcast address.
+func (l *layer) toGroup() bool {
+	if l.version == 4 {
+		return l.dst[0]>>4 == 0xe || l.dst[0]&l.dst[1]&l.dst[2]&l.dst[3] == 0xff
+	}
+	return l.dst[0] == 0xff
+}
+
+// portWireGuard is the one that its documentation uses.
+const portWireGuard = 51820
+
+// wireguard notes that WireGuard has a port: whatever else comes there it discards.
+func (g *group) wireguard(port uint16) {
+	if g.wireguardPorts == nil {
+		g.wireguardPorts = new([1 << 16 / 64]uint64)
+	}
+	g.wireguardPorts[port/64] |= 1 << (port % 64)
+}
+
+func (g *group) isWireGuard(port uint16) bool {
+	return port == portWireGuard || g.wireguardPorts != nil && g.wireguardPorts[port/64]&(1<<(port%64)) != 0
+}
+
+// unreasoned tells whether a start record is of a kernel without drop reasons.
+func unreasoned(start format.Raw) bool {
+	reasons := start.Get("drop_reasons")
+	return reasons.Kind() == format.Map && reasons.Len() == 0
+}
