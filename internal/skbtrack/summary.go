@@ -30,6 +30,7 @@ type summary struct {
 	bars      map[uint64]uint64 // journeys by their total, by the end of the bar, ns
 	endings   map[string]uint64
 	reasons   map[string]uint64
+	unclear   map[string]uint64
 	flows     map[format.Flow]*flowCount
 	events    uint64
 	journeys  uint64
@@ -78,7 +79,7 @@ func (l *latencies) add(ns uint64) {
 func newSummary(out io.Writer, json bool) *summary {
 	return &summary{out: out, json: json, names: newNames(), at: map[spot]uint32{}, pairs: map[[2]uint32]*latencies{},
 		totals: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{}, reasons: map[string]uint64{},
-		flows: map[format.Flow]*flowCount{}, lost: map[string]uint64{}}
+		unclear: map[string]uint64{}, flows: map[format.Flow]*flowCount{}, lost: map[string]uint64{}}
 }
 
 func (s *summary) Flush() error { return nil }
@@ -205,6 +206,12 @@ func (s *summary) journey(r format.Raw) error {
 		}
 		s.reasons[reason]++
 	}
+	if what := j.End.Unclear; what != "" {
+		if _, known := s.unclear[what]; !known && len(s.unclear) >= maxPairs {
+			what = "other"
+		}
+		s.unclear[what]++
+	}
 	if len(j.Uncertain) > 0 {
 		s.uncertain++
 	}
@@ -263,6 +270,7 @@ type report struct {
 	Lost      map[string]uint64 `json:"lost"`
 	Endings   map[string]uint64 `json:"endings"`
 	Reasons   map[string]uint64 `json:"reasons"`
+	Unclear   map[string]uint64 `json:"unclear"` // names of docs/drops.md: what ends may have been
 	Total     quantiles         `json:"total"`
 	Histogram []reportBar       `json:"histogram"`
 	Hops      []reportHop       `json:"hops"`
@@ -296,7 +304,7 @@ type reportFlow struct {
 
 func (s *summary) report() *report {
 	r := &report{Events: s.events, Journeys: s.journeys, Branches: s.branches, Uncertain: s.uncertain, Inferred: s.inferred,
-		ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Total: s.totals.quantiles(),
+		ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear, Total: s.totals.quantiles(),
 		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
 	for _, end := range slices.Sorted(maps.Keys(s.bars)) {
 		r.Histogram = append(r.Histogram, reportBar{end, s.bars[end]})
@@ -379,6 +387,9 @@ func (r *report) text(b *bytes.Buffer) {
 		}
 	}
 	columns(b, rows, 1)
+	if len(r.Unclear) > 0 {
+		fmt.Fprintf(b, "not told by the kernel (docs/drops.md): %s\n", counts(r.Unclear))
+	}
 
 	b.WriteString("\nfrom first to last\n")
 	most := uint64(0)
