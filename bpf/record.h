@@ -66,7 +66,8 @@ struct sock_info {
 	__u32 uid;
 	__u32 rmem, rcvbuf;
 	__u32 wmem, sndbuf;
-	__u32 pad;
+	__u32 backlog, max_backlog; // of one that listens
+	__u32 filter;               // not 0: it has one
 };
 
 // Raw copies: of struct nf_conn, and of both tuplehash of its master.

@@ -29,6 +29,7 @@ struct hit {
 // Sockets of these states are smaller than struct sock: include/net/tcp_states.h.
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
+#define TCP_LISTEN 10
 #define AF_INET6 10
 
 static __always_inline __u64 cgroup_of(struct sock *sk)
@@ -54,6 +55,7 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
 static __noinline void fill_sock(struct sock_info *s, struct sock *sk)
 {
 	struct sock_common *c = &sk->__sk_common;
+	struct sk_filter *filter = NULL;
 	struct socket *socket = NULL;
 
 	__builtin_memset(s, 0, sizeof(*s));
@@ -82,6 +84,12 @@ static __noinline void fill_sock(struct sock_info *s, struct sock *sk)
 	LOAD(s->rcvbuf, struct sock, sk, sk_rcvbuf);
 	LOAD(s->wmem, struct sock, sk, sk_wmem_alloc.refs.counter);
 	LOAD(s->sndbuf, struct sock, sk, sk_sndbuf);
+	LOAD(filter, struct sock, sk, sk_filter);
+	s->filter = filter != NULL;
+	if (s->state == TCP_LISTEN) {
+		LOAD(s->backlog, struct sock, sk, sk_ack_backlog);
+		LOAD(s->max_backlog, struct sock, sk, sk_max_ack_backlog);
+	}
 	LOAD(socket, struct sock, sk, sk_socket);
 	if (socket)
 		bpf_probe_read_kernel(&s->ino, sizeof(s->ino),

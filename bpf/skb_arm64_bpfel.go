@@ -228,7 +228,9 @@ type SkbSockInfo struct {
 	Rcvbuf     uint32
 	Wmem       uint32
 	Sndbuf     uint32
-	Pad        uint32
+	Backlog    uint32
+	MaxBacklog uint32
+	Filter     uint32
 }
 
 // Names of all BPF objects in the ELF.

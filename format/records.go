@@ -34,6 +34,14 @@ type Start struct {
 	Netns       Netns             // of the tool: that which Sysctl, Qdisc and Speed are of
 	Speed       map[string]uint64 // of devices, Mbit/s, at the start; nil: not known
 	Qdisc       map[string]string // kinds of the queueing disciplines by device, at the start; nil: not known
+
+	// More of the same namespace at the start; nil: not known.
+	Devices  map[string]Device // by name
+	Filters  map[string]string // where a device has tc filters: ingress, egress, kinds of its queueing disciplines
+	Rules    map[string]uint64 // number of `ip rule`s beside the kernel's own: inet, inet6
+	Xfrm     map[string]uint64 // number of IPsec states and policies
+	Firewall map[string]string // chains and tables of rules, and the hook that they are at; "": several
+	BPF      map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
 }
 
 // AppendMsgpack appends the record. The maps are in order of their keys.
@@ -47,6 +55,11 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	}
 	if s.Speed != nil {
 		pairs++
+	}
+	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.Rules != nil, s.Xfrm != nil, s.Firewall != nil, s.BPF != nil} {
+		if has {
+			pairs++
+		}
 	}
 	dst = AppendMap(dst, pairs)
 	dst = AppendStr(append(dst, "\xa4type"...), string(TypeStart))
@@ -77,9 +90,23 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 		dst = appendStrings(append(dst, "\xa5qdisc"...), s.Qdisc)
 	}
 	if s.Speed != nil {
-		dst = AppendMap(append(dst, "\xa5speed"...), len(s.Speed))
-		for _, dev := range sorted(s.Speed) {
-			dst = AppendUint(AppendStr(dst, dev), s.Speed[dev])
+		dst = appendNumbers(append(dst, "\xa5speed"...), s.Speed)
+	}
+	if s.Devices != nil {
+		dst = appendDevices(AppendStr(dst, "devices"), s.Devices)
+	}
+	if s.Filters != nil {
+		dst = appendStrings(AppendStr(dst, "tc_filters"), s.Filters)
+	}
+	if s.Firewall != nil {
+		dst = appendStrings(AppendStr(dst, "firewall"), s.Firewall)
+	}
+	for _, m := range [...]struct {
+		key   string
+		value map[string]uint64
+	}{{"ip_rules", s.Rules}, {"xfrm", s.Xfrm}, {"bpf_programs", s.BPF}} {
+		if m.value != nil {
+			dst = appendNumbers(AppendStr(dst, m.key), m.value)
 		}
 	}
 	return dst
@@ -139,18 +166,13 @@ func (s *Start) Decode(r Raw) error {
 		s.Netns.decode(key, v)
 		return true
 	})
-	if q := r.Get("qdisc"); q != nil {
-		s.Qdisc = decodeStrings(q)
+	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "firewall": &s.Firewall} {
+		if v := r.Get(key); v != nil {
+			*to = decodeStrings(v)
+		}
 	}
-	if speed := r.Get("speed"); speed != nil {
-		s.Speed = map[string]uint64{}
-		_ = speed.Each(func(dev []byte, v Value) bool {
-			if n, ok := v.Uint(); ok {
-				s.Speed[string(dev)] = n
-			}
-			return true
-		})
-	}
+	s.Devices, s.Speed = r.Devices(), decodeNumbers(r.Get("speed"))
+	s.Rules, s.Xfrm, s.BPF = decodeNumbers(r.Get("ip_rules")), decodeNumbers(r.Get("xfrm")), decodeNumbers(r.Get("bpf_programs"))
 	return nil
 }
 

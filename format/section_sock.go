@@ -24,6 +24,9 @@ type Sock struct {
 	Cgroup   uint64 // id of the cgroup; 0: not known
 	// Bytes charged to it and their limits.
 	Rmem, Rcvbuf, Wmem, Sndbuf uint32
+	Filter                     bool // it has a filter (SO_ATTACH_FILTER, SO_ATTACH_BPF)
+	// Of one that listens: connections that wait to be accepted, and how many may.
+	Backlog, MaxBacklog uint32
 }
 
 // Present reports whether the section is.
@@ -46,6 +49,12 @@ func (s *Sock) append(dst []byte) []byte {
 		if s.Cgroup != 0 {
 			n++
 		}
+		if s.Filter {
+			n++
+		}
+		if s.listens() {
+			n += 2
+		}
 	}
 	dst = AppendMap(dst, n)
 	dst = AppendUint(append(dst, "\xa4addr"...), s.Addr)
@@ -66,8 +75,18 @@ func (s *Sock) append(dst []byte) []byte {
 	dst = AppendUint(append(dst, "\xa4rmem"...), uint64(s.Rmem))
 	dst = AppendUint(append(dst, "\xa6rcvbuf"...), uint64(s.Rcvbuf))
 	dst = AppendUint(append(dst, "\xa4wmem"...), uint64(s.Wmem))
-	return AppendUint(append(dst, "\xa6sndbuf"...), uint64(s.Sndbuf))
+	dst = AppendUint(append(dst, "\xa6sndbuf"...), uint64(s.Sndbuf))
+	if s.Filter {
+		dst = AppendBool(append(dst, "\xa6filter"...), true)
+	}
+	if s.listens() {
+		dst = AppendUint(append(dst, "\xa7backlog"...), uint64(s.Backlog))
+		dst = AppendUint(append(dst, "\xabmax_backlog"...), uint64(s.MaxBacklog))
+	}
+	return dst
 }
+
+func (s *Sock) listens() bool { return s.State == "LISTEN" }
 
 func appendNonzero(dst []byte, key string, v uint64) []byte {
 	if v == 0 {
@@ -123,6 +142,12 @@ func (s *Sock) decode(key []byte, v Value) {
 		s.Wmem = uint32(u)
 	case "sndbuf":
 		s.Sndbuf = uint32(u)
+	case "filter":
+		s.Filter, _ = v.Bool()
+	case "backlog":
+		s.Backlog = uint32(u)
+	case "max_backlog":
+		s.MaxBacklog = uint32(u)
 	}
 }
 

@@ -2,7 +2,6 @@ package skbcollect
 
 import (
 	"encoding/binary"
-	"net"
 	"slices"
 	"strings"
 
@@ -10,65 +9,68 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// qdiscs are the kinds of queueing discipline on the devices of this network namespace,
-// the root's first; nil if the kernel does not tell. What queues nothing is left out.
-func qdiscs() map[string]string {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
-	if err != nil {
+// A discipline is a queueing discipline as RTM_GETQDISC tells of it.
+type discipline struct {
+	ifindex, handle uint32
+	kind            string
+	root            bool
+}
+
+// disciplines are those of the devices of this network namespace; nil if the kernel does
+// not tell.
+func disciplines(conn *netlink.Conn) []discipline {
+	answers := dump(conn, unix.RTM_GETQDISC, make([]byte, sizeofTcmsg))
+	if answers == nil {
 		return nil
 	}
-	defer conn.Close()
-	answers, err := conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETQDISC, Flags: netlink.Request | netlink.Dump},
-		Data:   make([]byte, sizeofTcmsg),
-	})
-	if err != nil {
-		return nil
-	}
-	devices, err := net.Interfaces()
-	if err != nil {
-		return nil
-	}
-	names := map[uint32]string{}
-	for _, d := range devices {
-		names[uint32(d.Index)] = d.Name
-	}
-	kinds := map[string][]string{}
-	for _, a := range answers {
-		dev, kind, root := qdisc(a.Data)
-		name := names[dev]
-		switch {
-		case name == "" || kind == "" || kind == "noqueue":
-		case root:
-			kinds[name] = append([]string{kind}, slices.DeleteFunc(kinds[name], func(k string) bool { return k == kind })...)
-		case !slices.Contains(kinds[name], kind):
-			kinds[name] = append(kinds[name], kind)
+	all := make([]discipline, 0, len(answers))
+	for _, answer := range answers {
+		if q := readDiscipline(answer); q.kind != "" {
+			all = append(all, q)
 		}
 	}
-	all := map[string]string{}
-	for name, k := range kinds {
-		all[name] = strings.Join(k, " ")
-	}
 	return all
+}
+
+// qdiscs are their kinds by device, the root's first. What queues nothing is left out.
+func qdiscs(names map[uint32]string, all []discipline) map[string]string {
+	if all == nil {
+		return nil
+	}
+	kinds := map[string][]string{}
+	for _, q := range all {
+		name := names[q.ifindex]
+		switch {
+		case name == "" || q.kind == "noqueue":
+		case q.root:
+			kinds[name] = append([]string{q.kind}, slices.DeleteFunc(kinds[name], func(k string) bool { return k == q.kind })...)
+		case !slices.Contains(kinds[name], q.kind):
+			kinds[name] = append(kinds[name], q.kind)
+		}
+	}
+	joined := map[string]string{}
+	for name, k := range kinds {
+		joined[name] = strings.Join(k, " ")
+	}
+	return joined
 }
 
 // sizeofTcmsg is that of struct tcmsg (include/uapi/linux/rtnetlink.h).
 const sizeofTcmsg = 20
 
-// qdisc reads an answer to RTM_GETQDISC.
-func qdisc(answer []byte) (ifindex uint32, kind string, root bool) {
-	if len(answer) < sizeofTcmsg {
-		return 0, "", false
+// readDiscipline reads an answer to RTM_GETQDISC.
+func readDiscipline(answer netlink.Message) (q discipline) {
+	a := attributes(answer, sizeofTcmsg)
+	if a == nil {
+		return q
 	}
-	attributes, err := netlink.NewAttributeDecoder(answer[sizeofTcmsg:])
-	if err != nil {
-		return 0, "", false
-	}
-	for attributes.Next() {
-		if attributes.Type() == unix.TCA_KIND {
-			kind = attributes.String()
+	for a.Next() {
+		if a.Type() == unix.TCA_KIND {
+			q.kind = a.String()
 		}
 	}
 	const tcHRoot = 0xffffffff // TC_H_ROOT, include/uapi/linux/pkt_sched.h
-	return binary.NativeEndian.Uint32(answer[4:]), kind, binary.NativeEndian.Uint32(answer[12:]) == tcHRoot
+	q.ifindex, q.handle = binary.NativeEndian.Uint32(answer.Data[4:]), binary.NativeEndian.Uint32(answer.Data[8:])
+	q.root = binary.NativeEndian.Uint32(answer.Data[12:]) == tcHRoot
+	return q
 }

@@ -168,7 +168,8 @@ func (d *decoder) sock(s *format.Sock, r *bpf.SockInfo) {
 	*s = format.Sock{Addr: r.Addr, Family: family, State: nameOf(sockStates[:], int(r.State)),
 		Full: r.Full != 0, Cookie: r.Cookie, Ifindex: r.BoundDevIf,
 		Type: nameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino, Cgroup: r.Cgroup,
-		Rmem: r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf}
+		Rmem: r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf,
+		Filter: r.Filter != 0, Backlog: r.Backlog, MaxBacklog: r.MaxBacklog}
 	if r.Wmem > 0 {
 		s.Wmem-- // sk_wmem_alloc counts one for the socket itself (net/core/sock.c)
 	}

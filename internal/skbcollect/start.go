@@ -25,9 +25,9 @@ func (c *collector) start() *format.Start {
 		Probes:      uint32(c.selection.len()),
 		DropReasons: c.decoder.reasons,
 		Sysctl:      sysctls(),
-		Qdisc:       qdiscs(),
 		Speed:       speeds(),
 	}
+	evidence(s, c.kernel.HasSymbol)
 	s.Netns.Inum = ownNetns()
 	s.Host, _ = os.Hostname()
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
@@ -44,7 +44,9 @@ var sysctlGlobs = []string{
 	"net/ipv4/icmp_echo_ignore_all", "net/ipv4/tcp_syncookies",
 	"net/ipv6/conf/*/forwarding", "net/ipv6/conf/*/disable_ipv6",
 	"net/core/rmem_max", "net/core/rmem_default", "net/core/netdev_max_backlog", "net/core/somaxconn",
-	"net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_tcp_be_liberal",
+	"net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept", "net/ipv4/icmp_echo_ignore_broadcasts",
+	"net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_count", "net/bridge/bridge-nf-call-iptables",
+	"net/bridge/bridge-nf-call-ip6tables", "net/netfilter/nf_conntrack_tcp_be_liberal",
 }
 
 func sysctls() map[string]string {

@@ -329,6 +329,9 @@ func (f *facts) value(fd *field) value {
 	case fieldHost:
 		return f.str(f.host.name)
 	}
+	if fd.id > fieldHost {
+		return f.evidence(fd)
+	}
 	return f.header(fd.id, f.headers())
 }
 

@@ -14,7 +14,7 @@ type field struct {
 	id   fieldID
 	path []string // of fieldPath
 	find int      // of fieldPath: its index in paths, or -1
-	arg  string   // of fieldRet: the function
+	arg  string   // of fieldRet and fieldVia: the function; of fieldPrograms: the type
 }
 
 type fieldID uint8
@@ -61,6 +61,19 @@ const (
 	fieldClsact
 	fieldNoqueue
 	fieldHost
+	fieldVia
+	fieldFrameFor
+	fieldDevKind
+	fieldDevMaster
+	fieldDevPort
+	fieldMasterKind
+	fieldTCFilters
+	fieldFirewall
+	fieldConntrackUsed
+	fieldIPRules
+	fieldXfrmStates
+	fieldXfrmPolicies
+	fieldPrograms
 )
 
 var fieldNames = map[string]fieldID{
@@ -73,7 +86,13 @@ var fieldNames = map[string]fieldID{
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
 	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost,
+	"frame.for": fieldFrameFor, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
+	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
+	"ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates, "xfrm.policies": fieldXfrmPolicies,
 }
+
+// prefixes of fields that name one of many after the dot.
+var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "via": fieldVia, "programs": fieldPrograms}
 
 func parseField(name string) (*field, error) {
 	f := &field{name: name}
@@ -81,9 +100,11 @@ func parseField(name string) (*field, error) {
 		f.id = id
 		return f, nil
 	}
-	if function, ok := strings.CutPrefix(name, "ret."); ok && function != "value" && function != "skb" {
-		f.id, f.arg = fieldRet, function
-		return f, nil
+	if prefix, one, ok := strings.Cut(name, "."); ok && name != "ret.value" && name != "ret.skb" {
+		if id, ok := fieldPrefixes[prefix]; ok && one != "" {
+			f.id, f.arg = id, one
+			return f, nil
+		}
 	}
 	f.path, f.find = strings.Split(name, "."), slices.Index(paths[:], name)
 	for _, key := range f.path {

@@ -20,6 +20,7 @@ type host struct {
 	qdiscs  bool              // they are known: a device that is not there has none
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
+	evidence
 }
 
 // maxEntries bounds the maps of a start record: a host of a thousand devices has some
@@ -34,6 +35,7 @@ func readHost(r format.Raw) *host {
 	h.census = censusKernel(r.Get("kernel"))
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
 	h.qdiscs = r.Get("qdisc") != nil
+	h.evidence = readEvidence(r)
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
 		n, err := strconv.ParseUint(string(key), 10, 32)
 		if err == nil && len(h.reasons) < maxEntries {

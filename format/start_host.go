@@ -1,0 +1,118 @@
+package format
+
+// A Device is what the start record says of a network device.
+type Device struct {
+	Addr   string // of the link layer, as ip(8) writes it; "": it has none
+	Kind   string // as ip(8) names it after `type`: veth, vlan, bond; "": the driver names none
+	MTU    uint32 // bytes
+	Up     bool   // IFF_UP: an administrator has switched it on
+	Master string // the bond, team, bridge or VRF that it is in; "": none
+	Port   string // its state there: active or backup in a bond; disabled, listening, learning, forwarding or blocking in a bridge
+	Link   string // the device below, as of a VLAN; "": none in this namespace
+	VLAN   uint16 // of a device of the kind vlan
+	Table  uint32 // of a device of the kind vrf: its routing table
+	XDP    bool   // a program is attached
+}
+
+func (d *Device) append(dst []byte) []byte {
+	n := 2
+	for _, has := range [...]bool{d.Addr != "", d.Kind != "", d.Master != "", d.Port != "", d.Link != "", d.VLAN != 0, d.Table != 0, d.XDP} {
+		if has {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	for _, f := range [...]struct{ key, value string }{
+		{"addr", d.Addr}, {"kind", d.Kind}, {"master", d.Master}, {"port", d.Port}, {"link", d.Link},
+	} {
+		if f.value != "" {
+			dst = AppendStr(AppendStr(dst, f.key), f.value)
+		}
+	}
+	dst = AppendUint(AppendStr(dst, "mtu"), uint64(d.MTU))
+	dst = AppendBool(AppendStr(dst, "up"), d.Up)
+	dst = appendNonzero(dst, "vlan", uint64(d.VLAN))
+	dst = appendNonzero(dst, "table", uint64(d.Table))
+	if d.XDP {
+		dst = AppendBool(AppendStr(dst, "xdp"), true)
+	}
+	return dst
+}
+
+func (d *Device) decode(v Value) {
+	_ = v.Each(func(key []byte, v Value) bool {
+		u, _ := v.Uint()
+		b, _ := v.Bool()
+		switch string(key) {
+		case "addr":
+			setString(&d.Addr, v)
+		case "kind":
+			setString(&d.Kind, v)
+		case "master":
+			setString(&d.Master, v)
+		case "port":
+			setString(&d.Port, v)
+		case "link":
+			setString(&d.Link, v)
+		case "mtu":
+			d.MTU = uint32(u)
+		case "up":
+			d.Up = b
+		case "vlan":
+			d.VLAN = uint16(u)
+		case "table":
+			d.Table = uint32(u)
+		case "xdp":
+			d.XDP = b
+		}
+		return true
+	})
+}
+
+// Devices reads the devices of a start record; nil if it has none.
+func (r Raw) Devices() map[string]Device {
+	v := r.Get("devices")
+	if v == nil {
+		return nil
+	}
+	all := map[string]Device{}
+	_ = v.Each(func(name []byte, v Value) bool {
+		var d Device
+		d.decode(v)
+		all[string(name)] = d
+		return true
+	})
+	return all
+}
+
+func appendDevices(dst []byte, devices map[string]Device) []byte {
+	dst = AppendMap(dst, len(devices))
+	for _, name := range sorted(devices) {
+		d := devices[name]
+		dst = d.append(AppendStr(dst, name))
+	}
+	return dst
+}
+
+func appendNumbers(dst []byte, m map[string]uint64) []byte {
+	dst = AppendMap(dst, len(m))
+	for _, k := range sorted(m) {
+		dst = AppendUint(AppendStr(dst, k), m[k])
+	}
+	return dst
+}
+
+// decodeNumbers gives nil for a key that is absent.
+func decodeNumbers(v Value) map[string]uint64 {
+	if v == nil {
+		return nil
+	}
+	m := map[string]uint64{}
+	_ = v.Each(func(key []byte, v Value) bool {
+		if n, ok := v.Uint(); ok {
+			m[string(key)] = n
+		}
+		return true
+	})
+	return m
+}

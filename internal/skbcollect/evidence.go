@@ -1,0 +1,42 @@
+package skbcollect
+
+import (
+	"errors"
+	"os"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// evidence is what the start record says of this network namespace besides its settings:
+// what decides, in skb-drops, between causes that the kernel drops for at one place. It is
+// read once, and what the kernel does not tell is left out. has says whether the
+// kernel has a function.
+func evidence(s *format.Start, has func(symbol string) bool) {
+	s.Firewall, s.Xfrm, s.BPF = firewall(has), xfrmCounts(), bpfPrograms()
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	all := links(conn)
+	names := map[uint32]string{}
+	for _, l := range all {
+		names[l.index] = l.name
+	}
+	s.Devices = devices(all)
+	if q := disciplines(conn); q != nil && all != nil {
+		s.Qdisc, s.Filters = qdiscs(names, q), filters(conn, names, q)
+	}
+	four, ok := ipRules(conn, unix.AF_INET)
+	six, ok6 := ipRules(conn, unix.AF_INET6)
+	if ok && ok6 {
+		s.Rules = map[string]uint64{"inet": four, "inet6": six}
+	} else if ok { // a kernel without IPv6
+		s.Rules = map[string]uint64{"inet": four}
+	}
+}
+
+func isNoMore(err error) bool { return errors.Is(err, os.ErrNotExist) }
