@@ -28,6 +28,10 @@ type Finder struct {
 	number [MaxPaths]uint64
 	text   [MaxPaths + 1]struct{ from, to int32 }
 
+	collects bool // others
+	others   []other
+	many     bool // there are more than can be kept
+
 	first  []*segment
 	kept   int // segments
 	tries  int // layouts that were learned, of which some may be forgotten
@@ -39,8 +43,16 @@ type Finder struct {
 // A name is a key on the way to values that are wanted.
 type name struct {
 	key   string
+	path  string
 	index int // of its value in Finder.at, -1: it is not wanted itself
 	below []*name
+}
+
+// An other is a pair that no path leads to: where its key is, in the record or from a
+// segment's beginning, and the map that it is in.
+type other struct {
+	at int32
+	in *name
 }
 
 // A segment is the part of a layout up to a string or bytes, whose length is any, or to
@@ -54,6 +66,8 @@ type segment struct {
 	found []found
 	text  int // the path of the string or bytes; MaxPaths: it is not wanted
 	next  []*segment
+
+	others []other
 
 	there, known, strs, bins uint64 // as in a Finder
 }
@@ -89,10 +103,11 @@ const (
 const MaxPaths = 64
 
 const (
-	maxLayouts   = 12   // that may follow a segment
+	maxLayouts   = 48   // that may follow a segment: of nine probes with all sections 12 were too few for one in three events
 	maxSegments  = 2048 // in all; then all are forgotten
 	maxStrings   = 48   // in a record whose layout is kept
 	maxStructure = 4096 // bytes of such a record, without its strings
+	maxOthers    = 64   // in a record
 	// freeTries is how many layouts are learned at once; from then on one for so many records
 	// that had a known one, since to learn one takes as long as to walk through a few records.
 	freeTries     = 4096
@@ -107,20 +122,36 @@ func NewFinder(paths ...string) *Finder {
 		panic("format.NewFinder: too many paths")
 	}
 	for i, path := range paths {
-		n := f.names
-		for key := range strings.SplitSeq(path, ".") {
-			n = n.make(key)
-		}
-		n.index = i
+		f.names.at(path).index = i
 	}
 	return f
+}
+
+// CollectOthers makes Find collect, for Others, the pairs that none of the Finder's paths
+// leads to, and none in known. It is to be called before Find.
+func (f *Finder) CollectOthers(known ...string) {
+	f.collects = true
+	for _, path := range known {
+		f.names.at(path)
+	}
+}
+
+// at returns the name at the end of path, which it makes if there is none.
+func (n *name) at(path string) *name {
+	for key := range strings.SplitSeq(path, ".") {
+		n = n.make(key)
+	}
+	return n
 }
 
 func (n *name) make(key string) *name {
 	if m := n.find([]byte(key)); m != nil {
 		return m
 	}
-	m := &name{key: key, index: -1}
+	m := &name{key: key, path: key, index: -1}
+	if n.path != "" {
+		m.path = n.path + "." + key
+	}
 	n.below = append(n.below, m)
 	return m
 }
@@ -140,6 +171,7 @@ func (n *name) find(key []byte) *name {
 func (f *Finder) Find(r Raw) error {
 	f.r = r
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
+	f.others, f.many = f.others[:0], false
 	base := 0
 	for list := &f.first; ; {
 		var s *segment
@@ -158,6 +190,9 @@ func (f *Finder) Find(r Raw) error {
 		f.there |= s.there
 		f.known |= s.known
 		f.take(s, base)
+		for _, o := range s.others {
+			f.others = append(f.others, other{int32(base) + o.at, o.in})
+		}
 		base += s.size
 		from, to := base, base
 		switch s.ends {
@@ -241,6 +276,7 @@ func agree(b []byte, words []word) bool {
 // walk is Find for a record whose layout is not known.
 func (f *Finder) walk(r Raw) error {
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
+	f.others, f.many = f.others[:0], false
 	if err := Valid(r); err != nil {
 		return err
 	}
@@ -292,22 +328,24 @@ type learner struct {
 	r        Raw
 	mask     []byte // the bits of each byte that belong to the layout, segment by segment
 	found    []found
+	others   []other
 	segments []part
 
 	structure int  // bytes that belong to the layout
 	open      part // the segment that is not ended yet
 }
 
-// A part is a segment's place in a record, and where in the learner's mask and found its own begin.
+// A part is a segment's place in a record, and where in the learner's mask, found and others
+// its own begin.
 type part struct {
-	from, to    int
-	ends        ending
-	mask, found int
+	from, to            int
+	ends                ending
+	mask, found, others int
 }
 
 func (l *learner) begin(f *Finder, learning bool) {
 	l.f, l.r, l.learning = f, f.r, learning
-	l.found, l.segments = l.found[:0], l.segments[:0]
+	l.found, l.others, l.segments = l.found[:0], l.others[:0], l.segments[:0]
 	l.structure, l.open, l.mask = 0, part{}, l.mask[:0]
 }
 
@@ -340,7 +378,7 @@ func (l *learner) end(at int, ends ending, next int) {
 	}
 	l.open.to, l.open.ends = at, ends
 	l.segments = append(l.segments, l.open)
-	l.open = part{from: next, mask: len(l.mask), found: len(l.found)}
+	l.open = part{from: next, mask: len(l.mask), found: len(l.found), others: len(l.others)}
 }
 
 // value walks through the value at `at` and returns where it ends. n is what is wanted of
@@ -411,7 +449,7 @@ func (l *learner) place(index, at int) found {
 func (l *learner) pair(at int, n *name) int {
 	size, content, _ := head(l.r[at:])
 	key := l.r[at+size : at+size+content]
-	first := at <= maxHead && string(key) == "type"
+	from, first := at, at <= maxHead && string(key) == "type"
 	l.note(at, size+content, 0xff)
 	at += size + content
 	if first { // of the record: it says what the others mean
@@ -419,7 +457,22 @@ func (l *learner) pair(at int, n *name) int {
 		l.note(at, size+content, 0xff)
 		return at + size + content
 	}
-	return l.value(at, n.find(key))
+	m := n.find(key)
+	if l.f.collects && n != nil && len(n.below) > 0 &&
+		(m == nil || m.index < 0 && len(m.below) > 0 && Value(l.r[at:]).Kind() != Map) {
+		l.collect(from, n)
+	}
+	return l.value(at, m)
+}
+
+// collect notes the pair at from of the map n.
+func (l *learner) collect(from int, n *name) {
+	if len(l.f.others) == maxOthers {
+		l.f.many, l.learning = true, false
+		return
+	}
+	l.f.others = append(l.f.others, other{int32(from), n})
+	l.others = append(l.others, other{int32(from - l.open.from), n})
 }
 
 // maxHead is the longest head of a map, in bytes.
@@ -427,7 +480,8 @@ const maxHead = 5
 
 // segment makes the segment of a part, whose mask and found are before those of next.
 func (l *learner) segment(p, next *part) *segment {
-	s := &segment{size: p.to - p.from, ends: p.ends, text: MaxPaths, found: slices.Clone(l.found[p.found:next.found])}
+	s := &segment{size: p.to - p.from, ends: p.ends, text: MaxPaths, found: slices.Clone(l.found[p.found:next.found]),
+		others: slices.Clone(l.others[p.others:next.others])}
 	for _, v := range s.found {
 		bit := uint64(1) << v.index
 		s.there |= bit
@@ -527,6 +581,25 @@ func (f *Finder) Bin(i int) ([]byte, bool) {
 		return nil, false
 	}
 	return f.r[f.text[i].from:f.text[i].to], true
+}
+
+// Others returns how many pairs are there that CollectOthers asked for; -1: more than are
+// kept.
+func (f *Finder) Others() int {
+	if f.many {
+		return -1
+	}
+	return len(f.others)
+}
+
+// Other returns such a pair, in their order in the record: its key, its value, and the path
+// of the map that it is in, "" for the record. What is no map where a path leads into one is
+// among them.
+func (f *Finder) Other(i int) (section string, key []byte, v Value) {
+	o := f.others[i]
+	c := Cursor{b: f.r, at: int(o.at)}
+	key = c.Key()
+	return o.in.path, key, c.Value()
 }
 
 // Cursor returns a Cursor at the value under path i; where there is none, everything reads

@@ -47,6 +47,62 @@ func checkFind(t *testing.T, f *Finder, r Raw) {
 	}
 }
 
+// finderKnown are paths besides finderPaths whose pairs are no others.
+var finderKnown = []string{"type", "skb.head", "skb.mac_len", "process.tgid", "dev", "netns.cookie", "a.b"}
+
+// othersOf walks through the map v, which is at path, for what neither finderPaths nor
+// finderKnown lead to.
+func othersOf(path string, v Value) (others []string) {
+	v.Each(func(key []byte, v Value) bool {
+		full := strings.TrimPrefix(path+"."+string(key), ".")
+		leads, ends := false, false
+		for _, p := range slices.Concat(finderPaths, finderKnown) {
+			leads = leads || strings.HasPrefix(p, full+".")
+			ends = ends || p == full
+		}
+		switch wanted := slices.Contains(finderPaths, full); {
+		case strings.Contains(string(key), "."), !leads && !ends, leads && v.Kind() != Map && !wanted:
+			others = append(others, fmt.Sprintf("%s|%s=%x", path, key, v))
+		case leads:
+			if v.Kind() == Map {
+				others = append(others, othersOf(full, v)...)
+			}
+		}
+		return true
+	})
+	return others
+}
+
+// checkOthers compares the others of a record with those that a walk finds.
+func checkOthers(t *testing.T, f *Finder, r Raw) {
+	t.Helper()
+	checkFind(t, f, r)
+	if Valid(r) != nil {
+		return
+	}
+	want := othersOf("", Value(r))
+	if f.Others() < 0 {
+		if len(want) <= maxOthers {
+			t.Fatalf("%q: too many others, there are %d", r, len(want))
+		}
+		return
+	}
+	var got []string
+	for i := range f.Others() {
+		section, key, v := f.Other(i)
+		got = append(got, fmt.Sprintf("%s|%s=%x", section, key, v))
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%q: others are\n%q, want\n%q", r, got, want)
+	}
+}
+
+func newOthers() *Finder {
+	f := NewFinder(finderPaths...)
+	f.CollectOthers(finderKnown...)
+	return f
+}
+
 // recordedRaws is the records of streams that were recorded.
 func recordedRaws(tb testing.TB, files ...string) (raws []Raw) {
 	for _, file := range files {
@@ -73,11 +129,12 @@ var finderStreams = []string{"../internal/skbpcap/testdata/nat.skb", "../interna
 // What a Finder says does not depend on what it has seen before: of good records, and of
 // those in which a byte is another one, one is missing or one too many.
 func TestFinder(t *testing.T) {
-	f := NewFinder(finderPaths...)
+	f, others := NewFinder(finderPaths...), newOthers()
 	raws := recordedRaws(t, finderStreams...)
 	for range 2 {
 		for _, r := range raws {
 			checkFind(t, f, r)
+			checkOthers(t, others, r)
 		}
 	}
 	if f.agreed < len(raws)*9/10 {
@@ -89,6 +146,7 @@ func TestFinder(t *testing.T) {
 			r := bytes.Clone(damaged)
 			r[at] = c
 			checkFind(t, f, r)
+			checkOthers(t, others, r)
 		}
 		checkFind(t, f, damaged[:at])
 		checkFind(t, f, slices.Delete(bytes.Clone(damaged), at, at+1))
@@ -100,15 +158,34 @@ func TestFinder(t *testing.T) {
 // Each input is records of two bytes of length, which one Finder sees twice.
 func FuzzFinder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
-		find := NewFinder(finderPaths...)
+		find, others := NewFinder(finderPaths...), newOthers()
 		for range 2 {
 			for b := in; len(b) > 2; {
 				n := min(int(binary.BigEndian.Uint16(b)), len(b)-2)
 				checkFind(t, find, b[2:2+n])
+				checkOthers(t, others, b[2:2+n])
 				b = b[2+n:]
 			}
 		}
 	})
+}
+
+// Others are kept up to a number.
+func TestManyOthers(t *testing.T) {
+	f := newOthers()
+	for _, n := range []int{maxOthers, maxOthers + 1, 3, 100_000, maxOthers} {
+		r := AppendStr(AppendStr(AppendMap(nil, n+1), "type"), "event")
+		for i := range n {
+			r = AppendUint(AppendStr(r, fmt.Sprint("k", i)), 1)
+		}
+		checkOthers(t, f, r)
+		if many := f.Others() < 0; many != (n > maxOthers) {
+			t.Errorf("of %d pairs, %d are others", n, f.Others())
+		}
+	}
+	if cap(f.others) > 2*maxOthers {
+		t.Errorf("room for %d others", cap(f.others))
+	}
 }
 
 // Layouts that never come again, or are enormous, are given up: memory is bounded, and

@@ -250,23 +250,47 @@ func (v Value) get(key string) Value {
 	if v.Kind() != Map {
 		return nil
 	}
-	n, _, values := head(v)
-	b := v[n:]
+	at, _, values := head(v)
 	for ; values > 0; values -= 2 {
-		klen := skip(b)
-		if klen == 0 {
+		from, to, next := pair(v, at)
+		if next == 0 {
 			return nil
 		}
-		vlen := skip(b[klen:])
-		if vlen == 0 {
-			return nil
+		if string(v[from:to]) == key && Value(v[at:]).Kind() == Str {
+			return Value(v[to:next])
 		}
-		if k, ok := Value(b[:klen]).Str(); ok && string(k) == key {
-			return Value(b[klen : klen+vlen])
-		}
-		b = b[klen+vlen:]
+		at = next
 	}
 	return nil
+}
+
+// pair returns where the content of the key at `at` is and where the value behind it ends, 0 when
+// the pair is cut off or no msgpack. Of a key that is no string the content is all of it.
+func pair(v []byte, at int) (from, to, next int) {
+	from = at
+	if at < len(v) && v[at]&0xe0 == 0xa0 && int(v[at]&0x1f) < len(v)-at { // most keys
+		from++
+		to = from + int(v[at]&0x1f)
+	} else {
+		n := skip(v[at:])
+		if n == 0 {
+			return 0, at, 0
+		}
+		to = at + n
+		if s, ok := Value(v[at:to]).Str(); ok {
+			from = to - len(s)
+		}
+	}
+	if to < len(v) {
+		if size := int(fixed[v[to]]); size != 0 && size <= len(v)-to { // most values
+			return from, to, to + size
+		}
+	}
+	n := skip(v[to:])
+	if n == 0 {
+		return 0, to, 0
+	}
+	return from, to, to + n
 }
 
 var errNotMap = errors.New("not a map")
@@ -277,25 +301,16 @@ func (v Value) Each(f func(key []byte, v Value) bool) error {
 	if v.Kind() != Map {
 		return errNotMap
 	}
-	n, _, values := head(v)
-	at := n
+	at, _, values := head(v)
 	for ; values > 0; values -= 2 {
-		klen := skip(v[at:])
-		if klen == 0 {
-			return fmt.Errorf("cut off or malformed at byte %d", at)
+		from, to, next := pair(v, at)
+		if next == 0 {
+			return fmt.Errorf("cut off or malformed at byte %d", to)
 		}
-		vlen := skip(v[at+klen:])
-		if vlen == 0 {
-			return fmt.Errorf("cut off or malformed at byte %d", at+klen)
-		}
-		key, ok := Value(v[at : at+klen]).Str()
-		if !ok {
-			key = v[at : at+klen]
-		}
-		if !f(key, Value(v[at+klen:at+klen+vlen])) {
+		if !f(v[from:to], Value(v[to:next])) {
 			return nil
 		}
-		at += klen + vlen
+		at = next
 	}
 	return nil
 }

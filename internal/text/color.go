@@ -32,3 +32,16 @@ func (p *Printer) paint(color string) string {
 
 // say appends s to the line in color.
 func (p *Printer) say(s, color string) { p.line = appendColored(p.line, s, p.paint(color)) }
+
+// colored and uncolored go around what is added to the line in color, which must not be empty.
+func (p *Printer) colored(color string) {
+	if p.o.Color && color != plain {
+		p.line = append(append(append(p.line, "\x1b["...), color...), 'm')
+	}
+}
+
+func (p *Printer) uncolored(color string) {
+	if p.o.Color && color != plain {
+		p.line = append(p.line, "\x1b[0m"...)
+	}
+}

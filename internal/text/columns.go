@@ -49,8 +49,10 @@ func (c *columns) append(line []byte, column int, cell []byte, color string) []b
 }
 
 func pad(line []byte, n int) []byte {
-	for ; n > 0; n-- {
-		line = append(line, ' ')
+	for ; n > len(blanks); n -= len(blanks) {
+		line = append(line, blanks...)
 	}
-	return line
+	return append(line, blanks[:max(n, 0)]...)
 }
+
+const blanks = "                                "

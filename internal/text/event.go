@@ -11,76 +11,65 @@ import (
 // what became of it (lengths, offsets, addresses, counts), are left to
 // -o json; a key that is not known here is never left out.
 func (p *Printer) event(r format.Raw) {
-	var cpu, probe, process, skb, dev, netns, packet, why format.Value
-	err := r.Each(func(key []byte, v format.Value) bool {
-		switch string(key) {
-		case "cpu":
-			cpu = v
-		case "probe":
-			probe = v
-		case "process":
-			process = v
-		case "skb":
-			skb = v
-		case "dev":
-			dev = v
-		case "netns":
-			netns = v
-		case "packet":
-			packet = v
-		}
-		return true
-	})
-	p.time(r)
-	p.cpu(cpu)
-	p.process(process)
-	p.cell = p.cell[:0]
-	if name, ok := probe.Str(); ok {
-		p.cell = appendEscaped(p.cell, name)
+	e := &p.fields
+	found := e.find(p.finder, r)
+	if !found {
+		e.walk(r)
 	}
-	p.column(columnProbe, cyan)
-	p.device(dev, netns)
-	p.packet(packet, skb, dev)
-
-	if mark, ok := skb.Get("mark").Uint(); ok && mark != 0 {
+	p.time(e.ts)
+	p.cpu(e.cpu)
+	p.process(e)
+	p.probe(e)
+	p.device(e)
+	p.packet(e)
+	if mark := e.mark.v; mark != 0 {
 		p.cell = strconv.AppendUint(append(p.cell[:0], "mark=0x"...), mark, 16)
 		p.line = appendColored(append(p.line, ' '), p.cell, p.paint(yellow))
 	}
-	if err == nil {
-		err = r.Each(func(key []byte, v format.Value) bool {
-			switch string(key) {
-			case "type", "ts", "cpu", "probe":
-			case "process":
-				p.rest("process", v, "pid", "tgid", "comm")
-			case "skb":
-				p.rest("skb", v, skbFields...)
-			case "dev":
-				p.rest("dev", v, "name", "ifindex", "rx_ifindex", "type")
-			case "netns":
-				p.rest("netns", v, "inum", "cookie")
-			case "packet":
-				p.rest("packet", v, "len", "at", "data")
-			case "why":
-				if why = v; !isWhy(v) {
-					why = nil
-					p.section(key, v)
-				}
-			default:
-				p.section(key, v)
+	var why format.Value
+	if !found {
+		err := r.Each(func(key []byte, v format.Value) bool { return true })
+		if err == nil {
+			err = r.Each(func(key []byte, v format.Value) bool {
+				p.pairOfEvent(key, v, &why)
+				return true
+			})
+		}
+		p.malformed(err)
+	} else {
+		for i := range p.finder.Others() {
+			section, key, v := p.finder.Other(i)
+			if section == "" {
+				p.pairOfEvent(key, v, &why)
+			} else {
+				p.pair([]byte(section), key, v, plain)
 			}
-			return true
-		})
+		}
 	}
-	p.malformed(err)
 	if why != nil {
 		p.why(why)
 	}
 }
 
-// skbFields are those that event shows in its own way or leaves to -o json.
-var skbFields = []string{"addr", "head", "id", "len", "data_len", "mac_len", "protocol", "pkt_type", "ip_summed", "mark",
-	"priority", "hash", "queue", "vlan_tci", "vlan_proto", "napi_id", "tstamp", "users", "dataref", "cloned", "nr_frags",
-	"mac_header", "network_header", "transport_header"}
+// pairOfEvent prints what of a pair has no place of its own. An explanation goes into why: it
+// comes last.
+func (p *Printer) pairOfEvent(key []byte, v format.Value, why *format.Value) {
+	if fields, ok := shown(key); ok {
+		p.rest(string(key), v, fields...)
+		return
+	}
+	switch string(key) {
+	case "type", "ts", "cpu", "probe":
+	case "why":
+		if isWhy(v) {
+			*why = v
+			return
+		}
+		p.section(key, v)
+	default:
+		p.section(key, v)
+	}
+}
 
 // column adds the cell at hand to the line; an empty one as -, so that the
 // columns stay countable.
@@ -91,43 +80,51 @@ func (p *Printer) column(column int, color string) {
 	p.line = p.columns.append(p.line, column, p.cell, p.paint(color))
 }
 
-func (p *Printer) time(r format.Raw) {
+func (p *Printer) time(ts number) {
 	p.cell = p.cell[:0]
-	if ts, ok := r.Time(); ok {
-		p.cell = p.clock.append(p.cell, ts)
+	if ts.ok {
+		p.cell = p.clock.append(p.cell, ts.v)
 	}
 	p.column(columnTime, faint)
 }
 
-func (p *Printer) cpu(v format.Value) {
+func (p *Printer) cpu(cpu number) {
 	p.cell = p.cell[:0]
-	if cpu, ok := v.Uint(); ok {
-		p.cell = append(strconv.AppendUint(append(p.cell, '['), cpu, 10), ']')
+	if cpu.ok {
+		p.cell = append(strconv.AppendUint(append(p.cell, '['), cpu.v, 10), ']')
 	}
 	p.column(columnCPU, plain)
 }
 
-func (p *Printer) process(v format.Value) {
+func (p *Printer) process(e *fields) {
 	p.cell = p.cell[:0]
-	if comm, ok := v.Get("comm").Str(); ok {
-		p.cell = appendEscaped(p.cell, comm)
+	if e.hasComm {
+		p.cell = appendEscaped(p.cell, e.comm)
 	}
-	if tgid, ok := v.Get("tgid").Uint(); ok {
-		p.cell = strconv.AppendUint(append(p.cell, '/'), tgid, 10)
+	if e.tgid.ok {
+		p.cell = strconv.AppendUint(append(p.cell, '/'), e.tgid.v, 10)
 	}
 	p.column(columnProcess, plain)
 }
 
+func (p *Printer) probe(e *fields) {
+	p.cell = p.cell[:0]
+	if e.hasProbe {
+		p.cell = appendEscaped(p.cell, e.probe)
+	}
+	p.column(columnProbe, cyan)
+}
+
 // device prints the device's name, or its number where the kernel gave no
 // name, and the network namespace when it is another than the stream's first.
-func (p *Printer) device(dev, netns format.Value) {
+func (p *Printer) device(e *fields) {
 	p.cell = p.cell[:0]
-	if name, ok := dev.Get("name").Str(); ok {
-		p.cell = appendEscaped(p.cell, name)
-	} else if index, ok := dev.Get("ifindex").Uint(); ok {
-		p.cell = strconv.AppendUint(append(p.cell, "if"...), index, 10)
+	if e.hasDev {
+		p.cell = appendEscaped(p.cell, e.dev)
+	} else if e.ifindex.ok {
+		p.cell = strconv.AppendUint(append(p.cell, "if"...), e.ifindex.v, 10)
 	}
-	if inum, ok := netns.Get("inum").Uint(); ok {
+	if inum := e.netns.v; e.netns.ok {
 		if !p.inNetns {
 			p.netns, p.inNetns = inum, true
 		}
@@ -141,33 +138,28 @@ func (p *Printer) device(dev, netns format.Value) {
 	p.column(columnDevice, green)
 }
 
-func (p *Printer) packet(packet, skb, dev format.Value) {
-	protocol, known := skb.Get("protocol").Uint()
-	data, ok := packet.Get("data").Bin()
-	if !ok && !known && skb.Get("addr") != nil {
+func (p *Printer) packet(e *fields) {
+	if !e.hasData && !e.protocol.ok && e.hasAddr {
 		// At a return skb-collect looks again only at what still is the same packet.
 		p.line = append(p.line, "freed or passed on by then"...)
 		return
 	}
-	if !ok {
+	if !e.hasData {
 		d := dissector{out: p.line}
-		d.etherTypeName(uint16(protocol))
+		d.etherTypeName(uint16(e.protocol.v))
 		p.line = d.out
-		if n, ok := skb.Get("len").Uint(); ok {
-			p.line = strconv.AppendUint(append(p.line, ", length "...), n, 10)
+		if e.skbLen.ok {
+			p.line = strconv.AppendUint(append(p.line, ", length "...), e.skbLen.v, 10)
 		}
 		p.line = append(p.line, ", no bytes"...)
 		return
 	}
-	at, _ := packet.Get("at").Str()
 	// The tag that a device has taken out of the frame (skb_vlan_tag_present)
 	// stands where it stood; tcpdump's socket puts it back in.
-	if tci, ok := skb.Get("vlan_tci").Uint(); ok && tci != 0 && string(at) == "mac" {
+	if tci := e.vlanTCI.v; tci != 0 && e.at == "mac" {
 		p.line = appendVLAN(p.line, uint16(tci))
 	}
-	linkType, _ := dev.Get("type").Uint()
-	n, _ := packet.Get("len").Uint()
-	p.line = Packet(p.line, data, string(at), uint16(linkType), uint16(protocol), int(min(n, 1<<31-1)))
+	p.line = p.dissector.packet(p.line, e.data, e.at, uint16(e.devType.v), uint16(e.protocol.v), int(min(e.len.v, 1<<31-1)))
 }
 
 // malformed says that the record could not be read to its end.

@@ -11,35 +11,48 @@ import (
 // track prints skb-track's section: the packet and branch as #12.1, times in the unit that
 // suits, and what changed as name=before>after.
 func (p *Printer) track(v format.Value) {
-	packet, ok := v.Get("packet").Uint()
+	of := pick(v, "packet", "branch")
+	packet, ok := of[0].Uint()
 	if !ok {
 		p.rest("track", v)
 		return
 	}
 	p.line = append(p.line, ' ')
-	p.cell = appendPacket(append(p.cell[:0], "track="...), packet, v.Get("branch"))
-	p.line = appendColored(p.line, p.cell, p.paint(cyan))
+	p.colored(cyan)
+	p.line = appendPacket(append(p.line, "track="...), packet, of[1])
+	p.uncolored(cyan)
 	p.malformed(v.Each(func(key []byte, x format.Value) bool {
-		ns, isTime := x.Uint()
-		switch k := string(key); {
-		case k == "packet" || k == "branch":
-		case k == "hop":
+		switch string(key) {
+		case "packet", "branch":
+			return true
+		case "hop":
 			p.line = appendValue(append(p.line, " hop="...), x)
-		case isTime && (k == "since" || k == "total"):
-			p.line = append(append(append(p.line, ' '), k...), '=')
-			p.line = appendDuration(p.line, ns)
-		case k == "from" && x.Kind() == format.Map:
-			p.cameFrom(packet, x)
-		case k == "changed" && x.Kind() == format.Map:
-			p.changed(x)
-		case k == "by":
+			return true
+		case "since", "total":
+			if ns, ok := x.Uint(); ok {
+				p.line = append(append(append(p.line, ' '), key...), '=')
+				p.line = appendDuration(p.line, ns)
+				return true
+			}
+		case "from":
+			if x.Kind() == format.Map {
+				p.cameFrom(packet, x)
+				return true
+			}
+		case "changed":
+			if x.Kind() == format.Map {
+				p.changed(x)
+				return true
+			}
+		case "by":
 			p.line = appendValue(append(p.line, " by="...), x)
-		case k == "uncertain" || k == "inferred":
+			return true
+		case "uncertain", "inferred":
 			p.line = append(p.line, ' ')
-			p.say(k, yellow)
-		default:
-			p.pair([]byte("track"), key, x, plain)
+			p.say(string(key), yellow)
+			return true
 		}
+		p.pair([]byte("track"), key, x, plain)
 		return true
 	}))
 }

@@ -24,10 +24,16 @@ import (
 // on, and the result never grows past a small multiple of data.
 func Packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
 	d := dissectors.Get().(*dissector)
+	dst = d.packet(dst, data, at, linkType, protocol, origLen)
+	dissectors.Put(d)
+	return dst
+}
+
+// packet is Packet.
+func (d *dissector) packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
 	d.out, d.depth, d.frame = dst, 0, nil
 	d.begin(data, at, linkType, protocol, max(origLen, len(data)))
 	dst, d.out, d.frame = d.out, nil, nil
-	dissectors.Put(d)
 	return dst
 }
 

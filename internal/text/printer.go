@@ -34,6 +34,10 @@ type Printer struct {
 	line []byte // the text of the record at hand
 	cell []byte
 
+	finder    *format.Finder // of events
+	fields    fields
+	dissector dissector
+
 	columns columns
 	clock   clock
 	tree    tree
@@ -44,7 +48,7 @@ type Printer struct {
 
 // NewPrinter returns a Printer that writes to w.
 func NewPrinter(w io.Writer, o Options) *Printer {
-	p := &Printer{w: w, o: o}
+	p := &Printer{w: w, o: o, finder: newFinder()}
 	p.columns.init(o.Width)
 	p.clock.mode = o.Time
 	return p

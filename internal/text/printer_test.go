@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -315,6 +316,32 @@ func TestDuration(t *testing.T) {
 	} {
 		if got := string(appendDuration(nil, ns)); got != want {
 			t.Errorf("%d: got %s, want %s", ns, got, want)
+		}
+	}
+	// The digits are those of strconv, also where a number is just between two.
+	for i := range uint64(400_000) {
+		ns := i * (i%1000 + 1)
+		if i%4 == 0 {
+			ns = i * 12_345_678_901
+		}
+		unit, v := "µs", float64(ns)/1e3
+		switch {
+		case ns < 1000:
+			continue
+		case ns >= 999_500_000:
+			unit, v = "s", float64(ns)/1e9
+		case ns >= 999_500:
+			unit, v = "ms", float64(ns)/1e6
+		}
+		digits := 0
+		switch {
+		case v < 9.995:
+			digits = 2
+		case v < 99.95:
+			digits = 1
+		}
+		if got, want := string(appendDuration(nil, ns)), strconv.FormatFloat(v, 'f', digits, 64)+unit; got != want {
+			t.Fatalf("%d: got %s, want %s", ns, got, want)
 		}
 	}
 }

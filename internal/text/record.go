@@ -10,8 +10,8 @@ import (
 
 // head prints the time column and, for the kinds that have one, the cpu's.
 func (p *Printer) head(r format.Raw) {
-	p.time(r)
-	p.cpu(r.Get("cpu"))
+	p.time(numberOf(r.Get("ts")))
+	p.cpu(numberOf(r.Get("cpu")))
 }
 
 // others prints all keys of the record but those named and those that head
@@ -144,11 +144,12 @@ func (p *Printer) free(r format.Raw) {
 
 // buffer prints a buffer's identity.
 func (p *Printer) buffer(v format.Value) {
-	if id := v.Get("id"); len(id) > 0 {
+	of := pick(v, "id", "addr", "head")
+	if id := of[0]; len(id) > 0 {
 		p.pair([]byte("id"), nil, id, plain)
 	}
-	p.hexPair("addr", v.Get("addr"))
-	p.hexPair("head", v.Get("head"))
+	p.hexPair("addr", of[1])
+	p.hexPair("head", of[2])
 	p.rest("skb", v, "id", "addr", "head")
 }
 

@@ -1,7 +1,6 @@
 package text
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -46,26 +45,51 @@ func (p *Printer) rest(section string, v format.Value, but ...string) {
 		return
 	}
 	p.malformed(v.Each(func(key []byte, v format.Value) bool {
-		if !slices.Contains(but, string(key)) {
-			p.pair([]byte(section), key, v, plain)
+		for _, b := range but {
+			if string(key) == b {
+				return true
+			}
 		}
+		p.pair([]byte(section), key, v, plain)
 		return true
 	}))
 }
 
+// pick returns the values that a map has under names, six at most: in one walk, where Get
+// takes one for each, which was most of what a section took.
+func pick(v format.Value, names ...string) (values [6]format.Value) {
+	if v.Kind() != format.Map {
+		return values
+	}
+	v.Each(func(key []byte, v format.Value) bool {
+		for i, name := range names {
+			if string(key) == name {
+				if values[i] == nil {
+					values[i] = v
+				}
+				break
+			}
+		}
+		return true
+	})
+	return values
+}
+
 // pair prints " section.key=value", or " section=value" without a key.
 func (p *Printer) pair(section, key []byte, v format.Value, color string) {
-	p.cell = appendEscaped(p.cell[:0], section)
+	p.line = append(p.line, ' ')
+	p.colored(color)
+	p.line = appendEscaped(p.line, section)
 	if key != nil {
-		p.cell = appendEscaped(append(p.cell, '.'), key)
+		p.line = appendEscaped(append(p.line, '.'), key)
 	}
-	p.cell = append(p.cell, '=')
+	p.line = append(p.line, '=')
 	if n, ok := v.Uint(); ok && inHex(key) {
-		p.cell = strconv.AppendUint(append(p.cell, "0x"...), n, 16)
+		p.line = strconv.AppendUint(append(p.line, "0x"...), n, 16)
 	} else {
-		p.cell = appendValue(p.cell, v)
+		p.line = appendValue(p.line, v)
 	}
-	p.line = appendColored(append(p.line, ' '), p.cell, p.paint(color))
+	p.uncolored(color)
 }
 
 // inHex says which numbers are told in hexadecimal: kernel addresses, marks, and what ip xfrm
@@ -81,9 +105,10 @@ func inHex(key []byte) bool {
 // drop prints drop=REASON location=FUNCTION: on kernels without reasons the
 // location alone.
 func (p *Printer) drop(v format.Value) {
-	reason := v.Get("name")
+	of := pick(v, "name", "reason", "location")
+	reason, location := of[0], of[2]
 	if _, ok := reason.Str(); !ok {
-		reason = v.Get("reason")
+		reason = of[1]
 	}
 	if len(reason) > 0 {
 		p.pair([]byte("drop"), nil, reason, loud)
@@ -91,7 +116,7 @@ func (p *Printer) drop(v format.Value) {
 		p.line = append(p.line, ' ')
 		p.say("drop", loud)
 	}
-	if location := v.Get("location"); len(location) > 0 {
+	if len(location) > 0 {
 		p.pair([]byte("location"), nil, location, plain)
 	}
 	p.rest("drop", v, "name", "reason", "location")
@@ -99,22 +124,24 @@ func (p *Printer) drop(v format.Value) {
 
 // conntrack prints ct=STATE(status,...), then the tuples as flows.
 func (p *Printer) conntrack(v format.Value) {
-	if state := v.Get("state"); len(state) > 0 {
+	of := pick(v, "state", "status", "orig", "reply")
+	if state := of[0]; len(state) > 0 {
 		p.pair([]byte("ct"), nil, state, plain)
 	}
 	status := ""
-	elements(v.Get("status"), func(i int, v format.Value) {
+	elements(of[1], func(i int, v format.Value) {
 		p.line = append(p.line, "(,"[min(i, 1)])
 		p.line = appendValue(p.line, v)
 		status = ")"
 	})
 	p.line = append(p.line, status...)
 	for i, section := range [...]string{"ct.orig", "ct.reply"} {
-		if tuple := v.Get([...]string{"orig", "reply"}[i]); len(tuple) > 0 {
+		if tuple := of[2+i]; len(tuple) > 0 {
+			ends := pick(tuple, "src", "sport", "dst", "dport")
 			p.line = append(append(append(p.line, ' '), section...), '=')
-			p.line = appendEndpoint(p.line, tuple.Get("src"), tuple.Get("sport"))
+			p.line = appendEndpoint(p.line, ends[0], ends[1])
 			p.line = append(p.line, '>')
-			p.line = appendEndpoint(p.line, tuple.Get("dst"), tuple.Get("dport"))
+			p.line = appendEndpoint(p.line, ends[2], ends[3])
 			p.rest(section, tuple, "src", "dst", "sport", "dport")
 		}
 	}
@@ -131,17 +158,17 @@ func appendEndpoint(dst []byte, addr, port format.Value) []byte {
 
 // sock prints sock=LOCAL>PEER, each * where the socket has none.
 func (p *Printer) sock(v format.Value) {
-	for i, end := range [...]struct{ addr, port format.Value }{
-		{v.Get("src"), v.Get("sport")}, {v.Get("dst"), v.Get("dport")},
-	} {
-		p.line = append(p.line, [...]string{" sock=", ">"}[i]...)
-		if len(end.addr) == 0 {
+	of := pick(v, "src", "sport", "dst", "dport")
+	for i, before := range [...]string{" sock=", ">"} {
+		addr, port := of[2*i], of[2*i+1]
+		p.line = append(p.line, before...)
+		if len(addr) == 0 {
 			p.line = append(p.line, '*')
 		} else {
-			p.line = appendValue(p.line, end.addr)
+			p.line = appendValue(p.line, addr)
 		}
-		if len(end.port) > 0 {
-			p.line = appendValue(append(p.line, '.'), end.port)
+		if len(port) > 0 {
+			p.line = appendValue(append(p.line, '.'), port)
 		}
 	}
 	p.rest("sock", v, "src", "sport", "dst", "dport")
@@ -149,13 +176,14 @@ func (p *Printer) sock(v format.Value) {
 
 // nft prints nft=VERDICT and the chain as nft list chain takes it.
 func (p *Printer) nft(v format.Value) {
-	if verdict := v.Get("verdict"); len(verdict) > 0 {
+	of := pick(v, "verdict", "chain", "family", "table")
+	if verdict := of[0]; len(verdict) > 0 {
 		p.pair([]byte("nft"), nil, verdict, plain)
 	}
-	if chain, ok := v.Get("chain").Str(); ok {
+	if chain, ok := of[1].Str(); ok {
 		p.line = append(p.line, ` nft.chain="`...)
-		for _, key := range [...]string{"family", "table"} {
-			if name := v.Get(key); len(name) > 0 {
+		for _, name := range of[2:4] {
+			if len(name) > 0 {
 				p.line = append(appendValue(p.line, name), ' ')
 			}
 		}

@@ -43,15 +43,9 @@ func (p *Printer) inTree(r format.Raw) bool {
 		p.at(j.First)
 		return true
 	case format.TypeEvent:
-		track := r.Get("track")
-		packet, ok := track.Get("packet").Uint()
-		if !ok {
+		if !p.hop(r) {
 			break
 		}
-		if packet != p.tree.packet {
-			p.noEnd(packet, r)
-		}
-		p.hop(r, track)
 		return true
 	}
 	p.tree.packet = 0
@@ -75,60 +69,96 @@ func (p *Printer) at(ts uint64) {
 
 // noEnd prints the line of a packet whose journey record is not there: it is still under
 // way, or more of it came than was waited for.
-func (p *Printer) noEnd(packet uint64, r format.Raw) {
-	p.root(packet)
-	at, _ := r.Get("packet", "at").Str()
-	data, _ := r.Get("packet", "data").Bin()
-	linkType, _ := r.Get("dev", "type").Uint()
-	protocol, _ := r.Get("skb", "protocol").Uint()
+func (p *Printer) noEnd(e *fields, track *hop) {
+	p.root(track.packet)
 	n := len(p.line)
-	if p.line = Flow(p.line, data, string(at), uint16(linkType), uint16(protocol)); len(p.line) > n {
+	if p.line = Flow(p.line, e.data, e.at, uint16(e.devType.v), uint16(e.protocol.v)); len(p.line) > n {
 		p.line = append(p.line, ", "...)
 	}
 	p.say("no end by then", yellow)
-	if ts, ok := r.Time(); ok {
-		total, _ := r.Get("track", "total").Uint()
-		p.at(ts - total)
+	if e.ts.ok {
+		p.at(e.ts.v - track.total)
 	}
 	p.line = append(p.line, '\n')
 }
 
 // hop prints an event below its packet: number, time since the hop before, place, and what
-// is new there.
-func (p *Printer) hop(r format.Raw, track format.Value) {
-	branch, _ := track.Get("branch").Uint()
-	from := track.Get("from")
-	depth := p.depthOf(branch, from)
+// is new there. It returns false, and has printed nothing, when the event is not tracked.
+func (p *Printer) hop(r format.Raw) bool {
+	e := &p.fields
+	found := e.find(p.finder, r)
+	var track format.Value
+	if !found {
+		e.walk(r)
+		track = r.Get("track")
+	}
+	for i := 0; found && track == nil && i < p.finder.Others(); i++ {
+		if section, key, v := p.finder.Other(i); section == "" && string(key) == "track" {
+			track = v
+		}
+	}
+	h, ok := readHop(track)
+	if !ok {
+		return false
+	}
+	if h.packet != p.tree.packet {
+		p.noEnd(e, &h)
+	}
+	depth := p.depthOf(h.branch, h.from)
 	p.line = pad(p.line, 1+2*depth)
 	p.cell = p.cell[:0]
-	if branch > 0 {
-		p.cell = strconv.AppendUint(append(p.cell, '.'), branch, 10)
+	if h.branch > 0 {
+		p.cell = strconv.AppendUint(append(p.cell, '.'), h.branch, 10)
 	}
 	p.line = append(p.line, p.cell...)
-	hop, _ := track.Get("hop").Uint()
 	number := len(p.cell)
-	p.cell = strconv.AppendUint(p.cell[:0], hop, 10)
+	p.cell = strconv.AppendUint(p.cell[:0], h.hop, 10)
 	p.line = pad(p.line, 5-number-len(p.cell))
 	p.line = append(p.line, p.cell...)
 	p.cell = p.cell[:0]
-	if since, ok := track.Get("since").Uint(); ok {
-		p.cell = appendDuration(append(p.cell, '+'), since)
+	if h.since.ok {
+		p.cell = appendDuration(append(p.cell, '+'), h.since.v)
 	}
 	p.line = pad(p.line, 9-utf8.RuneCount(p.cell))
 	p.line = append(appendColored(p.line, p.cell, p.paint(faint)), ' ')
-	p.cell = p.cell[:0]
-	if name, ok := r.Get("probe").Str(); ok {
-		p.cell = appendEscaped(p.cell, name)
+	p.probe(e)
+	p.device(e)
+	if h.hop == 0 || len(h.from) > 0 {
+		p.packet(e)
 	}
-	p.column(columnProbe, cyan)
-	p.device(r.Get("dev"), r.Get("netns"))
-	if hop == 0 || len(from) > 0 {
-		p.packet(r.Get("packet"), r.Get("skb"), r.Get("dev"))
+	p.hopRest(track, h.packet)
+	if found {
+		for i := range p.finder.Others() {
+			if section, key, v := p.finder.Other(i); section == "" {
+				p.besidesHop(key, v)
+			}
+		}
+	} else {
+		p.malformed(r.Each(func(key []byte, v format.Value) bool {
+			p.besidesHop(key, v)
+			return true
+		}))
 	}
-	p.hopRest(r, track)
 	for n := len(p.line); n > 0 && p.line[n-1] == ' '; n-- {
 		p.line = p.line[:n-1]
 	}
+	return true
+}
+
+// A hop is what the section track says of an event's place in its journey.
+type hop struct {
+	packet, branch, hop, total uint64
+	since                      number
+	from                       format.Value
+}
+
+// readHop reads the section track; false when it names no packet.
+func readHop(track format.Value) (h hop, ok bool) {
+	of := pick(track, "packet", "branch", "hop", "total", "since", "from")
+	h.packet, ok = of[0].Uint()
+	h.branch, h.hop, h.total = numberOf(of[1]).v, numberOf(of[2]).v, numberOf(of[3]).v
+	h.since, h.from = numberOf(of[4]), of[5]
+	return h, ok
 }
 
 // depthOf is how many branches a branch is away from the packet's first.
@@ -144,31 +174,37 @@ func (p *Printer) depthOf(branch uint64, from format.Value) int {
 	return depth
 }
 
-// hopRest prints where a hop's buffer came from, what changed, and the event's other
-// sections.
-func (p *Printer) hopRest(r format.Raw, track format.Value) {
-	packet, _ := track.Get("packet").Uint()
+// hopRest prints where a hop's buffer came from, and what changed.
+func (p *Printer) hopRest(track format.Value, packet uint64) {
 	p.malformed(track.Each(func(key []byte, v format.Value) bool {
-		switch k := string(key); {
-		case k == "packet" || k == "branch" || k == "hop" || k == "since" || k == "total":
-		case k == "from" && v.Kind() == format.Map:
-			p.cameFrom(packet, v)
-		case k == "changed" && v.Kind() == format.Map:
-			p.changed(v)
-		case k == "uncertain" || k == "inferred":
-			p.line = append(p.line, ' ')
-			p.say(k, yellow)
-		default:
-			p.pair([]byte("track"), key, v, plain)
-		}
-		return true
-	}))
-	p.malformed(r.Each(func(key []byte, v format.Value) bool {
 		switch string(key) {
-		case "type", "ts", "cpu", "probe", "process", "skb", "dev", "netns", "packet", "track":
-		default:
-			p.section(key, v)
+		case "packet", "branch", "hop", "since", "total":
+			return true
+		case "from":
+			if v.Kind() == format.Map {
+				p.cameFrom(packet, v)
+				return true
+			}
+		case "changed":
+			if v.Kind() == format.Map {
+				p.changed(v)
+				return true
+			}
+		case "uncertain", "inferred":
+			p.line = append(p.line, ' ')
+			p.say(string(key), yellow)
+			return true
 		}
+		p.pair([]byte("track"), key, v, plain)
 		return true
 	}))
+}
+
+// besidesHop prints a pair of an event that has no other place in its hop's line.
+func (p *Printer) besidesHop(key []byte, v format.Value) {
+	switch string(key) {
+	case "type", "ts", "cpu", "probe", "process", "skb", "dev", "netns", "packet", "track":
+	default:
+		p.section(key, v)
+	}
 }

@@ -11,6 +11,9 @@ import (
 // as they are, a string bare where that is unmistakable and else in double
 // quotes, the rest as JSON (bytes in base64). Nothing in it is left raw.
 func appendValue(dst []byte, v format.Value) []byte {
+	if n, ok := v.Uint(); ok {
+		return strconv.AppendUint(dst, n, 10)
+	}
 	if s, ok := v.Str(); ok && bare(s) {
 		return append(dst, s...)
 	}
