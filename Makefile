@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps census generate check-generated test test-unit test-debian13 test-kernels test-arm64 test-budget budget bench demo shell clean
+.PHONY: build install deps census generate check-generated test test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -37,7 +37,14 @@ generate: deps
 check-generated: generate
 	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
 
-test: check-generated test-unit test-debian13 test-kernels test-arm64 test-budget
+# Unit tests first, then all that takes virtual machines, and Debian 13's tools beside them.
+test: check-generated test-unit build-kernel-tests build-arm64
+	$(TEST_KERNELS) $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s check-budget'
+
+# For work in progress: one kernel.
+test-quick: export SKB_KERNELS := $(KERNEL)
+test-quick: test-unit build-kernel-tests
+	$(TEST_KERNELS)
 
 test-unit: build
 	go vet ./... && go vet -tags kernel ./internal/kerneltest
@@ -45,27 +52,36 @@ test-unit: build
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
-test-debian13: deps
+test-debian13: deps debian13
+
+debian13:
 	tools=$$($(TESTBED) tools trixie) && export PATH="$$tools:$$PATH" && \
 	tshark --version | grep -q '^TShark (Wireshark) 4\.4' && go test -count 1 ./cmd/skb-pcap ./internal/pcapng ./internal/skbpcap
 
 # Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
-test-kernels: build
-	go test ./internal/testbed
+test-kernels: build-kernel-tests
+	$(TEST_KERNELS)
+
+TEST_KERNELS := $(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
+
+build-kernel-tests: build
 	go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
-	$(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
 
 # What depends on the architecture, on an arm64 kernel.
-ARM64_TESTS := EveryByte|UnreadableFragments|ParityWithTcpdump|JourneyThroughNAT|Stacks|CallerArgsRet|ConntrackAndNFT
+TEST_ARM64 := --foreign build/arm64 --foreign-run '^Test(EveryByte|UnreadableFragments|ParityWithTcpdump|JourneyThroughNAT|Stacks|CallerArgsRet|ConntrackAndNFT)$$'
 
 test-arm64: export SKB_KERNELS := 6.12-arm64
-test-arm64: deps
+test-arm64: build-kernel-tests build-arm64
+	$(TEST_KERNELS) $(TEST_ARM64)
+
+build-arm64: deps
 	GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/arm64/ ./cmd/...
 	GOARCH=arm64 CGO_ENABLED=0 go test -c -tags kernel -o build/arm64/kernel.test ./internal/kerneltest
-	$(TESTBED) test --bin build/arm64/kernel.test --in build/arm64 --run '^Test($(ARM64_TESTS))$$'
 
 # What an event costs, against contrib/bench/budget/figures; allocations are in test-unit.
-test-budget: build
+test-budget: build check-budget
+
+check-budget:
 	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget
 
 # Commits to what an event costs now.

@@ -22,23 +22,67 @@ type network struct {
 func chain(t *testing.T, n int) *network {
 	t.Helper()
 	net := &network{t: t}
+	var add, del, links strings.Builder
 	for i := range n {
 		name := fmt.Sprintf("ns%d", i)
-		run(t, "ip", "netns", "add", name)
-		t.Cleanup(func() { run(t, "ip", "netns", "del", name) })
 		net.names = append(net.names, name)
-		net.in(i, "ip link set lo up")
+		fmt.Fprintf(&add, "netns add %s\n", name)
+		fmt.Fprintf(&del, "netns del %s\n", name)
+	}
+	t.Cleanup(func() { batch(t, "", del.String()) })
+	batch(t, "", add.String())
+	for i := range n {
 		// No solicitation of routers in the middle of a test.
-		net.in(i, "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 net.ipv4.ip_forward=1")
-		if i == 0 {
-			continue
+		net.sysctl(i, "ipv6/conf/all/accept_dad=0", "ipv6/conf/default/accept_dad=0", "ipv6/conf/default/accept_ra=0", "ipv4/ip_forward=1")
+		if i > 0 {
+			fmt.Fprintf(&links, "link add r%d netns %s type veth peer name l%d netns %s\n", i-1, net.names[i-1], i, net.names[i])
 		}
-		l, r := fmt.Sprintf("r%d", i-1), fmt.Sprintf("l%d", i)
-		run(t, "ip", "link", "add", l, "netns", net.names[i-1], "type", "veth", "peer", "name", r, "netns", name)
-		net.in(i-1, fmt.Sprintf("ip addr add 10.0.%d.1/24 dev %s; ip -6 addr add fd00:%d::1/64 dev %s nodad; ip link set %s up", i-1, l, i-1, l, l))
-		net.in(i, fmt.Sprintf("ip addr add 10.0.%d.2/24 dev %s; ip -6 addr add fd00:%d::2/64 dev %s nodad; ip link set %s up", i-1, r, i-1, r, r))
+	}
+	if n > 1 {
+		batch(t, "", links.String())
+	}
+	for i, name := range net.names {
+		settings := "link set lo up\n"
+		address := func(dev string, subnet, host int) {
+			settings += fmt.Sprintf("addr add 10.0.%d.%d/24 dev %s\naddr add fd00:%d::%d/64 dev %s nodad\nlink set %s up\n", subnet, host, dev, subnet, host, dev, dev)
+		}
+		if i > 0 {
+			address(fmt.Sprint("l", i), i-1, 2)
+		}
+		if i < n-1 {
+			address(fmt.Sprint("r", i), i, 1)
+		}
+		batch(t, name, settings)
 	}
 	return net
+}
+
+// batch has one ip do all that lines say, in a namespace or "" for the test's own.
+func batch(t *testing.T, netns, lines string) {
+	t.Helper()
+	args := []string{"-batch", "-"}
+	if netns != "" {
+		args = append([]string{"-n", netns}, args...)
+	}
+	cmd := exec.Command("ip", args...)
+	cmd.Stdin = strings.NewReader(lines)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %v\n%s%s", strings.Join(args, " "), err, out, lines)
+	}
+}
+
+// sysctl makes settings of namespace i: NAME=VALUE, names as below /proc/sys/net.
+func (n *network) sysctl(i int, settings ...string) {
+	n.t.Helper()
+	n.within(i, func() error {
+		for _, s := range settings {
+			name, value, _ := strings.Cut(s, "=")
+			if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // in runs a shell script in namespace i and returns its output.

@@ -117,5 +117,5 @@ func TestDropped(t *testing.T) {
 
 // hasMulti reports whether the kernel has kprobe.multi.
 var hasMulti = sync.OnceValue(func() bool {
-	return exec.Command("skb-collect", "-q", "-w", "/dev/null", "-p", "ip_rcv", "--backend", "kprobe.multi", "--duration", "1ms").Run() == nil
+	return exec.Command("skb-collect", "-q", "-w", "/dev/null", "-p", "ip_rcv", "--backend", "kprobe.multi", "--no-follow", "--duration", "1ms").Run() == nil
 })

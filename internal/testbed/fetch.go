@@ -22,6 +22,9 @@ var suites = []suite{
 	{"6.1-arm64", "bookworm", "arm64"}, {"6.12-arm64", "trixie", "arm64"},
 }
 
+// foreignKernel is the one that tests run on.
+const foreignKernel = "6.12-arm64"
+
 // foreign: programs of this machine don't run there.
 func (s suite) foreign() bool { return s.arch != "amd64" }
 

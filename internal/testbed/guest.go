@@ -30,7 +30,9 @@ type guest struct {
 	timeout time.Duration
 	command []string
 	shell   bool
-	stdout  io.Writer // what the command prints, stderr too
+	stdout  io.Writer                   // what the command prints, stderr too
+	talk    func(pid int, in io.Writer) // gets what the command can read, if anything does
+	used    time.Duration               // what the emulator computed
 }
 
 // outSize is the most that a guest can hand back, in bytes.
@@ -67,6 +69,11 @@ const boots = 3
 
 var errNotUp = errors.New("the kernel did not come up")
 
+// errTripped is a kernel that died of a breakpoint which it had put into its own code and taken
+// out again: the emulator saw the code as it was before. It happens in one guest of many, at any
+// place where the kernel patches code, under load.
+var errTripped = errors.New("the emulator tripped")
+
 // boot boots once.
 func (g *guest) boot(ctx context.Context, tmp string) (int, error) {
 	cmd := exec.CommandContext(ctx, g.qemu(), g.arguments(tmp)...)
@@ -82,7 +89,7 @@ func (g *guest) boot(ctx context.Context, tmp string) (int, error) {
 		}
 		defer term.Restore(int(os.Stdin.Fd()), old)
 	}
-	err := cmd.Run()
+	err := g.emulate(cmd)
 	status, _ := os.ReadFile(filepath.Join(tmp, "status"))
 	_, word, ok := strings.Cut(strings.TrimSpace(string(status)), "status ")
 	if !ok {
@@ -97,6 +104,26 @@ func (g *guest) boot(ctx context.Context, tmp string) (int, error) {
 		return 1, fmt.Errorf("the guest's status is %q", word)
 	}
 	return n, g.bringBack(filepath.Join(tmp, "out"))
+}
+
+// emulate runs the emulator.
+func (g *guest) emulate(cmd *exec.Cmd) error {
+	if g.talk != nil {
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		g.talk(cmd.Process.Pid, in)
+	} else if err := cmd.Start(); err != nil {
+		return err
+	}
+	err := cmd.Wait()
+	g.used += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return err
 }
 
 // prepare makes what qemu reads: the file system and a disk for the way back.
@@ -134,11 +161,12 @@ func (g *guest) arguments(tmp string) []string {
 		cpus = 1
 		args = append(args, "-icount", "shift=0,sleep=off")
 	}
-	console, lines := "ttyS0", [2]string{"ttyS1", "ttyS2"}
+	console := "ttyS0"
 	if g.kernel.foreign() {
-		console, lines = "ttyAMA0", [2]string{"hvc0", "hvc1"} // the machine has one serial port
+		console = "ttyAMA0" // the only serial port of the machine
 	}
-	cmdline := fmt.Sprintf("console=%s quiet panic=-1 skb.command=%s skb.status=%s skb.date=%d", console, lines[0], lines[1], time.Now().Unix())
+	commandLine, statusLine := lines(g.kernel)
+	cmdline := fmt.Sprintf("console=%s quiet panic=-1 skb.command=%s skb.status=%s skb.date=%d", console, commandLine, statusLine, time.Now().Unix())
 	if g.shell {
 		columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
 		if err != nil {
@@ -169,6 +197,14 @@ func (g *guest) arguments(tmp string) []string {
 		"-serial", "chardev:command", "-serial", "chardev:status")
 }
 
+// lines are the devices that carry the command's input and output, and the exit status.
+func lines(k *kernel) (command, status string) {
+	if k.foreign() {
+		return "hvc0", "hvc1"
+	}
+	return "ttyS1", "ttyS2"
+}
+
 // qemu is the program that emulates the guest's machine.
 func (g *guest) qemu() string {
 	if g.kernel.foreign() {
@@ -195,7 +231,11 @@ func (g *guest) died(ctx context.Context, tmp string, err error, qemuErrors stri
 	case err != nil:
 		why = "qemu: " + err.Error()
 	}
-	return fmt.Errorf("kernel %s: %s; the end of its console:\n%s", g.kernel.name, why, tail)
+	err = fmt.Errorf("kernel %s: %s; the end of its console:\n%s", g.kernel.name, why, tail)
+	if strings.Contains(string(console), "Oops: int3") {
+		err = fmt.Errorf("%w: %w", errTripped, err)
+	}
+	return err
 }
 
 // bringBack unpacks what the guest left in /skb/out.

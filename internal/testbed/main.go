@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,17 +39,21 @@ type runCommand struct {
 }
 
 type testCommand struct {
-	Bin     string        `required:"" type:"existingfile" help:"The test binary."`
-	In      []string      `type:"existingpath" help:"As with run."`
-	Run     string        `help:"As go test -run."`
-	Out     string        `type:"path" help:"Folder for /skb/out of each guest, in one folder a kernel."`
-	Verbose bool          `short:"v"`
-	Guests  int           `default:"2" help:"Guests at a time."`
-	Timeout time.Duration `default:"45m"`
+	Bin        string        `required:"" type:"existingfile" help:"The test binary."`
+	In         []string      `type:"existingpath" help:"As with run."`
+	Run        string        `help:"As go test -run."`
+	Foreign    string        `type:"existingdir" help:"Folder with the test binary and the programs for arm64: the tests run on 6.12-arm64 too."`
+	ForeignRun string        `help:"--run there, if there is none."`
+	Beside     []string      `help:"Shell command to run on this machine, in the place of a guest."`
+	Out        string        `type:"path" help:"Folder for /skb/out of each guest, in one folder a kernel."`
+	Verbose    bool          `short:"v"`
+	CPUs       int           `name:"cpus" default:"2" help:"Of a guest."`
+	Guests     int           `default:"${cores}" help:"Guests at a time."`
+	Timeout    time.Duration `default:"30m" help:"Of a test."`
 }
 
 func main() {
-	parser := kong.Must(&cli, kong.Name("testbed"), kong.Exit(func(code int) { os.Exit(min(code, 2)) }))
+	parser := kong.Must(&cli, kong.Name("testbed"), kong.Vars{"cores": strconv.Itoa(runtime.NumCPU())}, kong.Exit(func(code int) { os.Exit(min(code, 2)) }))
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

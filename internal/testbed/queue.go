@@ -1,0 +1,105 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A queue is the tests of a kernel, which one guest after another takes from, or several at a time.
+type queue struct {
+	kernel *kernel
+	bin    string   // the test binary
+	in     []string // what guests have besides
+
+	mu      sync.Mutex
+	listed  bool // the tests are known: the first guest has listed them
+	tests   []string
+	guests  int // at work on them now
+	done    []result
+	retried []string // in which the emulator tripped
+	boots   cost     // what guests took besides tests
+	broken  bool     // no guest gets anywhere
+}
+
+// A result is how a test ended.
+type result struct {
+	test   string
+	passed bool
+	cost
+}
+
+// last tests leave a guest that is good for nothing else.
+func isLast(test string) bool { return strings.HasPrefix(test, "TestZZ") }
+
+// list takes the names of all tests, from whichever guest is first to tell them.
+func (q *queue) list(tests []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.listed {
+		q.listed, q.tests = true, tests
+	}
+}
+
+// slow is what a test is taken to cost that no other kernel has run yet.
+const slow = 30
+
+// take takes the test that is next, "" when there is none left: the one that cost most elsewhere,
+// so that a short one is the last, for which no other guest has to wait.
+func (q *queue) take(known map[string]float64) string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cost := func(test string) float64 {
+		if c, ok := known[test]; ok {
+			return c
+		}
+		return slow
+	}
+	best := -1
+	for i, t := range q.tests {
+		if best < 0 || isLast(q.tests[best]) && !isLast(t) || isLast(t) == isLast(q.tests[best]) && cost(t) > cost(q.tests[best]) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return ""
+	}
+	t := q.tests[best]
+	q.tests = slices.Delete(q.tests, best, best+1)
+	return t
+}
+
+// ended notes how a test ended.
+func (q *queue) ended(r result) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.done = append(q.done, r)
+}
+
+// again puts a test back, in which the emulator tripped. False: that was so before.
+func (q *queue) again(test string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if slices.Contains(q.retried, test) {
+		return false
+	}
+	q.retried = append(q.retried, test)
+	if test != "" {
+		q.tests = append(q.tests, test)
+	}
+	return true
+}
+
+// open tells whether one more guest is of use, and how many are at work.
+func (q *queue) open() (open bool, guests, left int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.broken {
+		return false, q.guests, 0
+	}
+	if !q.listed {
+		return q.guests == 0, q.guests, 0
+	}
+	// It boots while those at work take a test each.
+	return len(q.tests) > 2*q.guests, q.guests, len(q.tests)
+}
