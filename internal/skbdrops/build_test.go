@@ -231,7 +231,7 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 		proto, l4, sumAt = protoUDP, make([]byte, max(16, length-ipHeader)), 6
 		binary.BigEndian.PutUint16(l4[4:], uint16(len(l4)))
 	case "tcp":
-		proto, l4, sumAt = protoTCP, make([]byte, 20), 16
+		proto, l4, sumAt = protoTCP, make([]byte, max(20, length-ipHeader)), 16
 		l4[12] = 5 << 4
 		for _, c := range rest[0] {
 			l4[13] |= 1 << strings.IndexRune("FSRPAU", c)
