@@ -28,6 +28,37 @@ func AppendJSON(dst []byte, r Raw) ([]byte, error) {
 	return out, nil
 }
 
+// ValidJSON checks that r, which is Valid, has a form in JSON. An error is a *SyntaxError
+// with the offset within r, as that of AppendJSON.
+func ValidJSON(r Raw) error {
+	var walk func(at, values int, isMap bool) (int, error)
+	walk = func(at, values int, isMap bool) (int, error) {
+		for i := range values {
+			n, content, inside := head(r[at:])
+			switch kind := Value(r[at:]).Kind(); {
+			case isMap && i&1 == 0 && !utf8.Valid(r[at+n:at+n+content]):
+				return at, errJSONKey(at)
+			case kind == Other:
+				return at, errJSONOther(at)
+			default:
+				var err error
+				if at, err = walk(at+n+content, inside, kind == Map); err != nil {
+					return at, err
+				}
+			}
+		}
+		return at, nil
+	}
+	_, err := walk(0, 1, false)
+	return err
+}
+
+func errJSONKey(at int) error {
+	return syntaxError(at, "a key that is not text has no form in JSON")
+}
+
+func errJSONOther(at int) error { return syntaxError(at, "an extension type has no form in JSON") }
+
 // appendJSON appends the value at r[at:], which stands under the key `data` or not, and
 // returns where it ends.
 func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) {
@@ -85,7 +116,7 @@ func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) 
 			}
 			key := r[end+n : end+n+content]
 			if Value(r[end:]).Kind() != Str || !utf8.Valid(key) {
-				return dst, end, syntaxError(end, "a key that is not text has no form in JSON")
+				return dst, end, errJSONKey(end)
 			}
 			dst = append(dst, '"')
 			if len(key) > 0 && key[0] == '$' {
@@ -99,7 +130,7 @@ func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) 
 		}
 		dst = append(dst, '}')
 	default:
-		return dst, at, syntaxError(at, "an extension type has no form in JSON")
+		return dst, at, errJSONOther(at)
 	}
 	return dst, end, nil
 }

@@ -25,6 +25,7 @@ const (
 	TypeEnd     RecordType = "end"
 	TypeJourney RecordType = "journey"
 	TypeWire    RecordType = "wire"
+	TypeResume  RecordType = "resume"
 )
 
 // eventFront is how every event begins after the head of its map.
@@ -48,7 +49,7 @@ func (r Raw) Type() RecordType {
 	if !ok {
 		return ""
 	}
-	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire} {
+	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire, TypeResume} {
 		if string(t) == string(s) {
 			return t
 		}

@@ -53,6 +53,8 @@ func TestRecorded(t *testing.T) {
 			if err := record.Decode(r); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
+			// They are older than the name of that key.
+			r = Raw(bytes.Replace(r, []byte("\xa3why"), []byte("\xa5cause"), 1))
 			if got := record.AppendMsgpack(nil); !bytes.Equal(got, r) {
 				t.Fatalf("%s: a %s record\n%x\ncomes back as\n%x", name, r.Type(), r, got)
 			}

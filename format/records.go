@@ -329,7 +329,7 @@ type Loss struct {
 	Since uint64 // nothing of it was lost before
 	Count uint64 // at least
 	What  string // event, link, free, identity, probe
-	Why   string
+	Cause string
 	CPU   Opt[uint32]
 }
 
@@ -357,7 +357,7 @@ func (l *Loss) AppendMsgpack(dst []byte) []byte {
 	dst = AppendUint(append(dst, "\xa5since"...), l.Since)
 	dst = AppendUint(append(dst, "\xa5count"...), l.Count)
 	dst = AppendStr(append(dst, "\xa4what"...), l.What)
-	return AppendStr(append(dst, "\xa3why"...), l.Why)
+	return AppendStr(append(dst, "\xa5cause"...), l.Cause)
 }
 
 // Decode reads r, which must be a loss.
@@ -369,17 +369,26 @@ func (l *Loss) Decode(r Raw) error {
 	l.Since, _ = r.Get("since").Uint()
 	l.Count, _ = r.Get("count").Uint()
 	setString(&l.What, r.Get("what"))
-	setString(&l.Why, r.Get("why"))
+	setString(&l.Cause, r.Cause())
 	u, ok := r.Get("cpu").Uint()
 	l.CPU = Opt[uint32]{uint32(u), ok}
 	return nil
+}
+
+// Cause returns why something was lost or ended: `cause` of a loss or an end, which older
+// streams call `why`.
+func (r Raw) Cause() Value {
+	if v := r.Get("cause"); v != nil {
+		return v
+	}
+	return r.Get("why")
 }
 
 // End closes what a start opened.
 type End struct {
 	TS                         uint64
 	Events, Links, Frees, Lost uint64
-	Why                        string   // signal, count, duration, command, rotate
+	Cause                      string   // signal, count, duration, command, rotate
 	Status                     Opt[int] // of the command that was run
 }
 
@@ -396,7 +405,7 @@ func (e *End) AppendMsgpack(dst []byte) []byte {
 	dst = AppendUint(append(dst, "\xa5links"...), e.Links)
 	dst = AppendUint(append(dst, "\xa5frees"...), e.Frees)
 	dst = AppendUint(append(dst, "\xa4lost"...), e.Lost)
-	dst = AppendStr(append(dst, "\xa3why"...), e.Why)
+	dst = AppendStr(append(dst, "\xa5cause"...), e.Cause)
 	if e.Status.OK {
 		dst = AppendInt(append(dst, "\xa6status"...), int64(e.Status.V))
 	}
@@ -413,7 +422,7 @@ func (e *End) Decode(r Raw) error {
 	e.Links, _ = r.Get("links").Uint()
 	e.Frees, _ = r.Get("frees").Uint()
 	e.Lost, _ = r.Get("lost").Uint()
-	setString(&e.Why, r.Get("why"))
+	setString(&e.Cause, r.Cause())
 	status, ok := r.Get("status").Int()
 	e.Status = Opt[int]{int(status), ok}
 	return nil

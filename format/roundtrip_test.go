@@ -54,11 +54,12 @@ func records() []Appender {
 		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
 		&Stack{ID: 9, Frames: []string{"ip_rcv+0x1a", "0xffffffffc0000000"}},
-		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Why: "ring buffer full", CPU: Some(uint32(1))},
-		&End{TS: 3, Events: 1, Lost: 7, Why: "command", Status: Some(-1)},
+		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Cause: "ring buffer full", CPU: Some(uint32(1))},
+		&End{TS: 3, Events: 1, Lost: 7, Cause: "command", Status: Some(-1)},
 		fullJourney(),
 		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
 		&Wire{From: "a", To: "b"},
+		&Resume{Back: 1},
 		&Journey{Packet: 1, First: 5, Last: 5, Hops: 1, Branches: 1, End: JourneyEnd{How: "open"}},
 	}
 }

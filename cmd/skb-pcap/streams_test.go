@@ -185,7 +185,6 @@ func writeStreams(dir string) error {
 			other, &format.Loss{What: "event", Count: 10}, event(2000, "ip_rcv", "network", dns()[14:]),
 			fast, &format.Loss{What: "event", Count: 5}, other, event(3000, "ip_rcv", "network", dns()[14:]),
 			fast, event(4000, "ip_output", "network", dns()[14:]), &format.Loss{What: "event", Count: 7},
-			&format.End{TS: 9000, Events: 2, Lost: 15, Why: "signal"},
 		},
 		"empty.skb": {},
 		"start.skb": {start()},
@@ -193,11 +192,10 @@ func writeStreams(dir string) error {
 			start(),
 			event(123456789, "net:netif_receive_skb", "mac", ping(), set(format.SkbQueue, 3)),
 			event(123456790, "ip_rcv", "network", dns()[14:]),
-			&format.Loss{TS: 200000000, Count: 5, What: "link", Why: "ring buffer full"},
-			&format.Loss{TS: 200000000, Count: 7, What: "event", Why: "ring buffer full"},
+			&format.Loss{TS: 200000000, Count: 5, What: "link", Cause: "ring buffer full"},
+			&format.Loss{TS: 200000000, Count: 7, What: "event", Cause: "ring buffer full"},
 			tracked{event(1123456791, "skb:kfree_skb", "network", dns()[14:], drop), 12, 3},
 			event(1123456792, "net:net_dev_start_xmit", "mac", dns(), set(format.SkbVlanTCI, 42), set(format.SkbVlanProto, 0x8100)),
-			&format.End{TS: 2000000000, Events: 4, Lost: 7, Why: "signal"},
 		},
 		"journeys.skb": {
 			start(),
@@ -210,7 +208,6 @@ func writeStreams(dir string) error {
 			event(1000016000, "arp_rcv", "network", arp[14:], set(format.SkbProtocol, 0x0806), set(format.SkbPktType, 1), set(format.SkbID, 9)),
 			event(1000016500, "ret:arp_rcv", "network", arp[14:], set(format.SkbProtocol, 0x0806), set(format.SkbPktType, 1), set(format.SkbID, 9)),
 			journey(event(1000017000, "skb:kfree_skb", "network", dns()[14:], drop), 1, 2, 1000003655, nil),
-			&format.End{TS: 2000000000, Events: 8, Why: "signal"},
 			other,
 			event(600000000, "ip_rcv", "network", dns()[14:], on("ens1", 4026531840, 3)),
 			event(600000001, "ip_rcv", "network", dns()[14:], func(e *format.Event) { e.Dev, e.Netns = format.Dev{}, format.Netns{} }),
@@ -232,7 +229,7 @@ func writeStreams(dir string) error {
 	for name, records := range streams {
 		var b bytes.Buffer
 		e := format.NewEncoder(&b)
-		for _, r := range records {
+		for _, r := range whole(records) {
 			if err := e.Write(r); err != nil {
 				return err
 			}
@@ -245,4 +242,34 @@ func writeStreams(dir string) error {
 		}
 	}
 	return nil
+}
+
+// whole gives each start its end, with the counts of what belongs to it.
+func whole(records []format.Appender) []format.Appender {
+	ends := map[*format.Start]*format.End{}
+	var starts []*format.Start
+	var current *format.Start
+	for _, r := range records {
+		raw := format.Raw(r.AppendMsgpack(nil))
+		switch raw.Type() {
+		case format.TypeStart:
+			current = r.(*format.Start)
+			if ends[current] == nil {
+				ends[current] = &format.End{TS: 3000000000, Cause: "signal"}
+				starts = append(starts, current)
+			}
+		case format.TypeEvent:
+			ends[current].Events++
+		case format.TypeLoss:
+			ends[current].Lost += r.(*format.Loss).Count
+		}
+	}
+	for _, s := range starts {
+		if s != current {
+			records = append(records, s)
+			current = s
+		}
+		records = append(records, ends[s])
+	}
+	return records
 }

@@ -36,6 +36,7 @@ func TestSortLive(t *testing.T) {
 		t.Errorf("on stderr: %s", says)
 	}
 	var last uint64
+	var starts format.Starts[uint32]
 	for d, snaplen := decoder(t, file), uint32(0); ; {
 		r, err := d.Next()
 		if err != nil {
@@ -46,6 +47,9 @@ func TestSortLive(t *testing.T) {
 			var start format.Start
 			_ = start.Decode(r)
 			snaplen = start.Snaplen
+			starts.Set(r, snaplen)
+		case format.TypeResume:
+			snaplen, _ = starts.Resume(r)
 		case format.TypeEvent:
 			if probe, _ := r.Get("probe").Str(); (snaplen == 100) != (string(probe) == "ip_rcv") {
 				t.Fatalf("%s is behind the start of a collector with snaplen %d", probe, snaplen)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -18,10 +19,14 @@ type Inputs struct {
 	OnIdle func() error
 	// Valid, when set, is that of the Decoders.
 	Valid func(format.Raw) error
+	// Part is as the flag of Input.
+	Part bool
 
 	names   []string
 	readers []io.Reader
-	current *format.Decoder
+	current *Reader
+	json    bool
+	lack    []error // inputs that were not whole
 }
 
 // OpenInputs opens the named files, "-" or none meaning stdin. Every file is opened now,
@@ -50,6 +55,11 @@ func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
 	return in, nil
 }
 
+// InputsOf are inputs that are open already.
+func InputsOf(names []string, readers []io.Reader) *Inputs {
+	return &Inputs{names: names, readers: readers}
+}
+
 func (in *Inputs) add(name string, r io.Reader) {
 	in.names = append(in.names, name)
 	in.readers = append(in.readers, r)
@@ -59,26 +69,61 @@ func (in *Inputs) add(name string, r io.Reader) {
 func (in *Inputs) Sources() (names []string, readers []io.Reader) { return in.names, in.readers }
 
 // Next returns the next record, valid until the next call; io.EOF after the last input.
-// Other errors name the input and, where it is damaged, the offset in it.
+// Other errors name the input and, where it is damaged, the offset in it. That inputs
+// were not whole is the error behind the last.
 func (in *Inputs) Next() (format.Raw, error) {
 	for len(in.readers) > 0 {
 		if in.current == nil {
-			in.current = format.NewDecoder(in.readers[0])
+			in.current = in.reader(in.names[0], in.readers[0])
 			in.current.OnIdle, in.current.Valid = in.idle, in.Valid
 		}
 		r, err := in.current.Next()
 		if err == nil {
 			return r, nil
 		}
-		if err != io.EOF {
-			return nil, Name(in.names[0], err)
+		var lacks *NotWholeError
+		switch {
+		case errors.As(err, &lacks):
+			in.lack = append(in.lack, err)
+		case err != io.EOF:
+			return nil, err
 		}
 		if c, ok := in.readers[0].(io.Closer); ok {
 			c.Close()
 		}
 		in.names, in.readers, in.current = in.names[1:], in.readers[1:], nil
 	}
+	if len(in.lack) > 0 {
+		return nil, &lackError{in.lack}
+	}
 	return nil, io.EOF
+}
+
+// A lackError is that of all inputs that were not whole.
+type lackError struct{ of []error }
+
+func (e *lackError) Error() string {
+	var all []string
+	for _, err := range e.of {
+		all = append(all, err.Error())
+	}
+	return strings.Join(all, "; ")
+}
+
+func (e *lackError) Unwrap() []error { return e.of }
+
+// For makes the inputs refuse what the sink has no form for, so that the error tells
+// where in the input it is.
+func (in *Inputs) For(sink Sink) { _, in.json = sink.(*jsonSink) }
+
+// Where makes err, of writing the record that Next returned last, one that tells where in
+// the input it is, if it is the record's fault.
+func (in *Inputs) Where(err error) error {
+	var syntax *format.SyntaxError
+	if errors.As(err, &syntax) && in.current != nil {
+		return Name(in.current.name, &format.SyntaxError{Offset: in.current.at, Err: syntax.Err})
+	}
+	return err
 }
 
 func (in *Inputs) idle() error {

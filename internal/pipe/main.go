@@ -53,14 +53,34 @@ func (s ExitStatus) ExitStatus() int { return int(s) }
 // wanted, so the status is 0 and nothing is said.
 func Main(name string, run func(context.Context) error) {
 	ignoreWriteSignals()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal kills as signals do
+	program = name
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		WaitEnd()
+		stop()
+	}()
 	os.Exit(status(name, run(ctx), os.Stderr))
 }
 
 // ignoreWriteSignals makes errors of what would kill us before we could clean up: a write to
 // a closed pipe, and one beyond the limit of file sizes (ulimit -f).
 func ignoreWriteSignals() { signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ) }
+
+// WaitEnd waits for a signal that asks for the end: SIGINT, SIGTERM and, unless it was
+// ignored as nohup does, SIGHUP. Another SIGINT or SIGTERM after it kills, as signals do.
+// Another SIGHUP does not: when a terminal goes away, the shell and the kernel both send one.
+func WaitEnd() {
+	signals, hangup := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(hangup, syscall.SIGHUP)
+	}
+	select {
+	case <-signals:
+	case <-hangup:
+	}
+	signal.Stop(signals)
+}
 
 func status(name string, err error, stderr io.Writer) int {
 	var s interface{ ExitStatus() int }
@@ -79,14 +99,14 @@ func status(name string, err error, stderr io.Writer) int {
 
 // MainFilter is Main for the commands that read a stream: a ^C at the terminal reaches
 // the whole pipeline, and they go on to the end of their input, so that the last events
-// and the `end` record still come through. A second signal ends them at once.
+// and the `end` record still come through. A second signal ends them at once. A file has no
+// collector at its other end, so reading it stops: see Interrupted.
 func MainFilter(name string, run func(context.Context) error) {
 	ignoreWriteSignals()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	program = name
 	go func() {
-		<-signals
-		signal.Stop(signals)
+		WaitEnd()
+		interrupted.Store(true)
 	}()
 	os.Exit(status(name, run(context.Background()), os.Stderr))
 }

@@ -93,10 +93,11 @@ func (s *jsonSink) Flush() error {
 // whenever the input pauses. What was read before an error has been written.
 func Copy(in *Inputs, sink Sink, each func(format.Raw) error) error {
 	in.OnIdle = sink.Flush
+	in.For(sink)
 	for {
 		r, err := in.Next()
 		if err == nil {
-			err = each(r)
+			err = in.Where(each(r))
 		}
 		if err != nil {
 			if err == io.EOF {

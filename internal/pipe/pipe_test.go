@@ -27,6 +27,15 @@ func stream(times ...uint64) []byte {
 	return b.Bytes()
 }
 
+// openParts opens inputs that are no whole streams.
+func openParts(paths []string, stdin io.Reader) (*Inputs, error) {
+	in, err := OpenInputs(paths, stdin)
+	if in != nil {
+		in.Part = true
+	}
+	return in, err
+}
+
 func file(t *testing.T, content []byte) string {
 	name := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -50,14 +59,14 @@ func times(in *Inputs) (all []uint64, err error) {
 // TestInputs: files and stdin are read in turn, each in its own form.
 func TestInputs(t *testing.T) {
 	json := []byte(`{"type":"event","ts":3}` + "\n" + `{"type":"event","ts":4}`)
-	in, err := OpenInputs([]string{file(t, stream(1, 2)), file(t, json), "-", file(t, nil), file(t, stream(7))}, bytes.NewReader(stream(5, 6)))
+	in, err := openParts([]string{file(t, stream(1, 2)), file(t, json), "-", file(t, nil), file(t, stream(7))}, bytes.NewReader(stream(5, 6)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := times(in); err != io.EOF || !slices.Equal(got, []uint64{1, 2, 3, 4, 5, 6, 7}) {
 		t.Errorf("%v %v", got, err)
 	}
-	in, _ = OpenInputs(nil, bytes.NewReader(stream(8)))
+	in, _ = openParts(nil, bytes.NewReader(stream(8)))
 	if got, err := times(in); err != io.EOF || !slices.Equal(got, []uint64{8}) {
 		t.Errorf("no names: %v %v, want stdin's", got, err)
 	}
@@ -87,7 +96,7 @@ func TestCopy(t *testing.T) {
 	for _, end := range []error{io.EOF, broken} {
 		r, w := io.Pipe()
 		outr, outw := io.Pipe()
-		in, _ := OpenInputs(nil, r)
+		in, _ := openParts(nil, r)
 		sink, _ := NewSink(Options{Output: "json"}, outw)
 		done := make(chan error, 1)
 		go func() {
@@ -127,14 +136,14 @@ func TestSinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inputs, _ := OpenInputs(nil, iotest.OneByteReader(bytes.NewReader(in)))
+		inputs, _ := openParts(nil, iotest.OneByteReader(bytes.NewReader(in)))
 		if err := Copy(inputs, sink, sink.Write); err != nil || out.String() != want {
 			t.Errorf("%s: %v %q", output, err, out.String())
 		}
 	}
 	var out bytes.Buffer
 	sink, _ := NewSink(Options{Output: "text", Time: "mono", Color: "always"}, &out)
-	inputs, _ := OpenInputs(nil, bytes.NewReader(in))
+	inputs, _ := openParts(nil, bytes.NewReader(in))
 	if err := Copy(inputs, sink, sink.Write); err != nil || strings.Count(out.String(), "\n") != 2 || !strings.Contains(out.String(), "\x1b[") {
 		t.Errorf("text: %v %q", err, out.String())
 	}

@@ -60,7 +60,7 @@ func (l *losses) poll(write func(format.Appender) error) error {
 			l.seen[what][cpu] = c.Count
 			w := lossWords[what]
 			l.total[w.why] += n
-			err := write(&format.Loss{TS: c.Last, Since: l.since, Count: n, What: w.what, Why: w.why,
+			err := write(&format.Loss{TS: c.Last, Since: l.since, Count: n, What: w.what, Cause: w.why,
 				CPU: format.Some(uint32(cpu))})
 			if err != nil {
 				return err
@@ -75,7 +75,7 @@ func (l *losses) poll(write func(format.Appender) error) error {
 		}
 		const why = "a probe fired within a probe"
 		l.total[why] += n
-		if err := write(&format.Loss{TS: now, Since: l.since, Count: n, What: what, Why: why}); err != nil {
+		if err := write(&format.Loss{TS: now, Since: l.since, Count: n, What: what, Cause: why}); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ func TestRotate(t *testing.T) {
 	const limit = 1000
 	out, err := openOutput(&Options{Write: name, Rotate: limit}, io.Discard,
 		func() format.Raw { return (&format.Start{TS: 1}).AppendMsgpack(nil) },
-		func() format.Raw { return (&format.End{TS: 2, Why: "rotate"}).AppendMsgpack(nil) })
+		func() format.Raw { return (&format.End{TS: 2, Cause: "rotate"}).AppendMsgpack(nil) })
 	if err != nil {
 		t.Fatal(err)
 	}

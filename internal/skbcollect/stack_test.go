@@ -79,7 +79,7 @@ func TestStacksInEachFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(b) > 300+50 {
+		if len(b) > 300+52 {
 			t.Errorf("%s has %d bytes", path, len(b))
 		}
 		have := map[uint64]int{}

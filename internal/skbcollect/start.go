@@ -79,7 +79,7 @@ func ownNetns() uint32 {
 // end is the record that closes the stream.
 func (c *collector) end(why string) *format.End {
 	e := &format.End{TS: monotonic(), Events: c.counts.events, Links: c.counts.links,
-		Frees: c.counts.frees, Lost: c.losses.sum(), Why: why}
+		Frees: c.counts.frees, Lost: c.losses.sum(), Cause: why}
 	if c.child != nil && c.child.ended() {
 		e.Status = format.Some(c.child.status())
 	}

@@ -28,7 +28,7 @@ func FuzzRun(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out bytes.Buffer
-		_ = Run(t.Context(), Options{Options: pipe.Options{Output: "stream"}, Frees: true}, bytes.NewReader(in), &out, io.Discard)
+		_ = Run(t.Context(), Options{Input: pipe.Input{Part: true}, Options: pipe.Options{Output: "stream"}, Frees: true}, bytes.NewReader(in), &out, io.Discard)
 		d := format.NewDecoder(&out)
 		for {
 			r, err := d.Next()
@@ -42,7 +42,7 @@ func FuzzRun(f *testing.F) {
 				t.Fatalf("a drop without why: %q", r)
 			}
 		}
-		_ = Run(t.Context(), Options{Summary: true, Normal: true, By: []string{"flow", "dev.name", "sock.state", "reason"}}, bytes.NewReader(in), io.Discard, io.Discard)
+		_ = Run(t.Context(), Options{Input: pipe.Input{Part: true}, Summary: true, Normal: true, By: []string{"flow", "dev.name", "sock.state", "reason"}}, bytes.NewReader(in), io.Discard, io.Discard)
 	})
 }
 

@@ -38,7 +38,7 @@ func TestGolden(t *testing.T) {
 			}
 			defer f.Close()
 			var out bytes.Buffer
-			if err := Run(t.Context(), Options{Options: pipe.Options{Output: "json"}}, f, &out, io.Discard); err != nil {
+			if err := Run(t.Context(), Options{Input: pipe.Input{Part: true}, Options: pipe.Options{Output: "json"}}, f, &out, io.Discard); err != nil {
 				t.Fatal(err)
 			}
 			got := golden(t, &out)

@@ -1,6 +1,7 @@
 package skbdrops
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,35 @@ type host struct {
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
 	evidence
+	offset  int64             // from the stream's times to Unix time, ns; 0: unknown
+}
+
+// hosts are those of the starts seen last: a merge comes back to each again and again.
+type hosts struct {
+	seed maphash.Seed
+	by   map[uint64]*host // by hash of the start
+	came format.Starts[*host]
+}
+
+// maxHosts bounds them. What is beyond is read anew.
+const maxHosts = 64
+
+// start returns the host of a start record.
+func (s *hosts) start(r format.Raw) *host {
+	if s.by == nil {
+		s.seed, s.by = maphash.MakeSeed(), map[uint64]*host{}
+	}
+	key := maphash.Bytes(s.seed, r)
+	h := s.by[key]
+	if h == nil {
+		if len(s.by) >= maxHosts {
+			clear(s.by)
+		}
+		h = readHost(r)
+		s.by[key] = h
+	}
+	s.came.Set(r, h)
+	return h
 }
 
 // maxEntries bounds the maps of a start record: a host of a thousand devices has some
@@ -36,6 +66,7 @@ func readHost(r format.Raw) *host {
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
 	h.qdiscs = r.Get("qdisc") != nil
 	h.evidence = readEvidence(r)
+	h.offset, _ = r.Get("clock_offset").Int()
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
 		n, err := strconv.ParseUint(string(key), 10, 32)
 		if err == nil && len(h.reasons) < maxEntries {

@@ -22,7 +22,7 @@ func TestFilterIsLive(t *testing.T) {
 		or, ow := io.Pipe()
 		done := make(chan error, 1)
 		go func() {
-			done <- Run(t.Context(), Options{Options: pipe.Options{Output: form}}, pr, ow, io.Discard)
+			done <- Run(t.Context(), Options{Input: pipe.Input{Part: true}, Options: pipe.Options{Output: form}}, pr, ow, io.Discard)
 			ow.Close()
 		}()
 		fmt.Fprintf(pw, oneDrop, 1)
@@ -44,7 +44,7 @@ func TestLiveOnTerminal(t *testing.T) {
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(t.Context(), Options{Live: true, Interval: 20e6}, pr, terminal, io.Discard)
+		done <- Run(t.Context(), Options{Input: pipe.Input{Part: true}, Live: true, Interval: 20e6}, pr, terminal, io.Discard)
 		terminal.Close()
 	}()
 	for i := range 3 {

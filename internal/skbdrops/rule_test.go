@@ -39,7 +39,7 @@ func explained(tb testing.TB, records ...format.Raw) []why {
 	if err := e.Flush(); err != nil {
 		tb.Fatal(err)
 	}
-	if err := Run(tb.Context(), Options{Options: pipe.Options{Output: "json"}}, &in, &out, io.Discard); err != nil {
+	if err := Run(tb.Context(), Options{Input: pipe.Input{Part: true}, Options: pipe.Options{Output: "json"}}, &in, &out, io.Discard); err != nil {
 		tb.Fatal(err)
 	}
 	var all []why

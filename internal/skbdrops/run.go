@@ -20,6 +20,7 @@ import (
 // Options are skb-drops' flags and arguments.
 type Options struct {
 	pipe.Options
+	pipe.Input
 
 	Summary  bool          `help:"Count the drops in groups instead of handing them on."`
 	By       []string      `help:"Group by these fields: reason, location (these two if nothing is said), function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD"`
@@ -66,6 +67,7 @@ func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writ
 		return err
 	}
 	defer in.Close()
+	in.Part, r.kept.Part = o.Part, o.Part
 	return r.run(in)
 }
 
@@ -75,9 +77,11 @@ type run struct {
 	out    io.Writer
 	stderr io.Writer
 	sink   pipe.Sink // of the filter
+	kept   format.Kept
 	t      *tables
 
 	host    *host
+	hosts   hosts
 	offset  int64 // from the stream's times to Unix time; 0: unknown
 	facts   facts
 	earlier earlier
@@ -165,7 +169,7 @@ func (r *run) read(in *pipe.Inputs) error {
 			return nil
 		}
 		if err == nil {
-			err = r.record(raw)
+			err = in.Where(r.record(raw))
 		}
 		if err != nil {
 			return err
@@ -188,6 +192,9 @@ func (r *run) idle() error {
 
 func (r *run) record(raw format.Raw) error {
 	f := &r.facts
+	if r.sink != nil {
+		r.kept.Took(raw)
+	}
 	switch raw.Type() {
 	case format.TypeEvent:
 		f.set(raw, r.host)
@@ -212,14 +219,14 @@ func (r *run) record(raw format.Raw) error {
 		r.seen(f)
 		return nil
 	case format.TypeStart:
-		r.host = readHost(raw)
-		r.offset = 0
-		if r.o.Time != "mono" {
-			r.offset, _ = raw.Get("clock_offset").Int()
-		}
+		r.under(r.hosts.start(raw))
 		if t, ok := raw.Get("ts").Uint(); ok && t > 0 && r.s != nil {
 			r.s.seen(t + uint64(r.offset))
 			r.s.bounded = true
+		}
+	case format.TypeResume:
+		if h, ok := r.hosts.came.Resume(raw); ok {
+			r.under(h)
 		}
 	case format.TypeStack:
 		r.stacks.add(raw, r.host)
@@ -232,9 +239,17 @@ func (r *run) record(raw format.Raw) error {
 		r.seen(f)
 	}
 	if r.sink != nil {
-		return r.sink.Write(raw)
+		return r.sink.Write(r.kept.Gives(raw))
 	}
 	return nil
+}
+
+// under makes what follows belong to a host's start.
+func (r *run) under(h *host) {
+	r.host, r.offset = h, h.offset
+	if r.o.Time == "mono" {
+		r.offset = 0
+	}
 }
 
 // seen takes a record's time into the summary, as Unix time where the start record says
@@ -304,7 +319,7 @@ func (r *run) drop() error {
 		put = format.Splice
 	}
 	r.spliced = put(r.spliced[:0], f.raw, "why", r.scratch)
-	return r.sink.Write(r.spliced)
+	return r.sink.Write(r.kept.Gives(r.spliced))
 }
 
 // finish writes what is due at the end.

@@ -3,12 +3,12 @@ package skbdrops
 import (
 	"io"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // A screen is the terminal while --live has it. On anything else --live is --summary.
@@ -42,11 +42,8 @@ func (s *screen) leave() {
 // the input may take a while to end, and a second signal ends us at once.
 func (s *screen) enter() {
 	_, _ = io.WriteString(s.w, enterScreen)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
-		<-signals
-		signal.Stop(signals)
+		pipe.WaitEnd()
 		s.leave()
 	}()
 }

@@ -20,6 +20,7 @@ func summarize(tb testing.TB, o Options, in io.Reader) string {
 	tb.Helper()
 	o.Summary = true
 	var out bytes.Buffer
+	o.Part = true
 	if err := Run(tb.Context(), o, in, &out, io.Discard); err != nil {
 		tb.Fatal(err)
 	}
@@ -134,6 +135,7 @@ func TestIntervals(t *testing.T) {
 	}
 	var out bytes.Buffer
 	o := Options{Options: pipe.Options{Output: "json"}, Interval: 1e9}
+	o.Part = true
 	if err := Run(t.Context(), o, &in, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -159,6 +161,7 @@ func TestIntervalEndsWithoutInput(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		o := Options{Options: pipe.Options{Output: "json"}, Interval: 10e6}
+		o.Part = true
 		err := Run(t.Context(), o, pr, ow, io.Discard)
 		ow.Close()
 		done <- err
@@ -190,7 +193,9 @@ func TestIntervalNotWritten(t *testing.T) {
 	or, ow := io.Pipe()
 	or.CloseWithError(syscall.ENOSPC)
 	done := make(chan error, 1)
-	go func() { done <- Run(t.Context(), Options{Interval: 10e6}, pr, &signalling{ow, pw}, io.Discard) }()
+	go func() {
+		done <- Run(t.Context(), Options{Input: pipe.Input{Part: true}, Interval: 10e6}, pr, &signalling{ow, pw}, io.Discard)
+	}()
 	fmt.Fprintln(pw, `{"type":"event","ts":1,"probe":"skb:kfree_skb","drop":{"name":"NOMEM","location":"a+1"}}`)
 	if err := <-done; !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("ended with %v", err)
@@ -255,6 +260,7 @@ func benchmark(b *testing.B, o Options) {
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {
+		o.Part = true
 		if err := Run(b.Context(), o, bytes.NewReader(in), io.Discard, io.Discard); err != nil {
 			b.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // again reads the same bytes some times over.
@@ -50,6 +51,7 @@ func benchmark(b *testing.B, o Options, in []byte, events int) {
 	b.SetBytes(int64(len(in) / events))
 	b.ReportAllocs()
 	b.ResetTimer()
+	o.Part = true
 	if err := Run(context.Background(), o, &again{bytes: in, left: (b.N + events - 1) / events}, io.Discard, io.Discard); err != nil {
 		b.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func BenchmarkNoComment(b *testing.B) {
 func BenchmarkRead(b *testing.B) {
 	in, events := recording(b)
 	var capture bytes.Buffer
-	if err := Run(context.Background(), Options{}, bytes.NewReader(in), &capture, io.Discard); err != nil {
+	if err := Run(context.Background(), Options{Input: pipe.Input{Part: true}}, bytes.NewReader(in), &capture, io.Discard); err != nil {
 		b.Fatal(err)
 	}
 	benchmark(b, Options{Read: "-"}, capture.Bytes(), events)

@@ -8,10 +8,14 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // Options are skb-pcap's flags and arguments.
 type Options struct {
+	pipe.Input
+
 	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
 	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Begin a new FILE (FILE1, FILE2, ...) when this one is larger than SIZE, as tcpdump does: millions of bytes. With a suffix k, m or g, which not every tcpdump knows, 1024 bytes and so on."`
 	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: that many files at most, then the first is written anew. Alone it does nothing, as with tcpdump."`

@@ -82,7 +82,7 @@ type streamer struct {
 	count   uint64    // packets of others
 	sources []*source // of the section
 	ofIface map[*pcapng.Interface]*source
-	current *source // whose start is in force
+	merger  format.Merger
 	comment comments
 	loss    []byte
 	buf     []byte
@@ -206,13 +206,13 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	src.last = max(src.last, p.Time)
 	if p.DropCount > 0 {
 		src.lost += p.DropCount
-		loss := format.Loss{TS: p.Time, Count: p.DropCount, What: "event", Why: "the capture counts them as dropped"}
+		loss := format.Loss{TS: p.Time, Count: p.DropCount, What: "event", Cause: "the capture counts them as dropped"}
 		s.loss = loss.AppendMsgpack(s.loss[:0])
 		if err := s.sink.Write(s.loss); err != nil {
 			return err
 		}
 	}
-	dst, ok, err := s.event(s.buf[:0], p)
+	dst, ok, err := s.event(s.buf[:0], src, p)
 	s.buf = dst
 	if err != nil {
 		return err
@@ -254,18 +254,17 @@ func (s *streamer) open(section *pcapng.Section, ts uint64) error {
 	if err := s.end(); err != nil {
 		return err
 	}
-	s.section, s.sources, s.ofIface, s.current = section, nil, map[*pcapng.Interface]*source{}, nil
+	s.section, s.sources, s.ofIface = section, nil, map[*pcapng.Interface]*source{}
 	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
 	return s.begin(s.source(comment(section.Comments, "host="), section.OS, ts))
 }
 
 // begin writes a start unless it is the one in force.
 func (s *streamer) begin(src *source) error {
-	if s.current == src {
-		return nil
+	if r := s.merger.To(src.start); r != nil {
+		return s.sink.Write(r)
 	}
-	s.current = src
-	return s.sink.Write(src.start)
+	return nil
 }
 
 // lateLosses writes as losses what the statistics of the section count and no packet did.
@@ -284,7 +283,7 @@ func (s *streamer) lateLosses() error {
 		if err := s.begin(src); err != nil {
 			return err
 		}
-		loss := format.Loss{TS: src.last, Count: total[src] - src.lost, What: "event", Why: "the capture counts them as dropped"}
+		loss := format.Loss{TS: src.last, Count: total[src] - src.lost, What: "event", Cause: "the capture counts them as dropped"}
 		src.lost = total[src]
 		if err := s.sink.Write(loss.AppendMsgpack(nil)); err != nil {
 			return err
@@ -302,7 +301,7 @@ func (s *streamer) end() error {
 		if err := s.begin(src); err != nil {
 			return err
 		}
-		end := format.End{TS: src.last, Events: src.events, Lost: src.lost, Why: "file"}
+		end := format.End{TS: src.last, Events: src.events, Lost: src.lost, Cause: "file"}
 		if err := s.sink.Write(end.AppendMsgpack(nil)); err != nil {
 			return err
 		}
@@ -400,8 +399,8 @@ func (s *streamer) left() (lines []string) {
 	return lines
 }
 
-// event appends p as an event; false if it is none.
-func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool, error) {
+// event appends p, of a source, as an event; false if it is none.
+func (s *streamer) event(dst []byte, src *source, p *pcapng.Captured) ([]byte, bool, error) {
 	e := event{ts: p.Time}
 	s.comment.parse(&e, p)
 	if !s.link(&e, p) {
@@ -419,7 +418,7 @@ func (s *streamer) event(dst []byte, p *pcapng.Captured) ([]byte, bool, error) {
 	}
 	s.fromOptions(&e, p)
 	if s.comment.stack != nil {
-		id, err := s.stack(s.comment.stack)
+		id, err := s.stack(src, s.comment.stack)
 		if err != nil {
 			return dst, false, err
 		}

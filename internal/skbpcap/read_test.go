@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // Whatever a capture holds, what comes out is a good stream, and what came before damage
@@ -17,7 +18,7 @@ func FuzzRead(f *testing.F) {
 	seed := randomStream(&testing.T{}, rand.New(rand.NewPCG(3, 3)))
 	for _, linkType := range []string{"ethernet", "raw", "sll2"} {
 		var out bytes.Buffer
-		if err := Run(context.Background(), Options{Linktype: linkType}, bytes.NewReader(seed), &out, io.Discard); err != nil {
+		if err := Run(context.Background(), Options{Input: pipe.Input{Part: true}, Linktype: linkType}, bytes.NewReader(seed), &out, io.Discard); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(out.Bytes())
@@ -26,7 +27,7 @@ func FuzzRead(f *testing.F) {
 		"\x01\x00\x00\x00\x02\x00\x00\x00\x14\x00\x00\x00\x54\x00\x00\x00\x00\x04\x00\x01\x00\x06\x02\x00\x00\x00\x00\x01\x00\x00\x08\x00E\x00\x00\x40"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		var out bytes.Buffer
-		_ = Run(context.Background(), Options{Read: "-"}, bytes.NewReader(file), &out, io.Discard)
+		_ = Run(context.Background(), Options{Input: pipe.Input{Part: true}, Read: "-"}, bytes.NewReader(file), &out, io.Discard)
 		d := format.NewDecoder(&out)
 		starts := 0
 		for {

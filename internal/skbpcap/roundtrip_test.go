@@ -186,6 +186,7 @@ func (r recorded) AppendMsgpack(dst []byte) []byte { return append(dst, r...) }
 func run(t *testing.T, o Options, in []byte) []byte {
 	t.Helper()
 	var out, errs bytes.Buffer
+	o.Part = true
 	if err := Run(context.Background(), o, bytes.NewReader(in), &out, &errs); err != nil {
 		t.Fatal(err)
 	}

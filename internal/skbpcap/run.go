@@ -25,6 +25,7 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		return err
 	}
 	defer in.Close()
+	in.Part = o.Part
 	if o.ListProbes {
 		return listProbes(in, stdout)
 	}

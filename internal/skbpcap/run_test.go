@@ -14,6 +14,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // stream encodes records.
@@ -45,7 +46,7 @@ func TestLive(t *testing.T) {
 	output, out := io.Pipe()
 	done := make(chan error)
 	go func() {
-		err := Run(context.Background(), Options{}, in, out, io.Discard)
+		err := Run(context.Background(), Options{Input: pipe.Input{Part: true}}, in, out, io.Discard)
 		out.Close()
 		done <- err
 	}()
@@ -80,7 +81,9 @@ func TestLateInterface(t *testing.T) {
 	in, input := io.Pipe()
 	file := filepath.Join(t.TempDir(), "late.pcapng")
 	done := make(chan error)
-	go func() { done <- Run(context.Background(), Options{Write: file}, in, io.Discard, io.Discard) }()
+	go func() {
+		done <- Run(context.Background(), Options{Input: pipe.Input{Part: true}, Write: file}, in, io.Discard, io.Discard)
+	}()
 	for i, probe := range []string{"ip_rcv", "ip_output", "net:net_dev_xmit"} {
 		e := someEvent(uint64(i + 1))
 		e.Probe = probe
@@ -117,7 +120,7 @@ func TestTshark(t *testing.T) {
 	in, input := io.Pipe()
 	done := make(chan error)
 	go func() {
-		err := Run(context.Background(), Options{}, in, out, io.Discard)
+		err := Run(context.Background(), Options{Input: pipe.Input{Part: true}}, in, out, io.Discard)
 		out.Close()
 		done <- err
 	}()

@@ -50,9 +50,8 @@ func isStack(value []byte) bool {
 }
 
 // stack returns the number of the calls that a comment has, whose record it writes when
-// they are new to the source in force.
-func (s *streamer) stack(calls []byte) (uint64, error) {
-	src := s.current
+// they are new to the source, which is in force.
+func (s *streamer) stack(src *source, calls []byte) (uint64, error) {
 	if id, known := src.stacks[string(calls)]; known {
 		return id, nil
 	}

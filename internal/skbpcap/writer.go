@@ -31,6 +31,7 @@ type writer struct {
 	lostLate uint64 // behind the last packet
 
 	origins []*origin
+	came    format.Starts[*origin]
 	origin  *origin
 	ifaces  []*iface
 	byKey   map[string]*iface
@@ -83,6 +84,11 @@ func (w *writer) record(r format.Raw) error {
 		var err error
 		if w.origin, err = w.originOf(r); err != nil {
 			return err
+		}
+		w.came.Set(r, w.origin)
+	case format.TypeResume:
+		if o, ok := w.came.Resume(r); ok {
+			w.origin = o
 		}
 	case format.TypeLoss:
 		if what, _ := r.Get("what").Str(); string(what) == "event" {

@@ -75,6 +75,7 @@ type look struct {
 	least     []uint64
 	boot      int    // of all records, -1: not known yet
 	start     uint32 // number of the last
+	came      format.Starts[uint32]
 	last      uint64 // ts of the last record that had one, ns
 }
 
@@ -88,7 +89,7 @@ func (l *look) file(f *os.File) bool {
 	if l.buf == nil {
 		l.buf = make([]byte, 1<<20)
 	}
-	l.least, l.start, l.last = nil, 0, 0
+	l.least, l.start, l.last, l.came = nil, 0, 0, format.Starts[uint32]{}
 	have, offset := []byte(nil), int64(0) // have is at offset
 	need := func(n int) bool {
 		if len(have) >= n {
@@ -139,9 +140,13 @@ func (l *look) record(r format.Raw, offset int64) bool {
 			return false
 		}
 		l.start = number
+		l.came.Set(r, number)
 		if known {
 			return true
 		}
+	case format.TypeResume:
+		l.start, _ = l.came.Resume(r)
+		return true
 	}
 	if boot := int(l.starts.list[l.start].boot); l.boot < 0 {
 		l.boot = boot

@@ -45,6 +45,7 @@ func track(t *testing.T, stream []byte) []byte {
 	} else if _, err = parser.Parse(nil); err != nil {
 		t.Fatal(err)
 	}
+	o.Part = true
 	if err := skbtrack.Run(context.Background(), o, bytes.NewReader(stream), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}

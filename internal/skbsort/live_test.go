@@ -142,7 +142,7 @@ func TestJoinedStreams(t *testing.T) {
 				var out bytes.Buffer
 				s, ticks := sorterOf(Options{}, &clock, &out, boot)
 				defer tick(ticks, &clock, 0)()
-				if err := s.run([]string{"stdin"}, []io.Reader{&slowCat{pieces, &clock, took}}); err != nil {
+				if err := s.run(partsOf([]string{"stdin"}, []io.Reader{&slowCat{pieces, &clock, took}})); err != nil {
 					t.Fatal(err)
 				}
 				times := eventTimes(t, out.Bytes())
@@ -243,7 +243,7 @@ func sortLive(t *testing.T, o Options, inputs int) (*line, []*io.PipeWriter) {
 	stop := tick(ticks, &clock, 50*ms)
 	t.Cleanup(stop)
 	go func() {
-		err := s.run(names, readers)
+		err := s.run(partsOf(names, readers))
 		outw.Close()
 		l.done <- err
 	}()
@@ -400,4 +400,11 @@ func TestLiveFromDisk(t *testing.T) {
 	if times := eventTimes(t, out.Bytes()); len(times) != 12005 || !slices.IsSorted(times) || s.late != 0 {
 		t.Errorf("%d events, %d late, the last %v", len(times), s.late, times[len(times)-4:])
 	}
+}
+
+// partsOf are inputs without an end.
+func partsOf(names []string, readers []io.Reader) *pipe.Inputs {
+	in := pipe.InputsOf(names, readers)
+	in.Part = true
+	return in
 }

@@ -12,6 +12,7 @@ import (
 // Options are skb-sort's flags and arguments.
 type Options struct {
 	pipe.Options
+	pipe.Input
 
 	By      string        `enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey: a journey's events together, journeys by their first; packet: by the packet's number, and branch by branch. Default: journey behind skb-track, else time."`
 	Window  time.Duration `default:"1s" placeholder:"TIME" help:"On a live stream: hold a record for so long at most, to let earlier ones overtake (default 1s). 0: wait for the end."`

@@ -26,8 +26,8 @@ type batch struct {
 // inputs, while it pauses.
 type source struct {
 	number  int
-	name    string
 	r       io.Reader
+	records *pipe.Reader // of r
 	to      chan<- *batch
 	free    chan *batch
 	stop    <-chan struct{}
@@ -53,7 +53,7 @@ func (s *source) read() {
 	case <-s.stop:
 		return
 	}
-	d := format.NewDecoder(s.r)
+	d := s.records
 	d.OnIdle = func() error {
 		if len(s.current.ends) > 0 || !s.current.idle {
 			s.current.idle = true
@@ -76,9 +76,6 @@ func (s *source) read() {
 				c.Close()
 			}
 			s.current.err = err
-			if err != io.EOF {
-				s.current.err = pipe.Name(s.name, err)
-			}
 			_ = s.send()
 			return
 		}

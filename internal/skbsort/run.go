@@ -18,6 +18,7 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
+	in.Part = o.Part
 	defer in.Close()
 	sink, err := pipe.NewSink(o.Options, stdout)
 	if err != nil {
@@ -30,8 +31,8 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		defer t.Stop()
 		s.ticks = t.C
 	}
-	names, readers := in.Sources()
-	err = s.run(names, readers)
+	in.For(sink)
+	err = s.run(in)
 	if s.late > 0 {
 		fmt.Fprintf(stderr, "skb-sort: %d records came up to %v too late for their place: they are out of order (a longer --window holds more)\n",
 			s.late, time.Duration(s.lateBy).Round(time.Microsecond))
@@ -71,8 +72,9 @@ type input struct {
 	regular bool
 	live    liveness
 	ended   bool
-	start   uint32 // number of the last
-	last    uint64 // ts of the last record that had one, ns
+	start   uint32                // number of the last
+	came    format.Starts[uint32] // of its starts
+	last    uint64                // ts of the last record that had one, ns
 }
 
 func newSorter(o Options, sink pipe.Sink, stderr io.Writer, now func() int64, boot string) *sorter {
@@ -101,7 +103,9 @@ func (s *sorter) setOrder(o order) {
 	}
 }
 
-func (s *sorter) run(names []string, readers []io.Reader) error {
+func (s *sorter) run(in *pipe.Inputs) error {
+	_, readers := in.Sources()
+	records := in.Readers()
 	s.held.chunkSize = min(256<<10, max(s.memory/16/len(readers), 16<<10))
 	batches, stop := make(chan *batch, 2), make(chan struct{})
 	defer close(stop)
@@ -109,11 +113,11 @@ func (s *sorter) run(names []string, readers []io.Reader) error {
 	s.ahead = s.lookAhead(readers)
 	var files []*source
 	for i, r := range readers {
-		src := &source{number: i, name: names[i], r: r, to: batches, stop: stop}
-		in := input{regular: isRegular(r), live: newLiveness(s.window, s.now(), s.offset)}
-		s.inputs = append(s.inputs, in)
+		src := &source{number: i, records: records[i], r: r, to: batches, stop: stop}
+		of := input{regular: isRegular(r), live: newLiveness(s.window, s.now(), s.offset)}
+		s.inputs = append(s.inputs, of)
 		s.running++
-		if in.regular {
+		if of.regular {
 			files = append(files, src)
 		} else {
 			go readAll([]*source{src}, s.held.chunkSize)
@@ -193,12 +197,19 @@ func (s *sorter) take(b *batch) error {
 			number, known, ok := s.starts.add(raw)
 			if ok {
 				in.start = number
+				in.came.Set(raw, number)
 				e.length |= isStart
 			}
 			if known {
 				in.live.hear(t, ts, in.start, &s.starts.list[in.start], now)
 				continue
 			}
+		}
+		if t == format.TypeResume {
+			if number, ok := in.came.Resume(raw); ok {
+				in.start = number
+			}
+			continue
 		}
 		if !ok {
 			ts = in.last
@@ -376,17 +387,17 @@ func (s *sorter) journey(entries []entry) int {
 // one before.
 func (s *sorter) write(e *entry, record []byte) error {
 	of := &s.starts.list[e.start]
-	switch {
-	case e.length&isStart != 0:
-		if of.wrote {
-			return nil
-		}
-	case e.start != s.writing && of.record != nil:
-		if err := s.sink.Write(of.record); err != nil {
-			return err
+	if of.record != nil && (e.start != s.writing || !of.wrote) {
+		if r := s.starts.merger.To(of.record); r != nil {
+			if err := s.sink.Write(r); err != nil {
+				return err
+			}
 		}
 	}
 	of.wrote, s.writing = true, e.start
+	if e.length&isStart != 0 {
+		return nil
+	}
 	if s.order == byTime && e.b == thenOthers {
 		if b := &s.starts.boots[of.boot]; e.a >= b.written {
 			b.written = e.a

@@ -41,6 +41,7 @@ func sorted(t *testing.T, o Options, stdin io.Reader) []byte {
 	if o.Output == "" {
 		o.Output = "stream"
 	}
+	o.Part = true
 	if err := Run(context.Background(), o, stdin, &out, &stderr); err != nil || stderr.Len() > 0 {
 		t.Fatalf("%v %s", err, &stderr)
 	}
@@ -93,6 +94,7 @@ func TestSorted(t *testing.T) {
 		out := sortFiles(t, Options{}, streams...)
 		var got []made
 		start, ends := 0, 0
+		var starts format.Starts[int]
 		for d := format.NewDecoder(bytes.NewReader(out)); ; {
 			rec, err := d.Next()
 			if err == io.EOF {
@@ -106,6 +108,9 @@ func TestSorted(t *testing.T) {
 				var s format.Start
 				_ = s.Decode(rec)
 				start = int(s.Snaplen)
+				starts.Set(rec, start)
+			case format.TypeResume:
+				start, _ = starts.Resume(rec)
 			case format.TypeEnd:
 				ends++
 			case format.TypeEvent:
@@ -214,6 +219,7 @@ func TestDamage(t *testing.T) {
 			says := fmt.Sprintf("%s: at byte %d: %s", bad, len(good)+c.at, c.says)
 			var out, stderr bytes.Buffer
 			o := Options{Memory: 64e6, Options: pipe.Options{Output: "stream"}, Files: []string{bad}}
+			o.Part = true
 			err := Run(context.Background(), o, nil, &out, &stderr)
 			if got := eventTimes(t, out.Bytes()); err == nil || !strings.HasPrefix(err.Error(), says) || !slices.Equal(got, c.events) {
 				t.Errorf("alone: %v, events %v; want %s and %v", err, got, says, c.events)
@@ -221,6 +227,7 @@ func TestDamage(t *testing.T) {
 			// Other files go on.
 			o.Files = append(o.Files, other)
 			out.Reset()
+			o.Part = true
 			err = Run(context.Background(), o, nil, &out, &stderr)
 			if got := eventTimes(t, out.Bytes()); err != pipe.ExitStatus(1) || !strings.HasPrefix(stderr.String(), "skb-sort: "+says) ||
 				!slices.Equal(got, append([]int64{6}, c.events...)) {
@@ -241,9 +248,10 @@ func FuzzSort(f *testing.F) {
 	f.Add([]byte(`{"type":"start","ts":-1}` + "\n" + `{"type":"event","ts":"18446744073709551615","track":{"packet":1,"total":5}}` + "\n" + `{"type":"journey"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		count := func(b []byte) (starts, others int) {
+			c := format.Checker{Part: true}
 			for d := format.NewDecoder(bytes.NewReader(b)); ; {
 				r, err := d.Next()
-				if err != nil {
+				if err != nil || c.Take(r, 0) != nil {
 					return starts, others
 				}
 				if r.Type() == format.TypeStart {
@@ -256,6 +264,7 @@ func FuzzSort(f *testing.F) {
 		for _, by := range []string{"auto", "time", "journey", "packet"} {
 			var out bytes.Buffer
 			o := Options{By: by, Memory: minMemory, Options: pipe.Options{Output: "stream"}}
+			o.Part = true
 			_ = Run(context.Background(), o, bytes.NewReader(in), &out, io.Discard)
 			starts, others := count(in)
 			if s, n := count(out.Bytes()); n != others || s == 0 && starts > 0 {
@@ -264,6 +273,7 @@ func FuzzSort(f *testing.F) {
 			again := bytes.NewReader(bytes.Clone(out.Bytes()))
 			first := bytes.Clone(out.Bytes())
 			out.Reset()
+			o.Part = true
 			if err := Run(context.Background(), o, again, &out, io.Discard); err != nil || !bytes.Equal(out.Bytes(), first) {
 				t.Fatalf("by %s: sorted again it is another: %v", by, err)
 			}

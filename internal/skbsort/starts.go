@@ -18,6 +18,8 @@ type starts struct {
 	seed  maphash.Seed
 	bytes int
 	boots []boot
+
+	merger format.Merger // of what is written
 }
 
 type start struct {

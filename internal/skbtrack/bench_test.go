@@ -69,6 +69,7 @@ func BenchmarkTrack(b *testing.B) {
 			b.SetBytes(int64(len(stream)))
 			b.ReportAllocs()
 			for b.Loop() {
+				o.Part = true
 				if err := Run(context.Background(), o, bytes.NewReader(stream), io.Discard, io.Discard); err != nil {
 					b.Fatal(err)
 				}

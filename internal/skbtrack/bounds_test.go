@@ -178,10 +178,11 @@ func TestLive(t *testing.T) {
 func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, lines string, infer bool) {
 		var in []byte
+		checker := format.Checker{Part: true}
 		events, half := 0, false // half: it was tracked in part
 		for line := range strings.Lines(lines) {
 			r, err := format.FromJSON(nil, []byte(line))
-			if err != nil {
+			if err != nil || checker.Take(r, 0) != nil {
 				continue
 			}
 			switch typ := format.Raw(r).Type(); {

@@ -9,6 +9,7 @@ import (
 // Options are skb-track's flags and arguments.
 type Options struct {
 	pipe.Options
+	pipe.Input
 	Selection
 
 	Summary bool `help:"Count journeys instead of handing them on: how they ended, how long hops took, by flow. -o json for programs."`

@@ -50,6 +50,7 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	if err != nil {
 		return err
 	}
+	in.Part = o.Part
 	defer in.Close()
 	if err := o.Selection.check(); err != nil {
 		return err
@@ -65,18 +66,27 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	if o.Summary {
 		s := newSummary(stdout, o.Output == "json")
 		out, stages = s, append(stages, s)
-	} else if out, err = pipe.NewSink(o.Options, stdout); err != nil {
-		return err
+	} else {
+		sink, err := pipe.NewSink(o.Options, stdout)
+		if err != nil {
+			return err
+		}
+		in.For(sink)
+		out = sink
 	}
 	if o.SVG != "" {
 		s := newDrawer(o.SVG, out)
 		out, stages = s, append(stages, s)
 	}
+	var kept *format.Kept
 	if o.Selection.any() {
-		s := newSelector(&o.Selection, out)
+		kept = &format.Kept{Part: o.Part}
+		s := newSelector(&o.Selection, &recount{out, kept})
 		out, stages = s, append(stages, s)
 	}
-	err = newRun(o, out).all(in)
+	r := newRun(o, out)
+	r.kept = kept
+	err = r.all(in)
 	for _, s := range slices.Backward(stages) {
 		err = cmp.Or(err, s.Close())
 	}
@@ -88,6 +98,7 @@ type run struct {
 	again   bool
 	window  time.Duration
 	out     stage
+	kept    *format.Kept // of a selection, nil: all is handed on
 	tracker *tracker
 	order   order
 	mode    mode
@@ -193,8 +204,11 @@ func (r *run) finish(end error) error {
 
 // record takes one record of the input.
 func (r *run) record(raw format.Raw) error {
+	if r.kept != nil {
+		r.kept.Took(raw)
+	}
 	switch raw.Type() {
-	case format.TypeStart:
+	case format.TypeStart, format.TypeResume:
 		r.mode = undecided
 		if err := r.order.release(true, r.tracker.Record); err != nil {
 			return err

@@ -73,7 +73,8 @@ type selector struct {
 
 	starts  map[string]*startOf
 	current *startOf // of what comes in
-	written *startOf // of what was handed on last
+	came    format.Starts[*startOf]
+	merger  format.Merger // of what is handed on
 	through map[string]bool
 	gone    uint64         // journeys that were let go of
 	j       format.Journey // that of the record at hand
@@ -134,8 +135,16 @@ func (s *selector) Write(r format.Raw) error {
 			s.starts[key] = s.current
 		}
 		s.current.users++
-		s.written = s.current
-		return s.next.Write(r)
+		s.came.Set(r, s.current)
+		return s.under(s.current)
+	case format.TypeResume:
+		if of, ok := s.came.Resume(r); ok && of != s.current {
+			s.release(s.current)
+			s.current = of
+			s.current.users++
+			s.starts[string(of.raw)] = of
+		}
+		return nil
 	}
 	if err := s.under(s.current); err != nil {
 		return err
@@ -154,11 +163,13 @@ func (s *selector) release(o *startOf) {
 
 // under makes what is written next belong to a start.
 func (s *selector) under(o *startOf) error {
-	if o == s.written || o == nil {
+	if o == nil {
 		return nil
 	}
-	s.written = o
-	return s.next.Write(o.raw)
+	if r := s.merger.To(o.raw); r != nil {
+		return s.next.Write(r)
+	}
+	return nil
 }
 
 func (s *selector) event(r format.Raw) error {

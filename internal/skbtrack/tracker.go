@@ -24,6 +24,7 @@ type tracker struct {
 	order    []*group // as they began
 	group    *group   // that of the last start
 	numbers  uint32   // of groups
+	recent   format.Starts[[sha256.Size]byte]
 
 	view    view
 	parsed  headers
@@ -103,10 +104,12 @@ func (t *tracker) start(r format.Raw) {
 	for _, g := range t.order[max(0, len(t.order)-latest):] {
 		if bytes.Equal(g.start, r) {
 			t.group = g
+			t.recent.Set(r, g.key)
 			return
 		}
 	}
 	t.enter(sha256.Sum256(r))
+	t.recent.Set(r, t.group.key)
 	if len(r) <= longest {
 		t.group.start = bytes.Clone(r)
 	}
@@ -143,6 +146,11 @@ func (t *tracker) Record(r format.Raw) error {
 		t.free(r)
 	case format.TypeStart:
 		t.start(r)
+		t.write(r)
+	case format.TypeResume:
+		if key, ok := t.recent.Resume(r); ok {
+			t.enter(key)
+		}
 		t.write(r)
 	case format.TypeLoss:
 		t.loss(r)

@@ -332,7 +332,7 @@ func (w *world) lossy(last bool) {
 		for kind, n := range w.lossNo {
 			if n > 0 {
 				w.records = append(w.records, made{ts: w.losing, packet: -1,
-					raw: (&format.Loss{TS: w.losing, Since: w.since, Count: n, What: lossKinds[kind], Why: "test",
+					raw: (&format.Loss{TS: w.losing, Since: w.since, Count: n, What: lossKinds[kind], Cause: "test",
 						CPU: format.Some(uint32(8 + kind))}).AppendMsgpack(nil)})
 			}
 		}
@@ -391,6 +391,7 @@ func options() Options {
 func runTrack(t testing.TB, o Options, in []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
+	o.Part = true
 	if err := Run(context.Background(), o, bytes.NewReader(in), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}

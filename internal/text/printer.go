@@ -42,7 +42,8 @@ type Printer struct {
 	clock   clock
 	tree    tree
 	starts  map[[sha256.Size]byte]struct{} // seen
-	netns   uint64                         // the first inum since the last start record
+	came    format.Starts[came]
+	netns   uint64 // the first inum since the last start record
 	inNetns bool
 }
 
@@ -70,6 +71,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.event(r)
 	case format.TypeStart:
 		p.start(r)
+	case format.TypeResume:
+		p.resume(r)
 	case format.TypeEnd:
 		p.end(r)
 	case format.TypeLoss:

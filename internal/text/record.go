@@ -36,6 +36,8 @@ func (p *Printer) others(r format.Raw, but ...string) {
 // programs, only how much there is.
 func (p *Printer) start(r format.Raw) {
 	offset, ok := r.Get("clock_offset").Int()
+	host, _ := r.Get("host").Str()
+	p.came.Set(r, came{offset, ok, string(host[:min(len(host), maxHost)])})
 	p.clock.start(offset, ok)
 	p.inNetns = false
 	p.head(r)
@@ -62,6 +64,31 @@ func (p *Printer) start(r format.Raw) {
 		}
 		p.line = appendValue(append(p.line, ' '), v)
 	})
+}
+
+// came is what is kept of a start, for when the stream comes back to it.
+type came struct {
+	offset int64
+	wall   bool // offset is known
+	host   string
+}
+
+// maxHost bounds how much of a host's name is kept, in bytes.
+const maxHost = 256
+
+// resume prints that the stream goes on with what belongs to an earlier start.
+func (p *Printer) resume(r format.Raw) {
+	c, ok := p.came.Resume(r)
+	if !ok {
+		p.unknown(r, string(format.TypeResume))
+		return
+	}
+	p.clock.start(c.offset, c.wall)
+	p.inNetns = false
+	p.head(r)
+	p.say("start", cyan)
+	p.line = appendEscaped(append(p.line, " host="...), c.host)
+	p.others(r, "back")
 }
 
 // maxStarts is how many start records are remembered.
@@ -115,11 +142,11 @@ func (p *Printer) loss(r format.Raw) {
 		p.cell = append(p.cell, " since "...)
 		p.cell = p.clock.appendTime(p.cell, since)
 	}
-	if why, ok := r.Get("why").Str(); ok {
-		p.cell = appendEscaped(append(p.cell, ": "...), why)
+	if cause, ok := r.Cause().Str(); ok {
+		p.cell = appendEscaped(append(p.cell, ": "...), cause)
 	}
 	p.say(string(p.cell), loud)
-	p.others(r, "count", "what", "since", "why")
+	p.others(r, "count", "what", "since", "cause", "why")
 }
 
 // link prints how one buffer came to be another.

@@ -87,7 +87,7 @@ func (g *generator) run(events int, size int64) error {
 			return err
 		}
 	}
-	end := format.End{TS: g.now, Events: g.events, Frees: g.packets, Why: "count"}
+	end := format.End{TS: g.now, Events: g.events, Frees: g.packets, Cause: "count"}
 	if err := g.write(end.AppendMsgpack(g.record[:0])); err != nil {
 		return err
 	}

@@ -1,0 +1,88 @@
+package format
+
+import (
+	"hash/maphash"
+	"slices"
+)
+
+// MaxStarts is how many starts of a stream a resume can go back to.
+const MaxStarts = 4096
+
+// Resume says that what follows belongs again to a start that came before.
+type Resume struct {
+	Back uint64 // 1: the start that was in force before this one; 2: the one before that
+}
+
+// AppendMsgpack appends the record.
+func (s *Resume) AppendMsgpack(dst []byte) []byte {
+	dst = AppendStr(append(dst, "\x82\xa4type"...), string(TypeResume))
+	return AppendUint(append(dst, "\xa4back"...), s.Back)
+}
+
+// startSeed is that of the hashes by which starts are known.
+var startSeed = maphash.MakeSeed()
+
+// Starts are the starts of a stream with what a reader keeps of each, to be found again
+// at a resume record. The zero Starts has none.
+type Starts[T any] struct{ recent []startAnd[T] } // the one in force first
+
+type startAnd[T any] struct {
+	hash uint64
+	of   T
+}
+
+// Set puts the start record r in force, with what is kept of it.
+func (s *Starts[T]) Set(r Raw, of T) {
+	hash := maphash.Bytes(startSeed, r)
+	i := slices.IndexFunc(s.recent, func(x startAnd[T]) bool { return x.hash == hash })
+	if i < 0 {
+		s.recent = slices.Insert(s.recent, 0, startAnd[T]{hash, of})
+		s.recent = s.recent[:min(len(s.recent), MaxStarts)]
+		return
+	}
+	s.front(i)
+	s.recent[0].of = of
+}
+
+// Resume puts the start that a resume record names in force, and returns what was kept of
+// it; false if there is none.
+func (s *Starts[T]) Resume(r Raw) (of T, ok bool) {
+	back, ok := r.Get("back").Uint()
+	if !ok || back >= uint64(len(s.recent)) {
+		return of, false
+	}
+	s.front(int(back))
+	return s.recent[0].of, true
+}
+
+func (s *Starts[T]) front(i int) {
+	x := s.recent[i]
+	copy(s.recent[1:i+1], s.recent[:i])
+	s.recent[0] = x
+}
+
+// A Merger says what has to stand between records of several starts, so that each belongs
+// to its own: the start itself the first time, a resume afterwards.
+type Merger struct {
+	recent []uint64 // hashes, the one in force first
+	buf    []byte
+}
+
+// To returns the record after which what is written belongs to start, nil when it does so
+// already. It is valid until the next.
+func (m *Merger) To(start Raw) Raw {
+	hash := maphash.Bytes(startSeed, start)
+	switch i := slices.Index(m.recent, hash); i {
+	case 0:
+		return nil
+	case -1:
+		m.recent = slices.Insert(m.recent, 0, hash)
+		m.recent = m.recent[:min(len(m.recent), MaxStarts)]
+		return start
+	default:
+		copy(m.recent[1:i+1], m.recent[:i])
+		m.recent[0] = hash
+		m.buf = (&Resume{uint64(i)}).AppendMsgpack(m.buf[:0])
+		return m.buf
+	}
+}

@@ -1,0 +1,140 @@
+package pipe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// Input are the flags of every program that reads a stream.
+type Input struct {
+	Part bool `help:"The input is a part that something chose from a stream, as jq's select does: what it has less than its end counts is no error."`
+}
+
+// A Reader reads the records of one input, and says at its end whether it was a whole
+// stream, as FORMAT.md has it.
+type Reader struct {
+	// Valid, when set, is asked whether a record is good, as that of a Decoder.
+	Valid func(format.Raw) error
+
+	*format.Decoder
+	name    string
+	checker format.Checker
+	json    bool     // the output is to be JSON
+	file    *os.File // nil: no regular file
+	at      int64    // where the record at hand begins
+}
+
+// reader returns what reads r, an input of this name.
+func (in *Inputs) reader(name string, r io.Reader) *Reader {
+	p := &Reader{Decoder: format.NewDecoder(r), name: name, json: in.json}
+	p.checker.Part = in.Part
+	p.Decoder.Valid = p.check
+	if f, ok := r.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			p.file = f
+		}
+	}
+	return p
+}
+
+// Readers returns a Reader for each input, for those who read several at once.
+func (in *Inputs) Readers() (all []*Reader) {
+	for i, r := range in.readers {
+		all = append(all, in.reader(in.names[i], r))
+	}
+	return all
+}
+
+// check is what every record passes before anybody sees it.
+func (p *Reader) check(r format.Raw) error {
+	p.at = p.Offset()
+	switch {
+	case p.Valid != nil:
+		if err := p.Valid(r); err != nil {
+			return err
+		}
+	case !p.JSON(): // of JSON it was made, and is well-formed
+		if err := format.Valid(r); err != nil {
+			return err
+		}
+	}
+	if p.json && !p.JSON() {
+		if err := format.ValidJSON(r); err != nil {
+			return err
+		}
+	}
+	return p.checker.Take(r, p.at)
+}
+
+// Next returns the next record, valid until the next call, and io.EOF behind a whole
+// stream. Other errors name the input and, where it is damaged, the offset in it; that
+// of an input that is not whole is a *NotWholeError.
+func (p *Reader) Next() (format.Raw, error) {
+	if p.file != nil && interrupted.Load() {
+		return nil, p.stop()
+	}
+	r, err := p.Decoder.Next()
+	if err == nil {
+		return r, nil
+	}
+	if err != io.EOF {
+		return nil, Name(p.name, err)
+	}
+	if n := p.checker.Open(); n > 0 && p.checker.Part {
+		fmt.Fprintf(os.Stderr, "%s: %s: has no end record, so it may have been cut off, too\n", program, p.name)
+	}
+	var lacks *format.WholeError
+	if errors.As(p.checker.Err(), &lacks) {
+		return nil, &NotWholeError{p.name, lacks.What, p.JSON()}
+	}
+	return nil, io.EOF
+}
+
+// A NotWholeError says of an input, which has been read to its end, that it is not whole.
+type NotWholeError struct {
+	Name, What string
+	JSON       bool
+}
+
+func (e *NotWholeError) Error() string {
+	s := e.Name + ": not a whole stream: " + e.What
+	if e.JSON {
+		s += ` (jq's select drops start, loss and end, too, unless it is told to keep them; --part takes a selection)`
+	}
+	return s
+}
+
+// program is the name of the command that runs.
+var program = "skb"
+
+// interrupted tells that a signal asked for the end.
+var interrupted atomic.Bool
+
+// Interrupted reports whether a signal asked for the end. A program that reads a file
+// stops there, and says so by StopError; one that reads a pipe goes on to its end.
+func Interrupted() bool { return interrupted.Load() }
+
+// stop says how far a file was read, now, in front of what is written of it.
+func (p *Reader) stop() error {
+	size := int64(0)
+	if info, err := p.file.Stat(); err == nil {
+		size = info.Size()
+	}
+	return SayPart(p.name, p.Offset(), size)
+}
+
+// SayPart says on stderr that reading a file was ended by a signal, in front of what is
+// written of it, and returns the error to end with.
+func SayPart(name string, read, size int64) error {
+	of := ""
+	if size > 0 {
+		of = fmt.Sprintf(" (%d of %d bytes were read)", read, size)
+	}
+	fmt.Fprintf(os.Stderr, "%s: interrupted: what follows is of a part of %s%s\n", program, name, of)
+	return ExitStatus(1)
+}
