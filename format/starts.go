@@ -19,6 +19,15 @@ func (s *Resume) AppendMsgpack(dst []byte) []byte {
 	return AppendUint(append(dst, "\xa4back"...), s.Back)
 }
 
+// Decode reads r, which must be a resume.
+func (s *Resume) Decode(r Raw) error {
+	if r.Type() != TypeResume {
+		return errType(r, TypeResume)
+	}
+	s.Back, _ = r.Get("back").Uint()
+	return nil
+}
+
 // startSeed is that of the hashes by which starts are known.
 var startSeed = maphash.MakeSeed()
 

@@ -57,6 +57,7 @@ func tojson() {
 		if err != nil {
 			return err
 		}
+		in.Part = true
 		sink, err := pipe.NewSink(pipe.Options{Output: "json"}, os.Stdout)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ type host struct {
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
 	evidence
-	offset  int64             // from the stream's times to Unix time, ns; 0: unknown
+	offset int64 // from the stream's times to Unix time, ns; 0: unknown
 }
 
 // hosts are those of the starts seen last: a merge comes back to each again and again.
