@@ -28,7 +28,7 @@ func TestSignals(t *testing.T) {
 			t.Errorf("status %d after %v: %s", status, sig, c.errors())
 		}
 		s := readStream(t, file)
-		if s.end == nil || s.end.Why != "signal" || int(s.end.Events) != len(s.events) || len(s.events) < 12 {
+		if s.end == nil || s.end.Cause != "signal" || int(s.end.Events) != len(s.events) || len(s.events) < 12 {
 			t.Errorf("after %v: %d events, end %+v", sig, len(s.events), s.end)
 		}
 		if want := fmt.Sprintf("skb-collect: %d events\n", len(s.events)); !strings.Contains(c.errors(), want) {
@@ -121,7 +121,7 @@ func TestStalledReader(t *testing.T) {
 	}
 	lost := 0
 	for _, l := range s.losses {
-		if l.What != "event" || l.Why != "ring buffer full" || l.Since == 0 || l.TS < l.Since {
+		if l.What != "event" || l.Cause != "ring buffer full" || l.Since == 0 || l.TS < l.Since {
 			t.Errorf("a loss record: %+v", l)
 		}
 		lost += int(l.Count)
@@ -165,7 +165,7 @@ func TestCommand(t *testing.T) {
 			t.Errorf("%s: status %d, output %q, %v", tt.script, status, out, err)
 		}
 		s := readStream(t, file)
-		if len(s.events) != 2 || s.end == nil || s.end.Why != "command" || s.end.Status.V != tt.status {
+		if len(s.events) != 2 || s.end == nil || s.end.Cause != "command" || s.end.Status.V != tt.status {
 			t.Errorf("%s: %d events, end %+v", tt.script, len(s.events), s.end)
 		}
 	}
@@ -186,7 +186,7 @@ func TestLimits(t *testing.T) {
 		if status := c.wait(); status != 0 {
 			t.Errorf("status %d: %s", status, c.errors())
 		}
-		if s := readStream(t, file); len(s.events) != 5 || s.end.Why != "count" || s.end.Events != 5 {
+		if s := readStream(t, file); len(s.events) != 5 || s.end.Cause != "count" || s.end.Events != 5 {
 			t.Errorf("%d events, end %+v", len(s.events), s.end)
 		}
 	})
@@ -195,7 +195,7 @@ func TestLimits(t *testing.T) {
 		if status := c.wait(); status != 0 {
 			t.Errorf("status %d: %s", status, c.errors())
 		}
-		if s := readStream(t, file); s.end == nil || s.end.Why != "duration" || s.end.TS-s.start.TS < 3e8 {
+		if s := readStream(t, file); s.end == nil || s.end.Cause != "duration" || s.end.TS-s.start.TS < 3e8 {
 			t.Errorf("start %d, end %+v", s.start.TS, s.end)
 		}
 	})

@@ -351,7 +351,7 @@ func TestFullMap(t *testing.T) {
 	}
 	lost := uint64(0)
 	for _, l := range s.losses {
-		if l.What != "identity" || l.Why != "buffer map full" {
+		if l.What != "identity" || l.Cause != "buffer map full" {
 			t.Errorf("loss %+v", l)
 		}
 		lost += l.Count

@@ -110,7 +110,7 @@ func whole(t *testing.T, experiment func() *stream) *stream {
 	t.Helper()
 	for range 6 {
 		s := experiment()
-		if !slices.ContainsFunc(s.losses, func(l format.Loss) bool { return l.Why == "a probe fired within a probe" }) {
+		if !slices.ContainsFunc(s.losses, func(l format.Loss) bool { return l.Cause == "a probe fired within a probe" }) {
 			return s
 		}
 		t.Logf("something was lost: %+v", s.losses)
