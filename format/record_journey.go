@@ -17,7 +17,8 @@ type Journey struct {
 	By        string   // as in Track
 	Uncertain []string // what was lost that could have told otherwise: event, link, free, identity, probe
 	Inferred  bool
-	Note      string // why it was let go of while open
+	Note      string // why it was let go of while open, or what its end does not tell
+	Resent    uint32 // how often TCP sent it again
 }
 
 // EndNames are how a journey, or a branch of it, ends.
@@ -104,7 +105,7 @@ func (j *Journey) Total() uint64 {
 // AppendMsgpack appends the record.
 func (j *Journey) AppendMsgpack(dst []byte) []byte {
 	n := 9
-	for _, has := range [...]bool{j.From.Src.IsValid(), j.Branches > 1, len(j.Joined) > 0, j.By != "", len(j.Uncertain) > 0, j.Inferred, j.Note != ""} {
+	for _, has := range [...]bool{j.From.Src.IsValid(), j.Branches > 1, len(j.Joined) > 0, j.By != "", len(j.Uncertain) > 0, j.Inferred, j.Note != "", j.Resent != 0} {
 		if has {
 			n++
 		}
@@ -147,6 +148,9 @@ func (j *Journey) AppendMsgpack(dst []byte) []byte {
 	}
 	if j.Note != "" {
 		dst = AppendStr(append(dst, "\xa4note"...), j.Note)
+	}
+	if j.Resent != 0 {
+		dst = AppendUint(append(dst, "\xa6resent"...), uint64(j.Resent))
 	}
 	return dst
 }
@@ -253,6 +257,8 @@ func (j *Journey) Decode(r Raw) error {
 			j.Inferred, _ = v.Bool()
 		case "note":
 			j.Note = stringOr(was.Note, v)
+		case "resent":
+			j.Resent = uint32(u)
 		}
 		return true
 	})

@@ -71,7 +71,7 @@ func fullJourney() *Journey {
 		End: JourneyEnd{"delivered", 2, 1 << 39, "free", "udp_rcv", "eth0", 4026531840, "NO_SOCKET", "udp_rcv+0x1", "nc", 77,
 			1 << 35, 12, "tcp-syn"},
 		Ends: [len(EndNames)]uint32{1, 0, 1, 0, 0, 0, 70000}, Joined: []uint64{1, 1 << 40}, By: "addr",
-		Uncertain: []string{"link", "event"}, Inferred: true, Note: "n"}
+		Uncertain: []string{"link", "event"}, Inferred: true, Note: "n", Resent: 3}
 }
 
 // A track section decodes to what it was made of, and its absent keys to nothing.
@@ -80,7 +80,7 @@ func TestDecodeTrack(t *testing.T) {
 		{Packet: 1},
 		{Packet: 1, Since: 5, Wire: true},
 		{Packet: 1 << 40, Branch: 3, Hop: 5, Since: 1 << 33, Total: 1 << 34, From: From{"clone", 2, 9},
-			Changed: append(AppendMap(nil, 1), "\xa3cpu\x92\x00\x01"...), By: "addr", Uncertain: true, Inferred: true},
+			Changed: append(AppendMap(nil, 1), "\xa3cpu\x92\x00\x01"...), By: "addr", Uncertain: true, Inferred: true, Resent: 2},
 	} {
 		got := Track{Packet: 5, From: From{How: "gro"}, By: "addr"}
 		got.Decode(want.AppendMsgpack(nil))

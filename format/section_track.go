@@ -15,6 +15,7 @@ type Track struct {
 	By        string // "": by identity; "addr": by the sk_buff's address, as it has none; "content": by the packet's bytes, as it has neither
 	Uncertain bool   // records were lost where they could have told otherwise
 	Inferred  bool   // not from a link record, but from what the packets hold
+	Resent    uint32 // how often TCP had sent the same before
 }
 
 // From says which buffer a hop's buffer comes from.
@@ -30,7 +31,7 @@ func (t *Track) Present() bool { return t.Packet != 0 }
 // AppendMsgpack appends the section.
 func (t *Track) AppendMsgpack(dst []byte) []byte {
 	n := 3
-	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0 || t.Wire, t.From.How != "", t.Changed != nil, t.By != "", t.Uncertain, t.Inferred} {
+	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0 || t.Wire, t.From.How != "", t.Changed != nil, t.By != "", t.Uncertain, t.Inferred, t.Resent != 0} {
 		if has {
 			n++
 		}
@@ -59,6 +60,9 @@ func (t *Track) AppendMsgpack(dst []byte) []byte {
 	}
 	if t.Inferred {
 		dst = AppendBool(append(dst, "\xa8inferred"...), true)
+	}
+	if t.Resent != 0 {
+		dst = AppendUint(append(dst, "\xa6resent"...), uint64(t.Resent))
 	}
 	return dst
 }
@@ -110,6 +114,8 @@ func (t *Track) Decode(v Value) {
 			t.Uncertain, _ = v.Bool()
 		case "inferred":
 			t.Inferred, _ = v.Bool()
+		case "resent":
+			t.Resent = uint32(u)
 		}
 		return true
 	})

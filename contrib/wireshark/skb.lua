@@ -89,6 +89,7 @@ end
 add(unescape, text, {
 	["packet.missing"] = "Could not be read: offset and bytes",
 	["track.by"] = "Packet known by", ["track.from.how"] = "Came by", ["journey.end"] = "The journey ended",
+	["journey.unclear"] = "What its end does not tell",
 	["why.meaning"] = "Meaning of the reason", ["why.where"] = "Place", ["why.look"] = "Command that shows more",
 	["why.severity"] = "Severity", ["why.confidence"] = "Said by",
 	["gso.type"] = "Segmentation", ["csum.summed"] = "Checksum",
@@ -106,7 +107,7 @@ add(unsigned, uint64, {
 })
 add(tonumber, uint32, {
 	["dev.rx_ifindex"] = "Came in by device number", ["process.tgid"] = "Process",
-	["track.branch"] = "Branch", ["track.from.branch"] = "Came from branch", ["journey.hops"] = "Hops of the journey",
+	["track.branch"] = "Branch", ["track.from.branch"] = "Came from branch", ["journey.hops"] = "Hops of the journey", ["track.resent"] = "Sent before, times",
 	["gso.size"] = "Bytes of a segment", ["gso.segs"] = "Segments",
 	["csum.sum"] = "Sum", ["csum.start"] = "Summing begins at", ["csum.offset"] = "Sum goes to",
 	["sock.sport"] = "Socket's own port", ["sock.dport"] = "Peer's port", ["sock.ifindex"] = "Bound to device number",

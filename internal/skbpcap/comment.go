@@ -111,7 +111,7 @@ func trackComments(dst []byte, f *format.Finder, t *tree) []byte {
 	if yes, _ := f.Value(findInferred).Bool(); yes {
 		dst = append(dst, inferredComment...)
 	}
-	return dst
+	return appendNumber(dst, "track.resent=", optUint(f, findResent))
 }
 
 // whyComments appends what skb-drops says besides the cause.

@@ -18,6 +18,8 @@ func (w *writer) ended(k packetKey, r format.Raw) {
 	dst := w.ending.comments[:0]
 	how, _ := r.Get("end", "how").Str()
 	dst = appendFilled(dst, "journey.end=", how)
+	unclear, _ := r.Get("end", "unclear").Str()
+	dst = appendFilled(dst, "journey.unclear=", unclear)
 	total, ok := r.Get("total").Uint()
 	dst = appendTime(dst, "journey.total=", opt{total, ok})
 	hops, ok := r.Get("hops").Uint()

@@ -118,6 +118,7 @@ const (
 	findFrom
 	findBy
 	findUncertain
+	findResent
 	findInferred
 	findWhy
 	findSeverity
@@ -178,6 +179,7 @@ var paths = []string{
 	findFrom:          "track.from",
 	findBy:            "track.by",
 	findUncertain:     "track.uncertain",
+	findResent:        "track.resent",
 	findInferred:      "track.inferred",
 	findWhy:           "why",
 	findSeverity:      "why.severity",

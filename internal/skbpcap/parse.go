@@ -13,7 +13,7 @@ import (
 // known from the interface. One that ends with a dot is that of a section.
 var keys = func() []string {
 	keys := []string{"probe", "host", "dev", "dev.rx_ifindex", "netns", "netns.cookie", "packet", "packet.missing",
-		"track.branch", "hop", "since", "track.total", "changed", "track.from.", "track.by", "track.uncertain", "track.inferred",
+		"track.branch", "hop", "since", "track.total", "changed", "track.from.", "track.by", "track.uncertain", "track.inferred", "track.resent",
 		"drop", "why", "why.meaning", "why.where", "why.look", "why.severity", "why.confidence", "location",
 		"cpu", "pid", "process.tgid", "comm", "mark", "skb.priority", "skb.hash", "skb.ip_summed", "id", "l2", "caller", "stack"}
 	for _, s := range sections {
@@ -33,6 +33,7 @@ type comments struct {
 	from                        leaves      // of track.from
 	by                          []byte
 	uncertain, inferred         bool
+	resent                      opt
 	where, severity, confidence []byte
 	look                        [][]byte
 	caller                      []byte
@@ -142,6 +143,8 @@ func (c *comments) take(e *event, at int, value []byte, p *pcapng.Captured) bool
 	case "track.inferred":
 		c.inferred = e.packet.ok && string(value) == "true"
 		return c.inferred
+	case "track.resent":
+		return e.packet.ok && c.resent.take(number(value))
 	case "drop":
 		if string(value) != "?" {
 			e.reason, ok = c.filled(value)

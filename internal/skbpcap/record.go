@@ -117,6 +117,7 @@ func (e *event) appendTrack(dst []byte, record *pairs, c *comments) []byte {
 	dst = t.text(dst, "by", c.by)
 	dst = t.yes(dst, "uncertain", c.uncertain)
 	dst = t.yes(dst, "inferred", c.inferred)
+	dst = t.number(dst, "resent", c.resent)
 	return t.end(dst)
 }
 

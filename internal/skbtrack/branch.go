@@ -24,6 +24,8 @@ type branch struct {
 	end      ending
 	record   recordKind // that says how it ended
 	unclear  unclear    // what its end may have been and does not tell
+	sends    uint8      // how often TCP sent clones of it again
+	resent   uint8      // how often TCP had sent the same before
 
 	fromBranch uint32
 	fromPacket uint64
@@ -55,6 +57,8 @@ const (
 	surplus                    // dropped, and what it was a copy of was taken
 	isSYN                      // a TCP SYN
 	answered                   // by a SYN-ACK
+	cloned                     // since TCP was last about to send it
+	holder                     // no probe has seen it, and no link tells where its data is from
 )
 
 // An ending is an index of format.EndNames.
@@ -109,6 +113,7 @@ type journey struct {
 	packet      uint64 // 0 until its first event
 	first, last uint64 // ns
 	slowest     uint64
+	resent      uint32 // how often TCP sent it again
 	end         uint64 // ns of the last record about it
 	hops        uint32
 	from        uint32 // packed headers of its first event that has some

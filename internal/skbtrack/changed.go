@@ -14,9 +14,10 @@ type differ struct {
 	buf  []byte
 	n    int
 	text []byte
+	into bool // the packet is in one more tunnel than it was
 }
 
-func (d *differ) reset() { d.buf, d.n = d.buf[:0], 0 }
+func (d *differ) reset() { d.buf, d.n, d.into = d.buf[:0], 0, false }
 
 // pair begins the pair of a value before and one after, which the caller appends to buf.
 func (d *differ) pair(key string) {
@@ -57,6 +58,7 @@ func (d *differ) headers(was, is []byte, how string) {
 	}
 	same := a.sameKinds(&b)
 	if !same {
+		d.into = b.tunnels > a.tunnels
 		d.pair("encap")
 		d.str(a.appendTunnels(d.text[:0]))
 		d.str(b.appendTunnels(d.text[:0]))
@@ -131,6 +133,7 @@ func (d *differ) wrapped(a, b *headers, parts bool) bool {
 	if unwrapped {
 		outer, l = a, was
 	}
+	d.into = !unwrapped
 	d.text = append(d.text[:0], protoName(l.proto)...)
 	d.pair("encap")
 	if unwrapped {

@@ -50,6 +50,8 @@ func (t *tracker) inherit(b, from *branch, how string) {
 		b.flags |= ended | held
 		b.end, b.endTS, b.record, b.into, b.intoID = merged, from.endTS, from.record, from.into, from.intoID
 	}
+	b.resent = from.resent
+	t.sentAgain(b, from, how)
 	t.comesFrom(b, from, how)
 }
 

@@ -36,11 +36,12 @@ func (t *tracker) event(r format.Raw) {
 	i := t.find(v, class, keys)
 	b := t.branches.at(i)
 	j := t.journeys.at(b.journey)
+	resent := t.sentAt(b, probe)
 	if j.packet == 0 {
 		t.begin(j, v.ts)
 	}
 	t.touch(b.journey, v.ts)
-	track := format.Track{Packet: j.packet, Branch: b.number, Hop: b.hop, Total: since(v.ts, j.first), Inferred: b.flags&inferredBranch != 0}
+	track := format.Track{Packet: j.packet, Branch: b.number, Hop: b.hop, Total: since(v.ts, j.first), Inferred: b.flags&inferredBranch != 0, Resent: uint32(resent)}
 	t.diff.reset()
 	was := t.headers.get(b.headers)
 	is := was
@@ -57,6 +58,9 @@ func (t *tracker) event(r format.Raw) {
 		t.compare(b, v)
 		if rewritten && len(was) > 0 {
 			t.diff.headers(was, is, t.names.text(b.fromWord))
+			if t.diff.into && b.class == transmit {
+				t.group.wraps(b.netns, b.dev)
+			}
 		}
 		track.Changed = t.diff.appendTo(t.changed)
 		if track.Changed != nil {
@@ -146,7 +150,9 @@ func (t *tracker) freedBy(i uint32, v *view) {
 func (b *branch) outcome() ending {
 	switch b.class {
 	case transmit:
-		return transmitted
+		if b.unclear == told {
+			return transmitted
+		}
 	case deliver, read:
 		return delivered
 	case handed:

@@ -83,6 +83,7 @@ func (t *tracker) link(r format.Raw) {
 	src := t.known(g, l.from, true)
 	if src == 0 {
 		src = t.unseen(g, l.from, l.ts)
+		t.branches.at(src).flags |= holder
 	}
 	t.touch(t.branches.at(src).journey, l.ts)
 	switch how := string(l.how); how {

@@ -9,6 +9,7 @@ type names struct {
 type name struct {
 	text  string
 	class class // as a probe
+	sends bool  // as a probe: TCP is about to send it
 }
 
 // maxNames bounds what a stream can make us keep; what comes later has no name.
@@ -30,9 +31,10 @@ func (n *names) number(s []byte) uint32 {
 	i := uint32(len(n.all))
 	text := string(s)
 	n.index[text] = i
-	n.all = append(n.all, name{text, classify(text)})
+	n.all = append(n.all, name{text, classify(text), isSender(text)})
 	return i
 }
 
 func (n *names) text(i uint32) string { return n.all[i].text }
+func (n *names) sends(i uint32) bool  { return n.all[i].sends }
 func (n *names) class(i uint32) class { return n.all[i].class }

@@ -13,6 +13,7 @@ const (
 	unclearGroup
 	unclearWireGuard
 	unclearInside
+	unclearSend
 	unclearRead
 )
 
@@ -59,17 +60,15 @@ var silents = []silent{
 		"Nothing that is discarded here: a datagram of a tunnel (VXLAN, Geneve, ESP, L2TP), whose content goes on in the same sk_buff and ended where no probe was.",
 		"more probes: `-p net:netif_receive_skb,icmp_rcv,arp_process,tcp_v4_rcv,udp_rcv`",
 		"what the tunnel carried went on, and ended where no probe was"},
+	unclearSend: {"tunnel-send", "`vxlan_xmit_one` (5.10, 6.1, 6.12), `geneve_xmit`, `bareudp_xmit`, `gtp_dev_xmit`, `amt_dev_xmit`, `ipip6_tunnel_xmit`, `teql_master_xmit`, `wg_xmit`, `wg_socket_send_skb_to_peer`",
+		"A packet given to a tunnel's device that has no route, no peer or no memory for it, or for which it is too large; of WireGuard's also the oldest of more than 128 that wait for a handshake. What goes on is seen at the device below.",
+		"`ip -s -s link show dev DEVICE` (tx errors, dropped, carrier, collsns)",
+		"it was given to a tunnel's device and not seen to go on: the device's tx counters tell what it discards without a word"},
 	unclearRead: {"read-as-drop", "`sctp_recvmsg`, `tsk_advance_rx_queue`, `espintcp_recvmsg`, `pppol2tp_recvmsg`, `ppp_read`, `virtio_transport_seqpacket_do_dequeue`",
 		"The other way round: data that a program has read is freed as a drop, by the same line as data that could not be written to the program's memory (EFAULT).",
 		"the reader: its call fails with EFAULT",
 		"what was read ends as what could not be written to the reader's memory: its call fails with EFAULT then"},
 
-	{"wireguard-send", "`wg_xmit`, `wg_socket_send_skb_to_peer`",
-		"The oldest of more than 128 packets that wait for a handshake, and those that wait when it fails. Packets to no peer are dropped with an event.",
-		"`ip -s link show dev wg0` (tx dropped)", ""},
-	{"tunnel-send", "`vxlan_xmit_one` (5.10, 6.1, 6.12), `geneve_xmit`, `bareudp_xmit`, `gtp_dev_xmit`, `amt_dev_xmit`, `ipip6_tunnel_xmit`, `teql_master_xmit`",
-		"A packet that the tunnel has no route, no peer or no memory for, or that is too large for it.",
-		"`ip -s -s link show dev DEVICE` (tx errors, dropped, carrier, collsns)", ""},
 	{"vxlan-reduce", "`arp_reduce`, `neigh_reduce`",
 		"ARP and NDP that a VXLAN device with `proxy` answers itself, or has no answer to.",
 		"`bridge fdb show dev DEVICE`, `ip neigh show dev DEVICE`", ""},

@@ -22,6 +22,10 @@ func at(ts int, probe string, id int, b []byte) string {
 		ts, probe, 16*id, id, len(b), base64.StdEncoding.EncodeToString(b))
 }
 
+func onDev(ts int, probe string, id int, b []byte, dev string) string {
+	return strings.Replace(at(ts, probe, id, b), `"packet"`, fmt.Sprintf(`"dev":{"name":%q,"ifindex":2,"type":1},"netns":{"inum":7},"packet"`, dev), 1)
+}
+
 func freed1(ts, id int) string {
 	return fmt.Sprintf(`{"type":"free","ts":%d,"cpu":0,"how":"consumed","skb":{"addr":%d,"id":%d},"last":true}`, ts, 16*id, id)
 }
@@ -84,8 +88,11 @@ func TestUnclearEnds(t *testing.T) {
 		"SCTP, read":                          {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "delivered read-as-drop reader"},
 		"SCTP, read, by the free record":      {[]string{reasons, at(10, "sctp_rcv", 1, sctp), `{"type":"free","ts":4000,"cpu":0,"how":"dropped","skb":{"addr":16,"id":1},"last":true,"drop":{"location":"sctp_recvmsg+0x1"}}`}, "delivered read-as-drop"},
 		"TIPC, read":                          {[]string{reasons, at(10, "ip_rcv", 1, plain), drop("tsk_advance_rx_queue", ""), freed1(4000, 1)}, "delivered  reader"},
-		"UDP, not read":                       {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
-		"a reader's place, with a reason":     {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
+		"given to a tunnel, and not sent":     {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), freed1(20, 1)}, "consumed tunnel-send"},
+		"given to a tunnel, and sent":         {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), onDev(11, "dev_hard_start_xmit", 1, vxlan, "eth0"), freed1(20, 1)}, "transmitted "},
+		"given to a tunnel, and sent, and the driver is done": {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), onDev(11, "dev_hard_start_xmit", 1, vxlan, "eth0"), onDev(12, "net:net_dev_xmit", 1, vxlan, "eth0"), onDev(13, "net:net_dev_xmit", 1, vxlan, "vx"), freed1(20, 1)}, "transmitted "},
+		"UDP, not read":                   {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
+		"a reader's place, with a reason": {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
 	} {
 		got := ""
 		each(t, runTrack(t, options(), []byte(strings.Join(c.records, "\n")+"\n")), func(r format.Raw) {

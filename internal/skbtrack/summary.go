@@ -24,9 +24,11 @@ type summary struct {
 	json bool
 
 	names     *names
-	at        map[spot]uint32 // the probe at which an open branch was last
+	at        map[spot]lastSeen // where an open branch was last
 	pairs     map[[2]uint32]*latencies
 	totals    *latencies
+	again     *latencies        // from an event to that of a retransmission
+	resent    [2]uint64         // journeys that TCP sent again, and how often
 	bars      map[uint64]uint64 // journeys by their total, by the end of the bar, ns
 	endings   map[string]uint64
 	reasons   map[string]uint64
@@ -47,6 +49,12 @@ type summary struct {
 type spot struct {
 	packet uint64
 	branch uint32
+}
+
+// lastSeen is where a branch was: the probe, and how often TCP had sent the packet before.
+type lastSeen struct {
+	probe  uint32
+	resent uint32
 }
 
 type flowCount struct {
@@ -77,8 +85,8 @@ func (l *latencies) add(ns uint64) {
 }
 
 func newSummary(out io.Writer, json bool) *summary {
-	return &summary{out: out, json: json, names: newNames(), at: map[spot]uint32{}, pairs: map[[2]uint32]*latencies{},
-		totals: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{}, reasons: map[string]uint64{},
+	return &summary{out: out, json: json, names: newNames(), at: map[spot]lastSeen{}, pairs: map[[2]uint32]*latencies{},
+		totals: newLatencies(), again: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{}, reasons: map[string]uint64{},
 		unclear: map[string]uint64{}, flows: map[format.Flow]*flowCount{}, lost: map[string]uint64{}}
 }
 
@@ -108,7 +116,7 @@ func (s *summary) event(r format.Raw) {
 	// One walk over the record: to find the keys one by one takes as long again.
 	var probe []byte
 	var here, from spot
-	var since uint64
+	var since, resent uint64
 	var timed, linked bool
 	c := r.Cursor()
 	for n := c.Map(); n > 0; n-- {
@@ -125,6 +133,8 @@ func (s *summary) event(r format.Raw) {
 					here.branch = uint32(u)
 				case "since":
 					since, timed = c.Uint()
+				case "resent":
+					resent, _ = c.Uint()
 				case "from":
 					linked = true
 					for n := c.Map(); n > 0; n-- {
@@ -160,11 +170,14 @@ func (s *summary) event(r format.Raw) {
 			before, known = p, true
 		}
 	}
-	if timed && known {
-		s.hop([2]uint32{before, at}, since)
+	switch now := (lastSeen{at, uint32(resent)}); {
+	case timed && before.resent < now.resent && (known || linked):
+		s.again.add(since) // no probe's doing: TCP waited, or was told
+	case timed && known:
+		s.hop([2]uint32{before.probe, at}, since)
 	}
 	if kept || len(s.at) < maxSpots {
-		s.at[here] = at
+		s.at[here] = lastSeen{at, uint32(resent)}
 	}
 }
 
@@ -205,6 +218,10 @@ func (s *summary) journey(r format.Raw) error {
 			reason = "other"
 		}
 		s.reasons[reason]++
+	}
+	if j.Resent > 0 {
+		s.resent[0]++
+		s.resent[1] += uint64(j.Resent)
 	}
 	if what := j.End.Unclear; what != "" {
 		if _, known := s.unclear[what]; !known && len(s.unclear) >= maxPairs {
@@ -271,12 +288,21 @@ type report struct {
 	Endings   map[string]uint64 `json:"endings"`
 	Reasons   map[string]uint64 `json:"reasons"`
 	Unclear   map[string]uint64 `json:"unclear"` // names of docs/drops.md: what ends may have been
+	Resent    reportResent      `json:"resent"`
 	Total     quantiles         `json:"total"`
 	Histogram []reportBar       `json:"histogram"`
 	Hops      []reportHop       `json:"hops"`
 	MoreHops  uint64            `json:"more_hops,omitempty"`
 	Flows     []reportFlow      `json:"flows"`
 	MoreFlows uint64            `json:"more_flows,omitempty"`
+}
+
+// reportResent is what TCP sent again: journeys, how often in all, and how long behind the
+// last event before. The journeys' total times have these in them, the times between probes not.
+type reportResent struct {
+	Journeys uint64    `json:"journeys"`
+	Times    uint64    `json:"times"`
+	After    quantiles `json:"after"`
 }
 
 type reportBar struct {
@@ -304,7 +330,7 @@ type reportFlow struct {
 
 func (s *summary) report() *report {
 	r := &report{Events: s.events, Journeys: s.journeys, Branches: s.branches, Uncertain: s.uncertain, Inferred: s.inferred,
-		ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear, Total: s.totals.quantiles(),
+		ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear, Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
 		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
 	for _, end := range slices.Sorted(maps.Keys(s.bars)) {
 		r.Histogram = append(r.Histogram, reportBar{end, s.bars[end]})
@@ -387,6 +413,13 @@ func (r *report) text(b *bytes.Buffer) {
 		}
 	}
 	columns(b, rows, 1)
+	if n := r.Resent; n.Journeys > 0 {
+		fmt.Fprintf(b, "sent again by TCP: %d, %d times", n.Journeys, n.Times)
+		if q := n.After; q.Count > 0 {
+			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them", duration(q.P50), duration(q.Max))
+		}
+		b.WriteByte('\n')
+	}
 	if len(r.Unclear) > 0 {
 		fmt.Fprintf(b, "not told by the kernel (docs/drops.md): %s\n", counts(r.Unclear))
 	}

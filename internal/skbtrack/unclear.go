@@ -64,7 +64,12 @@ func (t *tracker) answers(i uint32) {
 // unclearAt tells what a packet's end may have been that is consumed without passing
 // another probe.
 func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
-	if class == transmit || class == deliver || class == read || b.flags&answered != 0 {
+	switch {
+	case string(v.probe) == "net:net_dev_xmit":
+		return b.unclear // the driver is done; what went on has passed the device below
+	case class == transmit && t.group.wrapping[[2]uint32{b.netns, b.dev}]:
+		return unclearSend
+	case class == transmit || class == deliver || class == read || b.flags&answered != 0:
 		return told
 	}
 	h := &t.parsed
@@ -129,6 +134,20 @@ func (l *layer) toGroup() bool {
 
 // portWireGuard is the one that its documentation uses.
 const portWireGuard = 51820
+
+// maxWrapping bounds the devices that are known to put packets into others.
+const maxWrapping = 1 << 12
+
+// wraps notes that a packet which was given to a device went on in another. Such a device's
+// driver sends nothing itself: what it is given goes on in the same sk_buff, or is discarded.
+func (g *group) wraps(netns, dev uint32) {
+	if g.wrapping == nil {
+		g.wrapping = map[[2]uint32]bool{}
+	}
+	if len(g.wrapping) < maxWrapping {
+		g.wrapping[[2]uint32{netns, dev}] = true
+	}
+}
 
 // wireguard notes that WireGuard has a port: whatever else comes there it discards.
 func (g *group) wireguard(port uint16) {

@@ -61,6 +61,15 @@ var classes = map[string]class{
 	"sk_filter_trim_cap": neutral, "packet_rcv": neutral, "tpacket_rcv": neutral, "packet_rcv_fanout": neutral,
 }
 
+// isSender tells whether a probe is where TCP has the sk_buff that it keeps, about to send it.
+func isSender(probe string) bool {
+	switch probe {
+	case "__tcp_transmit_skb", "tcp_transmit_skb", "__tcp_retransmit_skb", "tcp_retransmit_skb", "tcp:tcp_retransmit_skb":
+		return true
+	}
+	return false
+}
+
 func classify(probe string) class {
 	if strings.HasPrefix(probe, "ret:") {
 		return neutral

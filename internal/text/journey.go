@@ -164,6 +164,14 @@ func (p *Printer) ended(j *format.Journey) {
 		p.line = append(p.line, ", "...)
 		p.say("inferred", yellow)
 	}
+	if j.Resent > 0 {
+		p.line = append(p.line, ", "...)
+		p.cell = append(strconv.AppendUint(append(p.cell[:0], "sent again "...), uint64(j.Resent), 10), " times"...)
+		if j.Resent == 1 {
+			p.cell = append(p.cell[:0], "sent again"...)
+		}
+		p.line = appendColored(p.line, p.cell, p.paint(yellow))
+	}
 	if j.Note != "" {
 		p.line = appendEscaped(append(p.line, "; "...), []byte(j.Note))
 	}
@@ -172,7 +180,7 @@ func (p *Printer) ended(j *format.Journey) {
 // journeyRest prints what a journey holds besides.
 func (p *Printer) journeyRest(r format.Raw) {
 	p.others(r, "packet", "first", "total", "hops", "branches", "slowest", "flow", "end", "ends", "joined", "by", "uncertain",
-		"inferred", "note")
+		"inferred", "note", "resent")
 }
 
 func endColor(how string) string {
