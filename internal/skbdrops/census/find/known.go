@@ -33,10 +33,11 @@ func readKnown() (*known, error) {
 			for _, kernel := range s.Kernels {
 				id, _, split := strings.Cut(s.ID, "/")
 				key := kernel + " " + w.File + " " + w.Function + " " + id
-				if k.ways[key] != nil {
-					if !split {
+				if old := k.ways[key]; old != nil {
+					if !split && !old.split {
 						return nil, fmt.Errorf("%s: site %s is there twice for %s", w.Source, s.ID, kernel)
 					}
+					old.split = old.split && split
 					continue
 				}
 				k.ways[key] = &knownSite{kernel: kernel, source: w.Source, split: split}
