@@ -265,6 +265,9 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	defer net.in(1, g.after)
 	file := filepath.Join("/skb/out", g.name+".skb")
 	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
+	if !strings.Contains(g.flags, "--nft-trace") { // which rule dropped a packet is known by its identity
+		args = append(args, "--no-follow")
+	}
 	trace := traceDrops(t)
 	defer trace.stop()
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")

@@ -105,7 +105,7 @@ var expressions = []string{
 	"stp",
 }
 
-// TestFilterTruth: the packets that pass -f are exactly those that tcpdump passes: of those
+// TestFilterTruth: the packets that pass -f are exactly those that tcpdump, or libpcap for it, passes: of those
 // with an Ethernet header at netif_receive_skb, and of those that have none yet at
 // ip_output. All expressions watch the same packets.
 func TestFilterTruth(t *testing.T) {
@@ -143,9 +143,12 @@ func TestFilterTruth(t *testing.T) {
 	for i, expr := range expressions {
 		w := watched[i]
 		w.cut(t, all)
-		out := filepath.Join(t.TempDir(), "passed.pcap")
-		run(t, "tcpdump", "-Z", "root", "-r", file, "-w", out, expr)
-		want := slices.DeleteFunc(readPcap(t, out), func(c captured) bool {
+		want, err := passed(file, expr)
+		if err != nil {
+			t.Fatalf("%q: %v", expr, err)
+		}
+		asTcpdump(t, i, file, expr, want, nil)
+		want = slices.DeleteFunc(want, func(c captured) bool {
 			return c.at.Before(tapped[0].at) || c.at.After(tapped[len(tapped)-1].at)
 		})
 		if len(want) == 0 || len(want) == len(tapped) {
@@ -154,16 +157,34 @@ func TestFilterTruth(t *testing.T) {
 		same(t, fmt.Sprintf("%q at netif_receive_skb", expr), w.received, want)
 		// What tcpdump does not compile for packets without an Ethernet header matches
 		// none of them, and that is said. It takes ether[0] for the IP header's first byte.
-		err := exec.Command("tcpdump", "-Z", "root", "-r", raw, "-w", out+".raw", expr).Run()
+		want, err = passed(raw, expr)
+		asTcpdump(t, i, raw, expr, want, err)
 		onlyL2 := err != nil || strings.Contains(expr, "ether[")
 		if onlyL2 != (len(w.notes) > 0) {
 			t.Errorf("%q: notes %q, but tcpdump on packets without an Ethernet header: %v", expr, w.notes, err)
 		}
-		want = nil
-		if !onlyL2 {
-			want = readPcap(t, out+".raw")
+		if onlyL2 {
+			want = nil
 		}
 		same(t, fmt.Sprintf("%q at ip_output", expr), w.sent, want)
+	}
+}
+
+// asTcpdump holds what libpcap passes against what tcpdump itself does, for some of the expressions:
+// to start it takes a guest longer than all that is done with libpcap for one of them.
+func asTcpdump(t *testing.T, i int, file, expr string, want []captured, failed error) {
+	t.Helper()
+	if i%8 != 0 {
+		return
+	}
+	out := filepath.Join(t.TempDir(), "passed.pcap")
+	err := exec.Command("tcpdump", "-Z", "root", "-r", file, "-w", out, expr).Run()
+	if (err != nil) != (failed != nil) {
+		t.Errorf("%q: libpcap says %v, tcpdump %v", expr, failed, err)
+	}
+	is := func(a, b captured) bool { return a.at.Equal(b.at) && a.len == b.len && bytes.Equal(a.data, b.data) }
+	if err == nil && !slices.EqualFunc(readPcap(t, out), want, is) {
+		t.Errorf("%q: tcpdump passes other packets than libpcap", expr)
 	}
 }
 
