@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps census generate check-generated test test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: build install deps census generate check-generated test fetch test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -37,9 +37,14 @@ generate: deps
 check-generated: generate
 	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
 
-# Unit tests first, then all that takes virtual machines, and Debian 13's tools beside them.
-test: check-generated test-unit build-kernel-tests build-arm64
+# Unit tests while kernels are fetched, then all that takes virtual machines, and Debian 13's tools beside them.
+test: check-generated
+	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
 	$(TEST_KERNELS) $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s check-budget'
+
+fetch: deps
+	$(TESTBED) fetch --foreign
+	$(TESTBED) tools trixie > /dev/null
 
 # For work in progress: one kernel.
 test-quick: export SKB_KERNELS := $(KERNEL)

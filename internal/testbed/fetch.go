@@ -28,14 +28,15 @@ const foreignKernel = "6.12-arm64"
 // foreign: programs of this machine don't run there.
 func (s suite) foreign() bool { return s.arch != "amd64" }
 
-// kernelNames are the kernels to test on: SKB_KERNELS, or all that run this machine's programs.
-func kernelNames() []string {
+// kernelNames are the kernels to test on: SKB_KERNELS, or all that run this machine's programs, and
+// with foreign the one that does not.
+func kernelNames(foreign bool) []string {
 	if env := os.Getenv("SKB_KERNELS"); env != "" {
 		return strings.Split(env, ",")
 	}
 	var names []string
 	for _, s := range suites {
-		if !s.foreign() {
+		if !s.foreign() || foreign && s.name == foreignKernel {
 			names = append(names, s.name)
 		}
 	}

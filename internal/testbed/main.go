@@ -17,7 +17,9 @@ import (
 )
 
 var cli struct {
-	Fetch struct{}    `cmd:"" help:"Get the kernels, unless they are in the cache."`
+	Fetch struct {
+		Foreign bool `help:"And the arm64 kernel that tests run on."`
+	} `cmd:"" help:"Get the kernels, unless they are in the cache."`
 	Run   runCommand  `cmd:"" help:"Run a command in a guest."`
 	Test  testCommand `cmd:"" help:"Run a Go test binary in a guest of each kernel."`
 	Shell runCommand  `cmd:"" help:"A root shell in a guest."`
@@ -69,7 +71,7 @@ func main() {
 func dispatch(ctx context.Context, command string) (int, error) {
 	switch command {
 	case "fetch":
-		for _, name := range kernelNames() {
+		for _, name := range kernelNames(cli.Fetch.Foreign) {
 			if _, err := fetch(name); err != nil {
 				return 1, err
 			}

@@ -44,11 +44,7 @@ func (b *beside) name() string {
 func testAll(ctx context.Context, c *testCommand) (int, error) {
 	p := &plan{testCommand: c}
 	p.changed = sync.NewCond(&p.mu)
-	names := kernelNames()
-	if c.Foreign != "" && os.Getenv("SKB_KERNELS") == "" {
-		names = append(names, foreignKernel)
-	}
-	for _, n := range names {
+	for _, n := range kernelNames(c.Foreign != "") {
 		k, err := fetch(n)
 		if err != nil {
 			return 1, err
