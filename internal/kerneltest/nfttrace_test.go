@@ -76,7 +76,7 @@ func TestNFTTraceNetns(t *testing.T) {
 		number = strings.TrimSpace(in("stat -Lc %i /proc/self/ns/net"))
 		return number != strings.TrimSpace(run(t, "stat", "-Lc", "%i", "/proc/self/ns/net")), number
 	})
-	args := []string{"--nft-trace", "--netns", "ns1", "--netns", "/run/netns/ns2", "--netns", number, "--netns", "ns2"}
+	args := []string{"--no-follow", "--nft-trace", "--netns", "ns1", "--netns", "/run/netns/ns2", "--netns", number, "--netns", "ns2"}
 	collector, file := collect(t, args...)
 	net.traced(1, 2)
 	if rules := in("nft list ruleset"); !strings.Contains(rules, "nftrace") {

@@ -55,7 +55,7 @@ func functions(frames []string) []string {
 func TestStacks(t *testing.T) {
 	net := chain(t, 2)
 	s := whole(t, func() *stream {
-		collector, file := collect(t, "--with", "drop,stack", "-p", "ip_rcv")
+		collector, file := collect(t, "--no-follow", "--with", "drop,stack", "-p", "ip_rcv")
 		for range 3 {
 			net.in(0, "! echo x 2> /dev/null > /dev/tcp/10.0.0.2/81")
 		}
@@ -237,7 +237,7 @@ func TestConntrackAndNFT(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "events.skb")
-		collector := start(t, net.command(1, "skb-collect", "-w", file, "--nft-trace", "--with", "ct,nft", "-p", "ip_forward,ip_rcv"), "probes attached")
+		collector := start(t, net.command(1, "skb-collect", "-w", file, "--no-follow", "--nft-trace", "--with", "ct,nft", "-p", "ip_forward,ip_rcv"), "probes attached")
 		net.in(0, "echo hello | socat -u - TCP:10.0.0.2:80")
 		until(t, "hello arrives and the connection is over", func() (bool, string) {
 			b, _ := os.ReadFile(received)
@@ -397,7 +397,7 @@ func TestEveryByte(t *testing.T) {
 	transfer := func(t *testing.T, args ...string) *stream {
 		return whole(t, func() *stream {
 			received := net.listen(1, "TCP-LISTEN:7000")
-			collector, file := collect(t, append([]string{"-s", "0", "--buffer", "64MB", "--with", "gso,csum", "-p", "ip_output,tcp_v4_rcv"}, args...)...)
+			collector, file := collect(t, append([]string{"--no-follow", "-s", "0", "--buffer", "64MB", "--with", "gso,csum", "-p", "ip_output,tcp_v4_rcv"}, args...)...)
 			net.in(0, "socat -u OPEN:"+sent+" TCP:10.0.0.2:7000")
 			until(t, "all has arrived", func() (bool, string) {
 				b, _ := os.ReadFile(received)
@@ -556,7 +556,7 @@ func TestWithRefused(t *testing.T) {
 		"--stack-depth 0":       "from 1 to",
 		"--with sock --with ct": "", // both are there
 	} {
-		out, err := exec.Command("bash", "-c", "skb-collect -c 1 --duration 1ms "+args).CombinedOutput()
+		out, err := exec.Command("bash", "-c", "skb-collect --no-follow -c 1 --duration 1ms "+args).CombinedOutput()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(string(out), want)) {
 			t.Errorf("%s: %v, %s", args, err, out)
 		}
