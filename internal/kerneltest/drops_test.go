@@ -405,11 +405,13 @@ func TestDropReasonsExplained(t *testing.T) {
 	if err != nil || len(modules) == 0 {
 		t.Fatal(modules, err)
 	}
+	types := btf.NewCache() // modules build on the kernel's, which are many
 	for _, m := range modules {
-		spec, err := btf.LoadKernelSpec()
-		if m != "/sys/kernel/btf/vmlinux" {
-			spec, err = btf.LoadKernelModuleSpec(filepath.Base(m))
+		load := func() (*btf.Spec, error) { return types.Module(filepath.Base(m)) }
+		if m == "/sys/kernel/btf/vmlinux" {
+			load = types.Kernel
 		}
+		spec, err := load()
 		if err != nil {
 			t.Fatal(m, err)
 		}
