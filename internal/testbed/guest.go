@@ -222,8 +222,10 @@ func (g *guest) died(ctx context.Context, tmp string, err error, qemuErrors stri
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		why = fmt.Sprintf("the guest was still running after %v", g.timeout)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && context.Cause(ctx) == ctx.Err():
 		return errors.New("interrupted")
+	case ctx.Err() != nil:
+		why = context.Cause(ctx).Error()
 	case strings.Contains(string(console), "Kernel panic"):
 		why = "the guest's kernel panicked"
 	case qemuErrors != "":

@@ -13,6 +13,7 @@ import (
 type talk struct {
 	queue   *queue
 	changed func()                    // the queue has changed
+	alive   func()                    // a test has ended
 	known   func() map[string]float64 // what tests cost on other kernels
 	verbose io.Writer                 // gets the text of tests that pass, too; nil: nobody
 
@@ -71,6 +72,7 @@ func (t *talk) said(line string) {
 
 // next tells the guest its next test, or that there is none.
 func (t *talk) next() {
+	t.alive()
 	if t.last {
 		t.test = ""
 	} else {

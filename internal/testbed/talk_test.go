@@ -9,7 +9,7 @@ import (
 // told has a guest say the lines and returns what it was told, a line each.
 func told(q *queue, lines ...string) (*talk, []string) {
 	var in strings.Builder
-	t := &talk{queue: q, changed: func() {}, known: func() map[string]float64 { return nil }}
+	t := &talk{queue: q, changed: func() {}, alive: func() {}, known: func() map[string]float64 { return nil }}
 	t.begin(0, &in)
 	for _, l := range lines {
 		// A serial line brings parts, and may add carriage returns.
