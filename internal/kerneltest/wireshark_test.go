@@ -112,12 +112,20 @@ func TestExtcap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A folder of its own; to ask tshark for its usual one takes it as long as a capture.
-	extcap := t.TempDir()
-	if err := os.Symlink(script, filepath.Join(extcap, "skb-extcap")); err != nil {
+	// Wireshark reads the folder of all users first, and no other where there is none.
+	folders := run(t, "tshark", "-G", "folders")
+	m := regexp.MustCompile(`(?m)^(?:Global )?Extcap path:\s+(.*)$`).FindStringSubmatch(folders)
+	if m == nil {
+		t.Fatalf("tshark -G folders: %s", folders)
+	}
+	if err := os.MkdirAll(m[1], 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("WIRESHARK_EXTCAP_DIR", extcap)
+	installed := filepath.Join(m[1], "skb-extcap")
+	if err := os.Symlink(script, installed); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(installed) })
 	if out := run(t, "tshark", "-D"); !strings.Contains(out, "skb (skb-tools: any kernel probe)") {
 		t.Errorf("tshark -D: %s", out)
 	}
