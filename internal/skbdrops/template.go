@@ -1,8 +1,10 @@
 package skbdrops
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
 )
@@ -18,10 +20,12 @@ type template struct {
 type part struct {
 	literal string
 	field   *field // nil: literal only
+	quoted  bool   // of a command: the field stands within quotes of the literal
 }
 
 func parseTemplate(text string, shell bool) (template, error) {
 	t := template{text: text, shell: shell, all: shell && wholeMachine(text)}
+	quoted := false
 	for rest := text; rest != ""; {
 		before, after, ok := strings.Cut(rest, "{")
 		if !ok {
@@ -36,7 +40,8 @@ func parseTemplate(text string, shell bool) (template, error) {
 		if err != nil {
 			return t, err
 		}
-		t.parts = append(t.parts, part{literal: before, field: f})
+		quoted = quoted != (strings.Count(before, "'")%2 == 1)
+		t.parts = append(t.parts, part{before, f, quoted})
 		rest = after
 	}
 	return t, nil
@@ -58,6 +63,9 @@ func (t *template) append(dst []byte, f *facts) ([]byte, bool) {
 			return dst[:start], false
 		}
 		if t.shell {
+			if !typable(t.text, dst[from:]) || p.quoted && !isPlain(dst[from:]) {
+				return dst[:start], false
+			}
 			if dst, ok = quoteShell(dst, from); !ok {
 				return dst[:start], false
 			}
@@ -66,6 +74,57 @@ func (t *template) append(dst []byte, f *facts) ([]byte, bool) {
 		}
 	}
 	return dst, true
+}
+
+// isPlain reports whether a shell takes value as it is, within quotes and without.
+func isPlain(value []byte) bool {
+	for _, c := range value {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("_./:@%+,=-", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(value) > 0
+}
+
+// typable reports whether the program that command runs takes value, which is one word of
+// its command line, for a name and nothing else. The shell's quoting says nothing of what
+// a program makes of its words:
+//
+//   - nft joins them and parses the line anew (src/main.c): only what its scanner takes for a
+//     string may stand there (src/scanner.l: string), since ; and { begin a command of its own,
+//     and quotes are not taken for every name;
+//   - sysctl writes where there is a = in a word (sysctl(8));
+//   - ovs-vsctl, ovs-ofctl and ovs-appctl connect to what has a : or / (ovs-ofctl(8)).
+//
+// ip, tc, bridge, iw, ss and bpftool take a word as it is, unless it begins with a dash, which
+// quoteShell refuses (ip-link(8), tc(8)).
+func typable(command string, value []byte) bool {
+	program, _, _ := strings.Cut(command, " ")
+	switch {
+	case program == "nft":
+		return isNFTName(value)
+	case program == "sysctl":
+		return isPlain(value) && bytes.IndexByte(value, '=') < 0
+	case strings.HasPrefix(program, "ovs-"):
+		return isPlain(value) && !bytes.ContainsAny(value, ":/=,")
+	}
+	return true
+}
+
+// isNFTName reports whether nft can type value: a letter, _ or . and then letters, digits
+// and / - _ .
+func isNFTName(value []byte) bool {
+	for i, c := range value {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_', c == '.':
+		case i > 0 && ('0' <= c && c <= '9' || c == '/' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return len(value) > 0
 }
 
 // quoteShell makes dst[from:] one word of a POSIX shell. A stream may come from anyone,
@@ -77,21 +136,19 @@ func quoteShell(dst []byte, from int) ([]byte, bool) {
 	if len(value) == 0 || value[0] == '-' {
 		return dst, false
 	}
-	plain, quotes := true, 0
-	for _, c := range value {
-		switch {
-		case c < ' ' || c == 0x7f:
-			return dst, false
-		case c == '\'':
-			quotes++
-			plain = false
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("_./:@%+,=-", c) >= 0:
-		default:
-			plain = false
-		}
-	}
-	if plain {
+	if isPlain(value) {
 		return dst, true
+	}
+	quotes := 0
+	for i := 0; i < len(value); {
+		r, n := utf8.DecodeRune(value[i:])
+		if r == utf8.RuneError && n == 1 || !escape.Printable(r) {
+			return dst, false
+		}
+		if r == '\'' {
+			quotes++
+		}
+		i += n
 	}
 	word := append(make([]byte, 0, len(value)+2+3*quotes), '\'')
 	for _, c := range value {
