@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // eventKeys are the paths into an event, by section, as format/FORMAT.md has them. Others
@@ -72,36 +74,5 @@ func nearest(name string) string {
 		}
 	}
 	slices.Sort(all)
-	// One letter may be wrong, and in a longer name two, as those that changed places are.
-	best, found := 2, ""
-	if len(name) > 5 {
-		best = 3
-	}
-	for _, known := range all {
-		if d := distance(name, known); d < best {
-			best, found = d, known
-		}
-	}
-	return found
-}
-
-// distance counts the letters to put in, take out or change that make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return spell.Nearest(name, all)
 }

@@ -33,6 +33,11 @@ func (s *Selection) check() error {
 			return fmt.Errorf("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it", glob)
 		}
 	}
+	for _, what := range s.Changed {
+		if err := checkChange(what); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
