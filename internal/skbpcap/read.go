@@ -2,6 +2,7 @@ package skbpcap
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
@@ -35,7 +36,11 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sink, err := pipe.NewSink(pipe.Options{Output: "auto"}, out.Writer)
+	to := stdout // a stream, whose records are no blocks
+	if out.file != nil {
+		to = out.file
+	}
+	sink, err := pipe.NewSink(pipe.Options{Output: "auto"}, to)
 	if err != nil {
 		return err
 	}
@@ -230,13 +235,19 @@ func (s *streamer) sourceOf(i *pcapng.Interface, ts uint64) *source {
 	src, known := s.ofIface[i]
 	if !known {
 		os := i.OS
-		if !s.ours {
+		if !s.ours && !isOurs(i) {
 			os = s.section.OS
 		}
 		src = s.source(s.hostOf(i), os, ts)
 		s.ofIface[i] = src
 	}
 	return src
+}
+
+// isOurs reports whether skb-pcap wrote an interface for a probe: it says what kind of place
+// its name is. mergecap and its like copy that into sections of their own.
+func isOurs(i *pcapng.Interface) bool {
+	return i.Description != "" && i.Description == describe([]byte(i.Name))
 }
 
 func (s *streamer) hostOf(i *pcapng.Interface) string {
@@ -256,7 +267,14 @@ func (s *streamer) open(section *pcapng.Section, ts uint64) error {
 	}
 	s.section, s.sources, s.ofIface = section, nil, map[*pcapng.Interface]*source{}
 	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
-	return s.begin(s.source(comment(section.Comments, "host="), section.OS, ts))
+	os := section.OS
+	for _, i := range s.interfaces() {
+		if !s.ours && isOurs(i) { // the section's is that of the host which merged
+			os = i.OS
+			break
+		}
+	}
+	return s.begin(s.source(comment(section.Comments, "host="), os, ts))
 }
 
 // begin writes a start unless it is the one in force.
@@ -326,12 +344,12 @@ func (s *streamer) source(host, os string, ts uint64) *source {
 		start.Kernel = kernel
 	}
 	for _, i := range s.interfaces() {
-		if start.Arch == "" && s.ours && s.hostOf(i) == host {
+		if start.Arch == "" && (s.ours || isOurs(i)) && s.hostOf(i) == host {
 			start.Arch = i.Hardware
 		}
 	}
 	if len(s.sources) == 0 {
-		start.Arch = s.section.Hardware
+		start.Arch = cmp.Or(s.section.Hardware, start.Arch)
 		start.Tool = comment(s.section.Comments, "tool=")
 		if start.Tool == "" {
 			start.Tool = s.section.Application
@@ -377,6 +395,8 @@ func (s *streamer) speeds(start *format.Start, host string) {
 func comment(comments []string, key string) string {
 	for _, c := range comments {
 		if v, ok := strings.CutPrefix(c, key); ok {
+			// mergecap adds lines of its own; in ours a line's end is escaped.
+			v, _, _ = strings.Cut(v, " \n")
 			if plain, ok := unescape(nil, []byte(v)); ok {
 				v = string(plain)
 			}
@@ -406,7 +426,8 @@ func (s *streamer) event(dst []byte, src *source, p *pcapng.Captured) ([]byte, b
 	if !s.link(&e, p) {
 		return dst, false, nil
 	}
-	if s.ours {
+	ours := s.ours || e.probe != nil || isOurs(p.Interface) // of a section, a packet, an interface
+	if ours {
 		if e.probe == nil {
 			e.probe = []byte(p.Interface.Name)
 			if plain, ok := unescape(nil, e.probe); ok {
@@ -416,7 +437,7 @@ func (s *streamer) event(dst []byte, src *source, p *pcapng.Captured) ([]byte, b
 	} else {
 		s.tap(&e, p)
 	}
-	s.fromOptions(&e, p)
+	s.fromOptions(&e, p, ours)
 	if s.comment.stack != nil {
 		id, err := s.stack(src, s.comment.stack)
 		if err != nil {
@@ -467,8 +488,8 @@ var (
 )
 
 // fromOptions fills in what pcapng says of a packet.
-func (s *streamer) fromOptions(e *event, p *pcapng.Captured) {
-	if p.HasID && s.ours && !e.packet.ok {
+func (s *streamer) fromOptions(e *event, p *pcapng.Captured, ours bool) {
+	if p.HasID && ours && !e.packet.ok {
 		e.packet = opt{p.ID, true}
 	}
 	if p.HasFlags && !e.skb.pktType.ok {
@@ -487,7 +508,7 @@ func (s *streamer) fromOptions(e *event, p *pcapng.Captured) {
 			}
 		}
 	}
-	if (p.HasFlags || s.ours) && e.epbFlags() != p.Flags {
+	if (p.HasFlags || ours) && e.epbFlags() != p.Flags {
 		e.flags = opt{uint64(p.Flags), true}
 	}
 	if p.HasQueue {
