@@ -82,3 +82,25 @@ func (k *Kept) Gives(r Raw) Raw {
 	}
 	return r
 }
+
+// A Held counts what is written and makes each end count what came since the start or the
+// end before it.
+type Held struct{ have counts }
+
+// Gives takes a record of the output, and returns what to write in its place.
+func (h *Held) Gives(r Raw) Raw {
+	switch t := r.Type(); t {
+	case TypeStart:
+		h.have = counts{}
+	case TypeEnd:
+		for i, key := range countKeys {
+			if said, ok := r.Get(key).Uint(); ok && said != h.have[i] {
+				r = Splice(nil, r, key, AppendUint(nil, h.have[i]))
+			}
+		}
+		h.have = counts{}
+	default:
+		h.have.count(t, r)
+	}
+	return r
+}

@@ -30,18 +30,18 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 	terminal := isFile && term.IsTerminal(int(f.Fd()))
 	switch o.Output {
 	case "json":
-		return &jsonSink{w: stdout}, nil
+		return &jsonSink{w: WholeWrites(stdout, WholeLines)}, nil
 	case "text":
 	case "stream":
 		if terminal {
 			return nil, errors.New("-o stream: will not write a binary stream to a terminal")
 		}
 		widen(stdout)
-		return streamSink{format.NewEncoder(stdout)}, nil
+		return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 	default:
 		if !terminal {
 			widen(stdout)
-			return streamSink{format.NewEncoder(stdout)}, nil
+			return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 		}
 	}
 	t := text.Options{Time: o.Time}
@@ -55,7 +55,7 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 	default:
 		t.Color = terminal && os.Getenv("NO_COLOR") == ""
 	}
-	return text.NewPrinter(stdout, t), nil
+	return text.NewPrinter(WholeWrites(stdout, WholeLines), t), nil
 }
 
 type streamSink struct{ *format.Encoder }

@@ -39,7 +39,7 @@ func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (
 		if err := sink.Write(begin()); err != nil {
 			return nil, err
 		}
-		return closer{sink}, nil
+		return &closer{Sink: sink}, nil
 	}
 	for _, p := range o.Probes {
 		if name, isFile := strings.CutPrefix(p, "@"); isFile {
@@ -52,12 +52,16 @@ func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (
 	return f, f.open()
 }
 
-type closer struct{ pipe.Sink }
+type closer struct {
+	pipe.Sink
+	held format.Held
+}
 
-func (c closer) Close() error  { return c.Flush() }
-func (c closer) File() int     { return 1 }
-func (c closer) Fits(int) bool { return true }
-func (c closer) Next() error   { return nil }
+func (c *closer) Write(r format.Raw) error { return c.Sink.Write(c.held.Gives(r)) }
+func (c *closer) Close() error             { return c.Flush() }
+func (c *closer) File() int                { return 1 }
+func (c *closer) Fits(int) bool            { return true }
+func (c *closer) Next() error              { return nil }
 
 // files writes the stream to a file, or to numbered ones.
 type files struct {
@@ -68,6 +72,7 @@ type files struct {
 
 	n     int
 	f     *os.File
+	held  format.Held // in this file
 	enc   *format.Encoder
 	wrote uint64 // bytes of whole frames given to enc
 	saved int64  // bytes of whole frames that are in the file
@@ -90,12 +95,13 @@ func (f *files) open() error {
 }
 
 func (f *files) put(r format.Raw) error {
+	r = f.held.Gives(r)
 	f.wrote += 4 + uint64(len(r))
 	return f.explain(f.enc.WriteRaw(r))
 }
 
 func (f *files) Write(r format.Raw) error {
-	if !f.Fits(len(r)) {
+	if !f.Fits(len(r)) && r.Type() != format.TypeEnd { // which is of what this file holds
 		if err := f.Next(); err != nil {
 			return err
 		}
@@ -119,7 +125,7 @@ func (f *files) end() error {
 	if err := f.put(f.finish()); err != nil {
 		return err
 	}
-	return f.Close()
+	return f.close()
 }
 
 func (f *files) Flush() error {
@@ -130,7 +136,16 @@ func (f *files) Flush() error {
 	return nil
 }
 
+// Close closes the file, and says if what it holds can't be found under its name any more.
 func (f *files) Close() error {
+	gone := pipe.Gone(f.f, f.path())
+	if err := f.close(); err != nil {
+		return err
+	}
+	return gone
+}
+
+func (f *files) close() error {
 	err := f.Flush()
 	if cerr := f.f.Close(); err == nil {
 		err = f.explain(cerr)

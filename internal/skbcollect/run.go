@@ -372,9 +372,12 @@ func (c *collector) attachFunctions() error {
 func (c *collector) ready() error {
 	debug.SetGCPercent(c.gc)
 	if c.options.ReadyFile != "" {
-		if err := os.WriteFile(c.options.ReadyFile, nil, 0o666); err != nil {
+		// Whoever has put something there meanwhile, a link to another file, is not followed.
+		f, err := os.OpenFile(c.options.ReadyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o666)
+		if err != nil {
 			return fmt.Errorf("--ready-file: %w", err)
 		}
+		f.Close()
 	}
 	if n := c.selection.len() - c.refused; n == 1 {
 		c.say("1 probe attached")

@@ -26,7 +26,7 @@ type output struct {
 
 // openOutput opens what o says to write, which must be none of the inputs.
 func openOutput(o *Options, stdout io.Writer, inputs []os.FileInfo) (*output, error) {
-	out := &output{Writer: stdout, name: o.Write, count: o.FileCount, inputs: inputs}
+	out := &output{Writer: pipe.WholeWrites(stdout, pipe.WholeBlocks), name: o.Write, count: o.FileCount, inputs: inputs}
 	if o.FileSize == 0 {
 		out.count = 0
 	}
@@ -51,7 +51,7 @@ func (o *output) open() error {
 	if err != nil {
 		return fmt.Errorf("-w %s: %w", name, errors.Unwrap(err))
 	}
-	o.file, o.Writer = f, f
+	o.file, o.Writer = f, pipe.WholeWrites(f, pipe.WholeBlocks)
 	info, err := f.Stat()
 	o.regular = err == nil && info.Mode().IsRegular()
 	return nil
@@ -59,7 +59,7 @@ func (o *output) open() error {
 
 // next closes the file and opens the one after it.
 func (o *output) next() error {
-	if err := o.Close(); err != nil {
+	if err := o.file.Close(); err != nil {
 		return err
 	}
 	o.number++
@@ -73,5 +73,9 @@ func (o *output) Close() error {
 	if o.file == nil {
 		return nil
 	}
-	return o.file.Close()
+	gone := pipe.Gone(o.file, o.file.Name())
+	if err := o.file.Close(); err != nil {
+		return err
+	}
+	return gone
 }
