@@ -136,6 +136,22 @@ static __noinline void fill_event(struct event *e, struct look *l, struct hit *h
 		fill_more(e, h);
 }
 
+// At a return nobody holds the sk_buff for us: what was let go of while it was read says nothing.
+static __always_inline void look_again(struct event *e, struct hit *h)
+{
+	struct buffer *b;
+
+	if (!(h->has & HAS_RET))
+		return;
+	b = buffer_of(e->head);
+	if (b && b->id == h->id && b->releases == h->releases)
+		return;
+	e->has = (h->has & (HAS_ID | HAS_RET)) | HAS_GONE;
+	e->at = AT_NONE;
+	e->caplen = e->nr_holes = 0;
+	e->sections = 0;
+}
+
 // The ring buffer gives records of a size known to the verifier only, so there is one
 // copy of this for each of some sizes.
 static __always_inline void write_linear(struct look *l, struct hit *h, __u64 n, const __u32 size)
@@ -152,6 +168,7 @@ static __always_inline void write_linear(struct look *l, struct hit *h, __u64 n,
 	e->nr_holes = 0;
 	if (n && bpf_probe_read_kernel(e->data + more_size, n, l->start))
 		e->caplen = 0;
+	look_again(e, h);
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -173,11 +190,32 @@ static __always_inline void write_paged(struct look *l, struct hit *h, const __u
 		e->caplen = e->nr_holes = 0;
 	else
 		copy(e, l);
+	look_again(e, h);
 	bpf_ringbuf_submit(e, 0);
 }
 
-// An event about an sk_buff that must not be looked at any more.
-static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h)
+static __always_inline void read_dev(struct event *e, struct net_device *dev)
+{
+	struct net *net = NULL;
+
+	if (!dev || bpf_core_read(e->dev, sizeof(e->dev), &dev->name))
+		return;
+	bpf_core_read(&e->ifindex, sizeof(e->ifindex), &dev->ifindex);
+	bpf_core_read(&e->dev_type, sizeof(e->dev_type), &dev->type);
+	bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
+	e->has |= HAS_DEV;
+	if (!net || bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum))
+		return;
+	e->has |= HAS_NETNS;
+	if (bpf_core_field_exists(net->net_cookie)) {
+		bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie);
+		e->has |= HAS_COOKIE;
+	}
+}
+
+// An event about an sk_buff that must not be looked at any more. dev and len are what the probe
+// itself says of it, with HAS_LEN.
+static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h, struct net_device *dev, __u32 len)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
@@ -197,6 +235,8 @@ static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct h
 	e->retval = h->retval;
 	e->sections = 0;
 	e->caplen = e->nr_holes = 0;
+	e->len = len;
+	read_dev(e, dev);
 	read_process(e);
 	bpf_ringbuf_submit(e, 0);
 }
@@ -237,6 +277,7 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 	__u64 head = (__u64)l->head;
 
 	*id = 0;
+	l->fresh = false;
 	if (track) {
 		b = buffer_of(head);
 		if (b) {
@@ -244,13 +285,24 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 			*id = b->id;
 			if (follow)
 				return true;
+		} else if (expansions) {
+			struct expansion *x = expansion_of((__u64)l->skb);
+
+			if (x) {
+				*id = x->was.id;
+				l->ts = bpf_ktime_get_ns();
+				if (follow)
+					return true;
+			}
 		}
 	}
 	if (!passes(l))
 		return false;
 	l->ts = bpf_ktime_get_ns();
-	if (track && !b)
+	if (track && !*id && !no_new) {
 		*id = remember(head, new_id(), l->ts, BPF_NOEXIST);
+		l->fresh = true;
+	}
 	return true;
 }
 
@@ -292,6 +344,16 @@ static __always_inline int on_tracepoint(struct sk_buff *skb, struct hit *h)
 		return 0;
 	if (h->id)
 		h->has |= HAS_ID;
+	// What on_drop did not know yet.
+	if (is_drop && lifetimes && l.fresh) {
+		struct drop d = {.location = h->drop.location, .reason = NO_REASON};
+
+		if (h->has & HAS_REASON)
+			d.reason = h->drop.reason;
+		if (h->has & HAS_RX_SK)
+			d.rx_sk = h->drop.rx_sk;
+		announce_drop((__u64)skb, &d);
+	}
 	report(&l, h);
 	return 0;
 }

@@ -19,70 +19,93 @@ const volatile __u32 filters = 0; // enum filter_in_use
 
 #define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
 
-// The most page fragments that a sk_buff can have (MAX_SKB_FRAGS) is 17 unless configured
-// higher; headers are in the first.
-#define FILTER_FRAGS 17
+// Pieces of a packet behind its linear part that are looked through: fragments, and in frag_list
+// the linear parts of sk_buffs. A packet of 64 KiB that GRO or reassembly made has some 45.
+#define FILTER_PIECES 96
+
+// shinfo, and how many fragments it has, of an sk_buff.
+#define PAGED_PART(s)                                                  \
+	({                                                             \
+		u.bytes = 0;                                           \
+		bpf_core_read(&u.bytes, 8, &(s)->head);                \
+		shinfo = (void *)u.bytes;                              \
+		u.bytes = 0;                                           \
+		bpf_core_read(&u.bytes, 4, &(s)->end);                 \
+		shinfo = (void *)shinfo + u.bytes;                     \
+		u.bytes = 0;                                           \
+		bpf_core_read(&u.bytes, 1, &shinfo->nr_frags);         \
+		nr = u.bytes;                                          \
+	})
 
 // size (at most 4) bytes at offset off of the packet that begins at addr, of which
 // `linear` bytes (negative: none, and so many of the paged ones are not the packet's) are
 // linear. In the lower bytes, as a load would put them there; zeros behind the packet's
-// end. -1: they can't be read. Of paged data only the sk_buff's own fragments are looked
-// at, not those of its frag_list.
+// end. -1: they can't be read.
 //
 // Global, with numbers for arguments, like all functions here: the verifier then looks at
-// each once for a program, not once for each way there.
+// each once for a program, not once for each way there. Its stack is 96 bytes at most.
 __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 {
-	__s64 want = off, end = linear;
-	__u64 value = 0, got = 0, skip = 0;
+	__s64 want = off - linear; // from the next piece's start on
+	__u64 value = 0, got = 0, at;
 	struct skb_shared_info *shinfo;
-	__u32 frag = 0, i;
-	__u8 nr = 0;
+	struct sk_buff *next = NULL;
+	struct sk_buff *s = (struct sk_buff *)skb;
+	__u32 frag = 0, nr = 0, i, len;
 	union { // the stack is short, and what is in here is not needed for long
 		__u64 bytes;
 		struct frag frag;
+		__u32 len[2];
 	} u = {};
 
 	size = at_most(size, 4);
-	if (want < linear) {
-		got = at_most(at_most(linear - want, size), 4);
+	if (want < 0) {
+		got = at_most(at_most(-want, size), 4);
 		if (bpf_probe_read_kernel(&u.bytes, got, (void *)(addr + off)))
 			return -1;
 		value = u.bytes;
 		if (got == size)
 			return value;
+		want = 0;
 	}
-	shinfo = shinfo_of((struct sk_buff *)skb);
-	bpf_core_read(&nr, sizeof(nr), &shinfo->nr_frags);
-	// Where it begins is looked for first, and only then read: else kernels before 5.12
-	// would verify the reading again for each fragment.
-	if (!got) {
-		for (;; frag++) {
-			if (frag >= nr)
-				return 0;
-			if (frag == FILTER_FRAGS)
-				return -1;
+	if (!frags_at)
+		return -1;
+	PAGED_PART(s);
+	bpf_core_read(&next, sizeof(next), &shinfo->frag_list);
+	for (i = 0; i < FILTER_PIECES; i++) {
+		if (frag < nr) {
 			bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
-			if (want - end < u.frag.len)
-				break;
-			end += u.frag.len;
+			len = u.frag.len;
+			at = frag_address(&u.frag);
+			frag++;
+		} else {
+			if (!next)
+				return value;
+			u.bytes = 0;
+			bpf_core_read(&u.len[0], 4, &next->len);
+			bpf_core_read(&u.len[1], 4, &next->data_len);
+			len = u.len[0] - u.len[1];
+			bpf_core_read(&u.bytes, 8, &next->data);
+			at = u.bytes;
+			PAGED_PART(next);
+			frag = 0;
+			bpf_core_read(&next, sizeof(next), &next->next);
 		}
-		skip = want - end;
-	}
-	for (i = 0; i < 2 && got < size && frag < nr; i++, frag++) {
-		__u64 at, n;
-
-		bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
-		n = at_most(at_most(u.frag.len - skip, size - got), 4);
-		at = frag_address(&u.frag);
+		if (want >= len) {
+			want -= len;
+			continue;
+		}
+		len = at_most(at_most(len - want, size - got), 4);
 		u.bytes = 0;
-		if (!at || bpf_probe_read_kernel(&u.bytes, n, (void *)(at + skip)))
+		if (!at || bpf_probe_read_kernel(&u.bytes, len, (void *)(at + want)))
 			return -1;
 		value |= u.bytes << (8 * got);
-		got += n;
-		skip = 0;
+		got += len;
+		want = 0;
+		if (got >= size)
+			return value;
 	}
-	return value;
+	return -1;
 }
 
 // For the functions below, where direct_loads: memory as numbers.

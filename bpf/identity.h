@@ -68,8 +68,9 @@ static __noinline __u64 remember(__u64 head, __u64 id, __u64 ts, __u64 flags)
 	struct buffer b = {.id = id, .seen = ts}, *known;
 
 	if (id) {
+		// Never in the place of another entry, which is counted already.
 		__sync_fetch_and_add(slot_of(head), 1);
-		if (bpf_map_update_elem(&buffers, &head, &b, flags) == 0)
+		if (bpf_map_update_elem(&buffers, &head, &b, BPF_NOEXIST) == 0)
 			return id;
 		__sync_fetch_and_add(slot_of(head), -1);
 		known = bpf_map_lookup_elem(&buffers, &head);
@@ -81,4 +82,86 @@ static __noinline __u64 remember(__u64 head, __u64 id, __u64 ts, __u64 flags)
 	}
 	count_loss(LOSS_IDENTITY, ts);
 	return 0;
+}
+
+// Reads skb's head; zero when it can't be read.
+static __always_inline __u64 head_of(__u64 skb)
+{
+	__u64 head = 0;
+
+	bpf_core_read(&head, sizeof(head), &((struct sk_buff *)skb)->head);
+	return head;
+}
+
+// How many sk_buffs are within pskb_expand_head (or were, when a return from it was missed), and
+// with the drops that were announced and one for keep_released: when there are any, an sk_buff that
+// nobody reported is looked up as it is released.
+__u32 expansions, pending;
+
+// What a buffer is known by whose sk_buff is within pskb_expand_head: that has a new head
+// already, or the old one still, and neither has an identity. NULL: it is not within.
+static __always_inline struct expansion *expansion_of(__u64 skb)
+{
+	return expansions ? bpf_map_lookup_elem(&expanding, &skb) : NULL;
+}
+
+static __noinline void begin_expansion(__u64 skb, struct expansion *x)
+{
+	// One whose return was missed is counted already.
+	if (bpf_map_lookup_elem(&expanding, &skb)) {
+		bpf_map_update_elem(&expanding, &skb, x, BPF_ANY);
+	} else if (bpf_map_update_elem(&expanding, &skb, x, BPF_NOEXIST)) {
+		count_loss(LOSS_PENDING, bpf_ktime_get_ns());
+	} else {
+		__sync_fetch_and_add(&expansions, 1);
+		__sync_fetch_and_add(&pending, 1);
+	}
+}
+
+static __noinline void end_expansion(__u64 skb)
+{
+	if (bpf_map_delete_elem(&expanding, &skb) == 0) {
+		__sync_fetch_and_add(&expansions, -1);
+		__sync_fetch_and_add(&pending, -1);
+	}
+}
+
+// Drops that were announced and not released yet, counted by sk_buffs that share a slot.
+#define DROP_SLOTS (1 << 12)
+__u32 dropping[DROP_SLOTS];
+
+static __always_inline __u32 *drop_slot(__u64 skb)
+{
+	return &dropping[(__u32)(skb >> 6) * 0x9e3779b1u >> 20];
+}
+
+// skb is about to be released, and dropped.
+static __noinline void announce_drop(__u64 skb, struct drop *d)
+{
+	__u32 *slot = drop_slot(skb);
+
+	__sync_fetch_and_add(slot, 1);
+	__sync_fetch_and_add(&pending, 1);
+	if (bpf_map_update_elem(&drops, &skb, d, BPF_NOEXIST) == 0)
+		return;
+	__sync_fetch_and_add(slot, -1);
+	__sync_fetch_and_add(&pending, -1);
+	// One whose release was missed, or the map is full.
+	if (bpf_map_update_elem(&drops, &skb, d, BPF_EXIST))
+		count_loss(LOSS_PENDING, bpf_ktime_get_ns());
+}
+
+// Takes what was announced of skb to *d. False: nothing was.
+static __noinline bool announced(__u64 skb, struct drop *d)
+{
+	struct drop *found = bpf_map_lookup_elem(&drops, &skb);
+
+	if (!found)
+		return false;
+	*d = *found;
+	if (bpf_map_delete_elem(&drops, &skb) == 0) {
+		__sync_fetch_and_add(drop_slot(skb), -1);
+		__sync_fetch_and_add(&pending, -1);
+	}
+	return true;
 }

@@ -28,15 +28,6 @@ static __noinline void write_link(__u8 how, struct buffer_ref *from, struct buff
 	bpf_ringbuf_submit(k, 0);
 }
 
-// Reads skb's head; zero when it can't be read.
-static __always_inline __u64 head_of(__u64 skb)
-{
-	__u64 head = 0;
-
-	bpf_core_read(&head, sizeof(head), &((struct sk_buff *)skb)->head);
-	return head;
-}
-
 // The reference to skb, with its identity if it was reported.
 static __always_inline bool reported(struct buffer_ref *r, __u64 skb)
 {
@@ -83,11 +74,51 @@ static __always_inline bool is_error(__u64 pointer)
 		return 0; \
 	}
 COPY(skb_clone, LINK_CLONE)
-COPY(skb_copy, LINK_COPY)
-COPY(skb_copy_expand, LINK_COPY)
-COPY(__pskb_copy_fclone, LINK_PSKB_COPY)
 COPY(ip_frag_next, LINK_FRAGMENT)
 COPY(ip6_frag_next, LINK_FRAGMENT)
+
+// The sk_buffs that are within __pskb_copy_fclone, each in a slot of its own but for rare ones
+// that share it: then a link says copy instead.
+#define PSKB_SLOTS 256
+__u64 pskb_copying[PSKB_SLOTS];
+
+static __always_inline __u64 *pskb_slot(__u64 skb)
+{
+	return &pskb_copying[(__u32)(skb >> 6) * 0x9e3779b1u >> 24];
+}
+
+SEC("fentry/__pskb_copy_fclone")
+int on_pskb_copy(void *ctx)
+{
+	__u64 skb = address_of((void *)ctx_arg(ctx, 0));
+
+	*pskb_slot(skb) = skb;
+	return 0;
+}
+
+// void skb_copy_header(struct sk_buff *new, const struct sk_buff *old): in skb_copy,
+// skb_copy_expand and pskb_copy, and wherever else a packet goes on in an sk_buff that is made
+// for it, as veth makes one for a native XDP program (drivers/net/veth.c, skb_pp_cow_data since
+// 6.8). One that is known already is none of these: kTLS gives an sk_buff of its own, which it
+// keeps, the header of each message's first (net/tls/tls_strp.c).
+SEC("fentry/skb_copy_header")
+int on_skb_copy_header(void *ctx)
+{
+	__u64 old = address_of((void *)ctx_arg(ctx, 1)), new = ctx_arg(ctx, 0), *slot;
+	struct buffer_ref from;
+	__u8 how = LINK_COPY;
+
+	if (!reported(&from, old))
+		return 0;
+	slot = pskb_slot(old);
+	if (*slot == old) {
+		how = LINK_PSKB_COPY;
+		*slot = 0;
+	}
+	if (!buffer_of(head_of(new)))
+		inherit(how, &from, new);
+	return 0;
+}
 
 // A list of segments comes back; with skb_segment_list the first is the packet itself.
 #define SEGMENT(function) \
@@ -112,7 +143,8 @@ COPY(ip6_frag_next, LINK_FRAGMENT)
 SEGMENT(skb_segment)
 SEGMENT(skb_segment_list)
 
-// from's packet lives on in to: from is over, whatever becomes of its memory.
+// from's packet lives on in to. Its data may be held by others, as TCP's is until it has been
+// acknowledged, and from itself is let go of later: then its free record says that it was merged.
 static __always_inline int merge(__u8 how, __u64 to, __u64 from)
 {
 	struct buffer_ref f;
@@ -122,9 +154,22 @@ static __always_inline int merge(__u8 how, __u64 to, __u64 from)
 		return 0;
 	inherit(how, &f, to);
 	b = buffer_of(f.head);
-	if (b && head_of(to) != f.head) {
-		write_free((struct sk_buff *)from, f.head, b, FREE_MERGED, true);
-		forget(f.head);
+	if (b && head_of(to) != f.head)
+		b->merged = from;
+	return 0;
+}
+
+// static void napi_reuse_skb(struct napi_struct *napi, struct sk_buff *skb): what was merged
+// will be the driver's next packet, with the same data buffer.
+SEC("fentry/napi_reuse_skb")
+int on_napi_reuse_skb(void *ctx)
+{
+	__u64 skb = ctx_arg(ctx, 1), head = head_of(skb);
+	struct buffer *b = buffer_of(head);
+
+	if (b) {
+		write_free(skb, head, b->id, FREE_MERGED, true, NULL);
+		forget(head);
 	}
 	return 0;
 }
@@ -193,12 +238,13 @@ int before_expand(void *ctx)
 	__u64 key = (__u64)skb;
 	struct expansion x;
 
-	if (!reported(&x.was, key))
+	if (!reported(&x.was, key)) {
+		keep(key, x.was.head, 0);
 		return 0;
+	}
 	x.shared = !holds_last(skb);
-	if (bpf_map_update_elem(&expanding, &key, &x, BPF_ANY))
-		count_loss(LOSS_PENDING, bpf_ktime_get_ns());
-	else if (!x.shared)
+	begin_expansion(key, &x);
+	if (!x.shared && expansion_of(key))
 		forget(x.was.head);
 	return 0;
 }
@@ -207,13 +253,13 @@ SEC("fexit/pskb_expand_head")
 int after_expand(void *ctx)
 {
 	__u64 skb = ctx_arg(ctx, 0);
-	struct expansion *found = bpf_map_lookup_elem(&expanding, &skb), x;
+	struct expansion *found = expansion_of(skb), x;
 	struct buffer_ref to;
 
 	if (!found)
 		return 0;
 	x = *found;
-	bpf_map_delete_elem(&expanding, &skb);
+	end_expansion(skb);
 	to.skb = skb;
 	to.head = head_of(skb);
 	if (!to.head || (x.shared && to.head == x.was.head))

@@ -16,6 +16,15 @@ const volatile bool is_drop = false;      // this tracepoint is skb:kfree_skb,
 const volatile __u8 location_arg = 0xff;  // and these are its other arguments, 0xff: not on this kernel
 const volatile __u8 reason_arg = 0xff;
 const volatile __u8 rx_sk_arg = 0xff;
+const volatile __u8 dev_arg = 0xff;       // of a tracepoint that fires when the sk_buff was handed over: its other arguments,
+const volatile __u8 txq_arg = 0xff;       // 0xff: it has none
+const volatile __u8 len_arg = 0xff;
+const volatile __u8 rc_arg = 0xff;
+const volatile bool deferred = false;     // another cpu may have brought the sk_buff to this tracepoint
+const volatile bool no_new = false;       // what this program sees may be on its way out: it gets no identity
+const volatile bool any_drop = false;     // a packet may be seen first when its drop has been announced
+const volatile bool count_leaving = false; // skb_free_head is no function here that could be hooked
+const volatile bool keep_released = false; // what was released last is asked for
 const volatile __u8 ret_arg = 0;          // of an fexit program: where the return value is
 const volatile __u8 cpu_bits = 10;        // bits that hold a cpu's number
 const volatile __u32 sections = 0;        // enum section: what this program adds to its events,
@@ -38,11 +47,9 @@ struct {
 struct buffer {
 	__u64 id;
 	__u64 seen; // ns; user space collects entries whose release was missed
-	// The drop that skb:kfree_skb announced for the sk_buff which is about to be released.
-	__u64 dropped_skb;
-	struct drop drop;
-	__u64 released; // the sk_buff whose release was written last
 	__u64 releases; // how many sk_buffs have let go of it
+	__u64 merged;   // the sk_buff whose packet went into another, and that will be released next
+	__u64 leaving;  // with count_leaving: how many sk_buffs are within skb_release_data
 };
 
 struct {
@@ -51,6 +58,31 @@ struct {
 	__type(key, __u64);
 	__type(value, struct buffer);
 } buffers SEC(".maps");
+
+// Drops that skb:kfree_skb has announced, by the sk_buff, which is about to be released. Not in
+// struct buffer: several cpus can be about to release clones of one.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct drop);
+} drops SEC(".maps");
+
+// The clones whose release the first on_release has seen, and the second has not.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} releasing SEC(".maps");
+
+// What each sk_buff's last release let go of, with keep_released.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct buffer_ref);
+} released SEC(".maps");
 
 // The sk_buffs that are within pskb_expand_head now, as they were before.
 struct expansion {
@@ -106,6 +138,16 @@ static __always_inline __u64 at_most(__u64 n, __u64 max)
 {
 	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(n) : "r"(max));
 	return n;
+}
+
+// The address of a map or of what a tracing program was given as a number: the verifier lets
+// little be done with the pointer, but what bytes are swapped in is no pointer to it any more.
+static __always_inline __u64 address_of(void *p)
+{
+	__u64 v = (__u64)p;
+
+	asm volatile("%0 = be64 %0\n%0 = be64 %0" : "+r"(v));
+	return v;
 }
 
 // v, loaded where it is written: clang would merge loads from several places of a context

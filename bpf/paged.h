@@ -19,7 +19,7 @@ const volatile __u8 page_shift = 12;
 const volatile __u32 paged_size = 256;
 // With large ones, what is this small gets a record of its own size.
 #define SMALL_PAGED 2048
-// Offset of frags in struct skb_shared_info.
+// Offset of frags in struct skb_shared_info; 0: they are not laid out like struct frag.
 const volatile __u32 frags_at = 48;
 
 struct walk {
@@ -182,6 +182,16 @@ static __always_inline void copy_paged(struct event *e, struct look *l, const __
 	struct walk *w = c.w;
 	struct skb_shared_info *shinfo;
 
+	if (!frags_at) {
+		__u64 off = at_most(l->linear, size), n = at_most(l->want - l->linear, size);
+
+		// What lies where nothing can be read becomes zeros.
+		bpf_probe_read_kernel(e->data + more_size + off, n, NULL);
+		e->caplen = off + n;
+		e->nr_holes = 0;
+		add_hole(e, off, n);
+		return;
+	}
 	w->off = l->linear;
 	w->want = l->want;
 	w->next = NULL;

@@ -16,23 +16,13 @@ struct peek {
 	__u64 high; // which half
 };
 
-// The address of a map as a number: the verifier lets little be done with the pointer, but
-// what bytes are swapped in is no pointer to it any more.
-static __always_inline __u64 map_address(void *map)
-{
-	__u64 v = (__u64)map;
-
-	asm volatile("%0 = be64 %0\n%0 = be64 %0" : "+r"(v));
-	return v;
-}
-
 SEC("raw_tracepoint/peek")
 int peek(struct peek *p)
 {
 	__u64 what = p->what, addr = p->addr, high = p->high, v = 0;
 
 	if (what == PEEK_EVENTS)
-		v = map_address(&events);
+		v = address_of(&events);
 	else if (what == PEEK_TASK)
 		v = bpf_get_current_task();
 	else

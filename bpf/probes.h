@@ -130,6 +130,7 @@ int function_return(struct pt_regs *ctx)
 	h.probe = c.function;
 	h.retval = REG_RET(ctx);
 	h.id = c.id;
+	h.releases = c.releases;
 	h.has = (c.has & HAS_ID) | HAS_RET;
 	b = c.has & HAS_ID ? buffer_of(c.head) : NULL;
 	alive = b && b->id == c.id && b->releases == c.releases && look_at(&l, (struct sk_buff *)c.skb) &&
@@ -137,8 +138,159 @@ int function_return(struct pt_regs *ctx)
 	if (alive) {
 		report(&l, &h);
 	} else {
-		write_gone(c.skb, c.head, l.ts, &h);
+		write_gone(c.skb, c.head, l.ts, &h, NULL, 0);
 	}
+	return 0;
+}
+
+// Some tracepoints fire when the sk_buff is another's, or freed, and its memory another
+// packet's: net:net_dev_xmit behind the driver, qdisc:qdisc_enqueue behind the queue. Which packet
+// that was a program at the tracepoint before the hand-over keeps, under the sk_buff and the
+// number of the one that is to come. Both are hit on one cpu by one task; but a queue's lock may be
+// held by a cpu that puts in what others have brought (net/core/dev.c, __dev_xmit_skb, since 7.0).
+struct handed {
+	__u64 head;
+	__u64 id;
+	__u64 pid_tgid;
+	__u32 cpu;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct call_key);
+	__type(value, struct handed);
+} handing SEC(".maps");
+
+SEC("raw_tracepoint/before")
+int before_hand_over(void *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx_arg(ctx, skb_arg);
+	struct call_key key = {.sp = (__u64)skb, .function = probe_number};
+	struct handed n = {};
+	struct look l;
+
+	if (!skb || !look_at(&l, skb) || !wanted(&l, &n.id)) {
+		bpf_map_delete_elem(&handing, &key);
+		return 0;
+	}
+	n.head = (__u64)l.head;
+	n.pid_tgid = bpf_get_current_pid_tgid();
+	n.cpu = bpf_get_smp_processor_id();
+	if (bpf_map_update_elem(&handing, &key, &n, BPF_ANY))
+		count_loss(LOSS_RETURN, l.ts);
+	return 0;
+}
+
+struct netdev_queue {
+	struct net_device *dev;
+} __attribute__((preserve_access_index));
+
+struct Qdisc {
+	unsigned int flags;
+} __attribute__((preserve_access_index));
+
+// include/net/sch_generic.h. Such a queue has no lock: others take out what is put in.
+#define TCQ_F_NOLOCK 0x100
+
+SEC("raw_tracepoint/after")
+int after_hand_over(void *ctx)
+{
+	__u64 skb = ctx_arg(ctx, skb_arg);
+	struct call_key key = {.sp = skb, .function = probe_number};
+	struct handed *n = bpf_map_lookup_elem(&handing, &key);
+	struct hit h = {.ctx = ctx, .probe = probe_number};
+	struct net_device *dev = NULL;
+	__u64 head = 0;
+	__u32 len = 0;
+
+	if (n) {
+		bool same = n->cpu == bpf_get_smp_processor_id() && n->pid_tgid == bpf_get_current_pid_tgid();
+
+		if (!same && deferred) {
+			struct Qdisc *q = (struct Qdisc *)ctx_arg(ctx, 0);
+			__u32 flags = TCQ_F_NOLOCK;
+
+			bpf_core_read(&flags, sizeof(flags), &q->flags);
+			same = !(flags & TCQ_F_NOLOCK);
+		}
+		if (same) {
+			head = n->head;
+			h.id = n->id;
+			bpf_map_delete_elem(&handing, &key);
+		} else if (filters) {
+			// There is another packet at that address by now, whose turn will come.
+			count_loss(LOSS_RETURN, bpf_ktime_get_ns());
+			return 0;
+		}
+	} else if (filters) {
+		return 0;
+	}
+	if (h.id)
+		h.has |= HAS_ID;
+	if (dev_arg != 0xff) {
+		dev = (struct net_device *)ctx_arg(ctx, dev_arg);
+	} else if (txq_arg != 0xff) {
+		struct netdev_queue *q = (struct netdev_queue *)ctx_arg(ctx, txq_arg);
+
+		bpf_core_read(&dev, sizeof(dev), &q->dev);
+	}
+	if (len_arg != 0xff) {
+		len = ctx_arg(ctx, len_arg);
+		h.has |= HAS_LEN;
+	}
+	if (rc_arg != 0xff) {
+		h.retval = (__s64)(__s32)ctx_arg(ctx, rc_arg);
+		h.has |= HAS_RET;
+	}
+	write_gone(skb, head, bpf_ktime_get_ns(), &h, dev, len);
+	return 0;
+}
+
+// A function that an sk_buff comes to when it has let go of its data: of that nothing can be
+// said but whose it was.
+static __always_inline bool let_go(struct call *c, struct pt_regs *ctx)
+{
+	struct buffer_ref *r = bpf_map_lookup_elem(&released, &c->skb);
+	struct expansion *x = expansion_of(c->skb);
+
+	c->head = head_of(c->skb);
+	c->function = function_of(ctx);
+	if (x)
+		r = &x->was;
+	if (!r || r->head != c->head)
+		return !filters;
+	c->id = r->id;
+	c->has = HAS_ID;
+	return true;
+}
+
+SEC("kprobe/released")
+int function_released(struct pt_regs *ctx)
+{
+	struct call c = {.skb = REG_ARG1(ctx)};
+	struct hit h = {.ctx = ctx};
+
+	if (!let_go(&c, ctx))
+		return 0;
+	h.probe = c.function;
+	h.id = c.id;
+	h.has = c.has;
+	write_gone(c.skb, c.head, bpf_ktime_get_ns(), &h, NULL, 0);
+	return 0;
+}
+
+SEC("kprobe/call_released")
+int call_released(struct pt_regs *ctx)
+{
+	struct call_key key = {.sp = REG_SP(ctx), .function = func_ip ? bpf_get_func_ip(ctx) : 0};
+	struct call c = {.skb = REG_ARG1(ctx)};
+
+	if (let_go(&c, ctx))
+		bpf_map_update_elem(&calls, &key, &c, BPF_ANY);
+	else
+		bpf_map_delete_elem(&calls, &key);
 	return 0;
 }
 

@@ -49,6 +49,7 @@ const (
 	HasRet
 	HasLast
 	HasGone
+	HasLen
 )
 
 // Sections: what a program can add to its events, enum section of record.h.

@@ -32,6 +32,7 @@ enum event_has {
 	HAS_RET = 1 << 9,
 	HAS_GONE = 1 << 11, // the sk_buff may have been freed: nothing of it was read
 	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
+	HAS_LEN = 1 << 12,  // with HAS_GONE: len is skb->len, as the probe itself says
 };
 
 // What can be added to an event, each in a part of its own of data[], in this order.

@@ -9,6 +9,7 @@ struct hit {
 	void *ctx;
 	__u64 probe;
 	__u64 id;
+	__u64 releases; // HAS_RET: of the buffer, since the function was entered
 	union {
 		__u64 retval;     // HAS_RET
 		struct drop drop; // HAS_DROP

@@ -46,6 +46,7 @@ struct look {
 	__u32 linear;         // those of them that are linear
 	__u32 want;           // those to keep: here, because of a value on the stack the verifier knows less
 	__u8 at;
+	bool fresh;           // its identity was made for this event
 };
 
 // What says where the packet is, besides.

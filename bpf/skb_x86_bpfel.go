@@ -14,19 +14,19 @@ import (
 )
 
 type SkbBuffer struct {
-	_          structs.HostLayout
-	Id         uint64
-	Seen       uint64
-	DroppedSkb uint64
-	Drop       struct {
-		_        structs.HostLayout
-		Location uint64
-		RxSk     uint64
-		Reason   uint32
-		Pad      uint32
-	}
-	Released uint64
+	_        structs.HostLayout
+	Id       uint64
+	Seen     uint64
 	Releases uint64
+	Merged   uint64
+	Leaving  uint64
+}
+
+type SkbBufferRef struct {
+	_    structs.HostLayout
+	Skb  uint64
+	Head uint64
+	Id   uint64
 }
 
 type SkbCall struct {
@@ -64,6 +64,14 @@ type SkbCtInfo struct {
 	Tuples [112]uint8
 }
 
+type SkbDrop struct {
+	_        structs.HostLayout
+	Location uint64
+	RxSk     uint64
+	Reason   uint32
+	Pad      uint32
+}
+
 type SkbEvent struct {
 	_           structs.HostLayout
 	Kind        uint8
@@ -88,14 +96,8 @@ type SkbEvent struct {
 	Sections    uint16
 	Pad         [2]uint16
 	Retval      uint64
-	Drop        struct {
-		_        structs.HostLayout
-		Location uint64
-		RxSk     uint64
-		Reason   uint32
-		Pad      uint32
-	}
-	Holes [4]struct {
+	Drop        SkbDrop
+	Holes       [4]struct {
 		_   structs.HostLayout
 		Off uint32
 		Len uint32
@@ -109,13 +111,8 @@ type SkbEvent struct {
 }
 
 type SkbExpansion struct {
-	_   structs.HostLayout
-	Was struct {
-		_    structs.HostLayout
-		Skb  uint64
-		Head uint64
-		Id   uint64
-	}
+	_      structs.HostLayout
+	Was    SkbBufferRef
 	Shared uint64
 }
 
@@ -126,19 +123,17 @@ type SkbFree struct {
 	Has  uint16
 	Cpu  uint32
 	Ts   uint64
-	Skb  struct {
-		_    structs.HostLayout
-		Skb  uint64
-		Head uint64
-		Id   uint64
-	}
-	Drop struct {
-		_        structs.HostLayout
-		Location uint64
-		RxSk     uint64
-		Reason   uint32
-		Pad      uint32
-	}
+	Skb  SkbBufferRef
+	Drop SkbDrop
+}
+
+type SkbHanded struct {
+	_       structs.HostLayout
+	Head    uint64
+	Id      uint64
+	PidTgid uint64
+	Cpu     uint32
+	Pad     uint32
 }
 
 type SkbLink struct {
@@ -148,18 +143,8 @@ type SkbLink struct {
 	Pad  uint16
 	Cpu  uint32
 	Ts   uint64
-	From struct {
-		_    structs.HostLayout
-		Skb  uint64
-		Head uint64
-		Id   uint64
-	}
-	To struct {
-		_    structs.HostLayout
-		Skb  uint64
-		Head uint64
-		Id   uint64
-	}
+	From SkbBufferRef
+	To   SkbBufferRef
 }
 
 type SkbLost struct {
@@ -237,91 +222,116 @@ type SkbSockInfo struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SkbMapBuffers                = "buffers"
-	SkbMapCalls                  = "calls"
-	SkbMapCpuStates              = "cpu_states"
-	SkbMapEvents                 = "events"
-	SkbMapExpanding              = "expanding"
-	SkbMapFragQueues             = "frag_queues"
-	SkbMapLosses                 = "losses"
-	SkbProgAfterExpand           = "after_expand"
-	SkbProgBeforeExpand          = "before_expand"
-	SkbProgCallArg1              = "call_arg1"
-	SkbProgCallArg2              = "call_arg2"
-	SkbProgCallArg3              = "call_arg3"
-	SkbProgCallArg4              = "call_arg4"
-	SkbProgCallArg5              = "call_arg5"
-	SkbProgFunctionArg1          = "function_arg1"
-	SkbProgFunctionArg2          = "function_arg2"
-	SkbProgFunctionArg3          = "function_arg3"
-	SkbProgFunctionArg4          = "function_arg4"
-	SkbProgFunctionArg5          = "function_arg5"
-	SkbProgFunctionReturn        = "function_return"
-	SkbProgOnPskbCopyFclone      = "on___pskb_copy_fclone"
-	SkbProgOnDrop                = "on_drop"
-	SkbProgOnFreeHead            = "on_free_head"
-	SkbProgOnInetFragDestroy     = "on_inet_frag_destroy"
-	SkbProgOnInetFragQueueInsert = "on_inet_frag_queue_insert"
-	SkbProgOnInetFragReasmFinish = "on_inet_frag_reasm_finish"
-	SkbProgOnIp6FragNext         = "on_ip6_frag_next"
-	SkbProgOnIp6FraglistPrepare  = "on_ip6_fraglist_prepare"
-	SkbProgOnIpFragNext          = "on_ip_frag_next"
-	SkbProgOnIpFraglistPrepare   = "on_ip_fraglist_prepare"
-	SkbProgOnNftTrace            = "on_nft_trace"
-	SkbProgOnRelease             = "on_release"
-	SkbProgOnSkbClone            = "on_skb_clone"
-	SkbProgOnSkbCopy             = "on_skb_copy"
-	SkbProgOnSkbCopyExpand       = "on_skb_copy_expand"
-	SkbProgOnSkbGroReceive       = "on_skb_gro_receive"
-	SkbProgOnSkbMorph            = "on_skb_morph"
-	SkbProgOnSkbSegment          = "on_skb_segment"
-	SkbProgOnSkbSegmentList      = "on_skb_segment_list"
-	SkbProgOnSkbTryCoalesce      = "on_skb_try_coalesce"
-	SkbProgPeek                  = "peek"
-	SkbProgTracepoint            = "tracepoint"
-	SkbVarArgsAt                 = "args_at"
-	SkbVarAtomicFetch            = "atomic_fetch"
-	SkbVarCallerAt               = "caller_at"
-	SkbVarCpuBits                = "cpu_bits"
-	SkbVarCtAt                   = "ct_at"
-	SkbVarCtHelperId             = "ct_helper_id"
-	SkbVarCtHelperNameAt         = "ct_helper_name_at"
-	SkbVarCtLabelsId             = "ct_labels_id"
-	SkbVarCtType                 = "ct_type"
-	SkbVarDirectLoads            = "direct_loads"
-	SkbVarEntries                = "entries"
-	SkbVarEventType              = "event_type"
-	SkbVarFilters                = "filters"
-	SkbVarFollow                 = "follow"
-	SkbVarFragsAt                = "frags_at"
-	SkbVarFreeType               = "free_type"
-	SkbVarFuncIp                 = "func_ip"
-	SkbVarHaveLoop               = "have_loop"
-	SkbVarIsDrop                 = "is_drop"
-	SkbVarLifetimes              = "lifetimes"
-	SkbVarLinkType               = "link_type"
-	SkbVarLocationArg            = "location_arg"
-	SkbVarMoreSize               = "more_size"
-	SkbVarNft                    = "nft"
-	SkbVarNftAt                  = "nft_at"
-	SkbVarNftType                = "nft_type"
-	SkbVarPageOffset             = "page_offset"
-	SkbVarPageShift              = "page_shift"
-	SkbVarPagedSize              = "paged_size"
-	SkbVarProbeNumber            = "probe_number"
-	SkbVarReasonArg              = "reason_arg"
-	SkbVarRetArg                 = "ret_arg"
-	SkbVarRxSkArg                = "rx_sk_arg"
-	SkbVarSections               = "sections"
-	SkbVarSkbArg                 = "skb_arg"
-	SkbVarSnaplen                = "snaplen"
-	SkbVarSockArg                = "sock_arg"
-	SkbVarSockAt                 = "sock_at"
-	SkbVarSockType               = "sock_type"
-	SkbVarStackAt                = "stack_at"
-	SkbVarStackSize              = "stack_size"
-	SkbVarTrack                  = "track"
-	SkbVarVmemmap                = "vmemmap"
+	SkbMapBuffers                  = "buffers"
+	SkbMapCalls                    = "calls"
+	SkbMapCpuStates                = "cpu_states"
+	SkbMapDrops                    = "drops"
+	SkbMapEvents                   = "events"
+	SkbMapExpanding                = "expanding"
+	SkbMapFragQueues               = "frag_queues"
+	SkbMapHanding                  = "handing"
+	SkbMapLosses                   = "losses"
+	SkbMapReleased                 = "released"
+	SkbMapReleasing                = "releasing"
+	SkbProgAfterExpand             = "after_expand"
+	SkbProgAfterHandOver           = "after_hand_over"
+	SkbProgAfterRelease            = "after_release"
+	SkbProgBeforeExpand            = "before_expand"
+	SkbProgBeforeHandOver          = "before_hand_over"
+	SkbProgCallArg1                = "call_arg1"
+	SkbProgCallArg2                = "call_arg2"
+	SkbProgCallArg3                = "call_arg3"
+	SkbProgCallArg4                = "call_arg4"
+	SkbProgCallArg5                = "call_arg5"
+	SkbProgCallReleased            = "call_released"
+	SkbProgFunctionArg1            = "function_arg1"
+	SkbProgFunctionArg2            = "function_arg2"
+	SkbProgFunctionArg3            = "function_arg3"
+	SkbProgFunctionArg4            = "function_arg4"
+	SkbProgFunctionArg5            = "function_arg5"
+	SkbProgFunctionReleased        = "function_released"
+	SkbProgFunctionReturn          = "function_return"
+	SkbProgOnDrop                  = "on_drop"
+	SkbProgOnFreeHead              = "on_free_head"
+	SkbProgOnInetFragDestroy       = "on_inet_frag_destroy"
+	SkbProgOnInetFragQueueInsert   = "on_inet_frag_queue_insert"
+	SkbProgOnInetFragReasmFinish   = "on_inet_frag_reasm_finish"
+	SkbProgOnIp6FragNext           = "on_ip6_frag_next"
+	SkbProgOnIp6FraglistPrepare    = "on_ip6_fraglist_prepare"
+	SkbProgOnIpFragNext            = "on_ip_frag_next"
+	SkbProgOnIpFraglistPrepare     = "on_ip_fraglist_prepare"
+	SkbProgOnKfreeSkbPartial       = "on_kfree_skb_partial"
+	SkbProgOnNapiReuseSkb          = "on_napi_reuse_skb"
+	SkbProgOnNapiSkbFreeStolenHead = "on_napi_skb_free_stolen_head"
+	SkbProgOnNftTrace              = "on_nft_trace"
+	SkbProgOnPskbCopy              = "on_pskb_copy"
+	SkbProgOnRelease               = "on_release"
+	SkbProgOnSkbClone              = "on_skb_clone"
+	SkbProgOnSkbCopyHeader         = "on_skb_copy_header"
+	SkbProgOnSkbGroReceive         = "on_skb_gro_receive"
+	SkbProgOnSkbMorph              = "on_skb_morph"
+	SkbProgOnSkbSegment            = "on_skb_segment"
+	SkbProgOnSkbSegmentList        = "on_skb_segment_list"
+	SkbProgOnSkbTryCoalesce        = "on_skb_try_coalesce"
+	SkbProgPeek                    = "peek"
+	SkbProgTracepoint              = "tracepoint"
+	SkbVarAnyDrop                  = "any_drop"
+	SkbVarArgsAt                   = "args_at"
+	SkbVarAtomicFetch              = "atomic_fetch"
+	SkbVarCallerAt                 = "caller_at"
+	SkbVarCountLeaving             = "count_leaving"
+	SkbVarCpuBits                  = "cpu_bits"
+	SkbVarCtAt                     = "ct_at"
+	SkbVarCtHelperId               = "ct_helper_id"
+	SkbVarCtHelperNameAt           = "ct_helper_name_at"
+	SkbVarCtLabelsId               = "ct_labels_id"
+	SkbVarCtType                   = "ct_type"
+	SkbVarDeferred                 = "deferred"
+	SkbVarDevArg                   = "dev_arg"
+	SkbVarDirectLoads              = "direct_loads"
+	SkbVarDropping                 = "dropping"
+	SkbVarEntries                  = "entries"
+	SkbVarEventType                = "event_type"
+	SkbVarExpansions               = "expansions"
+	SkbVarFilters                  = "filters"
+	SkbVarFollow                   = "follow"
+	SkbVarFragsAt                  = "frags_at"
+	SkbVarFreeType                 = "free_type"
+	SkbVarFuncIp                   = "func_ip"
+	SkbVarHaveLoop                 = "have_loop"
+	SkbVarIsDrop                   = "is_drop"
+	SkbVarKeepReleased             = "keep_released"
+	SkbVarLenArg                   = "len_arg"
+	SkbVarLifetimes                = "lifetimes"
+	SkbVarLinkType                 = "link_type"
+	SkbVarLocationArg              = "location_arg"
+	SkbVarMoreSize                 = "more_size"
+	SkbVarNft                      = "nft"
+	SkbVarNftAt                    = "nft_at"
+	SkbVarNftType                  = "nft_type"
+	SkbVarNoNew                    = "no_new"
+	SkbVarPageOffset               = "page_offset"
+	SkbVarPageShift                = "page_shift"
+	SkbVarPagedSize                = "paged_size"
+	SkbVarPending                  = "pending"
+	SkbVarProbeNumber              = "probe_number"
+	SkbVarPskbCopying              = "pskb_copying"
+	SkbVarRcArg                    = "rc_arg"
+	SkbVarReasonArg                = "reason_arg"
+	SkbVarRetArg                   = "ret_arg"
+	SkbVarRxSkArg                  = "rx_sk_arg"
+	SkbVarSecond                   = "second"
+	SkbVarSections                 = "sections"
+	SkbVarSkbArg                   = "skb_arg"
+	SkbVarSnaplen                  = "snaplen"
+	SkbVarSockArg                  = "sock_arg"
+	SkbVarSockAt                   = "sock_at"
+	SkbVarSockType                 = "sock_type"
+	SkbVarStackAt                  = "stack_at"
+	SkbVarStackSize                = "stack_size"
+	SkbVarTrack                    = "track"
+	SkbVarTxqArg                   = "txq_arg"
+	SkbVarVmemmap                  = "vmemmap"
 )
 
 // LoadSkb returns the embedded CollectionSpec for Skb.
@@ -366,41 +376,48 @@ type SkbSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbProgramSpecs struct {
-	AfterExpand           *ebpf.ProgramSpec `ebpf:"after_expand"`
-	BeforeExpand          *ebpf.ProgramSpec `ebpf:"before_expand"`
-	CallArg1              *ebpf.ProgramSpec `ebpf:"call_arg1"`
-	CallArg2              *ebpf.ProgramSpec `ebpf:"call_arg2"`
-	CallArg3              *ebpf.ProgramSpec `ebpf:"call_arg3"`
-	CallArg4              *ebpf.ProgramSpec `ebpf:"call_arg4"`
-	CallArg5              *ebpf.ProgramSpec `ebpf:"call_arg5"`
-	FunctionArg1          *ebpf.ProgramSpec `ebpf:"function_arg1"`
-	FunctionArg2          *ebpf.ProgramSpec `ebpf:"function_arg2"`
-	FunctionArg3          *ebpf.ProgramSpec `ebpf:"function_arg3"`
-	FunctionArg4          *ebpf.ProgramSpec `ebpf:"function_arg4"`
-	FunctionArg5          *ebpf.ProgramSpec `ebpf:"function_arg5"`
-	FunctionReturn        *ebpf.ProgramSpec `ebpf:"function_return"`
-	OnPskbCopyFclone      *ebpf.ProgramSpec `ebpf:"on___pskb_copy_fclone"`
-	OnDrop                *ebpf.ProgramSpec `ebpf:"on_drop"`
-	OnFreeHead            *ebpf.ProgramSpec `ebpf:"on_free_head"`
-	OnInetFragDestroy     *ebpf.ProgramSpec `ebpf:"on_inet_frag_destroy"`
-	OnInetFragQueueInsert *ebpf.ProgramSpec `ebpf:"on_inet_frag_queue_insert"`
-	OnInetFragReasmFinish *ebpf.ProgramSpec `ebpf:"on_inet_frag_reasm_finish"`
-	OnIp6FragNext         *ebpf.ProgramSpec `ebpf:"on_ip6_frag_next"`
-	OnIp6FraglistPrepare  *ebpf.ProgramSpec `ebpf:"on_ip6_fraglist_prepare"`
-	OnIpFragNext          *ebpf.ProgramSpec `ebpf:"on_ip_frag_next"`
-	OnIpFraglistPrepare   *ebpf.ProgramSpec `ebpf:"on_ip_fraglist_prepare"`
-	OnNftTrace            *ebpf.ProgramSpec `ebpf:"on_nft_trace"`
-	OnRelease             *ebpf.ProgramSpec `ebpf:"on_release"`
-	OnSkbClone            *ebpf.ProgramSpec `ebpf:"on_skb_clone"`
-	OnSkbCopy             *ebpf.ProgramSpec `ebpf:"on_skb_copy"`
-	OnSkbCopyExpand       *ebpf.ProgramSpec `ebpf:"on_skb_copy_expand"`
-	OnSkbGroReceive       *ebpf.ProgramSpec `ebpf:"on_skb_gro_receive"`
-	OnSkbMorph            *ebpf.ProgramSpec `ebpf:"on_skb_morph"`
-	OnSkbSegment          *ebpf.ProgramSpec `ebpf:"on_skb_segment"`
-	OnSkbSegmentList      *ebpf.ProgramSpec `ebpf:"on_skb_segment_list"`
-	OnSkbTryCoalesce      *ebpf.ProgramSpec `ebpf:"on_skb_try_coalesce"`
-	Peek                  *ebpf.ProgramSpec `ebpf:"peek"`
-	Tracepoint            *ebpf.ProgramSpec `ebpf:"tracepoint"`
+	AfterExpand             *ebpf.ProgramSpec `ebpf:"after_expand"`
+	AfterHandOver           *ebpf.ProgramSpec `ebpf:"after_hand_over"`
+	AfterRelease            *ebpf.ProgramSpec `ebpf:"after_release"`
+	BeforeExpand            *ebpf.ProgramSpec `ebpf:"before_expand"`
+	BeforeHandOver          *ebpf.ProgramSpec `ebpf:"before_hand_over"`
+	CallArg1                *ebpf.ProgramSpec `ebpf:"call_arg1"`
+	CallArg2                *ebpf.ProgramSpec `ebpf:"call_arg2"`
+	CallArg3                *ebpf.ProgramSpec `ebpf:"call_arg3"`
+	CallArg4                *ebpf.ProgramSpec `ebpf:"call_arg4"`
+	CallArg5                *ebpf.ProgramSpec `ebpf:"call_arg5"`
+	CallReleased            *ebpf.ProgramSpec `ebpf:"call_released"`
+	FunctionArg1            *ebpf.ProgramSpec `ebpf:"function_arg1"`
+	FunctionArg2            *ebpf.ProgramSpec `ebpf:"function_arg2"`
+	FunctionArg3            *ebpf.ProgramSpec `ebpf:"function_arg3"`
+	FunctionArg4            *ebpf.ProgramSpec `ebpf:"function_arg4"`
+	FunctionArg5            *ebpf.ProgramSpec `ebpf:"function_arg5"`
+	FunctionReleased        *ebpf.ProgramSpec `ebpf:"function_released"`
+	FunctionReturn          *ebpf.ProgramSpec `ebpf:"function_return"`
+	OnDrop                  *ebpf.ProgramSpec `ebpf:"on_drop"`
+	OnFreeHead              *ebpf.ProgramSpec `ebpf:"on_free_head"`
+	OnInetFragDestroy       *ebpf.ProgramSpec `ebpf:"on_inet_frag_destroy"`
+	OnInetFragQueueInsert   *ebpf.ProgramSpec `ebpf:"on_inet_frag_queue_insert"`
+	OnInetFragReasmFinish   *ebpf.ProgramSpec `ebpf:"on_inet_frag_reasm_finish"`
+	OnIp6FragNext           *ebpf.ProgramSpec `ebpf:"on_ip6_frag_next"`
+	OnIp6FraglistPrepare    *ebpf.ProgramSpec `ebpf:"on_ip6_fraglist_prepare"`
+	OnIpFragNext            *ebpf.ProgramSpec `ebpf:"on_ip_frag_next"`
+	OnIpFraglistPrepare     *ebpf.ProgramSpec `ebpf:"on_ip_fraglist_prepare"`
+	OnKfreeSkbPartial       *ebpf.ProgramSpec `ebpf:"on_kfree_skb_partial"`
+	OnNapiReuseSkb          *ebpf.ProgramSpec `ebpf:"on_napi_reuse_skb"`
+	OnNapiSkbFreeStolenHead *ebpf.ProgramSpec `ebpf:"on_napi_skb_free_stolen_head"`
+	OnNftTrace              *ebpf.ProgramSpec `ebpf:"on_nft_trace"`
+	OnPskbCopy              *ebpf.ProgramSpec `ebpf:"on_pskb_copy"`
+	OnRelease               *ebpf.ProgramSpec `ebpf:"on_release"`
+	OnSkbClone              *ebpf.ProgramSpec `ebpf:"on_skb_clone"`
+	OnSkbCopyHeader         *ebpf.ProgramSpec `ebpf:"on_skb_copy_header"`
+	OnSkbGroReceive         *ebpf.ProgramSpec `ebpf:"on_skb_gro_receive"`
+	OnSkbMorph              *ebpf.ProgramSpec `ebpf:"on_skb_morph"`
+	OnSkbSegment            *ebpf.ProgramSpec `ebpf:"on_skb_segment"`
+	OnSkbSegmentList        *ebpf.ProgramSpec `ebpf:"on_skb_segment_list"`
+	OnSkbTryCoalesce        *ebpf.ProgramSpec `ebpf:"on_skb_try_coalesce"`
+	Peek                    *ebpf.ProgramSpec `ebpf:"peek"`
+	Tracepoint              *ebpf.ProgramSpec `ebpf:"tracepoint"`
 }
 
 // SkbMapSpecs contains maps before they are loaded into the kernel.
@@ -410,28 +427,38 @@ type SkbMapSpecs struct {
 	Buffers    *ebpf.MapSpec `ebpf:"buffers"`
 	Calls      *ebpf.MapSpec `ebpf:"calls"`
 	CpuStates  *ebpf.MapSpec `ebpf:"cpu_states"`
+	Drops      *ebpf.MapSpec `ebpf:"drops"`
 	Events     *ebpf.MapSpec `ebpf:"events"`
 	Expanding  *ebpf.MapSpec `ebpf:"expanding"`
 	FragQueues *ebpf.MapSpec `ebpf:"frag_queues"`
+	Handing    *ebpf.MapSpec `ebpf:"handing"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
+	Released   *ebpf.MapSpec `ebpf:"released"`
+	Releasing  *ebpf.MapSpec `ebpf:"releasing"`
 }
 
 // SkbVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbVariableSpecs struct {
+	AnyDrop        *ebpf.VariableSpec `ebpf:"any_drop"`
 	ArgsAt         *ebpf.VariableSpec `ebpf:"args_at"`
 	AtomicFetch    *ebpf.VariableSpec `ebpf:"atomic_fetch"`
 	CallerAt       *ebpf.VariableSpec `ebpf:"caller_at"`
+	CountLeaving   *ebpf.VariableSpec `ebpf:"count_leaving"`
 	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
 	CtAt           *ebpf.VariableSpec `ebpf:"ct_at"`
 	CtHelperId     *ebpf.VariableSpec `ebpf:"ct_helper_id"`
 	CtHelperNameAt *ebpf.VariableSpec `ebpf:"ct_helper_name_at"`
 	CtLabelsId     *ebpf.VariableSpec `ebpf:"ct_labels_id"`
 	CtType         *ebpf.VariableSpec `ebpf:"ct_type"`
+	Deferred       *ebpf.VariableSpec `ebpf:"deferred"`
+	DevArg         *ebpf.VariableSpec `ebpf:"dev_arg"`
 	DirectLoads    *ebpf.VariableSpec `ebpf:"direct_loads"`
+	Dropping       *ebpf.VariableSpec `ebpf:"dropping"`
 	Entries        *ebpf.VariableSpec `ebpf:"entries"`
 	EventType      *ebpf.VariableSpec `ebpf:"event_type"`
+	Expansions     *ebpf.VariableSpec `ebpf:"expansions"`
 	Filters        *ebpf.VariableSpec `ebpf:"filters"`
 	Follow         *ebpf.VariableSpec `ebpf:"follow"`
 	FragsAt        *ebpf.VariableSpec `ebpf:"frags_at"`
@@ -439,6 +466,8 @@ type SkbVariableSpecs struct {
 	FuncIp         *ebpf.VariableSpec `ebpf:"func_ip"`
 	HaveLoop       *ebpf.VariableSpec `ebpf:"have_loop"`
 	IsDrop         *ebpf.VariableSpec `ebpf:"is_drop"`
+	KeepReleased   *ebpf.VariableSpec `ebpf:"keep_released"`
+	LenArg         *ebpf.VariableSpec `ebpf:"len_arg"`
 	Lifetimes      *ebpf.VariableSpec `ebpf:"lifetimes"`
 	LinkType       *ebpf.VariableSpec `ebpf:"link_type"`
 	LocationArg    *ebpf.VariableSpec `ebpf:"location_arg"`
@@ -446,13 +475,18 @@ type SkbVariableSpecs struct {
 	Nft            *ebpf.VariableSpec `ebpf:"nft"`
 	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
 	NftType        *ebpf.VariableSpec `ebpf:"nft_type"`
+	NoNew          *ebpf.VariableSpec `ebpf:"no_new"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
 	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
+	Pending        *ebpf.VariableSpec `ebpf:"pending"`
 	ProbeNumber    *ebpf.VariableSpec `ebpf:"probe_number"`
+	PskbCopying    *ebpf.VariableSpec `ebpf:"pskb_copying"`
+	RcArg          *ebpf.VariableSpec `ebpf:"rc_arg"`
 	ReasonArg      *ebpf.VariableSpec `ebpf:"reason_arg"`
 	RetArg         *ebpf.VariableSpec `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
+	Second         *ebpf.VariableSpec `ebpf:"second"`
 	Sections       *ebpf.VariableSpec `ebpf:"sections"`
 	SkbArg         *ebpf.VariableSpec `ebpf:"skb_arg"`
 	Snaplen        *ebpf.VariableSpec `ebpf:"snaplen"`
@@ -462,6 +496,7 @@ type SkbVariableSpecs struct {
 	StackAt        *ebpf.VariableSpec `ebpf:"stack_at"`
 	StackSize      *ebpf.VariableSpec `ebpf:"stack_size"`
 	Track          *ebpf.VariableSpec `ebpf:"track"`
+	TxqArg         *ebpf.VariableSpec `ebpf:"txq_arg"`
 	Vmemmap        *ebpf.VariableSpec `ebpf:"vmemmap"`
 }
 
@@ -488,10 +523,14 @@ type SkbMaps struct {
 	Buffers    *ebpf.Map `ebpf:"buffers"`
 	Calls      *ebpf.Map `ebpf:"calls"`
 	CpuStates  *ebpf.Map `ebpf:"cpu_states"`
+	Drops      *ebpf.Map `ebpf:"drops"`
 	Events     *ebpf.Map `ebpf:"events"`
 	Expanding  *ebpf.Map `ebpf:"expanding"`
 	FragQueues *ebpf.Map `ebpf:"frag_queues"`
+	Handing    *ebpf.Map `ebpf:"handing"`
 	Losses     *ebpf.Map `ebpf:"losses"`
+	Released   *ebpf.Map `ebpf:"released"`
+	Releasing  *ebpf.Map `ebpf:"releasing"`
 }
 
 func (m *SkbMaps) Close() error {
@@ -499,10 +538,14 @@ func (m *SkbMaps) Close() error {
 		m.Buffers,
 		m.Calls,
 		m.CpuStates,
+		m.Drops,
 		m.Events,
 		m.Expanding,
 		m.FragQueues,
+		m.Handing,
 		m.Losses,
+		m.Released,
+		m.Releasing,
 	)
 }
 
@@ -510,18 +553,24 @@ func (m *SkbMaps) Close() error {
 //
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbVariables struct {
+	AnyDrop        *ebpf.Variable `ebpf:"any_drop"`
 	ArgsAt         *ebpf.Variable `ebpf:"args_at"`
 	AtomicFetch    *ebpf.Variable `ebpf:"atomic_fetch"`
 	CallerAt       *ebpf.Variable `ebpf:"caller_at"`
+	CountLeaving   *ebpf.Variable `ebpf:"count_leaving"`
 	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
 	CtAt           *ebpf.Variable `ebpf:"ct_at"`
 	CtHelperId     *ebpf.Variable `ebpf:"ct_helper_id"`
 	CtHelperNameAt *ebpf.Variable `ebpf:"ct_helper_name_at"`
 	CtLabelsId     *ebpf.Variable `ebpf:"ct_labels_id"`
 	CtType         *ebpf.Variable `ebpf:"ct_type"`
+	Deferred       *ebpf.Variable `ebpf:"deferred"`
+	DevArg         *ebpf.Variable `ebpf:"dev_arg"`
 	DirectLoads    *ebpf.Variable `ebpf:"direct_loads"`
+	Dropping       *ebpf.Variable `ebpf:"dropping"`
 	Entries        *ebpf.Variable `ebpf:"entries"`
 	EventType      *ebpf.Variable `ebpf:"event_type"`
+	Expansions     *ebpf.Variable `ebpf:"expansions"`
 	Filters        *ebpf.Variable `ebpf:"filters"`
 	Follow         *ebpf.Variable `ebpf:"follow"`
 	FragsAt        *ebpf.Variable `ebpf:"frags_at"`
@@ -529,6 +578,8 @@ type SkbVariables struct {
 	FuncIp         *ebpf.Variable `ebpf:"func_ip"`
 	HaveLoop       *ebpf.Variable `ebpf:"have_loop"`
 	IsDrop         *ebpf.Variable `ebpf:"is_drop"`
+	KeepReleased   *ebpf.Variable `ebpf:"keep_released"`
+	LenArg         *ebpf.Variable `ebpf:"len_arg"`
 	Lifetimes      *ebpf.Variable `ebpf:"lifetimes"`
 	LinkType       *ebpf.Variable `ebpf:"link_type"`
 	LocationArg    *ebpf.Variable `ebpf:"location_arg"`
@@ -536,13 +587,18 @@ type SkbVariables struct {
 	Nft            *ebpf.Variable `ebpf:"nft"`
 	NftAt          *ebpf.Variable `ebpf:"nft_at"`
 	NftType        *ebpf.Variable `ebpf:"nft_type"`
+	NoNew          *ebpf.Variable `ebpf:"no_new"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
 	PagedSize      *ebpf.Variable `ebpf:"paged_size"`
+	Pending        *ebpf.Variable `ebpf:"pending"`
 	ProbeNumber    *ebpf.Variable `ebpf:"probe_number"`
+	PskbCopying    *ebpf.Variable `ebpf:"pskb_copying"`
+	RcArg          *ebpf.Variable `ebpf:"rc_arg"`
 	ReasonArg      *ebpf.Variable `ebpf:"reason_arg"`
 	RetArg         *ebpf.Variable `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
+	Second         *ebpf.Variable `ebpf:"second"`
 	Sections       *ebpf.Variable `ebpf:"sections"`
 	SkbArg         *ebpf.Variable `ebpf:"skb_arg"`
 	Snaplen        *ebpf.Variable `ebpf:"snaplen"`
@@ -552,6 +608,7 @@ type SkbVariables struct {
 	StackAt        *ebpf.Variable `ebpf:"stack_at"`
 	StackSize      *ebpf.Variable `ebpf:"stack_size"`
 	Track          *ebpf.Variable `ebpf:"track"`
+	TxqArg         *ebpf.Variable `ebpf:"txq_arg"`
 	Vmemmap        *ebpf.Variable `ebpf:"vmemmap"`
 }
 
@@ -559,59 +616,70 @@ type SkbVariables struct {
 //
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbPrograms struct {
-	AfterExpand           *ebpf.Program `ebpf:"after_expand"`
-	BeforeExpand          *ebpf.Program `ebpf:"before_expand"`
-	CallArg1              *ebpf.Program `ebpf:"call_arg1"`
-	CallArg2              *ebpf.Program `ebpf:"call_arg2"`
-	CallArg3              *ebpf.Program `ebpf:"call_arg3"`
-	CallArg4              *ebpf.Program `ebpf:"call_arg4"`
-	CallArg5              *ebpf.Program `ebpf:"call_arg5"`
-	FunctionArg1          *ebpf.Program `ebpf:"function_arg1"`
-	FunctionArg2          *ebpf.Program `ebpf:"function_arg2"`
-	FunctionArg3          *ebpf.Program `ebpf:"function_arg3"`
-	FunctionArg4          *ebpf.Program `ebpf:"function_arg4"`
-	FunctionArg5          *ebpf.Program `ebpf:"function_arg5"`
-	FunctionReturn        *ebpf.Program `ebpf:"function_return"`
-	OnPskbCopyFclone      *ebpf.Program `ebpf:"on___pskb_copy_fclone"`
-	OnDrop                *ebpf.Program `ebpf:"on_drop"`
-	OnFreeHead            *ebpf.Program `ebpf:"on_free_head"`
-	OnInetFragDestroy     *ebpf.Program `ebpf:"on_inet_frag_destroy"`
-	OnInetFragQueueInsert *ebpf.Program `ebpf:"on_inet_frag_queue_insert"`
-	OnInetFragReasmFinish *ebpf.Program `ebpf:"on_inet_frag_reasm_finish"`
-	OnIp6FragNext         *ebpf.Program `ebpf:"on_ip6_frag_next"`
-	OnIp6FraglistPrepare  *ebpf.Program `ebpf:"on_ip6_fraglist_prepare"`
-	OnIpFragNext          *ebpf.Program `ebpf:"on_ip_frag_next"`
-	OnIpFraglistPrepare   *ebpf.Program `ebpf:"on_ip_fraglist_prepare"`
-	OnNftTrace            *ebpf.Program `ebpf:"on_nft_trace"`
-	OnRelease             *ebpf.Program `ebpf:"on_release"`
-	OnSkbClone            *ebpf.Program `ebpf:"on_skb_clone"`
-	OnSkbCopy             *ebpf.Program `ebpf:"on_skb_copy"`
-	OnSkbCopyExpand       *ebpf.Program `ebpf:"on_skb_copy_expand"`
-	OnSkbGroReceive       *ebpf.Program `ebpf:"on_skb_gro_receive"`
-	OnSkbMorph            *ebpf.Program `ebpf:"on_skb_morph"`
-	OnSkbSegment          *ebpf.Program `ebpf:"on_skb_segment"`
-	OnSkbSegmentList      *ebpf.Program `ebpf:"on_skb_segment_list"`
-	OnSkbTryCoalesce      *ebpf.Program `ebpf:"on_skb_try_coalesce"`
-	Peek                  *ebpf.Program `ebpf:"peek"`
-	Tracepoint            *ebpf.Program `ebpf:"tracepoint"`
+	AfterExpand             *ebpf.Program `ebpf:"after_expand"`
+	AfterHandOver           *ebpf.Program `ebpf:"after_hand_over"`
+	AfterRelease            *ebpf.Program `ebpf:"after_release"`
+	BeforeExpand            *ebpf.Program `ebpf:"before_expand"`
+	BeforeHandOver          *ebpf.Program `ebpf:"before_hand_over"`
+	CallArg1                *ebpf.Program `ebpf:"call_arg1"`
+	CallArg2                *ebpf.Program `ebpf:"call_arg2"`
+	CallArg3                *ebpf.Program `ebpf:"call_arg3"`
+	CallArg4                *ebpf.Program `ebpf:"call_arg4"`
+	CallArg5                *ebpf.Program `ebpf:"call_arg5"`
+	CallReleased            *ebpf.Program `ebpf:"call_released"`
+	FunctionArg1            *ebpf.Program `ebpf:"function_arg1"`
+	FunctionArg2            *ebpf.Program `ebpf:"function_arg2"`
+	FunctionArg3            *ebpf.Program `ebpf:"function_arg3"`
+	FunctionArg4            *ebpf.Program `ebpf:"function_arg4"`
+	FunctionArg5            *ebpf.Program `ebpf:"function_arg5"`
+	FunctionReleased        *ebpf.Program `ebpf:"function_released"`
+	FunctionReturn          *ebpf.Program `ebpf:"function_return"`
+	OnDrop                  *ebpf.Program `ebpf:"on_drop"`
+	OnFreeHead              *ebpf.Program `ebpf:"on_free_head"`
+	OnInetFragDestroy       *ebpf.Program `ebpf:"on_inet_frag_destroy"`
+	OnInetFragQueueInsert   *ebpf.Program `ebpf:"on_inet_frag_queue_insert"`
+	OnInetFragReasmFinish   *ebpf.Program `ebpf:"on_inet_frag_reasm_finish"`
+	OnIp6FragNext           *ebpf.Program `ebpf:"on_ip6_frag_next"`
+	OnIp6FraglistPrepare    *ebpf.Program `ebpf:"on_ip6_fraglist_prepare"`
+	OnIpFragNext            *ebpf.Program `ebpf:"on_ip_frag_next"`
+	OnIpFraglistPrepare     *ebpf.Program `ebpf:"on_ip_fraglist_prepare"`
+	OnKfreeSkbPartial       *ebpf.Program `ebpf:"on_kfree_skb_partial"`
+	OnNapiReuseSkb          *ebpf.Program `ebpf:"on_napi_reuse_skb"`
+	OnNapiSkbFreeStolenHead *ebpf.Program `ebpf:"on_napi_skb_free_stolen_head"`
+	OnNftTrace              *ebpf.Program `ebpf:"on_nft_trace"`
+	OnPskbCopy              *ebpf.Program `ebpf:"on_pskb_copy"`
+	OnRelease               *ebpf.Program `ebpf:"on_release"`
+	OnSkbClone              *ebpf.Program `ebpf:"on_skb_clone"`
+	OnSkbCopyHeader         *ebpf.Program `ebpf:"on_skb_copy_header"`
+	OnSkbGroReceive         *ebpf.Program `ebpf:"on_skb_gro_receive"`
+	OnSkbMorph              *ebpf.Program `ebpf:"on_skb_morph"`
+	OnSkbSegment            *ebpf.Program `ebpf:"on_skb_segment"`
+	OnSkbSegmentList        *ebpf.Program `ebpf:"on_skb_segment_list"`
+	OnSkbTryCoalesce        *ebpf.Program `ebpf:"on_skb_try_coalesce"`
+	Peek                    *ebpf.Program `ebpf:"peek"`
+	Tracepoint              *ebpf.Program `ebpf:"tracepoint"`
 }
 
 func (p *SkbPrograms) Close() error {
 	return _SkbClose(
 		p.AfterExpand,
+		p.AfterHandOver,
+		p.AfterRelease,
 		p.BeforeExpand,
+		p.BeforeHandOver,
 		p.CallArg1,
 		p.CallArg2,
 		p.CallArg3,
 		p.CallArg4,
 		p.CallArg5,
+		p.CallReleased,
 		p.FunctionArg1,
 		p.FunctionArg2,
 		p.FunctionArg3,
 		p.FunctionArg4,
 		p.FunctionArg5,
+		p.FunctionReleased,
 		p.FunctionReturn,
-		p.OnPskbCopyFclone,
 		p.OnDrop,
 		p.OnFreeHead,
 		p.OnInetFragDestroy,
@@ -621,11 +689,14 @@ func (p *SkbPrograms) Close() error {
 		p.OnIp6FraglistPrepare,
 		p.OnIpFragNext,
 		p.OnIpFraglistPrepare,
+		p.OnKfreeSkbPartial,
+		p.OnNapiReuseSkb,
+		p.OnNapiSkbFreeStolenHead,
 		p.OnNftTrace,
+		p.OnPskbCopy,
 		p.OnRelease,
 		p.OnSkbClone,
-		p.OnSkbCopy,
-		p.OnSkbCopyExpand,
+		p.OnSkbCopyHeader,
 		p.OnSkbGroReceive,
 		p.OnSkbMorph,
 		p.OnSkbSegment,

@@ -82,6 +82,9 @@ func (a *Attachment) Len() (n int) {
 
 // Tracepoint attaches to t; its events carry number as their probe.
 func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
+	if t.HandedOver() {
+		return a.handOver(t, number)
+	}
 	vars := a.loader.sections(t.Sections & anywhere)
 	vars["probe_number"], vars["skb_arg"] = number, uint8(t.Arg)
 	if t.Name == "kfree_skb" {
@@ -137,7 +140,13 @@ func (a *Attachment) rawTracepoint(program string, t Tracepoint, vars map[string
 func (a *Attachment) Functions(backend string, functions []Function) (refused map[string]error, err error) {
 	refused = map[string]error{}
 	err = eachKind(functions, func(k kind, fs []Function) error {
+		if k.fate == released {
+			return a.functions(backend, target{"function_released", false, nil}, fs, refused)
+		}
 		vars := a.loader.sections(k.sections &^ bpf.SectionNFT)
+		if k.fate == dying {
+			vars["no_new"] = true
+		}
 		if k.sections&bpf.SectionSock != 0 {
 			vars["sock_arg"] = uint8(k.sockArg)
 		}
@@ -161,7 +170,14 @@ func (a *Attachment) Returns(backend string, functions []Function) (refused map[
 				returning = append(returning, f)
 			}
 		}
-		return a.functions(backend, target{fmt.Sprintf("call_arg%d", k.arg), false, nil}, returning, refused)
+		entry := target{fmt.Sprintf("call_arg%d", k.arg), false, nil}
+		switch k.fate {
+		case released:
+			entry.program = "call_released"
+		case dying:
+			entry.vars = map[string]any{"no_new": true}
+		}
+		return a.functions(backend, entry, returning, refused)
 	})
 	return refused, err
 }
@@ -170,12 +186,13 @@ func (a *Attachment) Returns(backend string, functions []Function) (refused map[
 type kind struct {
 	arg, sockArg int
 	sections     bpf.Sections
+	fate         fate
 }
 
 func eachKind(functions []Function, attach func(k kind, fs []Function) error) error {
 	byKind := map[kind][]Function{}
 	for _, f := range functions {
-		k := kind{arg: f.Arg, sections: f.Sections}
+		k := kind{arg: f.Arg, sections: f.Sections, fate: f.fate}
 		if f.Sections&bpf.SectionSock != 0 {
 			k.sockArg = f.sockArg()
 		}

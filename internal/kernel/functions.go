@@ -21,6 +21,7 @@ type Function struct {
 	Addr   uint64
 	types  *btf.Spec
 	id     btf.TypeID
+	fate   fate
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
 }
@@ -100,8 +101,12 @@ func (k *Kernel) Functions() (found []Function, left map[string]string, err erro
 				left[f.name] = "several functions have that name"
 			case known && !traceable[f.name]:
 				left[f.name] = "the kernel forbids probing it (notrace)"
+			case whyGone(f.name) != "":
+				left[f.name] = whyGone(f.name)
 			default:
-				found = append(found, Function{Name: f.name, Module: s.module, Arg: f.arg + 1, Addr: at[0], types: s.spec, id: f.id})
+				fn := Function{Name: f.name, Module: s.module, Arg: f.arg + 1, Addr: at[0], types: s.spec, id: f.id}
+				fn.settle()
+				found = append(found, fn)
 			}
 		}
 	}

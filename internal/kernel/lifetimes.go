@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"syscall"
 
@@ -20,8 +21,9 @@ const errNotSupp = syscall.Errno(524)
 // Lifetimes attaches what ends and joins identities. Missing are the functions that this
 // kernel does not have or has inlined: links of that sort are not seen.
 func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err error) {
-	for range 2 { // bpf/lifetime.h says why twice
-		if err := a.tracing("on_release"); err != nil {
+	// Twice: bpf/lifetime.h says why. What was attached last is run first (kernel/bpf/trampoline.c).
+	for _, second := range []bool{true, false} {
+		if err := a.tracing("on_release", map[string]any{"second": second}); err != nil {
 			return nil, fmt.Errorf("buffers can't be followed on this kernel: %w (--no-follow does without)", err)
 		}
 	}
@@ -38,13 +40,13 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 	}
 	var names []string
 	for name, spec := range a.loader.spec.Programs {
-		if spec.Type == ebpf.Tracing && name != "on_release" {
+		if spec.Type == ebpf.Tracing && name != "on_release" && (name != "after_release" || a.loader.countLeaving) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	errs := make([]error, len(names))
-	each(len(names), func(i int) { errs[i] = a.tracing(names[i]) })
+	each(len(names), func(i int) { errs[i] = a.tracing(names[i], nil) })
 	for i, err := range errs {
 		if errors.Is(err, ErrCanceled) {
 			return nil, err
@@ -59,7 +61,7 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 }
 
 // tracing attaches an fentry or fexit program to the function that its section names.
-func (a *Attachment) tracing(name string) error {
+func (a *Attachment) tracing(name string, vars map[string]any) error {
 	if a.canceled.Load() {
 		return ErrCanceled
 	}
@@ -74,7 +76,9 @@ func (a *Attachment) tracing(name string) error {
 	// One after the other, as the cache of types wants it; the kernel's wait to attach one
 	// is shared with others.
 	a.loading.Lock()
-	p, err := a.loader.Load(name, map[string]any{"ret_arg": uint8(n)}, nil)
+	all := map[string]any{"ret_arg": uint8(n)}
+	maps.Copy(all, vars)
+	p, err := a.loader.Load(name, all, nil)
 	a.loading.Unlock()
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type Settings struct {
 	Track     bool   // give buffers an identity
 	Follow    bool   // report a buffer that matched once ever after
 	Lifetimes bool   // write link and free records
+	// Functions are probed, any: one can be the first to see a packet whose drop has been announced.
+	Functions bool
+	Released  bool   // functions are probed that an sk_buff comes to without its data
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
 	StackSize uint32 // bytes of a stack: 8 for each frame
@@ -40,6 +43,8 @@ type Loader struct {
 	funcIP   bool // kprobe programs may ask for their function's address
 	direct   bool // bpf_rdonly_cast may be called
 	fetch    bool // atomic instructions may say what they found
+	// skb_free_head can't be hooked: which of two releases at once is the last, they count.
+	countLeaving bool
 	// NoFragments is why page fragments can't be read on this kernel; nil: they can.
 	NoFragments error
 
@@ -58,9 +63,10 @@ type missable struct {
 // missedBy is what a program misses, by its name; else a link between buffers.
 func missedBy(name string) string {
 	switch {
-	case strings.HasPrefix(name, "function_"), strings.HasPrefix(name, "call_"), name == "tracepoint", name == "on_nft_trace":
+	case strings.HasPrefix(name, "function_"), strings.HasPrefix(name, "call_"), name == "tracepoint", name == "on_nft_trace",
+		name == "before_hand_over", name == "after_hand_over":
 		return "event"
-	case name == "on_drop", name == "on_free_head":
+	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial", name == "on_napi_skb_free_stolen_head", name == "on_napi_reuse_skb":
 		return "free"
 	}
 	return "link"
@@ -81,6 +87,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	l.direct = k.DirectLoads()
 	l.fetch = haveFetch()
+	l.countLeaving = !k.hasFunction("skb_free_head") || !k.HasSymbol("skb_free_head")
 	spec.Maps["events"].MaxEntries = s.RingSize
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
 	// the kernel log, unless the kernel allocates for them from a cache of its own.
@@ -101,16 +108,19 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	for 1<<bits < cpus {
 		bits++
 	}
+	fragsAt, fragsErr := k.fragsAt()
 	vars := []struct {
 		name  string
 		value any
 	}{
 		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
-		{"frags_at", k.fragsAt()},
+		{"any_drop", s.Functions && s.Lifetimes && s.Track}, {"keep_released", s.Released && s.Track},
+		{"frags_at", fragsAt},
 		{"have_loop", l.loop},
 		{"direct_loads", l.direct},
 		{"atomic_fetch", l.fetch},
+		{"count_leaving", l.countLeaving},
 	}
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
@@ -122,6 +132,11 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 			return nil, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
+	if s.Released {
+		if err := spec.Variables["pending"].Set(uint32(1)); err != nil {
+			return nil, fmt.Errorf("setting pending: %w", err)
+		}
+	}
 	maps := spec.Copy()
 	maps.Programs = nil
 	delete(maps.Maps, ".rodata")
@@ -131,7 +146,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		return nil, explain(err, "creating the BPF maps")
 	}
 	l.maps = coll.Maps
-	l.NoFragments = l.findPages()
+	if l.NoFragments = l.findPages(); fragsErr != nil {
+		l.NoFragments = fragsErr
+	}
 	return l, nil
 }
 
@@ -312,20 +329,6 @@ func haveFetch() bool {
 	}
 	p.Close()
 	return true
-}
-
-// fragsAt is the offset in bytes of frags in struct skb_shared_info. Where the fragments
-// are not laid out as the BPF side expects, nothing is known of them.
-func (k *Kernel) fragsAt() uint32 {
-	info, err := k.structure("skb_shared_info")
-	if err != nil {
-		return 0
-	}
-	m, ok := findMember(info.Members, "frags", 0)
-	if !ok {
-		return 0
-	}
-	return m.bitOffset / 8
 }
 
 // hasFunction reports whether vmlinux has the function, by its type.

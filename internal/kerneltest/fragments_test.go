@@ -204,6 +204,11 @@ func TestUnreadableFragments(t *testing.T) {
 		check(t, known(), "linear part,"+"0123456789"+zeros(20)+"abcdefghijklmnopqrstuvwxyzABCD"+zeros(5)+"SEVENTH"+zeros(9),
 			[2]uint32{22, 20}, [2]uint32{72, 5}, [2]uint32{84, 9})
 	})
+	t.Run("in another layout", func(t *testing.T) {
+		vars := known()
+		vars["frags_at"] = uint32(0)
+		check(t, vars, "linear part,"+zeros(65+16), [2]uint32{12, 65 + 16})
+	})
 	t.Run("all", func(t *testing.T) {
 		check(t, map[string]any{"vmemmap": uint64(0)}, "linear part,"+zeros(65)+"SEVENTH"+zeros(9),
 			[2]uint32{12, 65}, [2]uint32{84, 9})

@@ -47,7 +47,7 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 	return d
 }
 
-func (d *decoder) name(probe uint64, name string) { d.probes[probe] = name }
+func (d *decoder) name(probe uint64, name string) { d.probes[probe], d.returns[probe] = name, name }
 
 // nameFunction names f by every address that a probe on its entry can report.
 func (d *decoder) nameFunction(f kernel.Function) {
@@ -104,6 +104,10 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 	}
 	if r.Has&bpf.HasGone != 0 {
 		buffer(&e.Skb, r)
+		if r.Has&bpf.HasLen != 0 {
+			e.Skb.Set(format.SkbLen, uint64(r.Len))
+		}
+		d.dev(e, r)
 		return e, nil
 	}
 	d.skb(&e.Skb, r)
@@ -222,7 +226,7 @@ func (d *decoder) dev(e *format.Event, r *bpf.Event) {
 			return
 		}
 		e.Dev = format.Dev{Name: name, Ifindex: r.Ifindex, Type: r.DevType}
-		if iif, ok := d.layout.Iif.Read(r.Tail[:]); ok {
+		if iif, ok := d.layout.Iif.Read(r.Tail[:]); ok && r.Has&bpf.HasGone == 0 {
 			e.Dev.RxIfindex = uint32(iif)
 		}
 	}

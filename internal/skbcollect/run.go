@@ -246,6 +246,8 @@ func (c *collector) load() error {
 		Track:     !o.NoFollow,
 		Follow:    !o.NoFollow,
 		Lifetimes: !o.NoLifetimes,
+		Functions: len(c.selection.functions)+len(c.selection.returns) > 0 || o.ProbeStack,
+		Released:  kernel.AnyReleased(c.selection.functions) || kernel.AnyReleased(c.selection.returns) || o.ProbeStack,
 		RingSize:  ringSize(o.Buffer, c.snaplen),
 		MaxBuffer: o.MaxTracked,
 		StackSize: stackSize(o.StackDepth),

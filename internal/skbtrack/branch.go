@@ -59,6 +59,7 @@ const (
 	answered                   // by a SYN-ACK
 	cloned                     // since TCP was last about to send it
 	holder                     // no probe has seen it, and no link tells where its data is from
+	copied                     // a copy was made of it, and it has not been seen since
 )
 
 // An ending is an index of format.EndNames.

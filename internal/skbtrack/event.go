@@ -33,8 +33,19 @@ func (t *tracker) event(r format.Raw) {
 			v.addr, v.has = keys.packet, v.has|hasAddr // of a capture: the packet itself is all there is
 		}
 	}
+	handedOver := class == transmit && v.handedOver()
+	if handedOver {
+		class = neutral // the packet may be further by now
+	}
 	i := t.find(v, class, keys)
 	b := t.branches.at(i)
+	if handedOver {
+		t.sent(b, probe)
+		if b.flags&hasDevs != 0 {
+			v.has &^= hasDev
+			v.netns = 0
+		}
+	}
 	j := t.journeys.at(b.journey)
 	resent := t.sentAt(b, probe)
 	if j.packet == 0 {
@@ -89,7 +100,7 @@ func (t *tracker) event(r format.Raw) {
 	j.hops++
 	j.last = max(j.last, v.ts)
 	b.fromWord, b.fromID, b.fromPacket, b.fromBranch = 0, 0, 0, 0
-	b.flags |= seen
+	b.flags = b.flags&^copied | seen
 	t.section = track.AppendMsgpack(t.section[:0])
 	t.record = format.Extend(t.record[:0], r, "track", t.section)
 	t.write(t.record)
@@ -109,6 +120,16 @@ func (t *tracker) event(r format.Raw) {
 	}
 	if v.dropped || class == freed || class == freeing && v.has&hasUsers != 0 && v.users == 1 {
 		t.freedBy(i, v)
+	}
+}
+
+// sent notes that a device or its queue has taken b, at a tracepoint that says so afterwards.
+func (t *tracker) sent(b *branch, probe uint32) {
+	switch {
+	case b.flags&ended != 0 && b.end == consumed:
+		b.end, b.probe = transmitted, probe
+	case b.flags&ended == 0 && b.class == passing:
+		b.class, b.probe = transmit, probe
 	}
 }
 

@@ -23,16 +23,33 @@ func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 				return i
 			}
 			i = t.newPacket(g, v.id, v.addr, v.ts)
-			if v.has&hasLen == 0 {
+			if v.has&hasLen == 0 || v.handedOver() {
 				t.journeys.at(t.branches.at(i).journey).flags |= late
 			}
 			return i
+		}
+		if v.handedOver() {
+			return t.moved(i, v.addr)
 		}
 		return t.child(g, i, v.id, v.addr, "shared")
 	}
 	if b := t.branches.at(i); b.flags&ended != 0 && b.end != merged && class != neutral && class != freeing && v.ts > b.endTS {
 		// The sk_buff is another one, at the address of one that was freed.
 		return t.child(g, i, v.id, v.addr, "shared")
+	}
+	return i
+}
+
+// moved returns the branch of i's journey that has the sk_buff, with another data buffer by now;
+// else i.
+func (t *tracker) moved(i uint32, addr uint64) uint32 {
+	k := t.journeys.at(t.branches.at(i).journey).list
+	for n := 0; k != 0 && n < maxSharers; n++ {
+		b := t.branches.at(k)
+		if b.addr == addr {
+			return k
+		}
+		k = b.more
 	}
 	return i
 }

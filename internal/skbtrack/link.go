@@ -113,6 +113,9 @@ func (t *tracker) link(r format.Raw) {
 		if dst == 0 {
 			t.child(g, src, l.to.ID, l.to.Addr, how)
 		}
+		if b := t.branches.at(src); how == "copy" && b.flags&ended == 0 {
+			b.flags |= copied
+		}
 	}
 }
 
@@ -138,6 +141,23 @@ func (t *tracker) expand(g *group, src uint32, to format.Buffer) {
 	b.id, b.addr = to.ID, to.Addr
 	t.hash(g, src)
 	t.comesFrom(b, &from, "expand")
+	// It has another identity because a clone holds the old data: by what comes of that this
+	// packet is known, too, though no record may have told of the clone yet.
+	if from.id != 0 && !t.stays(g, from.id) {
+		t.child(g, src, from.id, 0, "shared")
+	}
+}
+
+// stays tells whether a branch is kept by which the identity is known until its data is released.
+func (t *tracker) stays(g *group, id uint64) bool {
+	n := 0
+	for i := t.table.get(g.ids(), id); i != 0 && n < maxSharers; i = t.branches.at(i).next {
+		if f := t.branches.at(i).flags; f&ended == 0 || f&held != 0 {
+			return true
+		}
+		n++
+	}
+	return n == maxSharers
 }
 
 // join ends branch src in dst.
@@ -205,7 +225,8 @@ func (t *tracker) free(r format.Raw) {
 	l.decode(r)
 	t.advance(l.ts)
 	g := t.group
-	if i := t.known(g, l.from, true); i != 0 {
+	// Without an address it is of the data alone: how its sk_buffs ended has been told.
+	if i := t.known(g, l.from, true); i != 0 && l.from.Addr != 0 {
 		b := t.branches.at(i)
 		t.touch(b.journey, l.ts)
 		t.freed(b, &l)
@@ -247,8 +268,8 @@ func (t *tracker) freed(b *branch, l *lifetime) {
 	case known && (was == merged || b.record == linkRecord):
 		return
 	case known && (was == dropped || was == delivered):
-	case string(l.how) == "merged":
-		b.end = merged
+	case string(l.how) == "merged", b.flags&copied != 0:
+		b.end = merged // of a copy that was made last of all: into that
 	default:
 		b.end = b.outcome()
 	}

@@ -71,6 +71,7 @@ type sim struct {
 	branch int
 	hop    int
 	tx     bool // its last probe was one of sending
+	copied bool // since then a copy was made of it, which will take its place if it ends now
 	h      wireHeaders
 }
 
@@ -149,7 +150,7 @@ func (w *world) event(s *sim, tx bool) {
 	if tx {
 		probe = "dev_hard_start_xmit"
 	}
-	s.tx = tx
+	s.tx, s.copied = tx, false
 	w.emit(s, probe, false)
 }
 
@@ -189,6 +190,7 @@ func (w *world) child(s *sim, how string) {
 		c.data = w.data()
 		c.tx = s.tx && (how == "segment" || how == "fragment")
 	}
+	s.copied = s.copied || how == "copy"
 	w.link(how, s.ref(), c.ref())
 	w.live = append(w.live, c)
 }
@@ -208,6 +210,8 @@ func (w *world) end(i int, how string) {
 	w.live = slices.Delete(w.live, i, i+1)
 	outcome := how
 	switch {
+	case how == "consumed" && s.copied:
+		outcome = "merged"
 	case how == "consumed" && s.tx:
 		outcome = "transmitted"
 	case how == "delivered":
@@ -238,15 +242,17 @@ func (w *world) end(i int, how string) {
 	}
 }
 
-// join ends s in another packet, as GRO does.
+// join ends s in another packet, as GRO and the queue of a TCP socket do. Clones may hold its
+// data still.
 func (w *world) join(i, k int) {
 	s, d := w.live[i], w.live[k]
-	if s.data.holders > 1 || s.data == d.data {
+	if s.data == d.data {
 		return
 	}
 	w.link("gro", s.ref(), d.ref())
 	w.tick()
-	w.put(&format.Free{TS: w.now, How: "merged", Skb: s.ref(), Last: true}, -1, 0, 0)
+	s.data.holders--
+	w.put(&format.Free{TS: w.now, How: "merged", Skb: s.ref(), Last: s.data.holders == 0}, -1, 0, 0)
 	s.packet.ends["merged"]++
 	s.packet.ended++
 	d.hop = max(d.hop, s.hop)

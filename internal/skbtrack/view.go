@@ -138,6 +138,15 @@ func (v *view) skb(c *format.Cursor) {
 	}
 }
 
+// handedOver tells whether the sk_buff was somebody else's already: nothing of it is there. That
+// is so at net:net_dev_xmit and qdisc:qdisc_enqueue.
+func (v *view) handedOver() bool {
+	if v.has&(hasUsers|hasID) != hasID || v.at != nil {
+		return false
+	}
+	return string(v.probe) == "net:net_dev_xmit" || string(v.probe) == "qdisc:qdisc_enqueue"
+}
+
 func (v *view) device(c *format.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
