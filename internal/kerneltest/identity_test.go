@@ -101,7 +101,9 @@ func has(e *format.Event, f format.SkbField) bool {
 func TestHandedOver(t *testing.T) {
 	run(t, "modprobe", "-a", "dummy", "act_mirred", "cls_matchall", "sch_htb")
 	n := chain(t, 2)
-	n.in(0, `ping -qc 1 10.0.0.2; ip link add dummy0 type dummy; ip link set dummy0 up; tc qdisc add dev r0 clsact`)
+	// No ARP, which would be sent elsewhere, too.
+	n.in(0, "ping -qc 1 10.0.0.2; ip link add dummy0 type dummy; ip link set dummy0 up; tc qdisc add dev r0 clsact; ip neigh replace 10.0.0.2 dev r0 nud permanent lladdr "+
+		strings.TrimSpace(n.in(1, "cat /sys/class/net/l1/address")))
 	const packets = 10
 	for _, tt := range []struct{ name, rule, undo string }{
 		{"redirect", "tc filter add dev r0 egress matchall action mirred egress redirect dev dummy0", "tc filter del dev r0 egress"},
