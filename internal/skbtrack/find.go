@@ -1,5 +1,7 @@
 package skbtrack
 
+import "slices"
+
 func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 	g := t.group
 	if v.has&hasID == 0 {
@@ -25,6 +27,11 @@ func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 			i = t.newPacket(g, v.id, v.addr, v.ts)
 			if v.has&hasLen == 0 || v.handedOver() {
 				t.journeys.at(t.branches.at(i).journey).flags |= late
+				if b := t.branches.at(i); slices.Contains(g.strangers[:], v.id) {
+					b.flags |= ended
+					b.end, b.endTS, b.record = consumed, v.ts, freeRecord
+					t.queue(g, i)
+				}
 			}
 			return i
 		}

@@ -66,14 +66,18 @@ func TestHandedOverIsNoBranch(t *testing.T) {
 		return &format.Free{TS: ts, How: "consumed", Skb: format.Buffer{Addr: addr, ID: id}, Last: true}
 	}
 	for name, records := range map[string][]format.Appender{
-		"freed": {seenAt(1e9+1, "ip_output", 0x100, 1, 1), free(1e9+2, 0x100, 1), seenAt(1e9+3, "net:net_dev_xmit", 0x100, 1, 0)},
-		"alive": {seenAt(1e9+1, "ip_output", 0x100, 1, 1), seenAt(1e9+3, "net:net_dev_xmit", 0x100, 1, 0), free(1e9+4, 0x100, 1)},
+		"freed":          {seenAt(1e9+1, "ip_output", 0x100, 1, 1), free(1e9+2, 0x100, 1), seenAt(1e9+3, "net:net_dev_xmit", 0x100, 1, 0)},
+		"the only event": {seenAt(1e9+3, "net:net_dev_xmit", 0x100, 1, 0), free(1e9+2, 0x100, 1)},
+		"alive":          {seenAt(1e9+1, "ip_output", 0x100, 1, 1), seenAt(1e9+3, "net:net_dev_xmit", 0x100, 1, 0), free(1e9+4, 0x100, 1)},
 		"with another head": {seenAt(1e9+1, "ip_output", 0x100, 1, 1),
 			&format.Link{TS: 1e9 + 2, How: "clone", From: format.Buffer{Addr: 0x100, ID: 1}, To: format.Buffer{Addr: 0x200, ID: 1}},
 			&format.Link{TS: 1e9 + 3, How: "expand", From: format.Buffer{Addr: 0x100, ID: 1}, To: format.Buffer{Addr: 0x100, ID: 2}},
 			seenAt(1e9+4, "net:net_dev_xmit", 0x100, 1, 0), free(1e9+5, 0x100, 2), free(1e9+6, 0x200, 1)},
 	} {
 		packets, journeys := tracks(t, records...)
+		if records[0].(*format.Event).Probe == "net:net_dev_xmit" {
+			packets = append(packets, packets[0])
+		}
 		branches := uint32(1)
 		if name == "with another head" {
 			branches = 2

@@ -61,6 +61,8 @@ type group struct {
 	queued         int
 	losses         [len(lossKinds)]intervals
 	lossy          bool
+	strangers      [256]uint64 // identities that ended last, and of which there was no event
+	stranger       int         // the next place there
 	host           host
 	start          []byte                // the record, unless it is very long
 	unreasoned     bool                  // the kernel has no drop reasons
