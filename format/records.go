@@ -40,6 +40,7 @@ type Start struct {
 	Filters  map[string]string // where a device has tc filters: ingress, egress, kinds of its queueing disciplines
 	Rules    map[string]uint64 // number of `ip rule`s beside the kernel's own: inet, inet6
 	Xfrm     map[string]uint64 // number of IPsec states and policies
+	SPIs     map[string]string // of IPsec's states, as 0x00000100, and the address that they are for
 	Firewall map[string]string // chains and tables of rules, and the hook that they are at; "": several
 	BPF      map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
 }
@@ -56,7 +57,7 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	if s.Speed != nil {
 		pairs++
 	}
-	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.Rules != nil, s.Xfrm != nil, s.Firewall != nil, s.BPF != nil} {
+	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil} {
 		if has {
 			pairs++
 		}
@@ -97,6 +98,9 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	}
 	if s.Filters != nil {
 		dst = appendStrings(AppendStr(dst, "tc_filters"), s.Filters)
+	}
+	if s.SPIs != nil {
+		dst = appendStrings(AppendStr(dst, "xfrm_spis"), s.SPIs)
 	}
 	if s.Firewall != nil {
 		dst = appendStrings(AppendStr(dst, "firewall"), s.Firewall)
@@ -166,7 +170,7 @@ func (s *Start) Decode(r Raw) error {
 		s.Netns.decode(key, v)
 		return true
 	})
-	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "firewall": &s.Firewall} {
+	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "xfrm_spis": &s.SPIs, "firewall": &s.Firewall} {
 		if v := r.Get(key); v != nil {
 			*to = decodeStrings(v)
 		}

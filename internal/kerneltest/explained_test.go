@@ -26,7 +26,7 @@ func TestDropProfile(t *testing.T) {
 	lines := printed(t, cmd)
 	p := start(t, cmd, "attached")
 	net.in(0, "echo x > /dev/udp/10.0.0.2/53")
-	cause := "nothing listens on UDP port 53 of 10.0.0.2"
+	cause := "nothing listens on UDP port 53 of 10.0.0.2 for packets that come in on l1"
 	until(t, cause, func() (bool, string) {
 		_, text := lines.has("")
 		return strings.Contains(text, `"`+cause+`"`), text

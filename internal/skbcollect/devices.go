@@ -3,6 +3,7 @@ package skbcollect
 import (
 	"encoding/binary"
 	"net"
+	"net/netip"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -135,8 +136,37 @@ var (
 	bridgeStates = [...]string{"disabled", "listening", "learning", "forwarding", "blocking"}
 )
 
+// addresses are the IP addresses of each device, with the lengths of their networks.
+func addresses(conn *netlink.Conn) map[uint32][]string {
+	const sizeofIfaddrmsg = 8
+	all := map[uint32][]string{}
+	for _, answer := range dump(conn, unix.RTM_GETADDR, make([]byte, sizeofIfaddrmsg)) {
+		a := attributes(answer, sizeofIfaddrmsg)
+		if a == nil {
+			continue
+		}
+		var addr, local netip.Addr
+		for a.Next() {
+			switch a.Type() {
+			case unix.IFA_ADDRESS:
+				addr, _ = netip.AddrFromSlice(a.Bytes())
+			case unix.IFA_LOCAL: // of a point-to-point link, whose IFA_ADDRESS is the peer's
+				local, _ = netip.AddrFromSlice(a.Bytes())
+			}
+		}
+		if local.IsValid() {
+			addr = local
+		}
+		if addr.IsValid() {
+			index := binary.NativeEndian.Uint32(answer.Data[4:])
+			all[index] = append(all[index], netip.PrefixFrom(addr, int(answer.Data[1])).String())
+		}
+	}
+	return all
+}
+
 // devices are the links as the start record has them.
-func devices(links []link) map[string]format.Device {
+func devices(links []link, addrs map[uint32][]string) map[string]format.Device {
 	if links == nil {
 		return nil
 	}
@@ -147,7 +177,7 @@ func devices(links []link) map[string]format.Device {
 	all := map[string]format.Device{}
 	for _, l := range links {
 		d := l.device
-		d.Master = names[l.master]
+		d.Master, d.Addrs = names[l.master], addrs[l.index]
 		if l.below != l.index {
 			d.Link = names[l.below]
 		}

@@ -15,7 +15,8 @@ import (
 // read once, and what the kernel does not tell is left out. has says whether the
 // kernel has a function.
 func evidence(s *format.Start, has func(symbol string) bool) {
-	s.Firewall, s.Xfrm, s.BPF = firewall(has), xfrmCounts(), bpfPrograms()
+	s.Firewall, s.BPF = firewall(has), bpfPrograms()
+	s.Xfrm, s.SPIs = xfrm()
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
 		return
@@ -26,7 +27,7 @@ func evidence(s *format.Start, has func(symbol string) bool) {
 	for _, l := range all {
 		names[l.index] = l.name
 	}
-	s.Devices = devices(all)
+	s.Devices = devices(all, addresses(conn))
 	if q := disciplines(conn); q != nil && all != nil {
 		s.Qdisc, s.Filters = qdiscs(names, q), filters(conn, names, q)
 	}

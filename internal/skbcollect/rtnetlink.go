@@ -2,6 +2,8 @@ package skbcollect
 
 import (
 	"encoding/binary"
+	"fmt"
+	"net/netip"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -63,15 +65,15 @@ func ipRules(conn *netlink.Conn, family byte) (n uint64, ok bool) {
 	return n, answers != nil
 }
 
-// xfrmCounts are how many states and policies IPsec has; nil if the kernel does not tell.
+// xfrm is how many states and policies IPsec has, and the SPIs of the states; nil if the kernel does not tell.
 // A kernel without the module that would tell has none by it, and is not made to load it.
-func xfrmCounts() map[string]uint64 {
+func xfrm() (counts map[string]uint64, spis map[string]string) {
 	if !netlinkHas(unix.NETLINK_XFRM) {
-		return map[string]uint64{"states": 0, "policies": 0}
+		return map[string]uint64{"states": 0, "policies": 0}, map[string]string{}
 	}
 	conn, err := netlink.Dial(unix.NETLINK_XFRM, nil)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	defer conn.Close()
 	// XFRM_MSG_GETSADINFO and XFRM_MSG_GETSPDINFO with their flags, answered by
@@ -79,14 +81,44 @@ func xfrmCounts() map[string]uint64 {
 	// (include/uapi/linux/xfrm.h): in, out and forwarded, and the same of sockets.
 	states, ok := xfrmInfo(conn, 0x23, 1)
 	if !ok || len(states) < 4 {
-		return nil
+		return nil, nil
 	}
 	policies, ok := xfrmInfo(conn, 0x25, 1)
 	if !ok || len(policies) < 12 {
-		return nil
+		return nil, nil
 	}
 	n := binary.NativeEndian.Uint32(policies) + binary.NativeEndian.Uint32(policies[4:]) + binary.NativeEndian.Uint32(policies[8:])
-	return map[string]uint64{"states": uint64(binary.NativeEndian.Uint32(states)), "policies": uint64(n)}
+	counts = map[string]uint64{"states": uint64(binary.NativeEndian.Uint32(states)), "policies": uint64(n)}
+	if counts["states"] <= maxSPIs {
+		spis = xfrmSPIs(conn)
+	}
+	return counts, spis
+}
+
+// maxSPIs bounds the states that are looked at one by one.
+const maxSPIs = 4096
+
+// xfrmSPIs reads the states, of which nothing but their SPIs is kept.
+func xfrmSPIs(conn *netlink.Conn) map[string]string {
+	// XFRM_MSG_GETSA, answered by struct xfrm_usersa_info: a selector of 56 bytes, then
+	// the address, of 16, the SPI and the protocol (include/uapi/linux/xfrm.h).
+	const getSA, addrAt, spiAt, familyAt, size = 0x12, 56, 72, 212, 224
+	answers, err := conn.Execute(netlink.Message{Header: netlink.Header{Type: getSA, Flags: netlink.Request | netlink.Dump}})
+	if err != nil {
+		return nil
+	}
+	spis := map[string]string{}
+	for _, a := range answers {
+		if len(a.Data) < size {
+			continue
+		}
+		addr := netip.AddrFrom16([16]byte(a.Data[addrAt:]))
+		if binary.NativeEndian.Uint16(a.Data[familyAt:]) == unix.AF_INET {
+			addr = netip.AddrFrom4([4]byte(a.Data[addrAt:]))
+		}
+		spis[fmt.Sprintf("0x%08x", binary.BigEndian.Uint32(a.Data[spiAt:]))] = addr.String()
+	}
+	return spis
 }
 
 // xfrmInfo asks one question, and gives the attribute of the answer.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -84,6 +85,9 @@ func (o *object) record(tb testing.TB) format.Raw {
 //	qdisc:DEVICE=KIND,KIND        in the start record
 //	reasons=A,B,C                 the kernel's reasons, in the start record, from number 2
 //	kernel=RELEASE                in the start record
+//	devices:NAME.KEY=VALUE        in the start record, as filters:DEVICE=WORD,WORD; firewall:none=1 is an empty one
+//	xfrm:KEY=N programs:KEY=N rules:KEY=N   in the start record
+//	mac=ADDRESS                   the packet's frame has a header of Ethernet, and is for this address
 //	start:NAME=N                  a number in the start record
 //	stack=a,b,c                   the drop's stack, innermost first
 //	before=PROBE,ret=N,caller=F   an earlier event of the packet
@@ -99,6 +103,7 @@ func stream(tb testing.TB, words string) []format.Raw {
 	event.set("probe", "skb:kfree_skb")
 	event.set("skb.id", 7)
 	sysctls := object{}
+	var mac net.HardwareAddr
 	for _, w := range strings.Fields(words) {
 		key, value, ok := strings.Cut(w, "=")
 		if !ok {
@@ -107,11 +112,23 @@ func stream(tb testing.TB, words string) []format.Raw {
 		switch {
 		case key == "kernel":
 			start.set("kernel", value)
+		case key == "mac":
+			var err error
+			if mac, err = net.ParseMAC(value); err != nil {
+				tb.Fatal(err)
+			}
 		case key == "packet":
 			protocol, data := buildPacket(tb, value)
 			event.set("skb.protocol", protocol)
 			event.set("packet.len", len(data))
-			event.set("packet.at", "network")
+			at := "network"
+			if mac != nil {
+				header := append(append(slices.Clone(mac), 2, 0, 0, 0, 0, 1), byte(protocol>>8), byte(protocol))
+				data, at = append(header, data...), "mac"
+				event.set("skb.mac_len", 14)
+				event.set("packet.len", len(data))
+			}
+			event.set("packet.at", at)
 			if strings.HasSuffix(value, ",cut") {
 				data = data[:28]
 			}
@@ -125,6 +142,26 @@ func stream(tb testing.TB, words string) []format.Raw {
 			sysctls.values[name] = value
 		case strings.HasPrefix(key, "qdisc:"):
 			start.set("qdisc."+strings.TrimPrefix(key, "qdisc:"), strings.ReplaceAll(value, ",", " "))
+		case strings.HasPrefix(key, "devices:"), strings.HasPrefix(key, "filters:"), strings.HasPrefix(key, "firewall:"), strings.HasPrefix(key, "spis:"):
+			record, path, _ := strings.Cut(key, ":")
+			record = map[string]string{"devices": "devices", "filters": "tc_filters", "firewall": "firewall", "spis": "xfrm_spis"}[record]
+			if start.values[record] == nil {
+				start.set(record, new(object))
+			}
+			switch {
+			case path == "none":
+			case strings.HasSuffix(path, ".addrs"):
+				start.set(record+"."+path, strings.Split(value, ","))
+			default:
+				start.set(record+"."+path, strings.ReplaceAll(value, ",", " "))
+			}
+		case strings.HasPrefix(key, "xfrm:"), strings.HasPrefix(key, "programs:"), strings.HasPrefix(key, "rules:"):
+			record, path, _ := strings.Cut(key, ":")
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			start.set(map[string]string{"xfrm": "xfrm", "programs": "bpf_programs", "rules": "ip_rules"}[record]+"."+path, n)
 		case strings.HasPrefix(key, "start:"):
 			n, err := strconv.Atoi(value)
 			if err != nil {
@@ -168,6 +205,8 @@ func stream(tb testing.TB, words string) []format.Raw {
 		default:
 			if n, err := strconv.Atoi(value); err == nil {
 				event.set(key, n)
+			} else if value == "true" {
+				event.set(key, true)
 			} else {
 				event.set(key, value)
 			}
@@ -191,11 +230,15 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 	w := strings.Split(words, ",")
 	ttl, df, badSum, partial, badIP, length := byte(64), false, false, false, false, 0
 	var rest []string
+	var spi uint32 // the first bytes behind the IP header
 	for _, o := range w[3:] {
 		switch {
 		case strings.HasPrefix(o, "ttl="):
 			n, _ := strconv.Atoi(o[4:])
 			ttl = byte(n)
+		case strings.HasPrefix(o, "spi="):
+			n, _ := strconv.Atoi(o[4:])
+			spi = uint32(n)
 		case strings.HasPrefix(o, "len="):
 			length, _ = strconv.Atoi(o[4:])
 		case o == "df":
@@ -249,6 +292,7 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 			tb.Fatal(err)
 		}
 		proto, l4 = byte(n), make([]byte, 8)
+		binary.BigEndian.PutUint32(l4, spi)
 	}
 	if w[0] == "udp" || w[0] == "tcp" {
 		binary.BigEndian.PutUint16(l4, sport)

@@ -1,7 +1,9 @@
 package skbdrops
 
 import (
+	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -11,11 +13,13 @@ import (
 // settings; nil maps: it does not say.
 type evidence struct {
 	devices  map[string]format.Device
-	macs     map[string][]byte // addresses of the link layer by device
+	macs     map[string][]byte   // addresses of the link layer by device
+	addrs    map[netip.Addr]bool // all of the devices; nil: they are not known
 	filters  map[string]string
 	firewall map[string]string
 	rules    map[string]uint64
 	xfrm     map[string]uint64
+	spis     map[string]string
 	programs map[string]uint64 // BPF, of the whole machine
 }
 
@@ -24,9 +28,17 @@ func readEvidence(r format.Raw) evidence {
 	if s.Decode(r) != nil {
 		return evidence{}
 	}
-	e := evidence{devices: s.Devices, filters: s.Filters, firewall: s.Firewall, rules: s.Rules, xfrm: s.Xfrm, programs: s.BPF}
+	e := evidence{devices: s.Devices, filters: s.Filters, firewall: s.Firewall, rules: s.Rules, xfrm: s.Xfrm, spis: s.SPIs, programs: s.BPF}
 	e.macs = map[string][]byte{}
 	for name, d := range e.devices {
+		for _, a := range d.Addrs {
+			if p, err := netip.ParsePrefix(a); err == nil {
+				if e.addrs == nil {
+					e.addrs = map[netip.Addr]bool{}
+				}
+				e.addrs[p.Addr()] = true
+			}
+		}
 		if mac, err := net.ParseMAC(d.Addr); err == nil {
 			e.macs[name] = mac
 		}
@@ -71,7 +83,7 @@ func (f *facts) frameFor() value {
 	return fixed(wordOther)
 }
 
-var wordOwn, wordOther, wordNone, wordSome = []byte("own"), []byte("other"), []byte("none"), []byte("some")
+var wordOwn, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
 
 // via tells whether a function is among the drop's callers: 1 or 0; absent without a stack.
 func (f *facts) via(function string) value {
@@ -96,6 +108,21 @@ func (f *facts) tcFilters() value {
 		return f.str(words)
 	}
 	return fixed(wordNone)
+}
+
+// qdiscFilters says whether a queueing discipline of the device had tc filters of its own at
+// the start: yes or no.
+func (f *facts) qdiscFilters() value {
+	where := f.tcFilters()
+	if where.kind() == absent {
+		return where
+	}
+	for word := range strings.FieldsSeq(string(where.s)) {
+		if word != "ingress" && word != "egress" && word != string(wordNone) {
+			return fixed(wordYes)
+		}
+	}
+	return fixed(wordNo)
 }
 
 // rulesAt says whether nftables or iptables had rules at the hook that the drop was at, when
@@ -133,6 +160,27 @@ func (f *facts) conntrackUsed() value {
 	return num(count.n*100/limit.n, true)
 }
 
+// toMany says that the packet is a multicast or a broadcast: the kernel's word for its
+// frame, or its address.
+func (f *facts) toMany() value {
+	t, _ := f.find.Uint(findSkbPktType)
+	kind := string(addressKind(f.headers().dst))
+	// PACKET_BROADCAST, PACKET_MULTICAST and PACKET_LOOPBACK: linux/if_packet.h
+	return num(1, t == 1 || t == 2 || t == 5 || kind == "multicast" || kind == "broadcast")
+}
+
+// own says whether an address was one of the collector's namespace when the stream began;
+// absent: it is not known.
+func (f *facts) own(a netip.Addr) value {
+	if !a.IsValid() || f.host.addrs == nil || f.elsewhere() || !f.find.Has(findNetns) {
+		return value{}
+	}
+	if f.host.addrs[a] || a.IsLoopback() {
+		return fixed(wordYes)
+	}
+	return fixed(wordNo)
+}
+
 // counted gives one of the start record's counts of the collector's namespace.
 func (f *facts) counted(m map[string]uint64, key string) value {
 	if f.elsewhere() {
@@ -146,6 +194,14 @@ func (f *facts) evidence(fd *field) value {
 	switch fd.id {
 	case fieldVia:
 		return f.via(fd.arg)
+	case fieldQdiscFilters:
+		return f.qdiscFilters()
+	case fieldFrameDst:
+		f.headers()
+		if b := f.frame.data; string(f.frame.at) == "mac" && len(b) >= 14 {
+			return f.str(net.HardwareAddr(b[:6]).String())
+		}
+		return value{}
 	case fieldFrameFor:
 		return f.frameFor()
 	case fieldDevKind, fieldDevMaster, fieldDevPort, fieldMasterKind:
@@ -154,6 +210,14 @@ func (f *facts) evidence(fd *field) value {
 		return f.tcFilters()
 	case fieldFirewall:
 		return f.rulesAt()
+	case fieldSaddrOwn:
+		return f.own(f.headers().src)
+	case fieldDaddrOwn:
+		return f.own(f.headers().dst)
+	case fieldConntrackCount:
+		return f.sysctl("net.netfilter.nf_conntrack_count")
+	case fieldConntrackMax:
+		return f.sysctl("net.netfilter.nf_conntrack_max")
 	case fieldConntrackUsed:
 		return f.conntrackUsed()
 	case fieldIPRules:
@@ -161,6 +225,15 @@ func (f *facts) evidence(fd *field) value {
 			return f.counted(f.host.rules, "inet6")
 		}
 		return f.counted(f.host.rules, "inet")
+	case fieldSPIKnown:
+		spi := f.headers().spi
+		if spi == 0 || f.host.spis == nil || f.elsewhere() {
+			return value{}
+		}
+		if _, ok := f.host.spis[fmt.Sprintf("0x%08x", spi)]; ok {
+			return fixed(wordYes)
+		}
+		return fixed(wordNo)
 	case fieldXfrmStates:
 		return f.counted(f.host.xfrm, "states")
 	case fieldXfrmPolicies:

@@ -2,6 +2,7 @@ package skbdrops
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
@@ -217,6 +218,17 @@ const (
 	word
 )
 
+// roomy says that a socket's receive buffer was not half full: then it was not what refused
+// the packet. Where the kernel gave its reason it knows better than what was read later.
+func (f *facts) roomy() value {
+	used, ok := f.find.Uint(findSockRmem)
+	size, ok2 := f.find.Uint(findSockRcvbuf)
+	if !ok || !ok2 || used > size/2 || len(f.reason) > 0 && string(f.reason) != notSpecified {
+		return value{}
+	}
+	return num(1, true)
+}
+
 var isNumber = []byte{}
 
 func (v value) kind() valueKind {
@@ -328,6 +340,10 @@ func (f *facts) value(fd *field) value {
 		return f.noqueue()
 	case fieldHost:
 		return f.str(f.host.name)
+	case fieldRoomy:
+		return f.roomy()
+	case fieldMany:
+		return f.toMany()
 	}
 	if fd.id > fieldHost {
 		return f.evidence(fd)
@@ -385,6 +401,13 @@ func (f *facts) header(id fieldID, p *packet) value {
 		return sumWord(p.sum())
 	case fieldIPCsum:
 		return sumWord(p.ipSum())
+	case fieldSPI:
+		if p.spi == 0 {
+			return value{}
+		}
+		return f.made(fmt.Appendf(f.buf, "0x%08x", p.spi))
+	case fieldScope:
+		return fixed(multicastScope(p.dst))
 	case fieldSaddrKind:
 		return fixed(addressKind(p.src))
 	case fieldDaddrKind:

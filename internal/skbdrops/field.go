@@ -52,6 +52,10 @@ const (
 	fieldSaddrKind
 	fieldDaddrKind
 	fieldEtherType
+	fieldSPI
+	fieldScope
+	fieldRoomy
+	fieldMany
 	fieldDevSysctl
 	fieldRPFilter
 	fieldForwarding
@@ -74,6 +78,13 @@ const (
 	fieldXfrmStates
 	fieldXfrmPolicies
 	fieldPrograms
+	fieldConntrackCount
+	fieldConntrackMax
+	fieldFrameDst
+	fieldSPIKnown
+	fieldQdiscFilters
+	fieldSaddrOwn
+	fieldDaddrOwn
 )
 
 var fieldNames = map[string]fieldID{
@@ -86,8 +97,10 @@ var fieldNames = map[string]fieldID{
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
 	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost,
-	"frame.for": fieldFrameFor, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
-	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
+	"frame.for": fieldFrameFor, "frame.dst": fieldFrameDst, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
+	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
+	"spi": fieldSPI, "spi.known": fieldSPIKnown, "daddr.scope": fieldScope, "sock.roomy": fieldRoomy,
+	"daddr.many": fieldMany, "conntrack.count": fieldConntrackCount, "conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
 	"ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates, "xfrm.policies": fieldXfrmPolicies,
 }
 

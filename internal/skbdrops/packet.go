@@ -11,6 +11,8 @@ const (
 	protoTCP   = 6
 	protoUDP   = 17
 	protoICMP6 = 58
+	protoESP   = 50
+	protoAH    = 51
 
 	etherIPv4 = 0x0800
 	etherIPv6 = 0x86dd
@@ -37,6 +39,7 @@ type packet struct {
 	tcpFlags     uint8
 	icmpType     uint8
 	icmpCode     uint8
+	spi          uint32 // of ESP, AH or IPComp, or of ESP in UDP; 0: none
 
 	// What the checksums are over; nil where bytes of it are missing. Few drops need them.
 	ipHeader  []byte
@@ -168,6 +171,16 @@ func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 		if p.proto == protoICMP6 {
 			p.pseudo = pseudo
 		}
+	case protoESP:
+		if len(b) >= 4 {
+			p.spi = binary.BigEndian.Uint32(b)
+		}
+		return
+	case protoAH:
+		if len(b) >= 8 {
+			p.spi = binary.BigEndian.Uint32(b[4:])
+		}
+		return
 	default:
 		return
 	}
@@ -246,7 +259,7 @@ var (
 
 	protoNames = [256][]byte{
 		protoICMP: []byte("icmp"), 2: []byte("igmp"), protoTCP: []byte("tcp"), protoUDP: []byte("udp"), 47: []byte("gre"),
-		50: []byte("esp"), protoICMP6: []byte("icmp6"), 132: []byte("sctp"),
+		protoESP: []byte("esp"), protoAH: []byte("ah"), 108: []byte("ipcomp"), protoICMP6: []byte("icmp6"), 132: []byte("sctp"),
 	}
 )
 
@@ -268,6 +281,20 @@ func addressKind(a netip.Addr) []byte {
 	}
 	return kindUnicast
 }
+
+// multicastScope is link for multicast addresses that no router passes on (RFC 5771, RFC
+// 4291), wider for others.
+func multicastScope(a netip.Addr) []byte {
+	switch {
+	case !a.IsMulticast():
+		return nil
+	case a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast():
+		return scopeLink
+	}
+	return scopeWider
+}
+
+var scopeLink, scopeWider = []byte("link"), []byte("wider")
 
 // appendFlags writes TCP flags by their first letters, as "SA" for a SYN with ACK; ECN's
 // flags say nothing about why a segment was dropped.

@@ -31,7 +31,8 @@ var ruleFiles = []string{
 //	if:       a condition; all must hold. After = and != there may be several values: one of
 //	          them, none of them. After < and > a name in braces is another field's value
 //	exact:    yes: a kernel that knows one of the reasons by name reports it wherever this
-//	          happens, so on such a kernel a drop without a reason is something else
+//	          happens, so on such a kernel a drop without a reason is something else. Or
+//	          functions: it does so in these, and in others of the rule it does not
 //	final:    yes: nothing else needs to be considered
 //	severity: in place of the reason's
 //	cause:    one sentence; look and else as for a Reason
@@ -49,6 +50,7 @@ type rule struct {
 	anywhere bool     // "in: any"
 	when     []condition
 	exact    bool
+	exactAt  []string // functions that it is limited to; nil: all
 	final    bool
 	severity *Severity
 	cause    []choice
@@ -75,7 +77,8 @@ type condition struct {
 	words []string
 	n     int64 // the first value, if it is a number
 	isN   bool
-	than  *field // whose value is it instead
+	more  []int64 // the values after the first, if they are numbers
+	than  *field  // whose value is it instead
 }
 
 func parseCondition(text string) (condition, error) {
@@ -96,6 +99,13 @@ func parseCondition(text string) (condition, error) {
 	} else if len(c.words) > 0 {
 		c.n, err = strconv.ParseInt(c.words[0], 0, 64)
 		c.isN = err == nil
+		for _, w := range c.words[1:] {
+			n, err := strconv.ParseInt(w, 0, 64)
+			if c.isN != (err == nil) {
+				return c, fmt.Errorf("not a condition: %q has numbers and words", text)
+			}
+			c.more = append(c.more, n)
+		}
 	}
 	switch w[1] {
 	case "present", "absent":
@@ -103,7 +113,7 @@ func parseCondition(text string) (condition, error) {
 			return c, nil
 		}
 	case "=", "!=":
-		if c.than == nil && (len(c.words) == 1 || len(c.words) > 1 && !c.isN) {
+		if c.than == nil && len(c.words) > 0 {
 			return c, nil
 		}
 	case "~":
@@ -148,7 +158,7 @@ func (c *condition) holds(f *facts) bool {
 
 func (c *condition) equal(v value) bool {
 	if v.kind() == number {
-		return c.isN && v.n == c.n
+		return c.isN && (v.n == c.n || slices.Contains(c.more, v.n))
 	}
 	for _, w := range c.words {
 		if string(v.s) == w {
@@ -216,7 +226,9 @@ func (t *tables) readRuleLine(r *rule, l line, c *choices) error {
 		}
 		r.when = append(r.when, cond)
 	case "exact":
-		r.exact = l.value == "yes"
+		if r.exact = true; l.value != "yes" {
+			r.exactAt = fields(l.value)
+		}
 	case "final":
 		r.final = l.value == "yes"
 	case "severity":
@@ -284,7 +296,11 @@ func (t *tables) index() {
 }
 
 // excluded says that the kernel would have given the drop a reason if it were this.
-func (r *rule) excluded(h *host) bool {
+func (r *rule) excluded(f *facts) bool {
+	h := f.host
+	if r.exactAt != nil && !slices.Contains(r.exactAt, string(f.function)) {
+		return false
+	}
 	return r.exact && (h.names[r.is] || slices.ContainsFunc(r.reasons, func(name string) bool { return h.names[name] }))
 }
 

@@ -269,7 +269,7 @@ func TestWholeMachine(t *testing.T) {
 // known are the paths into records that rules use: a misspelt one would never hold.
 var known = []string{
 	"nft.verdict", "nft.handle", "nft.chain", "nft.family", "nft.table", "ct.state",
-	"skb.pkt_type", "skb.ip_summed", "sock.rmem", "sock.rcvbuf", "dev.name",
+	"skb.pkt_type", "skb.ip_summed", "sock.state", "sock.filter", "sock.backlog", "sock.max_backlog", "sock.sport", "skb.protocol", "sock.rmem", "sock.rcvbuf", "dev.name",
 }
 
 func TestFieldsExist(t *testing.T) {

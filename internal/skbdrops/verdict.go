@@ -11,7 +11,7 @@ type verdict struct {
 	name     []byte  // of the reason; by the kernel, or by us where it gave none
 	reason   *Reason // nil: a name that this program does not know
 	rule     *rule   // that fits first; nil: none
-	others   [3]*rule
+	others   [6]*rule
 	nOthers  int
 	way      *way // the census's only one, where no rule fits
 	ways     [8]*way
@@ -46,7 +46,7 @@ func (t *tables) judge(f *facts, others bool) {
 		}
 	}
 	for _, r := range rules {
-		if !known && r.excluded(f.host) || !r.holds(f) {
+		if !known && r.excluded(f) || !r.holds(f) {
 			continue
 		}
 		if v.rule == nil {
