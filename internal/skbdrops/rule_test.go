@@ -196,10 +196,10 @@ func TestCommandsAreWellFormed(t *testing.T) {
 // not say which it wants.
 func TestLookAtRoutes(t *testing.T) {
 	for _, c := range []struct{ drop, look string }{
-		{"drop.name=IP_INNOROUTES drop.location=ip6_pkt_discard+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show match fd99::9"},
-		{"drop.name=IP_INNOROUTES drop.location=ip_error+0x1 packet=udp,10.0.0.1:4000,10.7.7.7:53", "ip -4 route show match 10.7.7.7"},
-		{"drop.name=IP_OUTNOROUTES drop.location=other_function+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show match fd99::9"},
-		{"drop.name=IP_INHDR drop.location=ip6_forward+0x1 packet=udp,[fd00::1]:4000,[fd00:1::2]:53,ttl=1", "ip -6 route show match fd00:1::2"},
+		{"drop.name=IP_INNOROUTES drop.location=ip6_pkt_discard+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show table all match fd99::9"},
+		{"drop.name=IP_INNOROUTES drop.location=ip_error+0x1 packet=udp,10.0.0.1:4000,10.7.7.7:53", "ip -4 route show table all match 10.7.7.7"},
+		{"drop.name=IP_OUTNOROUTES drop.location=other_function+0x1 packet=udp,[fd00::1]:4000,[fd99::9]:53", "ip -6 route show table all match fd99::9"},
+		{"drop.name=IP_INHDR drop.location=ip6_forward+0x1 packet=udp,[fd00::1]:4000,[fd00:1::2]:53,ttl=1", "ip -6 route show table all match fd00:1::2"},
 	} {
 		if w := explained(t, stream(t, c.drop)...)[0]; !slices.Contains(w.Look, c.look) {
 			t.Errorf("%s: no %q in %q", c.drop, c.look, w.Look)
@@ -207,7 +207,7 @@ func TestLookAtRoutes(t *testing.T) {
 	}
 	for _, r := range table().rules {
 		for _, l := range r.look {
-			if strings.HasPrefix(l[0].text, "ip route show match {daddr}") && !slices.ContainsFunc(r.when, func(c condition) bool { return c.text == "ip.version = 4" }) {
+			if strings.HasPrefix(l[0].text, "ip route show table all match {daddr}") && !slices.ContainsFunc(r.when, func(c condition) bool { return c.text == "ip.version = 4" }) {
 				t.Errorf("rule %s: %s shows nothing for IPv6", r.name, l[0].text)
 			}
 		}
@@ -269,7 +269,7 @@ func TestWholeMachine(t *testing.T) {
 // known are the paths into records that rules use: a misspelt one would never hold.
 var known = []string{
 	"nft.verdict", "nft.handle", "nft.chain", "nft.family", "nft.table", "ct.state",
-	"skb.pkt_type", "skb.ip_summed", "sock.state", "sock.filter", "sock.backlog", "sock.max_backlog", "sock.sport", "skb.protocol", "sock.rmem", "sock.rcvbuf", "dev.name",
+	"skb.pkt_type", "skb.ip_summed", "sock.state", "sock.filter", "sock.backlog", "sock.max_backlog", "sock.sport", "skb.protocol", "drop.name", "sock.rmem", "sock.rcvbuf", "dev.name",
 }
 
 func TestFieldsExist(t *testing.T) {
