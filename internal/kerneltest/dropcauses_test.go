@@ -35,12 +35,14 @@ var dropCauses = []dropGroup{
 			tc qdisc add dev l1 clsact; tc filter add dev l1 ingress protocol ip u32 match ip dport 94 0xffff action drop
 			ip link add vx0 type vxlan id 42 remote 10.0.1.2 dstport 4789 df set; ip addr add 10.8.0.1/24 dev vx0; ip link set vx0 up mtu 1500; ip neigh add 10.8.0.2 lladdr 02:00:00:00:00:02 dev vx0
 			sysctl -qw net.ipv4.tcp_syncookies=2
+			for a in "-u TCP-LISTEN:6302,so-bindtodevice=r1 OPEN:/dev/null" "-u UDP-RECV:6304,so-bindtodevice=r1 OPEN:/dev/null" "UDP:10.0.0.1:9,bind=10.0.0.2:6305 PIPE"; do socat $a > /dev/null 2>&1 & echo $! >> /tmp/others; done
+			until [ $(ss -Hantu | grep -c ':630[245] ') = 3 ]; do sleep 0.05; done
 			socat -u TCP-LISTEN:6200,backlog=1 OPEN:/dev/null > /dev/null 2>&1 & echo $! > /tmp/l
 			until ss -Hlnt 'sport = 6200' | grep -q 6200; do sleep 0.05; done; kill -STOP $(cat /tmp/l)
 			ip netns exec ns0 bash -c 'sleep 100 > /dev/tcp/10.0.0.2/6200 & echo $! > /tmp/c'
 			until ss -Hlnt 'sport = 6200' | grep -q 'LISTEN *1 '; do sleep 0.05; done`,
 		after: `ip xfrm policy flush; ip xfrm state flush; ip link del bond0; ip link del p1; ip link del p2; ip -n ns0 link del r0.7; ip addr del 10.0.0.22/32 dev lo; ip link set l1 promisc off
-			tc qdisc del dev r1 root; tc qdisc del dev l1 clsact; ip link del vx0; kill -KILL $(cat /tmp/l) $(cat /tmp/c); for a in 22 77; do ip -n ns0 neigh del 10.0.0.$a dev r0; done; sysctl -qw net.ipv4.tcp_syncookies=1`,
+			tc qdisc del dev r1 root; tc qdisc del dev l1 clsact; ip link del vx0; kill -KILL $(cat /tmp/l /tmp/c /tmp/others); rm /tmp/others; for a in 22 77; do ip -n ns0 neigh del 10.0.0.$a dev r0; done; sysctl -qw net.ipv4.tcp_syncookies=1`,
 		cases: []dropCase{
 			{name: "multicast nobody joined", make: `echo x | socat -u - UDP4-DATAGRAM:239.1.2.3:700,ip-multicast-if=10.0.0.1`, packet: "> 239.1.2.3.700: ",
 				reason: "NOT_SPECIFIED", at: "ip_rcv_finish_core", severity: "suspect", cause: "nothing on this host has joined the multicast group 239.1.2.3 on l1", shows: "l1 "},
@@ -58,6 +60,12 @@ var dropCauses = []dropGroup{
 				reason: "NOT_SPECIFIED", at: "xfrm_input", severity: "fault", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x12345678)", or: "its key or algorithm is another than the sender's", shows: "XfrmInNoStates [1-9]"},
 			{name: "wrong IPsec key", make: raw(50, `\x00\x00\x01\x00\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x00000100",
 				reason: "NOT_SPECIFIED", at: "xfrm_input", severity: "fault", cause: "the IPsec state for the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000100) could not take it: its key", or: "(replay)", shows: "XfrmInStateProtoError [1-9]"},
+			{name: "TCP listener on another device", make: `echo x 2> /dev/null > /dev/tcp/10.0.0.2/6302 || true`, packet: "10.0.0.2.6302: ",
+				reason: "NO_SOCKET", at: "tcp_v4_rcv", cause: "nothing listens on TCP port 6302 of 10.0.0.2 for packets that come in on l1", shows: "%r1:6302"},
+			{name: "UDP socket on another device", make: `echo x > /dev/udp/10.0.0.2/6304`, packet: "10.0.0.2.6304: ",
+				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", cause: "nothing listens on UDP port 6304 of 10.0.0.2 for packets that come in on l1", shows: "%r1:6304"},
+			{name: "UDP socket of another peer", make: `echo x > /dev/udp/10.0.0.2/6305`, packet: "10.0.0.2.6305: ",
+				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", cause: "nothing listens on UDP port 6305 of 10.0.0.2 for packets that come in on l1", shows: "10.0.0.2:6305 10.0.0.1:9"},
 			{name: "policy and closed TCP port", make: `timeout 0.5 bash -c 'echo x 2> /dev/null > /dev/tcp/10.0.0.2/92' || true`, packet: "10.0.0.2.92: ", many: true,
 				reason: "NO_SOCKET", at: "tcp_v4_rcv", cause: "nothing listens on TCP port 92 of 10.0.0.2 for packets that come in on l1; the sender was told by a reset, unless an IPsec policy refuses its packets", shows: "XfrmInPolBlock [1-9]"},
 			{name: "policy and closed UDP port", make: `echo x > /dev/udp/10.0.0.2/93`, packet: "10.0.0.2.93: ",
