@@ -146,6 +146,7 @@ func TestKept(t *testing.T) {
 		"numbered files":    {false, []Appender{a, event, other, &End{Events: 2}, a, other, &End{Events: 1}}, []uint64{1, 0}},
 		"a merge":           {false, []Appender{a, event, b, other, &Resume{1}, other, &End{Events: 2}, &Resume{1}, event, &End{Events: 2}}, []uint64{1, 1}},
 		"a part":            {true, []Appender{a, event, other, &End{Events: 30}}, []uint64{1}},
+		"ends together":     {false, []Appender{a, event, other, event, other, other, &End{Events: 2}, &End{Events: 3}}, []uint64{0, 2}},
 		"fewer than it had": {false, []Appender{a, other, other, &End{Events: 1}}, []uint64{0}},
 	} {
 		k := Kept{Part: c.part}

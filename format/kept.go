@@ -73,8 +73,9 @@ func (k *Kept) Gives(r Raw) Raw {
 			now = c.out[i] - c.told[i]
 			c.told[i] = c.out[i]
 		} else if gone := c.in[i] - min(c.in[i], c.out[i]); gone > c.told[i] {
-			now -= min(now, gone-c.told[i])
-			c.told[i] = gone
+			left := min(now, gone-c.told[i]) // what is more, the next of its ends is told of
+			now -= left
+			c.told[i] += left
 		}
 		if now != said {
 			r = Splice(nil, r, key, AppendUint(nil, now))
