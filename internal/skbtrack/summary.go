@@ -457,7 +457,7 @@ func (r *report) text(b *bytes.Buffer) {
 	if len(r.Flows) > 0 {
 		rows = [][]string{{"flow", "journeys", ""}}
 		for _, f := range r.Flows[:min(len(r.Flows), textFlows)] {
-			rows = append(rows, []string{clean(string(text.AppendFlow(nil, f.flow))), fmt.Sprint(f.Journeys), counts(f.Endings)})
+			rows = append(rows, []string{string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings)})
 		}
 		b.WriteByte('\n')
 		columns(b, rows, 1)

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"net/netip"
 	"strconv"
 
 	"github.com/gopacket/gopacket/layers"
@@ -201,11 +202,11 @@ func AppendFlow(dst []byte, f format.Flow) []byte {
 		return dst
 	}
 	ports := hasPorts(layers.IPProtocol(f.Proto)) && f.Sport|f.Dport != 0
-	dst = f.Src.AppendTo(dst)
+	dst = appendAddr(dst, f.Src)
 	if ports {
 		dst = strconv.AppendUint(append(dst, '.'), uint64(f.Sport), 10)
 	}
-	dst = f.Dst.AppendTo(append(dst, " > "...))
+	dst = appendAddr(append(dst, " > "...), f.Dst)
 	if ports {
 		dst = strconv.AppendUint(append(dst, '.'), uint64(f.Dport), 10)
 	}
@@ -258,4 +259,13 @@ func AppendChanges(dst []byte, changed format.Value) []byte {
 	p := Printer{line: dst}
 	p.changed(changed)
 	return p.line
+}
+
+// appendAddr appends an address. A zone, which any text may be, is escaped.
+func appendAddr(dst []byte, a netip.Addr) []byte {
+	dst = a.WithZone("").AppendTo(dst)
+	if zone := a.Zone(); zone != "" {
+		dst = appendEscaped(append(dst, '%'), zone)
+	}
+	return dst
 }

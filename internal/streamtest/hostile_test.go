@@ -1,0 +1,277 @@
+package streamtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/skbdrops"
+	"github.com/skb-tools/skb-tools/internal/skbpcap"
+	"github.com/skb-tools/skb-tools/internal/skbsort"
+	"github.com/skb-tools/skb-tools/internal/skbtrack"
+)
+
+// evil is what a terminal must not get: an escape sequence, a C1 control, controls of
+// direction, a line of its own, what has no width, and bytes that are no text.
+const evil = "\x1b[31mx\u009b2Jy\u202ez\u2066\n\r\x07\u2028\u200b\x7f"
+
+// evilBytes is evil with what is no UTF-8, for forms that have bytes.
+const evilBytes = evil + "\xff\x9b"
+
+// A key of FORMAT.md's tables.
+type key struct{ section, name, typ string }
+
+// keysOf reads the tables of FORMAT.md: each key of each record and section.
+func keysOf(t *testing.T) (records []string, keys map[string][]key) {
+	t.Helper()
+	spec, err := os.ReadFile("../../format/FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys = map[string][]key{}
+	row := regexp.MustCompile("^\\| (`[^|]*`) \\| ([^|]*) \\| ")
+	section := ""
+	for line := range strings.Lines(string(spec)) {
+		if name, ok := strings.CutPrefix(line, "#### `"); ok {
+			section, _, _ = strings.Cut(name, "`")
+		}
+		m := row.FindStringSubmatch(line)
+		if m == nil || section == "" {
+			continue
+		}
+		types := strings.Split(m[2], ", ")
+		for i, name := range strings.Split(m[1], ", ") {
+			name = strings.Trim(name, "`")
+			keys[section] = append(keys[section], key{section, name, types[min(i, len(types)-1)]})
+			if name == "type" && m[2] == "string" && !strings.Contains("nft sock", section) {
+				records = append(records, section)
+			}
+		}
+	}
+	if len(records) < 9 || len(keys["event"]) < 18 || len(keys["journey"]) < 15 {
+		t.Fatalf("%d records, %d keys of an event: the tables are not what they were", len(records), len(keys["event"]))
+	}
+	return records, keys
+}
+
+// hostileValue is a value of a key, with evil wherever it has a string.
+func hostileValue(dst []byte, k key, keys map[string][]key, s string) []byte {
+	switch {
+	case k.section == "" || k.typ == "":
+	case k.name == "src" || k.name == "dst":
+		return format.AppendStr(dst, "fe80::1%"+s) // an address with a zone
+	case k.typ == "section" || k.typ == "map" && k.section == "event":
+		inner := keys[k.name]
+		dst = format.AppendMap(dst, len(inner)+1)
+		for _, i := range inner {
+			dst = hostileValue(format.AppendStr(dst, i.name), i, keys, s)
+		}
+		return format.AppendStr(format.AppendStr(dst, s), s)
+	case strings.HasPrefix(k.typ, "integer"):
+		return format.AppendUint(dst, 1)
+	case k.typ == "boolean":
+		return format.AppendBool(dst, true)
+	case k.typ == "bytes":
+		return format.AppendBin(dst, []byte{0x45, 0, 0, 20})
+	case strings.HasPrefix(k.typ, "array"):
+		return format.AppendStr(format.AppendStr(format.AppendArray(dst, 2), s), s)
+	case strings.HasPrefix(k.typ, "map"):
+		dst = format.AppendMap(dst, 6)
+		dst = format.AppendStr(format.AppendStr(dst, s), s)
+		dst = format.AppendStr(format.AppendStr(dst, "how"), s)
+		dst = format.AppendStr(format.AppendStr(dst, "name"), s)
+		dst = format.AppendStr(format.AppendStr(dst, "src"), "fe80::1%"+s)
+		dst = format.AppendStr(format.AppendStr(dst, "dst"), "fe80::2%"+s)
+		inner := format.AppendMap(nil, 3)
+		inner = format.AppendStr(format.AppendStr(inner, "src"), "fe80::1%"+s)
+		inner = format.AppendStr(format.AppendStr(inner, "dst"), "fe80::2%"+s)
+		inner = format.AppendUint(format.AppendStr(inner, "proto"), 6)
+		return append(format.AppendStr(dst, "first"), inner...)
+	}
+	return format.AppendStr(dst, s)
+}
+
+// hostileStream has each record of FORMAT.md with each of its keys, every string of which
+// is s; journeys that end in each way; and a record and keys that nobody knows.
+func hostileStream(t *testing.T, s string) []byte {
+	t.Helper()
+	records, keys := keysOf(t)
+	var out bytes.Buffer
+	enc := format.NewEncoder(&out)
+	write := func(typ string, change func(k key, dst []byte) []byte) {
+		r := format.AppendStr(format.AppendStr(format.AppendMap(nil, 1), "type"), typ)
+		for _, k := range keys[typ] {
+			if k.name == "type" || len(r) == 0 || k.section != typ {
+				continue
+			}
+			v := hostileValue(nil, k, keys, s)
+			if change != nil {
+				if c := change(k, nil); c != nil {
+					v = c
+				}
+			}
+			r = format.Splice(nil, r, k.name, v)
+		}
+		r = format.Splice(nil, r, s, format.AppendStr(nil, s))
+		if err := enc.WriteRaw(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("start", nil)
+	for _, typ := range records {
+		switch typ {
+		case "start", "end", "resume":
+			continue
+		}
+		write(typ, nil)
+	}
+	// As a drop, whose reason rules know.
+	for _, reason := range []string{"XDP", "NETFILTER_DROP", "NO_SOCKET", s} {
+		write("event", func(k key, dst []byte) []byte {
+			if k.name != "drop" {
+				return nil
+			}
+			dst = format.AppendMap(dst, 3)
+			dst = format.AppendUint(format.AppendStr(dst, "reason"), 3)
+			dst = format.AppendStr(format.AppendStr(dst, "name"), reason)
+			return format.AppendStr(format.AppendStr(dst, "location"), s+"+0x1")
+		})
+	}
+	for _, how := range format.EndNames {
+		write("journey", func(k key, dst []byte) []byte {
+			if k.name != "end" {
+				return nil
+			}
+			dst = format.AppendMap(dst, 6)
+			dst = format.AppendStr(format.AppendStr(dst, "how"), how)
+			for _, name := range []string{"reason", "location", "probe", "dev", "comm"} {
+				dst = format.AppendStr(format.AppendStr(dst, name), s)
+			}
+			return dst
+		})
+	}
+	write("weather "+s, nil)
+	write("end", nil)
+	if err := enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// unsafe is the first character of text that a terminal must not get; "" if there is none.
+func unsafe(text []byte) string {
+	line := bytes.ReplaceAll(text, []byte("\n"), []byte(" "))
+	for i := 0; i < len(line); {
+		r, n := utf8.DecodeRune(line[i:])
+		if r == utf8.RuneError && n == 1 || !escape.Printable(r) {
+			return fmt.Sprintf("%q in %q", line[i:i+n], line[max(0, i-60):min(len(line), i+20)])
+		}
+		i += n
+	}
+	return ""
+}
+
+// TestHostile: whatever strings a stream has, in any key of any record, no program writes to
+// a terminal what steers it, in no form, on stdout or stderr, nor in a picture.
+func TestHostile(t *testing.T) {
+	dir := t.TempDir()
+	ctx := context.Background()
+	part := pipe.Input{Part: true}
+	svg := filepath.Join(dir, "j.svg")
+	runs := map[string]func(in io.Reader, out, stderr io.Writer) error{
+		"skb-track --svg": func(in io.Reader, out, stderr io.Writer) error {
+			o := tracking()
+			o.Input, o.Options.Output, o.SVG, o.Packet, o.Again = part, "text", svg, []uint64{1}, true
+			err := skbtrack.Run(ctx, o, in, out, stderr)
+			if picture, rerr := os.ReadFile(svg); rerr == nil {
+				_, _ = out.Write(picture)
+			}
+			return err
+		},
+		"skb-pcap --list-probes": func(in io.Reader, out, stderr io.Writer) error {
+			return skbpcap.Run(ctx, skbpcap.Options{Input: part, ListProbes: true}, in, out, stderr)
+		},
+		"skb-pcap, stderr": func(in io.Reader, out, stderr io.Writer) error {
+			return skbpcap.Run(ctx, skbpcap.Options{Input: part}, in, io.Discard, stderr)
+		},
+		"skb-pcap | --read, stderr": func(in io.Reader, out, stderr io.Writer) error {
+			var capture bytes.Buffer
+			if err := skbpcap.Run(ctx, skbpcap.Options{Input: part}, in, &capture, io.Discard); err != nil {
+				return err
+			}
+			return skbpcap.Run(ctx, skbpcap.Options{Read: "-"}, &capture, io.Discard, stderr)
+		},
+	}
+	for _, form := range []string{"text", "json"} {
+		for _, clock := range []string{"utc", "mono", "delta"} {
+			o := pipe.Options{Output: form, Time: clock}
+			runs["skb-sort -o "+form+" "+clock] = func(in io.Reader, out, stderr io.Writer) error {
+				return skbsort.Run(ctx, skbsort.Options{Options: o, Input: part, Memory: 1 << 20}, in, out, stderr)
+			}
+			runs["skb-sort --by journey -o "+form+" "+clock] = func(in io.Reader, out, stderr io.Writer) error {
+				return skbsort.Run(ctx, skbsort.Options{Options: o, Input: part, Memory: 1 << 20, By: "journey"}, in, out, stderr)
+			}
+			for _, again := range []bool{false, true} {
+				runs[fmt.Sprintf("skb-track --again=%v -o %s %s", again, form, clock)] = func(in io.Reader, out, stderr io.Writer) error {
+					t := tracking()
+					t.Options, t.Input, t.Again, t.Infer = o, part, again, again
+					return skbtrack.Run(ctx, t, in, out, stderr)
+				}
+			}
+			runs["skb-drops -o "+form+" "+clock] = func(in io.Reader, out, stderr io.Writer) error {
+				return skbdrops.Run(ctx, skbdrops.Options{Options: o, Input: part, Frees: true}, in, out, stderr)
+			}
+		}
+		o := pipe.Options{Output: form}
+		runs["skb-track --summary -o "+form] = func(in io.Reader, out, stderr io.Writer) error {
+			t := tracking()
+			t.Options, t.Input, t.Summary = o, part, true
+			return skbtrack.Run(ctx, t, in, out, stderr)
+		}
+		for _, by := range []string{"reason,location", "dev.name,cause,host", "flow,process.comm,sock.state", "nft.table,caller,function"} {
+			runs["skb-drops --summary --by "+by+" -o "+form] = func(in io.Reader, out, stderr io.Writer) error {
+				return skbdrops.Run(ctx, skbdrops.Options{Options: o, Input: part, Summary: true, Normal: true, Frees: true, By: strings.Split(by, ",")}, in, out, stderr)
+			}
+		}
+	}
+	texts := map[string]bool{}
+	for what, in := range map[string][]byte{"text": hostileStream(t, evil), "bytes": hostileStream(t, evilBytes)} {
+		for name, run := range runs {
+			if what == "bytes" && strings.Contains(name, "-o json") {
+				continue // a key that is no UTF-8 has no form there
+			}
+			var out, stderr bytes.Buffer
+			err := run(bytes.NewReader(in), &out, &stderr)
+			if err != nil {
+				fmt.Fprintln(&stderr, err)
+			}
+			for where, b := range map[string][]byte{"stdout": out.Bytes(), "stderr": stderr.Bytes()} {
+				if u := unsafe(b); u != "" {
+					t.Errorf("%s, %s, %s: %s", what, name, where, u)
+				}
+			}
+			if bytes.Contains(out.Bytes(), []byte(`[31m`)) {
+				texts[name] = true
+			}
+			if err != nil && !strings.Contains(name, "--svg") {
+				t.Errorf("%s, %s: %v", what, name, err)
+			}
+		}
+	}
+	// The strings do come out.
+	for name := range runs {
+		if !texts[name] && !strings.Contains(name, "stderr") && !strings.Contains(name, "--svg") {
+			t.Errorf("%s shows none of them", name)
+		}
+	}
+}
