@@ -339,7 +339,9 @@ func (r *run) finish(err error) error {
 		if r.every() != 0 && r.screen == nil {
 			write = r.writeInterval
 		}
-		if r.o.Interval == 0 || r.screen != nil || r.s.total > 0 {
+		// Of an input that could not be read there is nothing to tell.
+		unread := err != nil && r.s.total == 0 && r.s.last == 0
+		if !unread && (r.o.Interval == 0 || r.screen != nil || r.s.total > 0) {
 			if e := write(); e != nil {
 				return e
 			}

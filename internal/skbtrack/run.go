@@ -88,6 +88,9 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	r.kept = kept
 	err = r.all(in)
 	for _, s := range slices.Backward(stages) {
+		if sum, ok := s.(*summary); ok && err != nil && sum.events == 0 {
+			continue // of an input that could not be read there is nothing to tell
+		}
 		err = cmp.Or(err, s.Close())
 	}
 	return err
