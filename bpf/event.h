@@ -329,7 +329,7 @@ static __always_inline int on_function(struct sk_buff *skb, struct pt_regs *ctx)
 	struct hit h;
 	__u64 id;
 
-	if (!seen(&l, skb) || !wanted(&l, &id))
+	if (off || !seen(&l, skb) || !wanted(&l, &id))
 		return 0;
 	h = (struct hit){.ctx = ctx, .probe = function_of(ctx), .id = id, .has = id ? HAS_ID : 0};
 	report(&l, &h);

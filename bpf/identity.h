@@ -42,7 +42,7 @@ static __always_inline __u32 *slot_of(__u64 head)
 
 static __always_inline struct buffer *buffer_of(__u64 head)
 {
-	struct buffer *b = *slot_of(head) ? bpf_map_lookup_elem(&buffers, &head) : NULL;
+	struct buffer *b = *slot_of(head) && !off ? bpf_map_lookup_elem(&buffers, &head) : NULL;
 
 	return b && b->id ? b : NULL;
 }

@@ -38,6 +38,10 @@ const volatile __u32 args_at = 0;
 const volatile __u32 stack_size = 0;      // bytes that a stack may have
 const volatile __u8 sock_arg = 0;         // of a function program: which argument is a struct sock, from 1; 0: none
 
+// Set when collecting ends: what programs do is over at the same moment for all of them, long
+// before the last is taken off. In a map of its own, for user space to write it alone.
+volatile __u32 off SEC(".data.off");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);

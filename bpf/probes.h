@@ -72,6 +72,8 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 	struct buffer *b;
 	struct look l;
 
+	if (off)
+		return 0;
 	if (!skb || !look_at(&l, (struct sk_buff *)skb) || !wanted(&l, &c.id)) {
 		// What a return that the kernel missed left here must not pass for this call's.
 		bpf_map_delete_elem(&calls, &key);
@@ -118,6 +120,8 @@ int function_return(struct pt_regs *ctx)
 	struct look l;
 	bool alive;
 
+	if (off)
+		return 0;
 	if (!found && func_ip) {
 		key.sp = REG_SP(ctx);
 		found = bpf_map_lookup_elem(&calls, &key);
@@ -300,6 +304,8 @@ int tracepoint(void *ctx)
 {
 	struct hit h = {.ctx = ctx, .probe = probe_number};
 
+	if (off)
+		return 0;
 	if (is_drop) {
 		h.drop.location = ctx_arg(ctx, location_arg);
 		h.has |= HAS_DROP;

@@ -310,6 +310,7 @@ const (
 	SkbVarNftAt                    = "nft_at"
 	SkbVarNftType                  = "nft_type"
 	SkbVarNoNew                    = "no_new"
+	SkbVarOff                      = "off"
 	SkbVarPageOffset               = "page_offset"
 	SkbVarPageShift                = "page_shift"
 	SkbVarPagedSize                = "paged_size"
@@ -476,6 +477,7 @@ type SkbVariableSpecs struct {
 	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
 	NftType        *ebpf.VariableSpec `ebpf:"nft_type"`
 	NoNew          *ebpf.VariableSpec `ebpf:"no_new"`
+	Off            *ebpf.VariableSpec `ebpf:"off"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
 	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
@@ -588,6 +590,7 @@ type SkbVariables struct {
 	NftAt          *ebpf.Variable `ebpf:"nft_at"`
 	NftType        *ebpf.Variable `ebpf:"nft_type"`
 	NoNew          *ebpf.Variable `ebpf:"no_new"`
+	Off            *ebpf.Variable `ebpf:"off"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
 	PagedSize      *ebpf.Variable `ebpf:"paged_size"`

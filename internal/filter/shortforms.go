@@ -17,6 +17,12 @@ const netnsDir = "/run/netns/"
 const maxIfName = 15
 
 // expressions returns the --where expressions and those that the short forms stand for.
+// NeedsTypes reports whether New looks at the kernel's types.
+func (o *Options) NeedsTypes() bool {
+	exprs, err := o.expressions()
+	return err == nil && len(exprs) > 0
+}
+
 func (o *Options) expressions() ([]string, error) {
 	exprs := append([]string(nil), o.Where...)
 	for _, form := range []func() ([]string, error){o.ifNames, o.netns, o.marks, o.pids} {

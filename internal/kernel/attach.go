@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
@@ -25,16 +24,13 @@ const (
 
 // An Attachment is everything that is attached, to be closed together.
 type Attachment struct {
-	loader *Loader
-	mu     sync.Mutex
-	links  []attached
-	// Those that follow identities and lifetimes: they go last, or a buffer that is let go
-	// of meanwhile would give its identity to the next one at that address.
-	following []attached
+	loader    *Loader
+	mu        sync.Mutex
+	links     []attached
+	following []attached // what follows identities and lifetimes
 	// Progress, when set, is told of every probe that was attached or detached.
 	Progress func(done int)
 	canceled atomic.Bool
-	loading  sync.Mutex
 	// Backend is how the function probes are attached, once they are.
 	Backend string
 }
@@ -105,16 +101,14 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 // name them: the reason came with 5.17, the socket with 6.11.
 func dropArgs(t Tracepoint) map[string]any {
 	vars := map[string]any{}
-	for i, p := range t.Args {
-		switch u := btf.UnderlyingType(p.Type).(type) {
-		case *btf.Enum:
+	for i, a := range t.args {
+		switch a {
+		case argEnum:
 			vars["reason_arg"] = uint8(i)
-		case *btf.Pointer:
-			if _, ok := u.Target.(*btf.Void); ok {
-				vars["location_arg"] = uint8(i)
-			} else if pointsTo(p.Type, "sock") {
-				vars["rx_sk_arg"] = uint8(i)
-			}
+		case argAddress:
+			vars["location_arg"] = uint8(i)
+		case argSock:
+			vars["rx_sk_arg"] = uint8(i)
 		}
 	}
 	return vars
@@ -343,9 +337,15 @@ func each(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// Close detaches everything.
+// Close turns all programs off and detaches them. Because they are off the order does not
+// matter. If they are not, what follows goes last, or a buffer that is let go of meanwhile would
+// give its identity to the next one at that address.
 func (a *Attachment) Close() {
-	for _, links := range [][]attached{a.links, a.following} {
+	turns := [][]attached{append(a.links, a.following...)}
+	if a.loader.Off() != nil {
+		turns = [][]attached{a.links, a.following}
+	}
+	for _, links := range turns {
 		each(len(links), func(i int) {
 			links[i].Close()
 			if a.Progress != nil {

@@ -17,12 +17,8 @@ func (k *Kernel) DropReasons() map[uint32]string {
 		return reasons
 	}
 	for _, s := range scans {
-		for _, id := range s.reasons {
-			if t, err := s.spec.TypeByID(id); err == nil {
-				if enum, ok := t.(*btf.Enum); ok {
-					addReasons(reasons, enum)
-				}
-			}
+		for _, enum := range s.reasons {
+			addReasons(reasons, enum)
 		}
 	}
 	return reasons

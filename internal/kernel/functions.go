@@ -2,9 +2,11 @@ package kernel
 
 import (
 	"bufio"
-	"fmt"
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -19,7 +21,7 @@ type Function struct {
 	Module string // "" for vmlinux
 	Arg    int    // which argument is the sk_buff, from 1
 	Addr   uint64
-	types  *btf.Spec
+	kernel *Kernel
 	id     btf.TypeID
 	fate   fate
 	// Sections are what its events have besides what all have.
@@ -28,10 +30,14 @@ type Function struct {
 
 // Proto is its type; nil: not known.
 func (f Function) Proto() *btf.FuncProto {
-	if f.types == nil {
+	if f.kernel == nil || f.id == 0 {
 		return nil
 	}
-	t, err := f.types.TypeByID(f.id)
+	types, err := f.kernel.module(f.Module)
+	if err != nil {
+		return nil
+	}
+	t, err := types.TypeByID(f.id)
 	if err != nil {
 		return nil
 	}
@@ -63,8 +69,8 @@ type Tracepoint struct {
 	Group  string // "net"; "" when tracefs, which knows, can't be read
 	Name   string
 	Module string
-	Arg    int             // which argument is the sk_buff, from 0
-	Args   []btf.FuncParam // all of them, without the leading void *__data
+	Arg    int // which argument is the sk_buff, from 0
+	args   []argument
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
 }
@@ -76,42 +82,97 @@ const maxArg = 5
 // Functions returns the functions with an sk_buff that can be probed, sorted by name, and
 // the names of those that can't, with the reason.
 func (k *Kernel) Functions() (found []Function, left map[string]string, err error) {
-	scans, err := k.scans()
-	if err != nil {
+	return k.functions(nil)
+}
+
+// Named are those of these names, without what takes long: to look through the kernel's list of
+// those that must not be probed. Whoever attaches to one of them is refused.
+func (k *Kernel) Named(names []string) (found []Function, left map[string]string, err error) {
+	if len(names) == 0 {
+		return nil, nil, nil
+	}
+	return k.functions(names)
+}
+
+func (k *Kernel) functions(names []string) (found []Function, left map[string]string, err error) {
+	var addrs map[string][]uint64
+	if names != nil {
+		addrs = map[string][]uint64{}
+		for _, n := range names {
+			addrs[n] = nil
+		}
+	}
+	type candidate struct {
+		takesSkb
+		module string
+		ubuf   bool // the second argument is a struct ubuf_info *
+	}
+	var candidates []candidate
+	seen := map[string]bool{}
+	var base []byte
+	// A name that vmlinux has for anything is not among a module's own.
+	worth := func(b []byte) bool {
+		return names == nil || slices.ContainsFunc(names, func(n string) bool {
+			text := []byte("\x00" + n + "\x00")
+			return !seen[n] && (bytes.Contains(b, text) || bytes.Contains(base, text))
+		})
+	}
+	err = k.eachRaw(worth, func(module string, t *rawTypes) {
+		if module == "" {
+			base = t.strings
+		}
+		for _, f := range t.functions(addrs) {
+			seen[f.name] = true
+			candidates = append(candidates, candidate{f, module, t.secondPointsTo(f.id, ubufInfo)})
+		}
+	})
+	if err != nil || len(candidates) == 0 {
 		return nil, nil, err
 	}
 	left = map[string]string{}
-	traceable, known := k.traceable()
-	addrs := map[string][]uint64{}
-	for _, s := range scans {
-		for _, f := range s.functions {
+	var traceable map[string]bool
+	known := false
+	if names == nil {
+		traceable, known = k.traceable()
+		addrs = map[string][]uint64{}
+		for _, f := range candidates {
 			addrs[f.name] = nil
 		}
 	}
-	k.symbols.addresses(addrs)
-	for _, s := range scans {
-		for _, f := range s.functions {
-			at := addrs[f.name]
-			switch {
-			case f.arg >= maxArg:
-				left[f.name] = "its sk_buff is not among the first five arguments"
-			case len(at) == 0:
-				left[f.name] = "inlined or renamed by the compiler: no symbol of that name"
-			case len(at) > 1:
-				left[f.name] = "several functions have that name"
-			case known && !traceable[f.name]:
-				left[f.name] = "the kernel forbids probing it (notrace)"
-			case whyGone(f.name) != "":
-				left[f.name] = whyGone(f.name)
-			default:
-				fn := Function{Name: f.name, Module: s.module, Arg: f.arg + 1, Addr: at[0], types: s.spec, id: f.id}
-				fn.settle()
-				found = append(found, fn)
-			}
+	if err := k.symbols.addresses(addrs); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range candidates {
+		at := addrs[f.name]
+		switch {
+		case f.arg >= maxArg:
+			left[f.name] = "its sk_buff is not among the first five arguments"
+		case len(at) == 0:
+			left[f.name] = "inlined or renamed by the compiler: no symbol of that name"
+		case len(at) > 1:
+			left[f.name] = "several functions have that name"
+		case known && !traceable[f.name]:
+			left[f.name] = forbidden
+		case whyGone(f.name) != "":
+			left[f.name] = whyGone(f.name)
+		default:
+			fn := Function{Name: f.name, Module: f.module, Arg: f.arg + 1, Addr: at[0], kernel: k, id: f.id}
+			fn.settle(f.ubuf)
+			found = append(found, fn)
 		}
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
 	return dedupe(found), left, nil
+}
+
+const forbidden = "the kernel forbids probing it (notrace)"
+
+// Forbids returns why a function that the kernel refused can't be probed, nil if that is not known.
+func (k *Kernel) Forbids(name string) error {
+	if traceable, known := k.traceable(); known && !traceable[name] {
+		return errors.New("can't be probed: " + forbidden)
+	}
+	return nil
 }
 
 func dedupe(f []Function) []Function {
@@ -183,15 +244,8 @@ func (k *Kernel) Tracepoints() ([]Tracepoint, error) {
 			if t.arg > 7 || seen[t.name] || groups != nil && !exists {
 				continue
 			}
-			// DECLARE_TRACE makes a typedef btf_trace_NAME of the probe function's type
-			// (include/trace/bpf_probe.h).
-			typ, err := s.spec.TypeByID(t.id)
-			if err != nil {
-				return nil, fmt.Errorf("reading the type of tracepoint %s: %w", t.name, err)
-			}
 			seen[t.name] = true
-			args := typ.(*btf.Typedef).Type.(*btf.Pointer).Target.(*btf.FuncProto).Params[1:]
-			found = append(found, Tracepoint{Group: group, Name: t.name, Module: s.module, Arg: t.arg, Args: args})
+			found = append(found, Tracepoint{Group: group, Name: t.name, Module: s.module, Arg: t.arg, args: t.args})
 		}
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].String() < found[j].String() })
@@ -220,12 +274,19 @@ func (k *Kernel) tracepointGroups() map[string]string {
 }
 
 // HasSymbol reports whether the kernel has a function of that name, whatever it takes.
-func (k *Kernel) HasSymbol(name string) bool { return len(k.symbols.addressesOf(name)) > 0 }
+func (k *Kernel) HasSymbol(name string) bool {
+	at, _ := k.symbols.addressesOf(name)
+	return len(at) > 0
+}
 
 // UntypedModule returns the module that has a function of that name, if this kernel has no
 // types (BTF) for it: those came with 5.11.
 func (k *Kernel) UntypedModule(name string) string {
-	for _, addr := range k.symbols.addressesOf(name) {
+	addrs, err := k.symbols.addressesOf(name)
+	if err != nil || k.symbols.need() != nil {
+		return ""
+	}
+	for _, addr := range addrs {
 		i := k.symbols.find(addr)
 		if i < 0 {
 			continue

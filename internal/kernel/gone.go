@@ -3,8 +3,6 @@ package kernel
 import (
 	"slices"
 	"strings"
-
-	"github.com/cilium/ebpf/btf"
 )
 
 // At most places whoever calls holds the sk_buff. These are the others: where it, or its data, may
@@ -62,17 +60,15 @@ func whyGone(name string) string {
 }
 
 // settle finds what is to be thought of at f.
-func (f *Function) settle() {
+func (f *Function) settle(ubuf bool) {
 	f.fate = fates[f.Name]
 	if slices.Contains(copiers, f.Name) {
 		f.Arg = 2
 	}
 	// The callbacks of zerocopy, (skb, ubuf, success): the last of them comes from within
 	// skb_release_data.
-	if f.fate == held && (strings.Contains(f.Name, "_callback") || strings.Contains(f.Name, "_complete")) {
-		if proto := f.Proto(); proto != nil && len(proto.Params) > 1 && pointsTo(proto.Params[1].Type, "ubuf_info") {
-			f.fate = dying
-		}
+	if ubuf && f.fate == held && (strings.Contains(f.Name, "_callback") || strings.Contains(f.Name, "_complete")) {
+		f.fate = dying
 	}
 }
 
@@ -85,20 +81,16 @@ func AnyReleased(functions []Function) bool {
 // types since BTF does not name them: the device or its queue, the length, what the driver returned.
 func handOverArgs(t Tracepoint) map[string]any {
 	vars := map[string]any{}
-	for i, p := range t.Args {
-		switch u := btf.UnderlyingType(p.Type).(type) {
-		case *btf.Int:
-			if u.Encoding == btf.Signed {
-				vars["rc_arg"] = uint8(i)
-			} else {
-				vars["len_arg"] = uint8(i)
-			}
-		case *btf.Pointer:
-			if pointsTo(p.Type, "net_device") {
-				vars["dev_arg"] = uint8(i)
-			} else if pointsTo(p.Type, "netdev_queue") {
-				vars["txq_arg"] = uint8(i)
-			}
+	for i, a := range t.args {
+		switch a {
+		case argSigned:
+			vars["rc_arg"] = uint8(i)
+		case argUnsigned:
+			vars["len_arg"] = uint8(i)
+		case argDevice:
+			vars["dev_arg"] = uint8(i)
+		case argQueue:
+			vars["txq_arg"] = uint8(i)
 		}
 	}
 	return vars

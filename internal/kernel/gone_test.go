@@ -39,7 +39,7 @@ func TestHandOverArgs(t *testing.T) {
 		"qdisc_enqueue": {args(pointer("Qdisc"), &btf.Pointer{Target: &btf.Const{Type: &btf.Struct{Name: "netdev_queue"}}}, pointer("sk_buff")),
 			map[string]any{"txq_arg": uint8(1)}},
 	} {
-		if got := handOverArgs(Tracepoint{Name: name, Args: tt.args}); !maps.Equal(got, tt.want) {
+		if got := handOverArgs(Tracepoint{Name: name, args: argumentsOf(tt.args)}); !maps.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestSettle(t *testing.T) {
 		"__copy_skb_header": {Arg: 2}, "skb_release_data": {Arg: 1}, "ip_rcv": {Arg: 1},
 	} {
 		f := Function{Name: name, Arg: 1}
-		f.settle()
+		f.settle(false)
 		if f.Arg != want.Arg || f.fate != want.fate {
 			t.Errorf("%s: argument %d, fate %d", name, f.Arg, f.fate)
 		}

@@ -3,8 +3,6 @@ package kernel
 import (
 	"math/bits"
 	"strings"
-
-	"github.com/cilium/ebpf/btf"
 )
 
 // GSOTypes are the names of the bits SKB_GSO_* on this kernel, without the prefix; "": no
@@ -15,12 +13,10 @@ func (k *Kernel) GSOTypes() (names [32]string) {
 		return names
 	}
 	for _, s := range scans {
-		t, err := s.spec.TypeByID(s.gso)
-		e, ok := t.(*btf.Enum)
-		if s.gso == 0 || err != nil || !ok {
+		if s.gso == nil {
 			continue
 		}
-		for _, v := range e.Values {
+		for _, v := range s.gso.Values {
 			if name, ok := strings.CutPrefix(v.Name, "SKB_GSO_"); ok {
 				names[bits.TrailingZeros32(uint32(v.Value))&31] = name
 			}

@@ -18,9 +18,10 @@ var ErrNoTrampolines = errors.New("it has no BPF trampolines")
 // errNotSupp is the kernel's own ENOTSUPP, which it should not let out (include/linux/errno.h).
 const errNotSupp = syscall.Errno(524)
 
-// Lifetimes attaches what ends and joins identities. Missing are the functions that this
-// kernel does not have or has inlined: links of that sort are not seen.
-func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err error) {
+// Lifetimes attaches what ends and joins identities. Missing are the functions that can't be
+// attached to, most of them because this kernel does not have them or has inlined them: links of
+// that sort are not seen.
+func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []error, err error) {
 	// Twice: bpf/lifetime.h says why. What was attached last is run first (kernel/bpf/trampoline.c).
 	for _, second := range []bool{true, false} {
 		if err := a.tracing("on_release", map[string]any{"second": second}); err != nil {
@@ -47,17 +48,17 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []string, err 
 	slices.Sort(names)
 	errs := make([]error, len(names))
 	each(len(names), func(i int) { errs[i] = a.tracing(names[i], nil) })
-	for i, err := range errs {
+	for _, err := range errs {
 		if errors.Is(err, ErrCanceled) {
 			return nil, err
 		}
 		// A kernel without that function is no error; whatever else goes wrong with one
 		// is not worth more than losing its links either, but is said.
 		if err != nil {
-			missing = append(missing, a.loader.spec.Programs[names[i]].AttachTo)
+			missing = append(missing, err)
 		}
 	}
-	return slices.Compact(missing), nil
+	return slices.CompactFunc(missing, func(a, b error) bool { return a.Error() == b.Error() }), nil
 }
 
 // tracing attaches an fentry or fexit program to the function that its section names.
@@ -66,20 +67,16 @@ func (a *Attachment) tracing(name string, vars map[string]any) error {
 		return ErrCanceled
 	}
 	spec := a.loader.spec.Programs[name]
-	n, err := a.loader.k.argCount(spec.AttachTo)
-	if err != nil {
-		return fmt.Errorf("%s: no such function in this kernel", spec.AttachTo)
+	n := a.loader.k.function(spec.AttachTo).args
+	if n < 0 {
+		return fmt.Errorf("%s: not in this kernel, or inlined", spec.AttachTo)
 	}
 	if n > 6 {
 		return errors.New(spec.AttachTo + ": too many arguments")
 	}
-	// One after the other, as the cache of types wants it; the kernel's wait to attach one
-	// is shared with others.
-	a.loading.Lock()
 	all := map[string]any{"ret_arg": uint8(n)}
 	maps.Copy(all, vars)
 	p, err := a.loader.Load(name, all, nil)
-	a.loading.Unlock()
 	if err != nil {
 		return err
 	}

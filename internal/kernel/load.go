@@ -8,11 +8,9 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/rlimit"
-
-	"github.com/skb-tools/skb-tools/bpf"
+	"golang.org/x/sys/unix"
 )
 
 // Settings are what every program is loaded with.
@@ -52,6 +50,12 @@ type Loader struct {
 	programs []*ebpf.Program
 	kinds    map[string]*ebpf.Program // those that serve many functions
 	missable []missable
+
+	off    sync.Once
+	offErr error
+
+	preparing sync.Mutex // a program is being made ready
+	shared    *shared    // nil: the library loads all
 }
 
 // missable is a program that misses something when the kernel skips it.
@@ -78,9 +82,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raising the limit of locked memory: %w (CAP_SYS_RESOURCE, or ulimit -l unlimited)", err)
 	}
-	spec, err := bpf.LoadSkb()
+	spec, err := k.types.takeObject()
 	if err != nil {
-		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
+		return nil, err
 	}
 	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}}
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
@@ -99,6 +103,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}
 	if s.MaxBuffer != 0 {
 		buffers.MaxEntries = s.MaxBuffer
+	}
+	if !s.Track {
+		buffers.MaxEntries = 1 // it is not used, but programs name it
 	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
@@ -146,6 +153,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		return nil, explain(err, "creating the BPF maps")
 	}
 	l.maps = coll.Maps
+	if l.share() != nil {
+		l.shared = nil // and the library says what is wrong, if it can't do without either
+	}
 	if l.NoFragments = l.findPages(); fragsErr != nil {
 		l.NoFragments = fragsErr
 	}
@@ -167,6 +177,7 @@ func (l *Loader) findPages() error {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
+	l.forgetSettings()
 	return nil
 }
 
@@ -183,47 +194,24 @@ func (l *Loader) Map(name string) *ebpf.Map { return l.maps[name] }
 // Load loads one program of package bpf with settings of its own: vars are more of its
 // variables. Close closes it.
 func (l *Loader) Load(name string, vars map[string]any, change func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
-	spec := &ebpf.CollectionSpec{
-		Maps:      l.spec.Maps,
-		Programs:  map[string]*ebpf.ProgramSpec{name: l.spec.Programs[name]},
-		Variables: l.spec.Variables,
-		Types:     l.spec.Types,
-		ByteOrder: l.spec.ByteOrder,
-	}
-	spec = spec.Copy()
-	prog := spec.Programs[name]
-	for v, value := range vars {
-		if err := spec.Variables[v].Set(value); err != nil {
-			return nil, fmt.Errorf("setting %s: %w", v, err)
-		}
-	}
+	prog := l.spec.Programs[name].Copy()
 	if change != nil {
 		change(prog)
 	}
-	if !l.loop {
-		dropCallbacks(prog.Instructions)
-	}
-	if !l.direct {
-		dropKernelCalls(prog.Instructions)
-	}
-	if !l.fetch {
-		dropFetches(prog.Instructions)
-	}
-	if l.settings.Prepare != nil {
-		if err := l.settings.Prepare(prog); err != nil {
+	p, err := l.loadOwn(prog, vars)
+	switch {
+	case err == nil:
+	case prog.AttachType == ebpf.AttachTraceKprobeMulti && errors.Is(err, unix.EINVAL):
+		return nil, err // this kernel has none
+	default:
+		prog := l.spec.Programs[name].Copy()
+		if change != nil {
+			change(prog)
+		}
+		if p, err = l.loadByLibrary(prog, vars); err != nil {
 			return nil, err
 		}
 	}
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
-		MapReplacements: l.maps,
-		Cache:           l.k.cache,
-	})
-	if err != nil {
-		return nil, explain(err, "loading the BPF program "+name)
-	}
-	p := coll.Programs[name]
-	coll.Programs = nil // ours now; the collection's other parts may go
-	coll.Close()
 	l.mu.Lock()
 	// on_release is attached twice, so that one of the two always runs.
 	if name != "on_release" {
@@ -234,6 +222,68 @@ func (l *Loader) Load(name string, vars map[string]any, change func(*ebpf.Progra
 	return p, nil
 }
 
+// loadOwn loads prog by what program.go has.
+func (l *Loader) loadOwn(prog *ebpf.ProgramSpec, vars map[string]any) (*ebpf.Program, error) {
+	l.preparing.Lock()
+	r, err := l.prepare(prog, vars)
+	l.preparing.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return l.load(r)
+}
+
+// fit makes a program one that this kernel and these settings can have.
+func (l *Loader) fit(prog *ebpf.ProgramSpec) error {
+	if !l.loop {
+		dropCallbacks(prog.Instructions)
+	}
+	if !l.direct {
+		dropKernelCalls(prog.Instructions)
+	}
+	if !l.fetch {
+		dropFetches(prog.Instructions)
+	}
+	if l.settings.Prepare != nil {
+		return l.settings.Prepare(prog)
+	}
+	return nil
+}
+
+// loadByLibrary loads prog as package ebpf does.
+func (l *Loader) loadByLibrary(prog *ebpf.ProgramSpec, vars map[string]any) (*ebpf.Program, error) {
+	l.preparing.Lock()
+	defer l.preparing.Unlock()
+	const name = "program"
+	spec := &ebpf.CollectionSpec{
+		Maps:      l.spec.Maps,
+		Programs:  map[string]*ebpf.ProgramSpec{name: prog},
+		Variables: l.spec.Variables,
+		Types:     l.spec.Types,
+		ByteOrder: l.spec.ByteOrder,
+	}
+	spec = spec.Copy()
+	for v, value := range vars {
+		if err := spec.Variables[v].Set(value); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", v, err)
+		}
+	}
+	if err := l.fit(spec.Programs[name]); err != nil {
+		return nil, err
+	}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		MapReplacements: l.maps,
+		Cache:           l.k.types.cache,
+	})
+	if err != nil {
+		return nil, explain(err, "loading the BPF program "+prog.Name)
+	}
+	p := coll.Programs[name]
+	coll.Programs = nil // ours now; the collection's other parts may go
+	coll.Close()
+	return p, nil
+}
+
 // NoFollow has programs that are loaded from now on do without identities.
 func (l *Loader) NoFollow() error {
 	for _, name := range []string{"track", "follow", "lifetimes"} {
@@ -241,6 +291,7 @@ func (l *Loader) NoFollow() error {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
+	l.forgetSettings()
 	return nil
 }
 
@@ -281,6 +332,7 @@ func (l *Loader) Close() {
 	for _, m := range l.maps {
 		m.Close()
 	}
+	l.shared.close()
 }
 
 // dropCallbacks replaces the addresses of callback functions, which kernels without
@@ -333,8 +385,7 @@ func haveFetch() bool {
 
 // hasFunction reports whether vmlinux has the function, by its type.
 func (k *Kernel) hasFunction(name string) bool {
-	_, err := k.argCount(name)
-	return err == nil
+	return k.function(name).args >= 0
 }
 
 // DirectLoads: programs may follow pointers by plain loads, with bpf_rdonly_cast. They then
@@ -348,17 +399,4 @@ func (k *Kernel) DirectLoads() bool {
 	head, ok1 := findMember(skb.Members, "head", 0)
 	data, ok2 := findMember(skb.Members, "data", 0)
 	return k.hasFunction("bpf_rdonly_cast") && ok1 && ok2 && data.bitOffset == head.bitOffset+64
-}
-
-// argCount returns how many arguments the kernel function has.
-func (k *Kernel) argCount(function string) (int, error) {
-	var f *btf.Func
-	if err := k.types.TypeByName(function, &f); err != nil {
-		return 0, err
-	}
-	proto, ok := f.Type.(*btf.FuncProto)
-	if !ok {
-		return 0, errors.New("not a function")
-	}
-	return len(proto.Params), nil
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -14,7 +15,10 @@ const NFTTraceFunction = "nft_trace_notify"
 
 // NFTTrace is the probe on NFTTraceFunction.
 func (k *Kernel) NFTTrace() (Function, error) {
-	addrs := k.symbols.addressesOf(NFTTraceFunction)
+	addrs, err := k.symbols.addressesOf(NFTTraceFunction)
+	if err != nil {
+		return Function{}, err
+	}
 	if len(addrs) != 1 {
 		return Function{}, errors.New("the module nf_tables is not loaded: there are no rules to trace (--nft-trace loads it)")
 	}
@@ -44,9 +48,13 @@ func (a *Attachment) NFT(backend string, f Function) error {
 
 // nftLayout finds by BTF what the BPF side needs to know of nf_tables.
 func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
-	module := k.modules["nf_tables"]
-	if module == nil {
-		module = k.types // built in
+	name := "" // built in
+	if slices.Contains(k.types.selected, "nf_tables") {
+		name = "nf_tables"
+	}
+	module, err := k.module(name)
+	if err != nil {
+		return bpf.NFTLayout{}, err
 	}
 	var info *btf.Struct
 	if module.TypeByName("nft_traceinfo", &info) != nil {
@@ -108,7 +116,7 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 // include/net/netfilter/nf_tables.h of Linux 5.10 declares it. Before the names come two
 // structs whose sizes depend on the kernel's configuration.
 func (k *Kernel) nftLayoutWithoutBTF() (bpf.NFTLayout, error) {
-	if len(k.modules) > 0 {
+	if len(k.types.selected) > 0 {
 		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or this kernel has none for it")
 	}
 	table, err := k.structure("rhltable")

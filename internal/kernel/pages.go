@@ -103,6 +103,41 @@ func choosePageMap(m memory, maps []pageMap, s pageSizes, page, off uint64, word
 	return pageMap{}
 }
 
+// searchDistance is how far apart, in GB, a page and the address that it is searched from may
+// be: on most machines all memory is within.
+const searchDistance = 512
+
+// searchPageMap finds the map of x86 without its variables vmemmap_base and page_offset_base,
+// to look for which takes reading all of /proc/kallsyms: both are whole GB, wherever a kernel
+// has put them (arch/x86/mm/kaslr.c), so all but the GB of a page's address follows from that
+// of its struct page. The GB are tried around mapped, an address of that memory.
+func searchPageMap(m memory, s pageSizes, page, off uint64, words [2]uint64, mapped uint64) pageMap {
+	const gb = uint64(1 << 30)
+	if s.structPage != 64 || page%s.structPage != 0 {
+		return pageMap{} // a GB of struct page would be no whole GB of pages
+	}
+	// Each GB of struct page less goes with so many of memory less, for the same result.
+	vmemmap := (page - (searchDistance<<30)>>s.shift*s.structPage) &^ (gb - 1)
+	behind := (page - vmemmap) / s.structPage << s.shift
+	within := behind % gb
+	try := func(at uint64) (pageMap, bool) {
+		if m.word(at+off) != words[0] || m.word(at+off+8) != words[1] {
+			return pageMap{}, false
+		}
+		return pageMap{vmemmap: vmemmap, pageOffset: at - behind}, true
+	}
+	start := mapped&^(gb-1) + within
+	for i := range uint64(searchDistance) {
+		if p, ok := try(start + i*gb); ok {
+			return p
+		}
+		if p, ok := try(start - i*gb); ok && i > 0 {
+			return p
+		}
+	}
+	return pageMap{}
+}
+
 // findPageMap finds how the kernel gets from a struct page to its memory, and makes sure of
 // it by a page whose struct page and content are known: the one at the front of a ring
 // buffer, in which user space tells how far it has read.
@@ -143,16 +178,28 @@ func (k *Kernel) findPageMap(peek *ebpf.Program, events *ebpf.Map) (p pageMap, s
 	defer clear(secret)
 	words := [2]uint64{binary.NativeEndian.Uint64(secret), binary.NativeEndian.Uint64(secret[8:])}
 
-	var vmemmapBase, pageOffsetBase uint64
-	if at := k.symbols.data["vmemmap_base"]; at != 0 {
-		vmemmapBase = m.word(at)
-	}
-	if at := k.symbols.data["page_offset_base"]; at != 0 {
-		pageOffsetBase = m.word(at)
-	}
-	maps := pageMaps(runtime.GOARCH, s, vmemmapBase, pageOffsetBase, m.peek(peekTask, 0))
+	mapped := m.peek(peekTask, 0)
 	list := m.word(m.word(m.peek(peekEvents, 0)+rb) + pages)
-	p = choosePageMap(m, maps, s, m.word(list+front/pageSize*8), off, words)
+	known := m.word(list + front/pageSize*8)
+	if runtime.GOARCH == "amd64" {
+		if p = searchPageMap(m, s, known, off, words, mapped); p != (pageMap{}) {
+			return p, s, m.err
+		}
+	}
+	var vmemmapBase, pageOffsetBase uint64
+	if runtime.GOARCH == "amd64" {
+		variables, err := k.symbols.variables("vmemmap_base", "page_offset_base")
+		if err != nil {
+			return p, s, err
+		}
+		if at := variables["vmemmap_base"]; at != 0 {
+			vmemmapBase = m.word(at)
+		}
+		if at := variables["page_offset_base"]; at != 0 {
+			pageOffsetBase = m.word(at)
+		}
+	}
+	p = choosePageMap(m, pageMaps(runtime.GOARCH, s, vmemmapBase, pageOffsetBase, mapped), s, known, off, words)
 	if m.err == nil && p == (pageMap{}) {
 		m.err = errors.New("its memory is laid out like that of no kernel known")
 	}

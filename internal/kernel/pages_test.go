@@ -55,3 +55,43 @@ func TestPageMaps(t *testing.T) {
 		t.Errorf("of a machine that nothing is known of: %x", maps)
 	}
 }
+
+// TestSearchPageMap: what it finds is right for pages on either side, too.
+func TestSearchPageMap(t *testing.T) {
+	const gb = uint64(1 << 30)
+	k4 := pageSizes{12, 64}
+	words := [2]uint64{0x1122334455667788, 0x99aabbccddeeff00}
+	for _, c := range []struct {
+		name                 string
+		vmemmap, offset      uint64
+		page, mapped, memory uint64 // the page's and the task's place in memory, and how much there is
+	}{
+		{"randomised", 0xfffff1a5c0000000, 0xffff9c8b80000000, 0x5000, 0x81234000, 4 * gb},
+		{"fixed", 0xffffea0000000000, 0xffff888000000000, 0x1234000, 0x2345000, gb},
+		{"5 levels", 0xffd4000000000000, 0xff11000000000000, 3*gb + 0x1234000, 0x2345000, 4 * gb},
+		{"a page above the task", 0xfffff1a5c0000000, 0xffff9c8b80000000, 400 * gb, gb / 2, 500 * gb},
+		{"a page below the task", 0xfffff1a5c0000000, 0xffff9c8b80000000, 0x7000, 499 * gb, 500 * gb},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := fakeMemory{c.offset + c.page + 64: words[0], c.offset + c.page + 72: words[1]}
+			known := c.vmemmap + c.page>>12*64
+			p := searchPageMap(m, k4, known, 64, words, c.offset+c.mapped)
+			if p == (pageMap{}) {
+				t.Fatal("not found")
+			}
+			for _, at := range []uint64{0, c.page, c.mapped, c.memory - 4096} {
+				page := c.vmemmap + at>>12*64
+				if page < p.vmemmap || p.address(page, k4) != c.offset+at&^0xfff {
+					t.Errorf("the page at %x: %x from %x on, want %x", at, p.address(page, k4), p.vmemmap, c.offset+at)
+				}
+			}
+			m[c.offset+c.page+72]++
+			if p := searchPageMap(m, k4, known, 64, words, c.offset+c.mapped); p != (pageMap{}) {
+				t.Errorf("%x for a page with another content", p)
+			}
+		})
+	}
+	if p := searchPageMap(fakeMemory{}, pageSizes{12, 56}, 0xfffff1a5c0000000, 64, words, 0); p != (pageMap{}) {
+		t.Errorf("%x with a struct page of 56 bytes", p)
+	}
+}

@@ -4,23 +4,23 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf/btf"
 )
 
-// A scan is what one walk over the types of vmlinux or of a module found: the numbers of the
-// few that are of interest, for the library to make Go values of. To make those of all types,
-// as the library's own walk does, was half of the CPU time of a start: 5 of 11 s in a guest on
-// 6.12, where this takes 0.3 s.
+// A scan is what one walk over the types of vmlinux or of a module found.
 type scan struct {
 	module      string // "" for vmlinux
-	spec        *btf.Spec
-	functions   []takesSkb
-	tracepoints []takesSkb // typedefs btf_trace_NAME
-	reasons     []btf.TypeID
-	gso         btf.TypeID // 0: not there
+	tracepoints []tracepointType
+	reasons     []*btf.Enum // of drops
+	gso         *btf.Enum   // nil: not there
+}
+
+// A tracepointType is a typedef btf_trace_NAME.
+type tracepointType struct {
+	name string
+	arg  int        // the first that is a struct sk_buff *, from 0
+	args []argument // all of them, without the leading void *__data
 }
 
 type takesSkb struct {
@@ -29,37 +29,31 @@ type takesSkb struct {
 	arg  int // the first that is a struct sk_buff *, from 0
 }
 
-// scans walks over vmlinux and the modules, once.
-func (k *Kernel) scans() ([]scan, error) {
-	k.scanOnce.Do(func() { k.scanned, k.scanErr = k.scanAll() })
-	return k.scanned, k.scanErr
-}
+// An argument of a tracepoint, by its type.
+type argument uint8
 
-func (k *Kernel) scanAll() ([]scan, error) {
-	b, err := os.ReadFile("/sys/kernel/btf/vmlinux")
-	if err != nil {
-		return nil, fmt.Errorf("reading the kernel's types: %w", err)
-	}
-	base, err := indexTypes(b, nil)
-	if err != nil {
-		return nil, fmt.Errorf("reading the kernel's types from /sys/kernel/btf/vmlinux: %w", err)
-	}
-	scans := []scan{base.scan("", k.types)}
-	for name, spec := range k.modules {
-		b, err := os.ReadFile("/sys/kernel/btf/" + name)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // unloaded meanwhile
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the types of module %s: %w", name, err)
-		}
-		t, err := indexTypes(b, base)
-		if err != nil {
-			return nil, fmt.Errorf("reading the types of module %s: %w", name, err)
-		}
-		scans = append(scans, t.scan(name, spec))
-	}
-	return scans, nil
+const (
+	argOther argument = iota
+	argEnum
+	argAddress // void *
+	argSock    // struct sock *
+	argSigned
+	argUnsigned
+	argDevice // struct net_device *
+	argQueue  // struct netdev_queue *
+)
+
+// scans walks over vmlinux and the modules, once, for all but functions.
+func (k *Kernel) scans() ([]scan, error) {
+	k.scanOnce.Do(func() {
+		worth := func(b []byte) bool { return bytes.Contains(b, tracePrefix) || bytes.Contains(b, reasonEnd) }
+		k.scanErr = k.eachRaw(worth, func(module string, t *rawTypes) {
+			s := t.scan()
+			s.module = module
+			k.scanned = append(k.scanned, s)
+		})
+	})
+	return k.scanned, k.scanErr
 }
 
 // rawTypes is BTF as it is, with the place of each type: Documentation/bpf/btf.rst.
@@ -74,7 +68,10 @@ type rawTypes struct {
 	kinds map[uint32]int // how far a FUNC_PROTO's sk_buff is, by its number; -1: it takes none
 }
 
+const intSigned = 1 // BTF_INT_ENCODING(): BTF_INT_SIGNED
+
 const (
+	kindInt       = 1
 	kindPointer   = 2
 	kindArray     = 3
 	kindStruct    = 4
@@ -88,12 +85,13 @@ const (
 	kindFunc      = 12
 	kindFuncProto = 13
 	kindTypeTag   = 18
+	kindEnum64    = 19
 )
 
 // sizes of what follows a type's 12 bytes, by kind: once, and for each of its vlen.
 var extra = [...]struct{ once, each uint32 }{
 	1: {4, 0}, kindArray: {12, 0}, kindStruct: {0, 12}, kindUnion: {0, 12}, kindEnum: {0, 8},
-	kindFuncProto: {0, 8}, 14: {4, 0}, 15: {0, 12}, 17: {4, 0}, 19: {0, 12},
+	kindFuncProto: {0, 8}, 14: {4, 0}, 15: {0, 12}, 17: {4, 0}, kindEnum64: {0, 12},
 }
 
 var errTypes = errors.New("these are no types (BTF) that can be read")
@@ -220,47 +218,116 @@ func (t *rawTypes) skbArg(proto uint32, skip int) int {
 
 var (
 	skBuff      = []byte("sk_buff")
+	sock        = []byte("sock")
+	netDevice   = []byte("net_device")
+	netdevQueue = []byte("netdev_queue")
+	ubufInfo    = []byte("ubuf_info")
 	tracePrefix = []byte("btf_trace_")
 	reasonEnd   = []byte("_drop_reason")
 	firstGSO    = []byte("SKB_GSO_TCPV4")
 )
 
-func (t *rawTypes) isSkb(id uint32) bool {
+func (t *rawTypes) isSkb(id uint32) bool { return t.pointsTo(id, skBuff) }
+
+func (t *rawTypes) pointsTo(id uint32, structure []byte) bool {
 	p := t.bare(id)
 	if p.kind != kindPointer {
 		return false
 	}
 	s := t.bare(p.typ)
-	return (s.kind == kindStruct || s.kind == kindForward && !s.flag) && bytes.Equal(s.of.name(s.name), skBuff)
+	return (s.kind == kindStruct || s.kind == kindForward && !s.flag) && bytes.Equal(s.of.name(s.name), structure)
 }
 
-func (t *rawTypes) scan(module string, spec *btf.Spec) scan {
-	s := scan{module: module, spec: spec}
+func (t *rawTypes) scan() (s scan) {
 	for i := range t.at {
-		id := t.first + uint32(i)
-		switch r := t.get(id); r.kind {
-		case kindFunc:
-			if arg := t.skbArg(r.typ, 0); arg >= 0 {
-				s.functions = append(s.functions, takesSkb{string(t.name(r.name)), btf.TypeID(id), arg})
-			}
+		switch r := t.get(t.first + uint32(i)); r.kind {
 		case kindTypedef:
 			name, ok := bytes.CutPrefix(t.name(r.name), tracePrefix)
 			if !ok {
 				continue
 			}
-			// A pointer to a function whose first parameter is void *__data.
+			// A pointer to a function whose first parameter is void *__data: DECLARE_TRACE makes
+			// it of the probe function's type (include/trace/bpf_probe.h).
 			if p := t.get(r.typ); p.kind == kindPointer {
 				if arg := t.skbArg(p.typ, 1); arg >= 0 {
-					s.tracepoints = append(s.tracepoints, takesSkb{string(name), btf.TypeID(id), arg})
+					s.tracepoints = append(s.tracepoints, tracepointType{string(name), arg, t.arguments(p.typ, 1)})
 				}
 			}
 		case kindEnum:
 			if bytes.HasSuffix(t.name(r.name), reasonEnd) {
-				s.reasons = append(s.reasons, btf.TypeID(id))
+				s.reasons = append(s.reasons, t.enum(r))
 			} else if r.vlen > 0 && bytes.Equal(t.name(binary.NativeEndian.Uint32(r.rest)), firstGSO) {
-				s.gso = btf.TypeID(id)
+				s.gso = t.enum(r)
 			}
 		}
 	}
 	return s
+}
+
+// arguments are those of a FUNC_PROTO from skip on.
+func (t *rawTypes) arguments(proto uint32, skip int) (args []argument) {
+	p := t.get(proto)
+	for i := skip; i < int(p.vlen); i++ {
+		id := binary.NativeEndian.Uint32(p.rest[8*i+4:])
+		a := argOther
+		switch r := t.bare(id); {
+		case r.kind == kindEnum:
+			a = argEnum
+		case r.kind == kindPointer && r.typ == 0:
+			a = argAddress
+		case r.kind == kindInt && binary.NativeEndian.Uint32(r.rest)>>24 == intSigned:
+			a = argSigned
+		case r.kind == kindInt:
+			a = argUnsigned
+		case t.pointsTo(id, sock):
+			a = argSock
+		case t.pointsTo(id, netDevice):
+			a = argDevice
+		case t.pointsTo(id, netdevQueue):
+			a = argQueue
+		}
+		args = append(args, a)
+	}
+	return args
+}
+
+// secondPointsTo tells whether the second parameter of a FUNC is a pointer to that struct.
+func (t *rawTypes) secondPointsTo(id btf.TypeID, structure []byte) bool {
+	p := t.get(t.get(uint32(id)).typ)
+	return p.kind == kindFuncProto && p.vlen > 1 && t.pointsTo(binary.NativeEndian.Uint32(p.rest[12:]), structure)
+}
+
+// enum makes a Go value of an ENUM.
+func (t *rawTypes) enum(r rawType) *btf.Enum {
+	e := &btf.Enum{Name: string(t.name(r.name)), Size: r.typ, Signed: r.flag}
+	for i := range int(r.vlen) {
+		b := r.rest[8*i:]
+		value := uint64(binary.NativeEndian.Uint32(b[4:]))
+		if e.Signed {
+			value = uint64(int32(value))
+		}
+		e.Values = append(e.Values, btf.EnumValue{Name: string(t.name(binary.NativeEndian.Uint32(b))), Value: value})
+	}
+	return e
+}
+
+// functions are those that take an sk_buff and have one of the names; nil: all.
+func (t *rawTypes) functions(names map[string][]uint64) (found []takesSkb) {
+	for i := range t.at {
+		id := t.first + uint32(i)
+		r := t.get(id)
+		if r.kind != kindFunc {
+			continue
+		}
+		name := t.name(r.name)
+		if names != nil {
+			if _, ok := names[string(name)]; !ok {
+				continue
+			}
+		}
+		if arg := t.skbArg(r.typ, 0); arg >= 0 {
+			found = append(found, takesSkb{string(name), btf.TypeID(id), arg})
+		}
+	}
+	return found
 }

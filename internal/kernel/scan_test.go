@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -74,9 +75,11 @@ func TestScan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := raw.scan("", spec)
-		var functions, tracepoints []takesSkb
-		var reasons []btf.TypeID
+		got := raw.scan()
+		gotFunctions := raw.functions(nil)
+		var functions []takesSkb
+		var tracepoints []string
+		var reasons []*btf.Enum
 		types := 0
 		for typ, err := range spec.All() {
 			if err != nil {
@@ -96,33 +99,40 @@ func TestScan(t *testing.T) {
 				}
 				proto := typ.Type.(*btf.Pointer).Target.(*btf.FuncProto)
 				if arg := skbParam(proto.Params[1:]); arg >= 0 {
-					tracepoints = append(tracepoints, takesSkb{name, id, arg})
+					tracepoints = append(tracepoints, fmt.Sprint(name, " ", arg, " ", argumentsOf(proto.Params[1:])))
 				}
 			case *btf.Enum:
 				if strings.HasSuffix(typ.Name, "_drop_reason") {
-					reasons = append(reasons, id)
+					reasons = append(reasons, typ)
 				}
 			}
 		}
 		if n := len(raw.at) + 1; n != types { // void is one, too
 			t.Errorf("%s: %d types, the library has %d", file, n, types)
 		}
-		if !slices.Equal(got.functions, functions) || !slices.Equal(got.tracepoints, tracepoints) || !slices.Equal(got.reasons, reasons) {
+		var gotTracepoints []string
+		for _, p := range got.tracepoints {
+			gotTracepoints = append(gotTracepoints, fmt.Sprint(p.name, " ", p.arg, " ", p.args))
+		}
+		if !slices.Equal(gotFunctions, functions) || !slices.Equal(gotTracepoints, tracepoints) || !reflect.DeepEqual(got.reasons, reasons) {
 			t.Errorf("%s: got %d functions, %d tracepoints, %d enums of reasons; want %d, %d, %d", file,
-				len(got.functions), len(got.tracepoints), len(got.reasons), len(functions), len(tracepoints), len(reasons))
+				len(gotFunctions), len(got.tracepoints), len(got.reasons), len(functions), len(tracepoints), len(reasons))
 		}
 		if file != "sample" {
 			continue
 		}
 		var names []string
-		for _, f := range append(got.functions, got.tracepoints...) {
+		for _, f := range gotFunctions {
+			names = append(names, fmt.Sprint(f.name, " ", f.arg))
+		}
+		for _, f := range got.tracepoints {
 			names = append(names, fmt.Sprint(f.name, " ", f.arg))
 		}
 		slices.Sort(names)
 		if want := []string{"a 0", "b 1", "by_forward 0", "first 0", "pair 0", "third 2"}; !slices.Equal(names, want) {
 			t.Errorf("%q, want %q", names, want)
 		}
-		if len(got.reasons) != 1 || got.gso == 0 {
+		if len(got.reasons) != 1 || got.gso == nil || len(got.gso.Values) != 1 {
 			t.Errorf("reasons %v, GSO types %v", got.reasons, got.gso)
 		}
 	}
@@ -145,7 +155,135 @@ func TestScanCut(t *testing.T) {
 		copy(bad, b)
 		bad[i] ^= 0xff
 		if raw, err := indexTypes(bad, nil); err == nil {
-			raw.scan("", nil)
+			raw.scan()
+			raw.functions(nil)
+			raw.only(map[string]bool{"sk_buff": true, "sock": true, "skb_t": true})
 		}
 	}
+}
+
+// argumentsOf is rawTypes.arguments by the library's types.
+func argumentsOf(params []btf.FuncParam) (args []argument) {
+	for _, p := range params {
+		a := argOther
+		switch u := btf.UnderlyingType(p.Type).(type) {
+		case *btf.Enum:
+			a = argEnum
+		case *btf.Int:
+			a = argUnsigned
+			if u.Encoding == btf.Signed {
+				a = argSigned
+			}
+		case *btf.Pointer:
+			if _, ok := u.Target.(*btf.Void); ok {
+				a = argAddress
+			} else if pointsTo(p.Type, "sock") {
+				a = argSock
+			} else if pointsTo(p.Type, "net_device") {
+				a = argDevice
+			} else if pointsTo(p.Type, "netdev_queue") {
+				a = argQueue
+			}
+		}
+		args = append(args, a)
+	}
+	return args
+}
+
+// TestOnly: of the types that are kept all is as it was, at the same numbers.
+func TestOnly(t *testing.T) {
+	names := map[string]bool{"sk_buff": true, "skb_t": true, "skb_shared_info": true, "net_device": true, "sock": true, "nf_conn": true, "skb_drop_reason": true}
+	blobs := map[string][]byte{"sample": sample(t)}
+	files, _ := filepath.Glob("../filter/testdata/types-*.btf")
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blobs[file] = b
+	}
+	for file, b := range blobs {
+		all, err := btf.LoadSpecFromReader(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := indexTypes(b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		few, err := btf.LoadSpecFromReader(bytes.NewReader(raw.only(names)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for typ := range all.All() {
+			if !names[typ.TypeName()] {
+				continue
+			}
+			if _, ok := typ.(*btf.Func); ok {
+				continue
+			}
+			if _, ok := typ.(*btf.Fwd); ok {
+				continue
+			}
+			id, _ := all.TypeID(typ)
+			got, err := few.TypeByID(id)
+			if err != nil || outline(got) != outline(typ) {
+				t.Errorf("%s: type %d\n%s\nshould be\n%s", file, id, outline(got), outline(typ))
+			}
+		}
+		if _, err := few.AnyTypesByName("int"); err == nil && file == "sample" {
+			var s *btf.Struct
+			if few.TypeByName("sk_buff", &s) != nil {
+				t.Errorf("%s: no sk_buff", file)
+			}
+		}
+		types := 0
+		for range few.All() {
+			types++
+		}
+		if n := len(raw.at) + 1; n < types {
+			t.Errorf("%s: %d types instead of %d", file, types, n)
+		}
+	}
+}
+
+// outline is a type with all that lies within it, but not what pointers point to.
+func outline(typ btf.Type) string {
+	var b strings.Builder
+	var write func(typ btf.Type, depth int)
+	members := func(kind, name string, size uint32, members []btf.Member, depth int) {
+		fmt.Fprintf(&b, "%s %s %d {", kind, name, size)
+		for _, m := range members {
+			fmt.Fprintf(&b, "%s %d:%d ", m.Name, m.Offset, m.BitfieldSize)
+			write(m.Type, depth+1)
+			b.WriteString("; ")
+		}
+		b.WriteString("}")
+	}
+	write = func(typ btf.Type, depth int) {
+		switch typ := typ.(type) {
+		case *btf.Struct:
+			members("struct", typ.Name, typ.Size, typ.Members, depth)
+		case *btf.Union:
+			members("union", typ.Name, typ.Size, typ.Members, depth)
+		case *btf.Pointer:
+			b.WriteString("pointer")
+		case *btf.Array:
+			fmt.Fprintf(&b, "[%d]", typ.Nelems)
+			write(typ.Type, depth+1)
+		case *btf.Typedef:
+			b.WriteString("typedef " + typ.Name + " ")
+			write(typ.Type, depth+1)
+		case *btf.Const:
+			write(typ.Type, depth+1)
+		case *btf.Volatile:
+			write(typ.Type, depth+1)
+		case *btf.Enum:
+			fmt.Fprintf(&b, "enum %s %d %v", typ.Name, typ.Size, typ.Values)
+		default:
+			fmt.Fprintf(&b, "%v", typ)
+		}
+	}
+	write(typ, 0)
+	return b.String()
 }

@@ -3,7 +3,6 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -103,11 +102,12 @@ func (k *Kernel) SkbLayout(tail, front, shared uint32) (*SkbLayout, error) {
 	return l, nil
 }
 
-// specs are the types of vmlinux, then those of each module.
-func (k *Kernel) specs() []*btf.Spec {
-	specs := []*btf.Spec{k.types}
-	for _, name := range slices.Sorted(maps.Keys(k.modules)) {
-		specs = append(specs, k.modules[name])
+// specs are all types of vmlinux, then those of each module. What can't be read is left out.
+func (k *Kernel) specs() (specs []*btf.Spec) {
+	for _, name := range append([]string{""}, slices.Sorted(slices.Values(k.types.selected))...) {
+		if spec, err := k.module(name); err == nil {
+			specs = append(specs, spec)
+		}
 	}
 	return specs
 }
@@ -124,8 +124,19 @@ func (k *Kernel) anyStructure(name string) (*btf.Struct, error) {
 }
 
 func (k *Kernel) structure(name string) (*btf.Struct, error) {
+	few, err := k.foreseen()
+	if err != nil {
+		return nil, err
+	}
 	var s *btf.Struct
-	if err := k.types.TypeByName(name, &s); err != nil {
+	if few.TypeByName(name, &s) == nil {
+		return s, nil
+	}
+	all, err := k.Types()
+	if err != nil {
+		return nil, err
+	}
+	if all.TypeByName(name, &s) != nil {
 		return nil, fmt.Errorf("this kernel's BTF has no struct %s", name)
 	}
 	return s, nil

@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// symbols is /proc/kallsyms: the text symbols, and the few variables that are read. Not
-// strings in maps, which took a quarter of a start's CPU time.
+// symbols is /proc/kallsyms: the text symbols. Not strings in maps, which took a quarter of a
+// start's CPU time. To read it all takes the kernel a third of a second of a guest, so that is
+// done when the first address wants a name.
 type symbols struct {
-	data  map[string]uint64 // of variables, as far as wanted
-	names []byte
-	all   []symbol // sorted by address; of several at one, in the order of the file
+	loaded bool
+	names  []byte
+	all    []symbol // sorted by address; of several at one, in the order of the file
 	// Where code can be: what is outside belongs to no symbol, whichever is before it.
 	regions []region // sorted
 
@@ -50,7 +51,8 @@ type region struct{ from, to uint64 }
 // ErrHiddenAddresses means that /proc/kallsyms shows zeros instead of addresses.
 var ErrHiddenAddresses = errors.New("/proc/kallsyms hides its addresses: CAP_SYSLOG is needed (or sysctl kernel.kptr_restrict=0)")
 
-func readSymbols() (*symbols, error) {
+// openSymbols opens the files, and looks whether this user may know addresses.
+func openSymbols() (*symbols, error) {
 	s := &symbols{}
 	var err error
 	if s.kallsyms, err = os.Open("/proc/kallsyms"); err != nil {
@@ -58,101 +60,148 @@ func readSymbols() (*symbols, error) {
 	}
 	// A kernel without modules has no such file.
 	s.modules, _ = os.Open("/proc/modules")
-	s.wait, s.again = leastWait, time.Now().Add(leastWait)
-	return s, s.load()
+	return s, s.shown()
+}
+
+// shown is ErrHiddenAddresses when the first symbols have no addresses. Those of variables of
+// each cpu may count from 0, but not all are at it.
+func (s *symbols) shown() error {
+	b := make([]byte, 4096)
+	n, err := s.kallsyms.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("reading /proc/kallsyms: %w", err)
+	}
+	if i := bytes.LastIndexByte(b[:n], '\n'); i >= 0 {
+		n = i + 1
+	}
+	hidden := n > 0
+	err = eachSymbol(bytes.NewReader(b[:n]), func(addr uint64, _ byte, _, _ []byte) { hidden = hidden && addr == 0 })
+	if err == nil && hidden {
+		err = ErrHiddenAddresses
+	}
+	return err
 }
 
 // load reads all anew.
 func (s *symbols) load() error {
-	b, err := again(s.kallsyms)
-	if err != nil {
+	if _, err := s.kallsyms.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("reading /proc/kallsyms: %w", err)
 	}
-	if err := s.parse(b); err != nil {
+	s.wait, s.again = leastWait, time.Now().Add(leastWait)
+	if err := s.parse(s.kallsyms); err != nil {
 		return err
 	}
-	b = nil
+	var modules []byte
 	if s.modules != nil {
-		if b, err = again(s.modules); err != nil {
+		if _, err := s.modules.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("reading /proc/modules: %w", err)
+		}
+		var err error
+		if modules, err = io.ReadAll(s.modules); err != nil {
 			return fmt.Errorf("reading /proc/modules: %w", err)
 		}
 	}
-	s.findRegions(string(b))
+	s.findRegions(string(modules))
+	s.loaded = true
 	return nil
+}
+
+// need loads what was not loaded yet.
+func (s *symbols) need() error {
+	if s.loaded || s.kallsyms == nil {
+		return nil
+	}
+	return s.load()
 }
 
 // look is find in what may have come since the files were read.
 func (s *symbols) look(addr uint64) int {
-	if s.kallsyms == nil || addr>>63 == 0 || time.Now().Before(s.again) || s.load() != nil {
+	if s.kallsyms == nil || addr>>63 == 0 || time.Now().Before(s.again) {
+		return -1
+	}
+	wait := s.wait
+	if s.load() != nil {
 		return -1
 	}
 	i := s.find(addr)
-	if s.wait = min(2*s.wait, mostWait); i >= 0 {
+	if s.wait = min(2*wait, mostWait); i >= 0 {
 		s.wait = leastWait
 	}
 	s.again = time.Now().Add(s.wait)
 	return i
 }
 
-// again reads a file of /proc from its start.
-func again(f *os.File) ([]byte, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	b := make([]byte, 0, 16<<20)
+// eachSymbol calls f for each line `ADDRESS KIND NAME` or `ADDRESS KIND NAME\t[MODULE]` of
+// /proc/kallsyms; module is "" for vmlinux. What it is given is valid until it returns.
+func eachSymbol(r io.Reader, f func(addr uint64, kind byte, name, module []byte)) error {
+	b, n := make([]byte, 64<<10), 0
 	for {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, len(b))
+		got, err := r.Read(b[n:])
+		n += got
+		lines := b[:n]
+		for {
+			i := bytes.IndexByte(lines, '\n')
+			if i < 0 {
+				break
+			}
+			line := lines[:i]
+			lines = lines[i+1:]
+			addr, kind, name, ok := cutSymbol(line)
+			if !ok {
+				return fmt.Errorf("/proc/kallsyms: unexpected line %q", line)
+			}
+			var module []byte
+			if i := bytes.IndexByte(name, '\t'); i >= 0 {
+				name, module = name[:i], bytes.Trim(name[i+1:], "[]")
+			}
+			if len(name) > 0 {
+				f(addr, kind, name, module)
+			}
 		}
-		n, err := f.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
+		n = copy(b, lines)
 		if err == io.EOF {
-			return b, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("reading /proc/kallsyms: %w", err)
+		}
+		if n == len(b) {
+			return fmt.Errorf("/proc/kallsyms: a line of more than %d bytes", n)
 		}
 	}
 }
 
-func (s *symbols) parse(b []byte) error {
-	s.data = map[string]uint64{}
+// cutSymbol takes a line of /proc/kallsyms apart; a short one has no name.
+func cutSymbol(line []byte) (addr uint64, kind byte, name []byte, ok bool) {
+	i := 0
+	for ; i < len(line) && line[i] != ' '; i++ {
+		digit := line[i] - '0'
+		if digit > 9 {
+			if digit = line[i] | 0x20 - 'a' + 10; digit < 10 || digit > 15 {
+				return 0, 0, nil, false
+			}
+		}
+		addr = addr<<4 | uint64(digit)
+	}
+	if i == 0 || i > 16 || len(line) < i+4 {
+		return 0, 0, nil, true
+	}
+	return addr, line[i+1], line[i+3:], true
+}
+
+func isText(kind byte) bool { return kind|0x20 == 't' || kind|0x20 == 'w' }
+
+func (s *symbols) parse(r io.Reader) error {
 	s.names, s.all = make([]byte, 0, 4<<20), make([]symbol, 0, 1<<17)
-	for len(b) > 0 {
-		line := b
-		if i := bytes.IndexByte(b, '\n'); i >= 0 {
-			line, b = b[:i], b[i+1:]
-		} else {
-			b = nil
+	err := eachSymbol(r, func(addr uint64, kind byte, name, module []byte) {
+		if !isText(kind) {
+			return
 		}
-		var addr uint64
-		i := 0
-		for ; i < len(line) && line[i] != ' '; i++ {
-			digit := line[i] - '0'
-			if digit > 9 {
-				if digit = line[i] | 0x20 - 'a' + 10; digit < 10 || digit > 15 {
-					return fmt.Errorf("/proc/kallsyms: unexpected line %q", line)
-				}
-			}
-			addr = addr<<4 | uint64(digit)
-		}
-		if i == 0 || i > 16 || len(line) < i+4 {
-			continue
-		}
-		kind, rest := line[i+1]|0x20, line[i+3:]
-		if kind != 't' && kind != 'w' {
-			if n := string(rest); n == "vmemmap_base" || n == "page_offset_base" {
-				s.data[n] = addr
-			}
-			continue
-		}
-		name, module, _ := bytes.Cut(rest, []byte("\t"))
-		module = bytes.Trim(module, "[]")
 		s.all = append(s.all, symbol{addr, uint32(len(s.names)), uint16(len(name)), uint16(len(module))})
 		s.names = append(append(s.names, name...), module...)
-	}
-	if n := len(s.all); n > 0 && s.all[0].addr == 0 && s.all[n/2].addr == 0 {
-		return ErrHiddenAddresses
+	})
+	if err != nil {
+		return err
 	}
 	slices.SortStableFunc(s.all, func(a, b symbol) int { return cmp.Compare(a.addr, b.addr) })
 	return nil
@@ -164,20 +213,40 @@ func (s *symbols) moduleOf(x symbol) string {
 	return string(s.names[x.at+uint32(x.len):][:x.module])
 }
 
-// addresses looks names up: each key of known gets its addresses.
-func (s *symbols) addresses(known map[string][]uint64) {
-	for _, x := range s.all {
-		if at, ok := known[string(s.names[x.at:][:x.len])]; ok {
-			known[s.name(x)] = append(at, x.addr)
+// addresses looks the names of functions up: each key of known gets its addresses. It keeps
+// nothing of the file.
+func (s *symbols) addresses(known map[string][]uint64) error {
+	return s.each(func(addr uint64, kind byte, name []byte) {
+		if at, ok := known[string(name)]; ok && isText(kind) {
+			known[string(name)] = append(at, addr)
 		}
-	}
+	})
 }
 
 // addressesOf is the same for one name.
-func (s *symbols) addressesOf(name string) []uint64 {
+func (s *symbols) addressesOf(name string) ([]uint64, error) {
 	known := map[string][]uint64{name: nil}
-	s.addresses(known)
-	return known[name]
+	err := s.addresses(known)
+	return known[name], err
+}
+
+// variables looks up where some are; those that the kernel does not tell of are missing.
+func (s *symbols) variables(names ...string) (map[string]uint64, error) {
+	at := map[string]uint64{}
+	err := s.each(func(addr uint64, kind byte, name []byte) {
+		if !isText(kind) && slices.Contains(names, string(name)) {
+			at[string(name)] = addr
+		}
+	})
+	return at, err
+}
+
+// each reads the file from its start.
+func (s *symbols) each(f func(addr uint64, kind byte, name []byte)) error {
+	if _, err := s.kallsyms.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("reading /proc/kallsyms: %w", err)
+	}
+	return eachSymbol(s.kallsyms, func(addr uint64, kind byte, name, _ []byte) { f(addr, kind, name) })
 }
 
 // findRegions: the kernel's own code ends at _etext, or with the code of its start, which is
@@ -250,6 +319,9 @@ func (s *symbols) find(addr uint64) int {
 // the kernel holds it.
 func (k *Kernel) Location(addr uint64) string {
 	s := k.symbols
+	if s.need() != nil {
+		return fmt.Sprintf("0x%x", addr)
+	}
 	i := s.find(addr)
 	if i < 0 {
 		i = s.look(addr) // perhaps of a module that was loaded since
@@ -265,6 +337,9 @@ func (k *Kernel) Location(addr uint64) string {
 // call that does not return.
 func (k *Kernel) ReturnAddress(addr uint64) string {
 	s := k.symbols
+	if s.need() != nil {
+		return k.Location(addr)
+	}
 	if i, j := s.find(addr-1), s.find(addr); i >= 0 && i != j {
 		return s.name(s.all[i]) + "+0x" + strconv.FormatUint(addr-s.all[i].addr, 16)
 	}

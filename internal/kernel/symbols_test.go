@@ -1,10 +1,13 @@
 package kernel
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -44,8 +47,8 @@ func symbolFiles(t *testing.T) (*Kernel, func(kallsyms, modules string)) {
 		return f
 	}
 	s := &symbols{kallsyms: open("kallsyms"), modules: open("modules")}
-	if err := s.load(); err != nil {
-		t.Fatal(err)
+	if err := s.shown(); err != nil || s.loaded {
+		t.Fatal(err, s.loaded)
 	}
 	return &Kernel{symbols: s}, write
 }
@@ -75,10 +78,14 @@ func TestLocation(t *testing.T) {
 	if got := k.ReturnAddress(0xffffffff81000201); got != "twice+0x1" {
 		t.Errorf("a return address: %s", got)
 	}
-	if got := k.symbols.addressesOf("twice"); !slices.Equal(got, []uint64{0xffffffff81000200, 0xffffffff81000300}) {
-		t.Errorf("twice is at %x", got)
+	if got, err := k.symbols.addressesOf("twice"); err != nil || !slices.Equal(got, []uint64{0xffffffff81000200, 0xffffffff81000300}) {
+		t.Errorf("twice is at %x, %v", got, err)
 	}
-	if k.symbols.data["vmemmap_base"] != 0xffffffff82000008 || k.HasSymbol("not_text") || !k.HasSymbol("ip_rcv_alias") {
+	variables, err := k.symbols.variables("vmemmap_base", "page_offset_base", "ip_rcv")
+	if err != nil || len(variables) != 1 || variables["vmemmap_base"] != 0xffffffff82000008 {
+		t.Errorf("variables: %x, %v", variables, err)
+	}
+	if k.HasSymbol("not_text") || !k.HasSymbol("ip_rcv_alias") {
 		t.Error("variables and text are mixed up")
 	}
 }
@@ -88,6 +95,7 @@ func TestLocationOfNewModule(t *testing.T) {
 	k, write := symbolFiles(t)
 	const addr = 0xffffffffc0004010
 	s := k.symbols
+	k.Location(addr) // the first reads them
 	s.wait, s.again = leastWait, time.Now().Add(time.Hour)
 	write(kallsyms+"ffffffffc0004000 t netem_enqueue\t[sch_netem]\n", modules+"sch_netem 4096 0 - Live 0xffffffffc0004000\n")
 	if got := k.Location(addr); got != "0xffffffffc0004010" {
@@ -108,11 +116,36 @@ func TestLocationOfNewModule(t *testing.T) {
 }
 
 func TestHiddenAddresses(t *testing.T) {
-	s := &symbols{}
-	if err := s.parse([]byte("0000000000000000 T a\n0000000000000000 T b\n")); err != ErrHiddenAddresses {
-		t.Error(err)
+	for text, want := range map[string]error{
+		"0000000000000000 A a\n0000000000000000 T b\n":                            ErrHiddenAddresses,
+		strings.Repeat("0000000000000000 T a\n", 1000) + "ffffffff81000000 T b\n": ErrHiddenAddresses, // nothing is beyond the first page but more of them
+		"0000000000000000 A fixed_percpu_data\n0000000000001000 A x\n":            nil,
+		"": nil,
+	} {
+		k, write := symbolFiles(t)
+		write(text, "")
+		if err := k.symbols.shown(); err != want {
+			t.Errorf("%.60q: %v", text, err)
+		}
 	}
-	if err := s.parse([]byte("ffffffff8100zz00 T a\n")); err == nil {
+	if err := (&symbols{}).parse(strings.NewReader("ffffffff8100zz00 T a\n")); err == nil {
 		t.Error("no error for a malformed address")
+	}
+}
+
+// Lines are found whole wherever a read ends.
+func TestEachSymbolInPieces(t *testing.T) {
+	var got []string
+	err := eachSymbol(iotest.OneByteReader(strings.NewReader(kallsyms)), func(addr uint64, kind byte, name, module []byte) {
+		got = append(got, fmt.Sprintf("%016x %c %s", addr, kind, name))
+		if len(module) > 0 {
+			got[len(got)-1] += "\t[" + string(module) + "]"
+		}
+	})
+	if err != nil || strings.Join(got, "\n")+"\n" != kallsyms {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := eachSymbol(strings.NewReader(strings.Repeat("f", 1<<20)), nil); err == nil {
+		t.Error("no error for a line without end")
 	}
 }

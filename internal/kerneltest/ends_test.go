@@ -99,8 +99,81 @@ func TestFullDisk(t *testing.T) {
 	nothingLeft(t)
 }
 
+// TestEndComesFirst: the stream is there to its last byte, and its pipe closed, before the
+// first probe is taken off; nothing is said from then on.
+func TestEndComesFirst(t *testing.T) {
+	net := chain(t, 2)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("skb-collect", "--no-follow", "--backend", "kprobe", "-p", "ip_*,icmp*")
+	cmd.Stdout = w
+	c := start(t, cmd, " attached")
+	w.Close()
+	net.in(0, "ping -qc 3 -i 0.01 10.0.0.2")
+	before := kprobes(t)
+	c.cmd.Process.Signal(syscall.SIGINT)
+	s := decodeStream(t, r)
+	after := kprobes(t)
+	// To take one off takes a kernel longer than to read the list, but no kernel promises that.
+	if before < 50 || after < before/2 {
+		t.Errorf("of %d probes %d are left when the stream has ended", before, after)
+	}
+	if s.end == nil || int(s.end.Events) != len(s.events) || len(s.events) < 6 {
+		t.Errorf("%d events, end %+v", len(s.events), s.end)
+	}
+	said := c.errors()
+	if status := c.wait(); status != 0 || c.errors() != said && !strings.HasSuffix(c.errors(), " events\n") {
+		t.Errorf("status %d; after the end: %q", status, strings.TrimPrefix(c.errors(), said))
+	}
+	nothingLeft(t)
+}
+
+// kprobes is how many the kernel has.
+func kprobes(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile("/sys/kernel/debug/kprobes/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(b), "\n")
+}
+
+// TestReaderNeverReads: a ^C takes the probes off though the output is stuck, and another one
+// gives up what nobody reads, and counts it.
+func TestReaderNeverReads(t *testing.T) {
+	net := chain(t, 2)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command("skb-collect", "--no-follow", "--backend", "kprobe", "-p", "icmp_echo")
+	cmd.Stdout = w
+	c := start(t, cmd, " attached")
+	w.Close()
+	net.in(0, "ping -qf -c 5000 10.0.0.2")
+	c.cmd.Process.Signal(syscall.SIGINT)
+	until(t, "it says that nobody reads", func() (bool, string) {
+		return strings.Contains(c.errors(), "the reader of stdout does not read: probes are taken off meanwhile; another ^C gives up"), c.errors()
+	})
+	until(t, "the probe is off", func() (bool, string) { return kprobes(t) == 0, c.errors() })
+	c.cmd.Process.Signal(syscall.SIGINT)
+	if status := c.wait(); status != 1 {
+		t.Errorf("status %d: %s", status, c.errors())
+	}
+	var lost int
+	_, words, _ := strings.Cut(c.errors(), "the stream ends without its last part: ")
+	if _, err := fmt.Sscanf(words, "%d events are lost", &lost); err != nil || lost > 5000 || lost < 1000 {
+		t.Errorf("%d events are lost, %v: %q", lost, err, c.errors())
+	}
+	nothingLeft(t)
+}
+
 // TestStalledReader: while the reader of the pipe takes nothing, a small ring buffer
-// overflows. Every packet is either reported or counted as lost, in records and on stderr.
+// overflows. Every packet is either reported or counted as lost, in records and on stderr. A ^C
+// turns the probes off all the same, and what is there still comes.
 func TestStalledReader(t *testing.T) {
 	net := chain(t, 2)
 	r, w, err := os.Pipe()
@@ -114,7 +187,9 @@ func TestStalledReader(t *testing.T) {
 	w.Close()
 	net.in(0, "ping -qf -c 10000 10.0.0.2")
 	count := net.received(1, "l1") - before
-	c.cmd.Process.Signal(syscall.SIGINT) // seen when it may write again
+	c.cmd.Process.Signal(syscall.SIGINT)
+	until(t, "it says that nobody reads", func() (bool, string) { return strings.Contains(c.errors(), "does not read"), c.errors() })
+	net.in(0, "ping -qc 10 -i 0.01 10.0.0.2") // of these nothing is reported
 	s := decodeStream(t, r)
 	if status := c.wait(); status != 0 {
 		t.Errorf("status %d: %s", status, c.errors())

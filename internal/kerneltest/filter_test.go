@@ -470,7 +470,11 @@ func (p *place) watch(t *testing.T, options ...filter.Options) []*watcher {
 }
 
 func (w *watcher) load(k *kernel.Kernel, o filter.Options) error {
-	f, err := filter.New(o, k.Types())
+	types, err := k.Types()
+	if err != nil {
+		return err
+	}
+	f, err := filter.New(o, types)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,11 @@ type forge struct {
 func (f *forge) offset(structure, member string) int {
 	f.t.Helper()
 	var s *btf.Struct
-	if err := f.k.Types().TypeByName(structure, &s); err != nil {
+	types, err := f.k.Types()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := types.TypeByName(structure, &s); err != nil {
 		f.t.Fatal(err)
 	}
 	var find func(members []btf.Member, base int) int
@@ -109,7 +113,7 @@ func TestUnreadableFragments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	none, err := filter.New(filter.Options{}, k.Types())
+	none, err := filter.New(filter.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,6 +107,11 @@ func TestProgress(t *testing.T) {
 		}
 	}
 	many := []string{"-p", "icmp*,net:*", "--no-follow", "--backend", "kprobe"}
+	// In a pipeline the terminal is the reader's: nothing is drawn once the stream has ended.
+	_, ending, _ := strings.Cut(attachAndEnd(t, true, append(many, "-w", "")...), " attached")
+	if strings.ContainsAny(strings.ReplaceAll(ending, "\r\n", "\n"), "\r\x1b") {
+		t.Errorf("a bar while another program uses the terminal: %q", ending)
+	}
 	for what, text := range map[string]string{
 		"no terminal": attachAndEnd(t, false, many...),
 		"-q":          attachAndEnd(t, true, append(many, "-q")...),

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // A child is the command given after --.
@@ -61,6 +62,14 @@ func (c *child) ended() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// endsWithin waits for the end of the command, but not longer than that.
+func (c *child) endsWithin(d time.Duration) {
+	select {
+	case <-c.done:
+	case <-time.After(d):
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 type discovery struct {
 	c       *collector
 	known   map[string]kernel.Function // that can be probed, and are not yet
+	mu      sync.Mutex
+	ended   bool // nothing more is put into waiting
 	waiting chan kernel.Function
 	done    sync.WaitGroup
 
@@ -39,6 +41,11 @@ func (c *collector) startDiscovery() (*discovery, error) {
 
 // found has the functions of a stack attached. There is room for all of them in waiting.
 func (d *discovery) found(frames []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended {
+		return
+	}
 	for _, frame := range frames {
 		name, _, _ := strings.Cut(frame, "+")
 		if f, ok := d.known[name]; ok {
@@ -75,7 +82,13 @@ func (c *collector) stopDiscovery() {
 	if d == nil {
 		return
 	}
-	c.discovery = nil
+	d.mu.Lock()
+	already := d.ended
+	d.ended = true
+	d.mu.Unlock()
+	if already {
+		return
+	}
 	c.attachment.Cancel()
 	close(d.waiting)
 	d.done.Wait()

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -51,8 +55,10 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		}
 		defer tables.Close()
 	}
-	// What is read of the kernel is kept or small: half of a start would be collecting garbage.
+	// A start makes little garbage, which is collected when there is that much of it: half of a
+	// start would be collecting it.
 	gc := debug.SetGCPercent(400)
+	debug.SetMemoryLimit(startMemory)
 	var modules []string
 	if len(o.Modules) != 1 || o.Modules[0] != "all" {
 		modules = o.Modules
@@ -96,6 +102,9 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	return c.run(ctx)
 }
 
+// startMemory is what a start keeps to as long as it can, in bytes, the runtime's own included.
+const startMemory = 32 << 20
+
 // compile compiles the filter, which libpcap can be at for long. An end of ctx ends it too.
 func compile(ctx context.Context, o filter.Options, k *kernel.Kernel) (*filter.Filter, error) {
 	var f *filter.Filter
@@ -103,7 +112,13 @@ func compile(ctx context.Context, o filter.Options, k *kernel.Kernel) (*filter.F
 	go func() {
 		var err error
 		o.Direct = k.DirectLoads()
-		f, err = filter.New(o, k.Types())
+		var types *btf.Spec
+		if o.NeedsTypes() {
+			types, err = k.Types()
+		}
+		if err == nil {
+			f, err = filter.New(o, types)
+		}
 		done <- err
 	}()
 	select {
@@ -146,6 +161,7 @@ type collector struct {
 	decoder    *decoder
 	losses     *losses
 	out        output
+	close      func() error // of out, once
 	snaplen    uint32
 	scratch    []byte
 	counts     counts
@@ -153,8 +169,9 @@ type collector struct {
 	discovery  *discovery // with --probe-stack, while it goes on
 	gc         int        // percent, once all probes are attached
 	why        string     // why it ended, as the `end` record says
-	ended      uint64     // when, ns
 	child      *child
+	attaching  chan struct{} // closed when attachAll has ended
+	progress   handed
 }
 
 type counts struct{ events, links, frees uint64 }
@@ -190,19 +207,20 @@ func (c *collector) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	c.close = sync.OnceValue(c.out.Close)
 	defer func() {
-		if cerr := c.out.Close(); err == nil {
+		if cerr := c.close(); err == nil {
 			err = cerr
 		}
 	}()
 
 	defer c.detach()
-	defer c.stopDiscovery() // before that
 	if err := c.attach(ctx); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
-		return c.write(c.end("signal"))
+		c.why = "signal"
+		return c.finish()
 	}
 	if err := c.ready(); err != nil {
 		return err
@@ -225,10 +243,16 @@ func (c *collector) run(ctx context.Context) (err error) {
 		}
 		defer c.child.stop()
 	}
-	if err := c.collect(ctx, reader); err != nil {
+	if err := c.until(ctx, reader); err != nil {
 		return err
 	}
-	return c.finish(reader)
+	c.detach()
+	if c.child != nil {
+		if status := c.child.status(); status != 0 {
+			return pipe.ExitStatus(status)
+		}
+	}
+	return nil
 }
 
 func (c *collector) load() error {
@@ -290,14 +314,17 @@ func (c *collector) attach(ctx context.Context) error {
 	step, done := progress(c.stderr, "attaching", c.selection.len(), c.options.Quiet)
 	defer done()
 	c.attachment.Progress = step
-	finished := make(chan error, 1)
-	go func() { finished <- c.attachAll() }()
+	var err error
+	c.attaching = make(chan struct{})
+	go func() {
+		defer close(c.attaching)
+		err = c.attachAll()
+	}()
 	select {
-	case err := <-finished:
+	case <-c.attaching:
 		return err
 	case <-ctx.Done():
 		c.attachment.Cancel()
-		<-finished // so that all that was attached can be detached together
 		return nil
 	}
 }
@@ -314,7 +341,7 @@ func (c *collector) attachAll() error {
 		}
 		if c.options.Verbose {
 			for _, m := range missing {
-				c.say("%s is not in this kernel or was inlined: no links by it", m)
+				c.say("no links by %v", m)
 			}
 		}
 	}
@@ -351,6 +378,13 @@ func (c *collector) attachFunctions() error {
 	for name, why := range refusedReturns {
 		refused["ret:"+name] = why
 	}
+	if len(functions) == 1 {
+		for name := range refused {
+			if why := c.kernel.Forbids(strings.TrimPrefix(name, "ret:")); why != nil {
+				return fmt.Errorf("%s: %w", name, why)
+			}
+		}
+	}
 	if len(refused) == 0 {
 		return nil
 	}
@@ -373,6 +407,8 @@ func (c *collector) attachFunctions() error {
 // ready tells people and scripts that nothing is missed from now on.
 func (c *collector) ready() error {
 	debug.SetGCPercent(c.gc)
+	debug.SetMemoryLimit(math.MaxInt64)
+	c.kernel.Settle()
 	if c.options.ReadyFile != "" {
 		// Whoever has put something there meanwhile, a link to another file, is not followed.
 		f, err := os.OpenFile(c.options.ReadyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o666)
@@ -393,15 +429,19 @@ func (c *collector) detach() {
 	if c.attachment == nil {
 		return
 	}
-	step, done := progress(c.stderr, "detaching", c.attachment.Len(), c.options.Quiet)
+	_ = c.loader.Off() // all at the same moment, and at once
+	c.stopDiscovery()
+	<-c.attaching // so that all that was attached can be detached together
+	// What reads the pipe writes on the same terminal as often as not.
+	quiet := c.options.Quiet || c.options.Write == "" && !isTerminal(c.stdout)
+	step, done := progress(c.stderr, "detaching", c.attachment.Len(), quiet)
 	c.attachment.Progress = step
 	c.attachment.Close()
 	done()
 	c.attachment = nil
 }
 
-// pollInterval is how often losses are looked at, and the longest that an end that is no
-// event (a signal, --duration) can go unnoticed on a quiet host.
+// pollInterval is how often losses are looked at, and whether the reader is still there.
 const pollInterval = 100 * time.Millisecond
 
 // pause is how long the ring buffer fills when events follow each other closely. Else each is
@@ -412,20 +452,8 @@ const pause = time.Millisecond
 // linger is how long packets of a command that ended may be under way in the kernel.
 const linger = 100 * time.Millisecond
 
-// collect copies records until something ends it.
+// collect copies records until something ends it: an end of ctx by way of a flush of reader.
 func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if d := c.options.Duration; d > 0 {
-		t := time.AfterFunc(d, func() { cancel(errDuration) })
-		defer t.Stop()
-	}
-	if c.child != nil {
-		go func() {
-			<-c.child.done
-			time.AfterFunc(linger, func() { cancel(errCommand) })
-		}()
-	}
 	var record ringbuf.Record
 	room := stale{clock: monotonic, collect: c.loader.Collect, last: time.Now()}
 	defer room.stop()
@@ -433,10 +461,6 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 	var emptied time.Time
 	nextPoll := time.Now().Add(pollInterval)
 	for {
-		if ctx.Err() != nil {
-			c.why = whyEnded(context.Cause(ctx))
-			return nil
-		}
 		reader.SetDeadline(nextPoll)
 		err := reader.ReadInto(&record)
 		switch {
@@ -444,7 +468,7 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 			if err := c.tick(&room); err != nil {
 				return err
 			}
-			if err := c.out.Flush(); err != nil {
+			if err := c.flush(); err != nil {
 				return err
 			}
 			// On a quiet host no write would tell that the reader is gone.
@@ -453,6 +477,9 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 			}
 			nextPoll = time.Now().Add(pollInterval)
 			continue
+		case errors.Is(err, ringbuf.ErrFlushed):
+			c.why = whyEnded(context.Cause(ctx))
+			return nil
 		case err != nil:
 			return fmt.Errorf("reading the ring buffer: %w", err)
 		}
@@ -460,11 +487,11 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 			return err
 		}
 		if record.Remaining == 0 {
-			if err := c.out.Flush(); err != nil {
+			if err := c.flush(); err != nil {
 				return err
 			}
 			now := time.Now()
-			if now.Sub(emptied) < 2*pause {
+			if now.Sub(emptied) < 2*pause && ctx.Err() == nil {
 				time.Sleep(pause)
 			}
 			emptied = now
@@ -509,6 +536,7 @@ func (c *collector) take(b []byte) (done bool, err error) {
 	if err != nil || record == nil {
 		return false, err
 	}
+	c.progress.taken.Store(c.counts.events)
 	if err := c.writeRecord(record); err != nil {
 		return false, err
 	}
@@ -549,76 +577,6 @@ func (c *collector) writeRecord(r format.Appender) error {
 func (c *collector) write(r format.Appender) error {
 	c.scratch = r.AppendMsgpack(c.scratch[:0])
 	return c.out.Write(c.scratch)
-}
-
-// finish detaches, takes what the ring buffer still holds, and writes the last records.
-//
-// What is lost from now on nobody misses. But the ring buffer is read until the last probe is
-// off, which takes a kernel up to a minute: it still holds events from before.
-func (c *collector) finish(reader *ringbuf.Reader) error {
-	c.ended = monotonic()
-	c.stopDiscovery()
-	if err := c.losses.poll(c.write); err != nil {
-		return err
-	}
-	detached := make(chan struct{})
-	go func() {
-		defer close(detached)
-		c.detach()
-	}()
-	err := c.drain(reader, detached)
-	<-detached
-	if err != nil {
-		return err
-	}
-	status := 0
-	if c.child != nil {
-		status = c.child.status()
-	}
-	if err := c.write(c.end(c.why)); err != nil {
-		return err
-	}
-	c.say("%s", c.summary())
-	if status != 0 {
-		return pipe.ExitStatus(status)
-	}
-	return nil
-}
-
-// drain takes what is in the ring buffer until detached is closed, and then the rest.
-func (c *collector) drain(reader *ringbuf.Reader, detached <-chan struct{}) error {
-	var record ringbuf.Record
-	flushing := false
-	for {
-		select {
-		case <-detached:
-			if !flushing {
-				flushing = true
-				if err := reader.Flush(); err != nil {
-					return fmt.Errorf("reading the rest of the ring buffer: %w", err)
-				}
-			}
-		default:
-		}
-		if !flushing {
-			reader.SetDeadline(time.Now().Add(pollInterval))
-		}
-		err := reader.ReadInto(&record)
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			continue
-		case errors.Is(err, ringbuf.ErrFlushed):
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading the rest of the ring buffer: %w", err)
-		}
-		if c.why == "count" || !bpf.Belongs(record.RawSample, c.ended) {
-			continue
-		}
-		if done, err := c.take(record.RawSample); done || err != nil {
-			return err
-		}
-	}
 }
 
 func (c *collector) summary() string {

@@ -34,13 +34,45 @@ func (s *selection) len() int {
 	return n
 }
 
-// places are all probes of a kernel. The functions are looked for when somebody asks for
-// one: ftrace's list of what it can hook is long in coming.
+// places are all probes of a kernel. All functions are looked for when somebody asks for a glob
+// of them: ftrace's list of what it can hook is long in coming.
 type places struct {
 	kernel      *kernel.Kernel
 	tracepoints []kernel.Tracepoint
 	functions   func() ([]kernel.Function, error)
 	left        map[string]string // functions that can't be probed, and why
+	named       []kernel.Function // those that were asked for by their names, where no glob is
+	looked      bool              // named has all that there are of these
+}
+
+// lookUp finds the functions that the arguments name, where all of them are names.
+func (p *places) lookUp(args []string) error {
+	var names []string
+	for _, arg := range args {
+		name, _, _ := strings.Cut(arg, "/") // and sections
+		name, isReturn := strings.CutPrefix(name, "ret:")
+		switch {
+		case !isReturn && strings.Contains(name, ":"): // a tracepoint
+		case name == "":
+		case isGlob(name):
+			return nil
+		default:
+			names = append(names, name)
+		}
+	}
+	var err error
+	p.named, _, err = p.kernel.Named(names)
+	p.looked = err == nil
+	return err
+}
+
+// function is the one of that name, and whether it is known already.
+func (p *places) function(name string) (kernel.Function, bool) {
+	i := slices.IndexFunc(p.named, func(f kernel.Function) bool { return f.Name == name })
+	if i < 0 {
+		return kernel.Function{}, false
+	}
+	return p.named[i], true
 }
 
 func placesOf(k *kernel.Kernel) (*places, error) {
@@ -140,8 +172,10 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 	if isReturn {
 		list = &s.returns
 	}
-	functions, err := p.functions()
-	if err != nil {
+	var functions []kernel.Function
+	if f, ok := p.function(name); ok {
+		functions = []kernel.Function{f}
+	} else if functions, err = p.functions(); err != nil {
 		return err
 	}
 	found := false

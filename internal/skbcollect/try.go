@@ -19,6 +19,9 @@ func (p *places) wanted(probes, try []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.lookUp(append(slices.Clone(out), try...)); err != nil {
+		return nil, err
+	}
 	for _, arg := range try {
 		if p.has(arg) {
 			out = append(out, arg)
@@ -36,6 +39,12 @@ func (p *places) has(arg string) bool {
 	name, isReturn := strings.CutPrefix(arg, "ret:")
 	if !isReturn && strings.Contains(arg, ":") {
 		return slices.ContainsFunc(p.tracepoints, func(t kernel.Tracepoint) bool { return match(arg, t.String()) })
+	}
+	if _, ok := p.function(name); ok {
+		return true
+	}
+	if p.looked {
+		return false
 	}
 	functions, _ := p.functions() // an error is said for those that -p names
 	return slices.ContainsFunc(functions, func(f kernel.Function) bool { return match(name, f.Name) })
