@@ -34,8 +34,8 @@ type tracker struct {
 	changed []byte
 	section []byte
 	record  []byte
-	infer   *inference // nil: only what records say
-	syns    map[segment]uint32
+	infer   *inference        // nil: only what records say
+	syns    map[segment]synOf // whose answer may come
 	note    string
 	err     error // of out
 }

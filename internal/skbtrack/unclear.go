@@ -28,6 +28,12 @@ type segment struct {
 	seq          uint32
 }
 
+// A synOf is the branch that a SYN is, which is another packet's later.
+type synOf struct {
+	branch uint32
+	packet uint64
+}
+
 // maxSYNs bounds the SYNs whose answers are looked for.
 const maxSYNs = 4096
 
@@ -47,14 +53,18 @@ func (t *tracker) answers(i uint32) {
 			t.syns = nil
 		}
 		if t.syns == nil {
-			t.syns = map[segment]uint32{}
+			t.syns = map[segment]synOf{}
 		}
-		t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq}] = i
+		t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq}] = synOf{i, t.journeys.at(b.journey).packet}
 	case h.synack:
 		s, ok := t.syns[segment{l.dst, l.src, l.dport, l.sport, h.ack - 1}]
-		if ok && s != i && t.branches.at(s).flags&(isSYN|ended) == isSYN {
-			t.branches.at(s).flags |= answered
-			t.branches.at(s).unclear = told
+		if !ok || s.branch == i {
+			return
+		}
+		b := t.branches.at(s.branch)
+		if b.flags&(isSYN|ended) == isSYN && t.journeys.at(b.journey).packet == s.packet {
+			b.flags |= answered
+			b.unclear = told
 		}
 	default:
 		b.flags &^= isSYN
