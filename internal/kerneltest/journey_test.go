@@ -332,8 +332,10 @@ func TestJourneySegmented(t *testing.T) {
 			}
 			delivered = delivered || h.Probe == "tcp_rcv_established" && h.track.Branch == j.End.Branch
 		}
+		// A kernel without drop reasons does not tell what TCP drops.
+		taken := j.End.How == "delivered" || j.End.How == "consumed" && j.End.Unclear == "tcp-segment"
 		if slices.Contains(froms, "segment") && slices.Contains(froms, "gro") && slices.Contains(encaps, "- vxlan") && slices.Contains(encaps, "vxlan -") &&
-			delivered && j.End.How == "delivered" && j.End.Netns == inum(t, "ns1") && j.From.Dport == 7000 && j.Branches > 3 {
+			delivered && taken && j.End.Netns == inum(t, "ns1") && j.From.Dport == 7000 && j.Branches > 3 {
 			found++
 		}
 	}

@@ -76,14 +76,18 @@ const (
 )
 
 // ranks order endings by how far the packet got: the journey's is the one that ranks first.
-var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 1, transmitted: 2, lost: 3, open: 4, merged: 5, consumed: 6}
+var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 2, transmitted: 3, lost: 4, open: 5, merged: 6, consumed: 7}
 
 func (b *branch) rank() uint8 {
 	switch {
 	case b.flags&surplus != 0:
-		return 7
+		return 8
 	case b.end == merged && b.into == 0:
-		return 8 // into its own packet, which goes on
+		return 9 // into its own packet, which goes on
+	case b.end == consumed && b.unclear == unclearSend:
+		return ranks[transmitted]
+	case b.end == consumed && b.unclear != told:
+		return 1 // perhaps delivered
 	}
 	return ranks[b.end]
 }

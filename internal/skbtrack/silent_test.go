@@ -91,6 +91,8 @@ func TestUnclearEnds(t *testing.T) {
 		"given to a tunnel, and not sent":     {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), freed1(20, 1)}, "consumed tunnel-send"},
 		"given to a tunnel, and sent":         {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), onDev(11, "dev_hard_start_xmit", 1, vxlan, "eth0"), freed1(20, 1)}, "transmitted "},
 		"given to a tunnel, and sent, and the driver is done": {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), onDev(11, "dev_hard_start_xmit", 1, vxlan, "eth0"), onDev(12, "net:net_dev_xmit", 1, vxlan, "eth0"), onDev(13, "net:net_dev_xmit", 1, vxlan, "vx"), freed1(20, 1)}, "transmitted "},
+		"one copy perhaps taken, another dropped": {[]string{none, at(10, "tcp_v4_rcv", 1, data), `{"type":"link","ts":11,"cpu":0,"how":"clone","from":{"addr":16,"id":1},"to":{"addr":48,"id":1}}`,
+			`{"type":"free","ts":12,"cpu":0,"how":"dropped","skb":{"addr":48,"id":1},"last":false,"drop":{"location":"nf_hook_slow+0x1"}}`, freed1(20, 1)}, "consumed tcp-segment"},
 		"UDP, not read":                   {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
 		"a reader's place, with a reason": {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
 	} {
