@@ -65,7 +65,7 @@ type group struct {
 	stranger       int         // the next place there
 	host           host
 	start          []byte                // the record, unless it is very long
-	unreasoned     bool                  // the kernel has no drop reasons
+	unreasoned     bool                  // the kernel's TCP drops without a word
 	wrapping       map[[2]uint32]bool    // devices that put packets into others: netns, name
 	wireguardPorts *[1 << 16 / 64]uint64 // a bit for each
 }

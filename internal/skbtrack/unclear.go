@@ -171,8 +171,18 @@ func (g *group) isWireGuard(port uint16) bool {
 	return port == portWireGuard || g.wireguardPorts != nil && g.wireguardPorts[port/64]&(1<<(port%64)) != 0
 }
 
-// unreasoned tells whether a start record is of a kernel without drop reasons.
+// unreasoned tells whether a start record is of a kernel whose TCP has no reasons for what it
+// drops: it came to tell of these drops when it got the first of them, in Linux 5.18.
 func unreasoned(start format.Raw) bool {
 	reasons := start.Get("drop_reasons")
-	return reasons.Kind() == format.Map && reasons.Len() == 0
+	if reasons.Kind() != format.Map {
+		return false
+	}
+	found := false
+	_ = reasons.Each(func(_ []byte, name format.Value) bool {
+		s, _ := name.Str()
+		found = string(s) == "TCP_OLD_DATA"
+		return !found
+	})
+	return !found
 }
