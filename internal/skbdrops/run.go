@@ -340,7 +340,7 @@ func (r *run) finish(err error) error {
 			write = r.writeInterval
 		}
 		// Of an input that could not be read there is nothing to tell.
-		unread := err != nil && r.s.total == 0 && r.s.last == 0
+		unread := err != nil && r.s.total == 0 && r.now == 0
 		if !unread && (r.o.Interval == 0 || r.screen != nil || r.s.total > 0) {
 			if e := write(); e != nil {
 				return e

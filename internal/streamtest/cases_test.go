@@ -81,7 +81,7 @@ func TestCases(t *testing.T) {
 		}
 	}
 	// Of a summary that nothing could be counted for there is none.
-	for _, name := range []string{"version-99.jsonl"} {
+	for _, name := range []string{"version-99.jsonl", "float-ts.jsonl"} {
 		var out bytes.Buffer
 		if err := skbdrops.Run(context.Background(), skbdrops.Options{Summary: true}, bytes.NewReader(read(name)), &out, io.Discard); err == nil || out.Len() > 0 {
 			t.Errorf("%s: %v, and a summary of nothing: %s", name, err, out.String())
