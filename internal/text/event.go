@@ -145,9 +145,10 @@ func (p *Printer) packet(e *fields) {
 		return
 	}
 	if !e.hasData {
-		d := dissector{out: p.line}
+		d := &p.dissector
+		d.out = p.line
 		d.etherTypeName(uint16(e.protocol.v))
-		p.line = d.out
+		p.line, d.out = d.out, nil
 		if e.skbLen.ok {
 			p.line = strconv.AppendUint(append(p.line, ", length "...), e.skbLen.v, 10)
 		}

@@ -105,7 +105,7 @@ func (p *Printer) changed(v format.Value) {
 
 // journey prints how a packet's way ended.
 func (p *Printer) journey(r format.Raw) {
-	var j format.Journey
+	j := &p.ending
 	if err := j.Decode(r); err != nil || j.End.How == "" {
 		p.unknown(r, string(r.Type()))
 		return
@@ -113,7 +113,7 @@ func (p *Printer) journey(r format.Raw) {
 	p.head(r)
 	p.say("journey", cyan)
 	p.line = append(strconv.AppendUint(append(p.line, " #"...), j.Packet, 10), ' ')
-	p.ended(&j)
+	p.ended(j)
 	p.journeyRest(r)
 }
 

@@ -37,6 +37,7 @@ type Printer struct {
 	finder    *format.Finder // of events
 	fields    fields
 	dissector dissector
+	ending    format.Journey // the last journey record, to be decoded into again
 
 	columns columns
 	clock   clock

@@ -33,12 +33,12 @@ func (p *Printer) inTree(r format.Raw) bool {
 	case format.TypeLink, format.TypeFree:
 		return true
 	case format.TypeJourney:
-		var j format.Journey
+		j := &p.ending
 		if err := j.Decode(r); err != nil || j.End.How == "" {
 			break
 		}
 		p.root(j.Packet)
-		p.ended(&j)
+		p.ended(j)
 		p.journeyRest(r)
 		p.at(j.First)
 		return true

@@ -10,8 +10,6 @@ import (
 // udpDatagram prints what a UDP datagram (RFC 768) carries, told by its ports;
 // n is the length of header and payload.
 func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
-	u := &d.udp
-	err := u.DecodeFromBytes(b, gopacket.NilDecodeFeedback)
 	if len(b) < 8 {
 		d.short("udp")
 		return
@@ -22,26 +20,28 @@ func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
 		d.str("UDPLITE, length ").num(max(length, 0))
 		return
 	}
-	if err != nil {
-		d.str("bad udp length ").num(int(u.Length))
+	payload := b[8:]
+	switch total := int(binary.BigEndian.Uint16(b[4:])); {
+	case total >= 8:
+		length = total - 8
+		payload = payload[:min(length, len(payload))]
+	case total > 0: // 0 is that of a jumbogram
+		d.str("bad udp length ").num(total)
 		return
 	}
-	if u.Length != 0 {
-		length = int(u.Length) - 8
-	}
-	length = max(length, len(u.Payload))
-	src, dst := u.SrcPort, u.DstPort
-	switch is := func(p layers.UDPPort) bool { return src == p || dst == p }; {
+	length = max(length, len(payload))
+	src, dst := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	switch is := func(p uint16) bool { return src == p || dst == p }; {
 	case is(53) || is(5353) || is(5355):
-		d.dns(u.Payload, length)
+		d.dns(payload, length)
 	case (is(67) || is(68)) && length > 0:
-		d.dhcpMessage(u.Payload, length)
+		d.dhcpMessage(payload, length)
 	case dst == 4789 || dst == 8472: // RFC 7348, and the port Linux had before it
-		d.vxlanPacket(u.Payload, length)
+		d.vxlanPacket(payload, length)
 	case dst == 6081:
-		d.geneve(u.Payload, length)
+		d.geneve(payload, length)
 	case is(546) && is(547):
-		d.dhcp6(u.Payload, length)
+		d.dhcp6(payload, length)
 	default:
 		d.str("UDP, length ").num(length)
 	}

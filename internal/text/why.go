@@ -2,7 +2,6 @@ package text
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
@@ -27,7 +26,15 @@ const shownOthers = 5
 func (p *Printer) why(v format.Value) {
 	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more")
 	severity, _ := v.Get("severity").Str()
-	color := map[string]string{"fault": loud, "suspect": yellow, "normal": faint}[string(severity)]
+	color := plain
+	switch string(severity) {
+	case "fault":
+		color = loud
+	case "suspect":
+		color = yellow
+	case "normal":
+		color = faint
+	}
 	p.cell = appendEscaped(append(p.cell[:0], "\n    "...), severity)
 	if confidence, _ := v.Get("confidence").Str(); string(confidence) == "inferred" {
 		p.cell = append(p.cell, ", inferred"...)
@@ -77,8 +84,8 @@ func (p *Printer) why(v format.Value) {
 func (p *Printer) commands(list format.Value, head string, entered *bool) {
 	elements(list, func(_ int, v format.Value) {
 		line, _ := v.Str()
-		enter, command := CutEnter(string(line))
-		if enter == "" {
+		enter, command := CutEnter(line)
+		if len(enter) == 0 {
 			p.line = append(append(p.line, head...), ": "...)
 			p.command(command)
 			return
@@ -94,20 +101,19 @@ func (p *Printer) commands(list format.Value, head string, entered *bool) {
 	})
 }
 
-func (p *Printer) command(s string) {
-	p.line = append(p.line, escape.Command(s)...)
-}
+func (p *Printer) command(s []byte) { p.line = escape.AppendCommand(p.line, s) }
 
 // CutEnter parts a command that skb-drops gives from what it has before it to enter a
 // network namespace; "" if it has nothing.
-func CutEnter(command string) (enter, rest string) {
+func CutEnter[T ~string | ~[]byte](command T) (enter, rest T) {
 	const begin, end = `nsenter --net="$(`, `)" `
-	if !strings.HasPrefix(command, begin) {
-		return "", command
+	if len(command) < len(begin) || string(command[:len(begin)]) != begin {
+		return enter, command
 	}
-	i := strings.Index(command, end)
-	if i < 0 {
-		return "", command
+	for i := len(begin); i+len(end) <= len(command); i++ {
+		if string(command[i:i+len(end)]) == end {
+			return command[:i+len(end)], command[i+len(end):]
+		}
 	}
-	return command[:i+len(end)], command[i+len(end):]
+	return enter, command
 }

@@ -42,10 +42,14 @@ var commands = []struct {
 	{"skb-sort -o stream", packets},
 	{"skb-sort -o stream --memory 16MB", packets},
 	{"skb-sort -o stream --by journey", tracked},
+	{"skb-sort -o text", packets},
+	{"skb-sort -o text --color always", tracked},
+	{"skb-sort -o json", packets},
 	{"skb-pcap", packets},
 	{"skb-pcap --no-comment", packets},
 	{"skb-pcap --read -", capture},
 	{"skb-drops -o stream", drops},
+	{"skb-drops -o text", drops},
 	{"skb-drops --summary", drops},
 }
 
