@@ -100,6 +100,7 @@ bench: build
 	contrib/bench/kernel rate
 	contrib/bench/filters
 	contrib/bench/sort
+	contrib/bench/text
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...
 
 demo: build

