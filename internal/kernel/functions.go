@@ -273,6 +273,28 @@ func (k *Kernel) tracepointGroups() map[string]string {
 	return groups
 }
 
+// HasCode reports whether the kernel has a function of that name now, in a module too: by its
+// types, since its symbols are long in reading.
+func (k *Kernel) HasCode(name string) bool {
+	if k.hasFunction(name) {
+		return true
+	}
+	text := []byte("\x00" + name + "\x00")
+	modules, err := moduleNames(nil)
+	k.types.mu.Lock()
+	base, baseErr := k.types.raw()
+	// A name that vmlinux has for anything is not among a module's own.
+	unsure := err != nil || baseErr != nil || len(modules) == 0 || bytes.Contains(base.strings, text)
+	k.types.mu.Unlock()
+	if unsure {
+		return k.HasSymbol(name)
+	}
+	return slices.ContainsFunc(modules, func(m string) bool {
+		b, err := os.ReadFile("/sys/kernel/btf/" + m)
+		return err == nil && bytes.Contains(b, text)
+	})
+}
+
 // HasSymbol reports whether the kernel has a function of that name, whatever it takes.
 func (k *Kernel) HasSymbol(name string) bool {
 	at, _ := k.symbols.addressesOf(name)

@@ -91,7 +91,6 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	l.direct = k.DirectLoads()
 	l.fetch = haveFetch()
-	l.countLeaving = !k.hasFunction("skb_free_head") || !k.HasSymbol("skb_free_head")
 	spec.Maps["events"].MaxEntries = s.RingSize
 	// Hash maps that allocate as they grow deadlock in tracing programs, and warn in
 	// the kernel log, unless the kernel allocates for them from a cache of its own.
@@ -127,7 +126,6 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"have_loop", l.loop},
 		{"direct_loads", l.direct},
 		{"atomic_fetch", l.fetch},
-		{"count_leaving", l.countLeaving},
 	}
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
@@ -156,6 +154,10 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	if l.share() != nil {
 		l.shared = nil // and the library says what is wrong, if it can't do without either
 	}
+	if err := l.chooseLeaving(); err != nil {
+		l.Close()
+		return nil, err
+	}
 	if l.NoFragments = l.findPages(); fragsErr != nil {
 		l.NoFragments = fragsErr
 	}
@@ -176,6 +178,28 @@ func (l *Loader) findPages() error {
 		if err := l.spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
+	}
+	l.forgetSettings()
+	return nil
+}
+
+// chooseLeaving finds out whether skb_free_head can be attached to, by having the kernel look at
+// the program for it: whether its types name a function that the compiler has inlined does not tell,
+// and its symbols are long in reading.
+func (l *Loader) chooseLeaving() error {
+	if !l.settings.Track {
+		return nil
+	}
+	l.countLeaving = !l.k.hasFunction("skb_free_head")
+	if !l.countLeaving {
+		if p, err := l.loadOwn(l.spec.Programs["on_free_head"].Copy(), nil); err == nil {
+			p.Close()
+		} else {
+			l.countLeaving = !l.k.HasSymbol("skb_free_head")
+		}
+	}
+	if err := l.spec.Variables["count_leaving"].Set(l.countLeaving); err != nil {
+		return fmt.Errorf("setting count_leaving: %w", err)
 	}
 	l.forgetSettings()
 	return nil
