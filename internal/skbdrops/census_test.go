@@ -287,3 +287,20 @@ func TestOneOf(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 }
+
+// A drop that is normal by its rule is not hidden where it may be one that is not.
+func TestNormalOnlyWithoutHarm(t *testing.T) {
+	const segment = " packet=tcp,10.0.0.1:4000,10.0.0.2:80,"
+	for _, c := range []struct{ drop, severity string }{
+		// TIME_WAIT has taken the FIN, or a full accept queue has refused it.
+		{"kernel=5.10.1 drop.location=tcp_v4_rcv+0x1" + segment + "FA skb.pkt_type=0", "suspect"},
+		{"kernel=6.12.1 drop.name=NOT_SPECIFIED drop.location=tcp_v4_rcv+0x1" + segment + "FA skb.pkt_type=0", "suspect"},
+		// A reset that nobody wants is nobody's loss.
+		{"kernel=6.12.1 drop.name=NO_SOCKET drop.location=tcp_v4_rcv+0x1" + segment + "R skb.pkt_type=0", "normal"},
+		{"kernel=6.12.1 drop.name=TCP_OLD_DATA drop.location=tcp_data_queue+0x1" + segment + "A", "normal"},
+	} {
+		if w := explained(t, stream(t, c.drop)...)[0]; w.Severity != c.severity {
+			t.Errorf("%s is %s, not %s: %s, or %+v", c.drop, w.Severity, c.severity, w.Cause, w.Alternatives)
+		}
+	}
+}

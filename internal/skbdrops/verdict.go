@@ -91,6 +91,41 @@ func (t *tables) judge(f *facts, others bool) {
 	if v.way != nil && v.way.severity != nil {
 		v.severity = *v.way.severity
 	}
+	if v.severity != Normal || v.rule != nil && v.rule.final {
+		return
+	}
+	// What may be a fault is not hidden: a drop is normal only if all that it may be is.
+	if !others {
+		t.judge(f, true)
+	} else if v.mayHarm(t, known) {
+		v.severity = Suspect
+	}
+}
+
+// mayHarm says that something else that fits the drop is not normal.
+func (v *verdict) mayHarm(t *tables, known bool) bool {
+	of := func(own *Severity, reason string) Severity {
+		switch r := t.reasons[reason]; {
+		case own != nil:
+			return *own
+		case known && v.reason != nil:
+			return v.reason.Severity
+		case r != nil:
+			return r.Severity
+		}
+		return Suspect
+	}
+	for _, r := range v.others[:v.nOthers] {
+		if of(r.severity, r.is) != Normal {
+			return true
+		}
+	}
+	for _, w := range v.ways[:v.nWays] {
+		if of(w.severity, w.reason) != Normal {
+			return true
+		}
+	}
+	return v.more > 0 && !known
 }
 
 // appendWhere writes the function that dropped the packet, and in words what it is for.
