@@ -75,6 +75,8 @@ func writeCosts(w io.Writer, queues []*queue, besides []*beside, took time.Durat
 		}
 	}
 	for _, l := range lines {
-		fmt.Fprintln(w, strings.TrimRight(l, " "))
+		if l = strings.TrimRight(l, " "); l != "" {
+			fmt.Fprintln(w, l)
+		}
 	}
 }

@@ -64,6 +64,7 @@ func (t *talk) said(line string) {
 		t.listed = append(t.listed, line)
 	case strings.HasPrefix(line, "=== COST   "+t.test+" "):
 		t.end(line)
+	case line == t.test: // some lines echo what they are told
 	default:
 		t.passed = t.passed || passLine.MatchString(line)
 		fmt.Fprintln(&t.text, line)

@@ -25,7 +25,7 @@ var list = []string{"=== TESTS", "TestA", "TestZZ", "TestB", "=== NEXT"}
 func TestTalk(t *testing.T) {
 	q := &queue{kernel: &kernel{}}
 	guest, got := told(q, append(list,
-		"=== RUN   TestA", "--- PASS: TestA (1.00s)", "PASS", "=== COST   TestA starts=3 collect=30 busy=40", "=== NEXT",
+		"TestA", "=== RUN   TestA", "--- PASS: TestA (1.00s)", "PASS", "=== COST   TestA starts=3 collect=30 busy=40", "=== NEXT",
 		"=== RUN   TestB", "    b_test.go:7: --- PASS: no", "--- FAIL: TestB (1.00s)", "FAIL", "=== COST   TestB starts=1 collect=1 busy=0", "=== NEXT",
 		"--- SKIP: TestZZ (0.00s)", "=== COST   TestZZ starts=0 collect=0 busy=9", "=== NEXT")...)
 	if want := []string{"TestA", "TestB", "TestZZ", "end"}; !slices.Equal(got, want) || !guest.ended {
