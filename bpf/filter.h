@@ -19,9 +19,11 @@ const volatile __u32 filters = 0; // enum filter_in_use
 
 #define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
 
-// Pieces of a packet behind its linear part that are looked through: fragments, and in frag_list
-// the linear parts of sk_buffs. A packet of 64 KiB that GRO or reassembly made has some 45.
-#define FILTER_PIECES 96
+// The most page fragments that a sk_buff can have (MAX_SKB_FRAGS) is 17 unless configured
+// higher; headers are in the first.
+#define FILTER_FRAGS 17
+
+#define NOT_LOOKED_AT ((__u64)-2)
 
 // shinfo, and how many fragments it has, of an sk_buff.
 #define PAGED_PART(s)                                                  \
@@ -40,7 +42,8 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // size (at most 4) bytes at offset off of the packet that begins at addr, of which
 // `linear` bytes (negative: none, and so many of the paged ones are not the packet's) are
 // linear. In the lower bytes, as a load would put them there; zeros behind the packet's
-// end. -1: they can't be read.
+// end. -1: they can't be read. NOT_LOOKED_AT: they may lie in frag_list, whose sk_buffs are more than
+// a verifier follows here; such a packet passes, whatever the filter says.
 //
 // Global, with numbers for arguments, like all functions here: the verifier then looks at
 // each once for a program, not once for each way there. Its stack is 96 bytes at most.
@@ -55,7 +58,6 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 	union { // the stack is short, and what is in here is not needed for long
 		__u64 bytes;
 		struct frag frag;
-		__u32 len[2];
 	} u = {};
 
 	size = at_most(size, 4);
@@ -71,41 +73,39 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 	if (!frags_at)
 		return -1;
 	PAGED_PART(s);
-	bpf_core_read(&next, sizeof(next), &shinfo->frag_list);
-	for (i = 0; i < FILTER_PIECES; i++) {
-		if (frag < nr) {
+	// Where it begins is looked for first, and only then read: else kernels before 5.12
+	// would verify the reading again for each fragment.
+	if (!got) {
+		for (;; frag++) {
+			if (frag >= nr) {
+				bpf_core_read(&next, sizeof(next), &shinfo->frag_list);
+				return next ? NOT_LOOKED_AT : 0;
+			}
+			if (frag == FILTER_FRAGS)
+				return -1;
 			bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
-			len = u.frag.len;
-			at = frag_address(&u.frag);
-			frag++;
-		} else {
-			if (!next)
-				return value;
-			u.bytes = 0;
-			bpf_core_read(&u.len[0], 4, &next->len);
-			bpf_core_read(&u.len[1], 4, &next->data_len);
-			len = u.len[0] - u.len[1];
-			bpf_core_read(&u.bytes, 8, &next->data);
-			at = u.bytes;
-			PAGED_PART(next);
-			frag = 0;
-			bpf_core_read(&next, sizeof(next), &next->next);
+			if (want < u.frag.len)
+				break;
+			want -= u.frag.len;
 		}
-		if (want >= len) {
-			want -= len;
-			continue;
-		}
-		len = at_most(at_most(len - want, size - got), 4);
+	}
+	for (i = 0; i < 2 && got < size && frag < nr; i++, frag++) {
+		bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
+		len = at_most(at_most(u.frag.len - want, size - got), 4);
+		at = frag_address(&u.frag);
 		u.bytes = 0;
 		if (!at || bpf_probe_read_kernel(&u.bytes, len, (void *)(at + want)))
 			return -1;
 		value |= u.bytes << (8 * got);
 		got += len;
 		want = 0;
-		if (got >= size)
-			return value;
 	}
-	return -1;
+	if (got < size) {
+		bpf_core_read(&next, sizeof(next), &shinfo->frag_list);
+		if (next)
+			return NOT_LOOKED_AT;
+	}
+	return value;
 }
 
 // For the functions below, where direct_loads: memory as numbers.
@@ -153,7 +153,7 @@ __attribute__((weak)) __u64 inner_packet(__u64 skb, __u64 addr, __s64 linear, __
 		off += 2;
 	}
 	v = BYTES(off, 1);
-	if (v == -1)
+	if (v == -1 || v == NOT_LOOKED_AT)
 		return NO_INNER;
 	if (v >> 4 == 4) {
 		if (BYTES(off + 6, 2) & BE16(0x1fff)) // not the first fragment

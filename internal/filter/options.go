@@ -6,7 +6,7 @@ type Options struct {
 	// Direct: the kernel lets programs follow pointers by plain loads (kernel.DirectLoads).
 	Direct bool `kong:"-"`
 
-	Filter      string   `short:"f" placeholder:"EXPR" help:"Only packets that match this pcap-filter(7) expression ('udp port 53'), or the one in @FILE."`
+	Filter      string   `short:"f" placeholder:"EXPR" help:"Only packets that match this pcap-filter(7) expression ('udp port 53'), or the one in @FILE. A packet of which it would have to look into a frag_list passes."`
 	InnerFilter string   `placeholder:"EXPR" help:"Only tunnelled packets (VXLAN, Geneve, GRE, IPIP) whose inside matches this pcap-filter(7) expression."`
 	Where       []string `sep:"none" placeholder:"EXPR" help:"Only packets for which this C expression over kernel fields is true ('skb->mark == 0x10 && skb->dev->mtu < 1500'). May be repeated: all must be true."`
 	IfName      []string `name:"ifname" placeholder:"NAME" help:"Only packets on this network device."`
