@@ -150,7 +150,6 @@ func capture(events int) ([]byte, error) {
 	var o skbpcap.Options
 	var b bytes.Buffer
 	err = parsed(&o, []string{"skb-pcap"}, func() error {
-		o.Part = true
 		return skbpcap.Run(context.Background(), o, bytes.NewReader(in), &b, io.Discard)
 	})
 	return b.Bytes(), err

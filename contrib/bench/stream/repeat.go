@@ -16,6 +16,7 @@ func repeat(file string, events int, enc *format.Encoder) error {
 		return err
 	}
 	var recorded []format.Raw
+	var held format.Held
 	var ts uint64
 	for d := format.NewDecoder(bytes.NewReader(in)); ; {
 		r, err := d.Next()
@@ -33,7 +34,7 @@ func repeat(file string, events int, enc *format.Encoder) error {
 			}
 		case format.TypeEnd:
 		default:
-			if err := enc.WriteRaw(r); err != nil {
+			if err := enc.WriteRaw(held.Gives(r)); err != nil {
 				return err
 			}
 		}
@@ -42,9 +43,13 @@ func repeat(file string, events int, enc *format.Encoder) error {
 	for i := range events {
 		ts += 1000
 		record = format.Splice(record[:0], recorded[i%len(recorded)], "ts", format.AppendUint(nil, ts))
-		if err := enc.WriteRaw(record); err != nil {
+		if err := enc.WriteRaw(held.Gives(record)); err != nil {
 			return err
 		}
+	}
+	end := format.End{TS: ts, Cause: "count"}
+	if err := enc.WriteRaw(held.Gives(end.AppendMsgpack(nil))); err != nil {
+		return err
 	}
 	return enc.Flush()
 }
