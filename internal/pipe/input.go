@@ -119,6 +119,9 @@ func (in *Inputs) For(sink Sink) { _, in.json = sink.(*jsonSink) }
 // Where makes err, of writing the record that Next returned last, one that tells where in
 // the input it is, if it is the record's fault.
 func (in *Inputs) Where(err error) error {
+	if err == nil {
+		return nil // it is asked for every record, and what follows allocates
+	}
 	var syntax *format.SyntaxError
 	if errors.As(err, &syntax) && in.current != nil {
 		return Name(in.current.name, &format.SyntaxError{Offset: in.current.at, Err: syntax.Err})
