@@ -25,6 +25,8 @@ var update = flag.Bool("update", false, "write the golden files anew from what t
 //	go run ./internal/testbed test --bin build/kernel.test --in bin --run TestDropZoo --out build/zoo
 //	cp build/zoo/5.10/route.skb internal/skbdrops/testdata/drops/route-5.10.skb
 //	go test ./internal/skbdrops -run TestGolden -update
+//
+// causes.sh there says what made those whose name begins with causes.
 func TestGolden(t *testing.T) {
 	streams, err := filepath.Glob("testdata/drops/*.skb")
 	if err != nil || len(streams) < 12 {
