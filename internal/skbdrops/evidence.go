@@ -85,19 +85,6 @@ func (f *facts) frameFor() value {
 
 var wordOwn, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
 
-// via tells whether a function is among the drop's callers: 1 or 0; absent without a stack.
-func (f *facts) via(function string) value {
-	if f.frames == nil {
-		return value{}
-	}
-	for _, frame := range f.frames {
-		if frame == function {
-			return num(1, true)
-		}
-	}
-	return num(0, true)
-}
-
 // tcFilters says where the device had tc filters at the start, or none.
 func (f *facts) tcFilters() value {
 	if _, known := f.device(); !known || f.host.filters == nil {
@@ -192,8 +179,6 @@ func (f *facts) counted(m map[string]uint64, key string) value {
 
 func (f *facts) evidence(fd *field) value {
 	switch fd.id {
-	case fieldVia:
-		return f.via(fd.arg)
 	case fieldQdiscFilters:
 		return f.qdiscFilters()
 	case fieldFrameDst:

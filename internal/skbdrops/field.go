@@ -14,7 +14,7 @@ type field struct {
 	id   fieldID
 	path []string // of fieldPath
 	find int      // of fieldPath: its index in paths, or -1
-	arg  string   // of fieldRet and fieldVia: the function; of fieldPrograms: the type
+	arg  string   // of fieldRet: the function; of fieldPrograms: the type
 }
 
 type fieldID uint8
@@ -65,7 +65,6 @@ const (
 	fieldClsact
 	fieldNoqueue
 	fieldHost
-	fieldVia
 	fieldFrameFor
 	fieldDevKind
 	fieldDevMaster
@@ -105,7 +104,7 @@ var fieldNames = map[string]fieldID{
 }
 
 // prefixes of fields that name one of many after the dot.
-var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "via": fieldVia, "programs": fieldPrograms}
+var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms}
 
 func parseField(name string) (*field, error) {
 	f := &field{name: name}
