@@ -32,6 +32,9 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		s.ticks = t.C
 	}
 	in.For(sink)
+	if o.Part {
+		s.kept = &format.Kept{Part: true}
+	}
 	err = s.run(in)
 	if s.late > 0 {
 		fmt.Fprintf(stderr, "skb-sort: %d records came up to %v too late for their place: they are out of order (a longer --window holds more)\n",
@@ -62,7 +65,8 @@ type sorter struct {
 	inputs  []input
 	running int // of them
 	looked  int64
-	writing uint32 // the start that what is written now belongs to
+	writing uint32       // the start that what is written now belongs to
+	kept    *format.Kept // of a part: its ends are to count what is there
 	late    uint64
 	lateBy  uint64 // ns
 }
@@ -389,7 +393,7 @@ func (s *sorter) write(e *entry, record []byte) error {
 	of := &s.starts.list[e.start]
 	if of.record != nil && (e.start != s.writing || !of.wrote) {
 		if r := s.starts.merger.To(of.record); r != nil {
-			if err := s.sink.Write(r); err != nil {
+			if err := s.put(r); err != nil {
 				return err
 			}
 		}
@@ -406,7 +410,14 @@ func (s *sorter) write(e *entry, record []byte) error {
 			s.lateBy = max(s.lateBy, b.written-e.a)
 		}
 	}
-	return s.sink.Write(record)
+	return s.put(record)
+}
+
+func (s *sorter) put(r format.Raw) error {
+	if s.kept != nil {
+		r = s.kept.Gives(r)
+	}
+	return s.sink.Write(r)
 }
 
 // releaseDisk writes what is on disk, and of what is held no more than belongs in between.

@@ -84,6 +84,9 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 		s := newSelector(&o.Selection, &recount{out, kept})
 		out, stages = s, append(stages, s)
 	}
+	if o.Part && kept == nil {
+		out = &recount{out, &format.Kept{Part: true}}
+	}
 	r := newRun(o, out)
 	r.kept = kept
 	err = r.all(in)
