@@ -32,26 +32,33 @@ func AppendJSON(dst []byte, r Raw) ([]byte, error) {
 // ValidJSON checks that r, which is Valid, has a form in JSON. An error is a *SyntaxError
 // with the offset within r, as that of AppendJSON.
 func ValidJSON(r Raw) error {
-	var walk func(at, values int, isMap bool) (int, error)
-	walk = func(at, values int, isMap bool) (int, error) {
-		for i := range values {
-			n, content, inside := head(r[at:])
-			switch kind := Value(r[at:]).Kind(); {
-			case isMap && i&1 == 0 && !utf8.Valid(r[at+n:at+n+content]):
-				return at, errJSONKey(at)
-			case kind == Other:
-				return at, errJSONOther(at)
-			default:
-				var err error
-				if at, err = walk(at+n+content, inside, kind == Map); err != nil {
-					return at, err
-				}
+	_, err := validJSON(r, 0, 1, false)
+	return err
+}
+
+// validJSON walks through so many values at r[at:], the pairs of a map or not, and returns
+// where they end.
+func validJSON(r []byte, at, values int, isMap bool) (int, error) {
+	for i := range values {
+		isKey := isMap && i&1 == 0
+		if size := int(fixed[r[at]]); size != 0 && (!isKey || isPlain(r[at+1:at+size])) && r[at] != 0xc1 && (r[at] < 0xd4 || r[at] > 0xd8) {
+			at += size // as most: a value that has a form, or a key of plain ASCII
+			continue
+		}
+		n, content, inside := head(r[at:])
+		switch kind := Value(r[at:]).Kind(); {
+		case isKey && !utf8.Valid(r[at+n:at+n+content]):
+			return at, errJSONKey(at)
+		case kind == Other:
+			return at, errJSONOther(at)
+		default:
+			var err error
+			if at, err = validJSON(r, at+n+content, inside, kind == Map); err != nil {
+				return at, err
 			}
 		}
-		return at, nil
 	}
-	_, err := walk(0, 1, false)
-	return err
+	return at, nil
 }
 
 func errJSONKey(at int) error {
