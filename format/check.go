@@ -230,10 +230,16 @@ func (c *counts) count(t RecordType, r Raw) bool {
 // Take takes the next record, which is Valid. An error means that nothing behind it can be
 // understood: a version that is not known, a time that is none, a resume of no start.
 // offset is where the record is, for what Err says.
-func (c *Checker) Take(r Raw, offset int64) error {
+func (c *Checker) Take(r Raw, offset int64) error { return c.take(r, CheckKeys(r), offset) }
+
+// TakeFound is Take for the record that f has found good.
+func (c *Checker) TakeFound(f *Finder, offset int64) error { return c.take(f.r, f.CheckKeys(), offset) }
+
+// take is Take for a record of which CheckKeys says err.
+func (c *Checker) take(r Raw, err error, offset int64) error {
 	c.any = true
 	t := r.Type()
-	if err := CheckKeys(r); err != nil {
+	if err != nil {
 		if e := err.(*KeyError); e.Key == "ts" || e.Key == "version" && (e.Has || !c.Part) || t == TypeResume {
 			return err
 		}

@@ -37,6 +37,8 @@ type Finder struct {
 	tries  int // layouts that were learned, of which some may be forgotten
 	agreed int // records that had a known layout
 
+	end *segment // of the layout of the record that was found last; nil: it is not kept
+
 	learner learner
 }
 
@@ -70,6 +72,9 @@ type segment struct {
 	others []other
 
 	there, known, strs, bins uint64 // as in a Finder
+
+	// Of a segment that ends a record: what holds of every record of the layout.
+	goodKeys, goodJSON bool
 }
 
 // A word is 8 bytes of a record: the bits of the mask have to be the ones wanted. Words
@@ -169,7 +174,7 @@ func (n *name) find(key []byte) *name {
 
 // Find checks r and finds its values, which alias it. Errors are those of Valid.
 func (f *Finder) Find(r Raw) error {
-	f.r = r
+	f.r, f.end = r, nil
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
 	f.others, f.many = f.others[:0], false
 	base := 0
@@ -201,6 +206,7 @@ func (f *Finder) Find(r Raw) error {
 				return f.walk(r)
 			}
 			f.agreed++
+			f.end = s
 			return nil
 		case endFixstr:
 			from++
@@ -285,13 +291,13 @@ func (f *Finder) walk(r Raw) error {
 	l.end(l.value(0, f.names), endRecord, len(r))
 	if l.learning {
 		f.tries++
-		f.keep(l)
+		f.end = f.keep(l)
 	}
 	return nil
 }
 
-// keep adds a layout to those that are known.
-func (f *Finder) keep(l *learner) {
+// keep adds a layout to those that are known and returns its last segment.
+func (f *Finder) keep(l *learner) (end *segment) {
 	if f.kept+len(l.segments) > maxSegments {
 		f.first, f.kept = nil, 0
 	}
@@ -317,8 +323,9 @@ func (f *Finder) keep(l *learner) {
 			*list = append(*list, s)
 			f.kept++
 		}
-		list = &s.next
+		list, end = &s.next, s
 	}
+	return end
 }
 
 // A learner walks through a good record and notes its layout.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,14 @@ func checkFind(t *testing.T, f *Finder, r Raw) {
 	}
 	if want != nil {
 		return
+	}
+	for range 2 { // the first may be what the second goes by
+		if got, want := f.CheckKeys(), CheckKeys(r); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: %v, CheckKeys says %v", r, got, want)
+		}
+		if got, want := f.ValidJSON(), ValidJSON(r); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%q: %v, ValidJSON says %v", r, got, want)
+		}
 	}
 	for i, path := range finderPaths {
 		v := r.Get(strings.Split(path, ".")...)

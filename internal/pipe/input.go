@@ -17,8 +17,8 @@ import (
 type Inputs struct {
 	// OnIdle, when set, is called before every read that may have to wait.
 	OnIdle func() error
-	// Valid, when set, is that of the Decoders.
-	Valid func(format.Raw) error
+	// Finder, when set before the first Next, is that of all Readers.
+	Finder *format.Finder
 	// Part is as the flag of Input.
 	Part bool
 
@@ -75,7 +75,11 @@ func (in *Inputs) Next() (format.Raw, error) {
 	for len(in.readers) > 0 {
 		if in.current == nil {
 			in.current = in.reader(in.names[0], in.readers[0])
-			in.current.OnIdle, in.current.Valid = in.idle, in.Valid
+			in.current.OnIdle = in.idle
+			if in.Finder == nil { // what one input has shown, another need not
+				in.Finder = in.current.Finder
+			}
+			in.current.Finder = in.Finder
 		}
 		r, err := in.current.Next()
 		if err == nil {

@@ -18,8 +18,9 @@ type Input struct {
 // A Reader reads the records of one input, and says at its end whether it was a whole
 // stream, as FORMAT.md has it.
 type Reader struct {
-	// Valid, when set, is asked whether a record is good, as that of a Decoder.
-	Valid func(format.Raw) error
+	// Finder has found the record that Next returned. It may be set before the first Next, by
+	// who wants values of every record.
+	Finder *format.Finder
 
 	*format.Decoder
 	name    string
@@ -31,7 +32,7 @@ type Reader struct {
 
 // reader returns what reads r, an input of this name.
 func (in *Inputs) reader(name string, r io.Reader) *Reader {
-	p := &Reader{Decoder: format.NewDecoder(r), name: name, json: in.json}
+	p := &Reader{Decoder: format.NewDecoder(r), name: name, json: in.json, Finder: format.NewFinder()}
 	p.checker.Part = in.Part
 	p.Decoder.Valid = p.check
 	if f, ok := r.(*os.File); ok {
@@ -53,22 +54,15 @@ func (in *Inputs) Readers() (all []*Reader) {
 // check is what every record passes before anybody sees it.
 func (p *Reader) check(r format.Raw) error {
 	p.at = p.Offset()
-	switch {
-	case p.Valid != nil:
-		if err := p.Valid(r); err != nil {
-			return err
-		}
-	case !p.JSON(): // of JSON it was made, and is well-formed
-		if err := format.Valid(r); err != nil {
+	if err := p.Finder.Find(r); err != nil {
+		return err
+	}
+	if p.json && !p.JSON() { // of JSON it was made, and has a form there
+		if err := p.Finder.ValidJSON(); err != nil {
 			return err
 		}
 	}
-	if p.json && !p.JSON() {
-		if err := format.ValidJSON(r); err != nil {
-			return err
-		}
-	}
-	return p.checker.Take(r, p.at)
+	return p.checker.TakeFound(p.Finder, p.at)
 }
 
 // Next returns the next record, valid until the next call, and io.EOF behind a whole

@@ -155,7 +155,7 @@ func (r *run) run(in *pipe.Inputs) error {
 }
 
 func (r *run) read(in *pipe.Inputs) error {
-	in.OnIdle, in.Valid = r.idle, r.facts.find.Find
+	in.OnIdle, in.Finder = r.idle, r.facts.find
 	for {
 		raw, err := in.Next()
 		if r.waiting {

@@ -56,7 +56,7 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 }
 
 func copyAll(in *pipe.Inputs, w *writer) error {
-	in.OnIdle, in.Valid = w.idle, w.finder.Find
+	in.OnIdle, in.Finder = w.idle, w.finder
 	for {
 		r, err := in.Next()
 		if err == io.EOF {

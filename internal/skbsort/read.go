@@ -61,18 +61,7 @@ func (s *source) read() {
 		}
 		return nil
 	}
-	track := 0 // JSON is not looked at
-	// A Finder checks what Valid does, and takes 90 ns where that takes 230: a fifth of
-	// what a record takes here in all.
-	f := format.NewFinder("track")
-	d.Valid = func(r format.Raw) error {
-		err := f.Find(r)
-		track = 0
-		if v := f.Value(0); err == nil && len(v) > 0 && &v[len(v)-1] == &r[len(r)-1] {
-			track = len(r) - len(v)
-		}
-		return err
-	}
+	d.Finder = format.NewFinder("track")
 	for {
 		raw, err := d.Next()
 		if err != nil {
@@ -82,6 +71,10 @@ func (s *source) read() {
 			s.current.err = err
 			_ = s.send()
 			return
+		}
+		track := 0
+		if v := d.Finder.Value(0); len(v) > 0 && &v[len(v)-1] == &raw[len(raw)-1] {
+			track = len(raw) - len(v)
 		}
 		b := s.current
 		if len(b.data)+len(raw) > cap(b.data) && len(b.ends) > 0 {
