@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X github.com/skb-tools/skb-tools/internal/pipe.Version=$(VERSI
 TESTBED := go run ./internal/testbed
 
 # Instructions per event, the same on every machine.
-INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --in bin --in contrib/bench/instructions -- instructions budget
+INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in contrib/bench/instructions -- instructions budget
 
 .PHONY: build install deps census generate check-generated test fetch test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
