@@ -304,3 +304,26 @@ func TestNormalOnlyWithoutHarm(t *testing.T) {
 		}
 	}
 }
+
+// Where the kind of queueing discipline is known, what only others do is not told.
+func TestQdiscWays(t *testing.T) {
+	const early, class = "the average queue of red is above its thresholds", "no class of the queueing discipline is for the packet"
+	for _, kernel := range []string{"5.10", "6.1", "6.12", "7.2"} {
+		for _, c := range []struct{ qdisc, has, lacks string }{
+			{"red", early, class},
+			{"hfsc", class, early},
+			{"fq_codel", "", early},
+			{"mq,fq_codel", "", class},
+			{"pfifo_fast", "", early},
+		} {
+			w := explained(t, stream(t, dropWords(kernel, "QDISC_DROP", "__dev_queue_xmit")+" dev.name=eth0 qdisc:eth0="+c.qdisc)...)[0]
+			all := w.Cause
+			for _, a := range w.Alternatives {
+				all += "\n" + a.Cause
+			}
+			if !strings.Contains(all, "its queue is full") || !strings.Contains(all, c.has) || strings.Contains(all, c.lacks) || len(w.Alternatives) > 4 {
+				t.Errorf("%s on %s: %s", c.qdisc, kernel, all)
+			}
+		}
+	}
+}

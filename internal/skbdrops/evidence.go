@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -112,6 +113,19 @@ func (f *facts) qdiscFilters() value {
 	return fixed(wordNo)
 }
 
+// qdiscHas says whether the device had a queueing discipline of a kind at the start: yes or
+// no. Absent: it is not known.
+func (f *facts) qdiscHas(kind string) value {
+	kinds := f.qdiscs()
+	switch {
+	case kinds == "" && f.noqueue().kind() == absent:
+		return value{}
+	case slices.Contains(strings.Fields(kinds), kind):
+		return fixed(wordYes)
+	}
+	return fixed(wordNo)
+}
+
 // rulesAt says whether nftables or iptables had rules at the hook that the drop was at, when
 // the stream began: none or some. Absent: it is not known.
 func (f *facts) rulesAt() value {
@@ -179,6 +193,8 @@ func (f *facts) counted(m map[string]uint64, key string) value {
 
 func (f *facts) evidence(fd *field) value {
 	switch fd.id {
+	case fieldQdiscHas:
+		return f.qdiscHas(fd.arg)
 	case fieldQdiscFilters:
 		return f.qdiscFilters()
 	case fieldFrameDst:

@@ -14,7 +14,7 @@ type field struct {
 	id   fieldID
 	path []string // of fieldPath
 	find int      // of fieldPath: its index in paths, or -1
-	arg  string   // of fieldRet: the function; of fieldPrograms: the type
+	arg  string   // of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kind
 }
 
 type fieldID uint8
@@ -82,6 +82,7 @@ const (
 	fieldFrameDst
 	fieldSPIKnown
 	fieldQdiscFilters
+	fieldQdiscHas
 	fieldSaddrOwn
 	fieldDaddrOwn
 )
@@ -104,7 +105,7 @@ var fieldNames = map[string]fieldID{
 }
 
 // prefixes of fields that name one of many after the dot.
-var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms}
+var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms, "qdisc": fieldQdiscHas}
 
 func parseField(name string) (*field, error) {
 	f := &field{name: name}

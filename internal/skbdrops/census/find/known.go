@@ -173,11 +173,13 @@ func showsAt(kernels map[string]*kernel, s *site) []string {
 func where(s *site) []string {
 	switch {
 	case s.what == "TC_ACT_SHOT":
-		return []string{"tc_run", "sch_handle_ingress", "sch_handle_egress", "__netif_receive_skb_core", "__dev_queue_xmit"}
+		return []string{"sch_handle_ingress", "sch_handle_egress", "__netif_receive_skb_core", "__dev_queue_xmit"}
 	case verdicts[s.what] || s.what == "hotdrop":
 		return []string{"nf_hook_slow"}
+	case s.what == "rtnl_qdisc_drop" || s.what == "rtnl_kfree_skbs":
+		return []string{"__rtnl_unlock", "rtnl_unlock", "rtnetlink_rcv_msg"}
 	case strings.Contains(s.what, "qdisc_drop") || s.what == "qdisc_dequeue_drop":
-		return []string{"__dev_queue_xmit", "__dev_xmit_skb", "kfree_skb_list", "kfree_skb_list_reason", "tcf_kfree_skb_list"}
+		return []string{"__dev_queue_xmit", "__dev_xmit_skb", "kfree_skb_list", "kfree_skb_list_reason", "tcf_kfree_skb_list", "__tcf_kfree_skb_list"}
 	}
 	return nil
 }

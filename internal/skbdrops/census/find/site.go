@@ -504,7 +504,7 @@ func constants(ts []token) []string {
 		case name != t.text, strings.HasPrefix(name, "QDISC_DROP_") && !strings.Contains(name, "REASON"), strings.HasPrefix(name, "OVS_DROP_"),
 			name == "SKB_CONSUMED", name == "SKB_NOT_DROPPED_YET", strings.HasPrefix(name, "RX_DROP_"):
 		case t.text == "FQDR" && i+2 < len(ts):
-			name = ts[i+2].text
+			name = "FQ_" + ts[i+2].text
 		case strings.HasPrefix(t.text, "SKB_DR_SET") || strings.HasPrefix(t.text, "SKB_DR_OR"):
 			if i+1 < len(ts) && ts[i+1].text == "(" {
 				if args := arguments(ts[i+2 : max(closing(ts, i+1), i+2)]); len(args) == 2 {
