@@ -109,7 +109,7 @@ var silents = []silent{
 		"A message that could not be sent: the program is told.",
 		"the program: its call fails", ""},
 	{"xdp", "the driver, before there is an sk_buff",
-		"What an XDP program drops, redirects or sends back in native mode. In generic mode there is a drop event, with the reason XDP. An XDP program that passes a packet on a veth lets the driver copy it: the first sk_buff ends without a word.",
+		"What an XDP program drops, redirects or sends back in native mode. In generic mode there is a drop event: without a reason for what is dropped, with the reason XDP for what can't be redirected. An XDP program that passes a packet on a veth lets the driver copy it: the first sk_buff ends without a word.",
 		"`ethtool -S DEVICE` (xdp), `ip -s link show dev DEVICE`, the program's maps, `xdp:xdp_exception`", ""},
 	{"hardware", "the device",
 		"Frames that the device discards: bad checksums of frames, no buffer, filters.",
