@@ -327,3 +327,53 @@ func TestQdiscWays(t *testing.T) {
 		}
 	}
 }
+
+// The everyday drop of a firewall comes to the same place as the verdicts of connection tracking,
+// of its helpers and of NAT. It has those of them beside it that its hook, protocol and connection
+// leave open, and no others.
+func TestFirewallAlternatives(t *testing.T) {
+	p := newProver(t)
+	const drop = " drop.location=nf_hook_slow+0x1 start:netns.inum=7 netns.inum=7 packet=tcp,10.0.0.1:4000,10.0.0.2:21,A" +
+		" sysctl:net.netfilter.nf_conntrack_count=3 sysctl:net.netfilter.nf_conntrack_max=100 xfrm:policies=0 before=nf_hook_slow,caller="
+	for _, c := range []struct{ more, want string }{
+		{"ip_local_deliver+0x1 ct.state=ESTABLISHED", ""},
+		{"ip_local_deliver+0x1", ""},
+		{"ip_forward+0x1 ct.state=NEW ct.dir=original", ""},
+		{"ip_local_deliver+0x1 ct.state=NEW ct.dir=original", "clash"},
+		{"ip_output+0x1 ct.state=NEW ct.dir=original", "clash, another device than, masquerades"},
+		{"__ip_local_out+0x1 ct.state=NEW", "output hook changed"},
+		{"ip_rcv+0x1 ct.state=ESTABLISHED ct.helper=ftp", "PORT, could not note, no port was free"},
+		{"ip_rcv+0x1 ct.state=ESTABLISHED ct.helper=sane", "SANE"},
+		{"ip_local_deliver+0x1 ct.state=NEW ct.proto_state=SYN_SENT", "SYN cookie, clash"},
+		{"arp_rcv+0x1 skb.protocol=2054", ""},
+	} {
+		for kernel, reason := range map[string]string{"5.10": "", "6.1": " drop.name=NETFILTER_DROP", "6.12": " drop.name=NETFILTER_DROP"} {
+			v := p.verdict(kernel, "kernel="+kernel+reason+drop+c.more)
+			if v.rule == nil || v.rule.name != "nf-hook" {
+				t.Errorf("%s %s: %s", kernel, c.more, v.all())
+			}
+			left := v.ways[:v.nWays]
+			for want := range strings.SplitSeq(c.want, ", ") {
+				i := slices.IndexFunc(left, func(w *way) bool { return want != "" && strings.Contains(w.words(), want) })
+				if want != "" && i < 0 {
+					t.Errorf("%s %s: no %q in %s", kernel, c.more, want, v.all())
+				} else if want != "" {
+					left = append(slices.Clone(left[:i]), left[i+1:]...)
+				}
+			}
+			if len(left) > 0 {
+				t.Errorf("%s %s: %s too", kernel, c.more, left[0].words())
+			}
+		}
+	}
+}
+
+// A protocol that has a name is compared by it: its number would never be equal.
+func TestProtocolByName(t *testing.T) {
+	if _, err := parseCondition("proto = 136 17"); err == nil || !strings.Contains(err.Error(), "udp") {
+		t.Errorf("%v", err)
+	}
+	if _, err := parseCondition("proto = 136"); err != nil {
+		t.Error(err)
+	}
+}

@@ -106,6 +106,13 @@ func parseCondition(text string) (condition, error) {
 			}
 			c.more = append(c.more, n)
 		}
+		if c.isN && f.id == fieldProto {
+			for _, n := range append([]int64{c.n}, c.more...) {
+				if n >= 0 && n < int64(len(protoNames)) && protoNames[n] != nil {
+					return c, fmt.Errorf("not a condition: %q never holds; protocol %d is called %s", text, n, protoNames[n])
+				}
+			}
+		}
 	}
 	switch w[1] {
 	case "present", "absent":

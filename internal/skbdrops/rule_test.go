@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/skbdrops/census"
 )
 
 // A why is the section as a user of -o json gets it.
@@ -278,6 +280,26 @@ func TestFieldsExist(t *testing.T) {
 			t.Errorf("%s: no field %s", where, f.name)
 		}
 	}
+	// The census may use any that the format has.
+	format, err := os.ReadFile("../../format/FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	section := ""
+	for l := range strings.SplitSeq(string(format), "\n") {
+		if rest, ok := strings.CutPrefix(l, "#### `"); ok {
+			section, _, _ = strings.Cut(rest, "`")
+		} else if rest, ok := strings.CutPrefix(l, "| `"); ok {
+			key, _, _ := strings.Cut(rest, "`")
+			has[section+"."+key] = true
+		}
+	}
+	checkWay := func(where string, f *field) {
+		if f != nil && f.id == fieldPath && !has[f.name] {
+			check(where, f)
+		}
+	}
 	templates := func(where string, cs ...choice) {
 		for _, c := range cs {
 			for _, tt := range c {
@@ -296,6 +318,20 @@ func TestFieldsExist(t *testing.T) {
 	}
 	for _, r := range Reasons() {
 		templates("reason "+r.Name, r.look...)
+	}
+	ways, err := census.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range ways {
+		w, err := table().newWay(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range w.when {
+			checkWay("census/"+w.Source, c.field)
+			checkWay("census/"+w.Source, c.than)
+		}
 	}
 }
 

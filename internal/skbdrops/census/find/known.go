@@ -174,6 +174,8 @@ func where(s *site) []string {
 	switch {
 	case s.what == "TC_ACT_SHOT":
 		return []string{"sch_handle_ingress", "sch_handle_egress", "__netif_receive_skb_core", "__dev_queue_xmit"}
+	case s.what == "NF_DROP_REASON":
+		return nil // it frees there, and leaves nothing to nf_hook_slow
 	case verdicts[s.what] || s.what == "hotdrop":
 		return []string{"nf_hook_slow"}
 	case s.what == "rtnl_qdisc_drop" || s.what == "rtnl_kfree_skbs":
