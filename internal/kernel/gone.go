@@ -77,6 +77,17 @@ func AnyReleased(functions []Function) bool {
 	return slices.ContainsFunc(functions, func(f Function) bool { return f.fate == released })
 }
 
+// AnyFreeing tells whether one of them may be called when a drop has been announced (skb:kfree_skb) and
+// the data is not let go of yet: functions that free, and what they call for the sk_buff's owner.
+// To keep each drop until then costs some 300 instructions.
+func AnyFreeing(functions []Function) bool {
+	return slices.ContainsFunc(functions, func(f Function) bool {
+		return slices.ContainsFunc([]string{"free", "release", "destruct", "zerocopy", "ubuf_"}, func(part string) bool {
+			return strings.Contains(f.Name, part)
+		})
+	})
+}
+
 // handOverArgs finds the arguments of a tracepoint that say what is told of the sk_buff, by their
 // types since BTF does not name them: the device or its queue, the length, what the driver returned.
 func handOverArgs(t Tracepoint) map[string]any {

@@ -19,8 +19,7 @@ type Settings struct {
 	Track     bool   // give buffers an identity
 	Follow    bool   // report a buffer that matched once ever after
 	Lifetimes bool   // write link and free records
-	// Functions are probed, any: one can be the first to see a packet whose drop has been announced.
-	Functions bool
+	Freeing   bool   // functions are probed that can be the first to see a packet whose drop has been announced
 	Released  bool   // functions are probed that an sk_buff comes to without its data
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
@@ -121,7 +120,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}{
 		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
-		{"any_drop", s.Functions && s.Lifetimes && s.Track}, {"keep_released", s.Released && s.Track},
+		{"any_drop", s.Freeing && s.Lifetimes && s.Track}, {"keep_released", s.Released && s.Track},
 		{"frags_at", fragsAt},
 		{"have_loop", l.loop},
 		{"direct_loads", l.direct},

@@ -270,7 +270,7 @@ func (c *collector) load() error {
 		Track:     !o.NoFollow,
 		Follow:    !o.NoFollow,
 		Lifetimes: !o.NoLifetimes,
-		Functions: len(c.selection.functions)+len(c.selection.returns) > 0 || o.ProbeStack,
+		Freeing:   kernel.AnyFreeing(c.selection.functions) || kernel.AnyFreeing(c.selection.returns) || o.ProbeStack,
 		Released:  kernel.AnyReleased(c.selection.functions) || kernel.AnyReleased(c.selection.returns) || o.ProbeStack,
 		RingSize:  ringSize(o.Buffer, c.snaplen),
 		MaxBuffer: o.MaxTracked,
