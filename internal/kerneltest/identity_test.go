@@ -362,7 +362,9 @@ func TestCopiedForXDP(t *testing.T) {
 	}
 	segments := s.numbered(func(h *hop) int { return tcpNumber(h.Packet) })
 	for n, j := range segments {
-		if j.End.How != "delivered" || j.Ends[1] != 0 {
+		// Kernels without drop reasons discard segments in silence: there it may have been delivered.
+		unclear := j.End.How == "consumed" && j.End.Unclear == "tcp-segment"
+		if j.End.How != "delivered" && !unclear || j.Ends[1] != 0 {
 			t.Errorf("segment %x ended %+v, %v", n, j.End, j.Ends)
 		}
 	}
