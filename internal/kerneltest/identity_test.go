@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +106,12 @@ func TestHandedOver(t *testing.T) {
 	n.in(0, "ping -qc 1 10.0.0.2; ip link add dummy0 type dummy; ip link set dummy0 up; tc qdisc add dev r0 clsact; ip neigh replace 10.0.0.2 dev r0 nud permanent lladdr "+
 		strings.TrimSpace(n.in(1, "cat /sys/class/net/l1/address")))
 	const packets = 10
+	snaplen := "0"
+	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err != nil {
+		t.Fatal(err)
+	} else if strings.HasPrefix(string(release), "5.10.") {
+		snaplen = "96" // without loops, each program that copies whole packets takes a guest half a minute to load
+	}
 	for _, tt := range []struct{ name, rule, undo string }{
 		{"redirect", "tc filter add dev r0 egress matchall action mirred egress redirect dev dummy0", "tc filter del dev r0 egress"},
 		{"mirror", "tc filter add dev r0 egress matchall action mirred egress mirror dev dummy0", "tc filter del dev r0 egress"},
@@ -113,7 +120,7 @@ func TestHandedOver(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n.in(0, tt.rule)
-			p, file := collect(t, "-s", "0", "-p", "net:*,qdisc:*,ip_output", "-f", "udp port 7001")
+			p, file := collect(t, "-s", snaplen, "-p", "net:*,qdisc:*,ip_output", "-f", "udp port 7001")
 			n.sendNumbered(0, "10.0.0.2:7001", packets)
 			p.stop()
 			n.in(0, tt.undo)

@@ -193,7 +193,7 @@ func TestCollectStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := k.NewLoader(kernel.Settings{Snaplen: 64, RingSize: 1 << 16, MaxBuffer: 1 << 14})
+	l, err := k.NewLoader(kernel.Settings{Track: true, Snaplen: 64, RingSize: 1 << 16, MaxBuffer: 1 << 14})
 	if err != nil {
 		t.Fatal(err)
 	}
