@@ -100,15 +100,15 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 // dropArgs finds the other arguments of skb:kfree_skb, by their types since BTF does not
 // name them: the reason came with 5.17, the socket with 6.11.
 func dropArgs(t Tracepoint) map[string]any {
+	return t.argVars(map[argument]string{argEnum: "reason_arg", argAddress: "location_arg", argSock: "rx_sk_arg"})
+}
+
+// argVars sets the programs' variables of these names to the places of arguments of these kinds.
+func (t Tracepoint) argVars(names map[argument]string) map[string]any {
 	vars := map[string]any{}
 	for i, a := range t.args {
-		switch a {
-		case argEnum:
-			vars["reason_arg"] = uint8(i)
-		case argAddress:
-			vars["location_arg"] = uint8(i)
-		case argSock:
-			vars["rx_sk_arg"] = uint8(i)
+		if name, ok := names[a]; ok {
+			vars[name] = uint8(i)
 		}
 	}
 	return vars

@@ -91,20 +91,7 @@ func AnyFreeing(functions []Function) bool {
 // handOverArgs finds the arguments of a tracepoint that say what is told of the sk_buff, by their
 // types since BTF does not name them: the device or its queue, the length, what the driver returned.
 func handOverArgs(t Tracepoint) map[string]any {
-	vars := map[string]any{}
-	for i, a := range t.args {
-		switch a {
-		case argSigned:
-			vars["rc_arg"] = uint8(i)
-		case argUnsigned:
-			vars["len_arg"] = uint8(i)
-		case argDevice:
-			vars["dev_arg"] = uint8(i)
-		case argQueue:
-			vars["txq_arg"] = uint8(i)
-		}
-	}
-	return vars
+	return t.argVars(map[argument]string{argSigned: "rc_arg", argUnsigned: "len_arg", argDevice: "dev_arg", argQueue: "txq_arg"})
 }
 
 // handOver attaches to t, and to the tracepoint before.
