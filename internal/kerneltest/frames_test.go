@@ -155,9 +155,17 @@ func (n *network) sendIP(i int, frames [][]byte) {
 func (n *network) within(i int, f func() error) {
 	n.t.Helper()
 	done := make(chan error, 1)
+	// Go starts a thread from any of its threads: what onOneCPU asked of this one is handed on.
+	var cpus unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+		n.t.Fatal(err)
+	}
 	go func() {
 		runtime.LockOSThread() // and the thread ends with this goroutine
 		done <- func() error {
+			if err := unix.SchedSetaffinity(0, &cpus); err != nil {
+				return err
+			}
 			ns, err := unix.Open("/run/netns/"+n.names[i], unix.O_RDONLY, 0)
 			if err != nil {
 				return err
