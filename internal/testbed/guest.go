@@ -166,7 +166,8 @@ func (g *guest) arguments(tmp string) []string {
 		console = "ttyAMA0" // the only serial port of the machine
 	}
 	commandLine, statusLine := lines(g.kernel)
-	cmdline := fmt.Sprintf("console=%s quiet panic=-1 skb.command=%s skb.status=%s skb.date=%d", console, commandLine, statusLine, time.Now().Unix())
+	// norandmaps: the emulator translates a program's code anew for each address that it is at.
+	cmdline := fmt.Sprintf("console=%s quiet panic=-1 norandmaps skb.command=%s skb.status=%s skb.date=%d", console, commandLine, statusLine, time.Now().Unix())
 	if g.shell {
 		columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
 		if err != nil {
