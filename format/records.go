@@ -36,13 +36,14 @@ type Start struct {
 	Qdisc       map[string]string // kinds of the queueing disciplines by device, at the start; nil: not known
 
 	// More of the same namespace at the start; nil: not known.
-	Devices  map[string]Device // by name
-	Filters  map[string]string // where a device has tc filters: ingress, egress, kinds of its queueing disciplines
-	Rules    map[string]uint64 // number of `ip rule`s beside the kernel's own: inet, inet6
-	Xfrm     map[string]uint64 // number of IPsec states and policies
-	SPIs     map[string]string // of IPsec's states, as 0x00000100, and the address that they are for
-	Firewall map[string]string // chains and tables of rules, and the hook that they are at; "": several
-	BPF      map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
+	Devices       map[string]Device // by name
+	Filters       map[string]string // where a device has tc filters: ingress, egress, kinds of its queueing disciplines
+	FilterActions map[string]string // what those filters do, as ingress:drop, by device
+	Rules         map[string]uint64 // number of `ip rule`s beside the kernel's own: inet, inet6
+	Xfrm          map[string]uint64 // number of IPsec states and policies
+	SPIs          map[string]string // of IPsec's states, as 0x00000100, and the address that they are for
+	Firewall      map[string]string // chains and tables of rules, and the hook that they are at; "": several
+	BPF           map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
 }
 
 // AppendMsgpack appends the record. The maps are in order of their keys.
@@ -57,7 +58,7 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	if s.Speed != nil {
 		pairs++
 	}
-	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil} {
+	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil} {
 		if has {
 			pairs++
 		}
@@ -98,6 +99,9 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	}
 	if s.Filters != nil {
 		dst = appendStrings(AppendStr(dst, "tc_filters"), s.Filters)
+	}
+	if s.FilterActions != nil {
+		dst = appendStrings(AppendStr(dst, "tc_actions"), s.FilterActions)
 	}
 	if s.SPIs != nil {
 		dst = appendStrings(AppendStr(dst, "xfrm_spis"), s.SPIs)
@@ -170,7 +174,7 @@ func (s *Start) Decode(r Raw) error {
 		s.Netns.decode(key, v)
 		return true
 	})
-	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "xfrm_spis": &s.SPIs, "firewall": &s.Firewall} {
+	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "tc_actions": &s.FilterActions, "xfrm_spis": &s.SPIs, "firewall": &s.Firewall} {
 		if v := r.Get(key); v != nil {
 			*to = decodeStrings(v)
 		}

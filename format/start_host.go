@@ -2,22 +2,24 @@ package format
 
 // A Device is what the start record says of a network device.
 type Device struct {
-	Addr   string   // of the link layer, as ip(8) writes it; "": it has none
-	Kind   string   // as ip(8) names it after `type`: veth, vlan, bond; "": the driver names none
-	MTU    uint32   // bytes
-	Up     bool     // IFF_UP: an administrator has switched it on
-	Master string   // the bond, team, bridge or VRF that it is in; "": none
-	Port   string   // its state there: active or backup in a bond; disabled, listening, learning, forwarding or blocking in a bridge
-	Link   string   // the device below, as of a VLAN; "": none in this namespace
-	VLAN   uint16   // of a device of the kind vlan
-	Table  uint32   // of a device of the kind vrf: its routing table
-	XDP    bool     // a program is attached
-	Addrs  []string // its IP addresses with the lengths of their networks: 10.0.0.2/24
+	Addr    string    // of the link layer, as ip(8) writes it; "": it has none
+	Kind    string    // as ip(8) names it after `type`: veth, vlan, bond; "": the driver names none
+	MTU     uint32    // bytes
+	Up      bool      // IFF_UP: an administrator has switched it on
+	Master  string    // the bond, team, bridge or VRF that it is in; "": none
+	Port    string    // its state there: active or backup in a bond; disabled, listening, learning, forwarding or blocking in a bridge
+	Link    string    // the device below, as of a VLAN; "": none in this namespace
+	VLAN    uint16    // of a device of the kind vlan
+	Table   uint32    // of a device of the kind vrf: its routing table
+	XDP     bool      // a program is attached
+	Carrier Opt[bool] // whether it is connected (LOWER_UP), if it is switched on; none: not known
+	Locked  Opt[bool] // of a bridge's port: it takes no frames from unknown senders (802.1X); none: no port, or not known
+	Addrs   []string  // its IP addresses with the lengths of their networks: 10.0.0.2/24
 }
 
 func (d *Device) append(dst []byte) []byte {
 	n := 2
-	for _, has := range [...]bool{d.Addr != "", d.Kind != "", d.Master != "", d.Port != "", d.Link != "", d.VLAN != 0, d.Table != 0, d.XDP, d.Addrs != nil} {
+	for _, has := range [...]bool{d.Addr != "", d.Kind != "", d.Master != "", d.Port != "", d.Link != "", d.VLAN != 0, d.Table != 0, d.XDP, d.Carrier.OK, d.Locked.OK, d.Addrs != nil} {
 		if has {
 			n++
 		}
@@ -36,6 +38,12 @@ func (d *Device) append(dst []byte) []byte {
 	dst = appendNonzero(dst, "table", uint64(d.Table))
 	if d.XDP {
 		dst = AppendBool(AppendStr(dst, "xdp"), true)
+	}
+	if d.Carrier.OK {
+		dst = AppendBool(AppendStr(dst, "carrier"), d.Carrier.V)
+	}
+	if d.Locked.OK {
+		dst = AppendBool(AppendStr(dst, "locked"), d.Locked.V)
 	}
 	if d.Addrs != nil {
 		dst = AppendArray(AppendStr(dst, "addrs"), len(d.Addrs))
@@ -71,6 +79,10 @@ func (d *Device) decode(v Value) {
 			d.Table = uint32(u)
 		case "xdp":
 			d.XDP = b
+		case "carrier":
+			d.Carrier = Some(b)
+		case "locked":
+			d.Locked = Some(b)
 		case "addrs":
 			_ = v.Elems(func(v Value) bool {
 				a, _ := v.Str()

@@ -29,6 +29,7 @@ const (
 	iflaXdpAttached    = 2
 	iflaBondSlaveState = 1
 	iflaBrportState    = 1
+	iflaBrportLocked   = 39
 )
 
 // links are the devices of this network namespace, without their statistics.
@@ -74,6 +75,10 @@ func readLink(answer netlink.Message) (l link, ok bool) {
 		case unix.IFLA_LINK_NETNSID:
 			l.below = 0 // the device below is in another namespace
 			defer func() { l.below = 0 }()
+		case unix.IFLA_CARRIER:
+			if carrier := a.Uint8() != 0; d.Up {
+				d.Carrier = format.Some(carrier)
+			}
 		case unix.IFLA_XDP:
 			a.Nested(func(a *netlink.AttributeDecoder) error {
 				for a.Next() {
@@ -121,6 +126,8 @@ func linkInfo(a *netlink.AttributeDecoder, d *format.Device) {
 						d.Port = nameOf(bondStates[:], int(a.Uint8()))
 					case slave == "bridge" && a.Type() == iflaBrportState:
 						d.Port = nameOf(bridgeStates[:], int(a.Uint8()))
+					case slave == "bridge" && a.Type() == iflaBrportLocked:
+						d.Locked = format.Some(a.Uint8() != 0)
 					}
 				}
 				return nil

@@ -29,7 +29,8 @@ func evidence(s *format.Start, has func(symbol string) bool) {
 	}
 	s.Devices = devices(all, addresses(conn))
 	if q := disciplines(conn); q != nil && all != nil {
-		s.Qdisc, s.Filters = qdiscs(names, q), filters(conn, names, q)
+		s.Qdisc = qdiscs(names, q)
+		s.Filters, s.FilterActions = filters(conn, names, q)
 	}
 	four, ok := ipRules(conn, unix.AF_INET)
 	six, ok6 := ipRules(conn, unix.AF_INET6)

@@ -16,9 +16,10 @@ const maxFilterQuestions = 512
 // unfiltered are the kinds of queueing discipline that look at no filters.
 var unfiltered = []string{"noqueue", "pfifo_fast", "pfifo", "bfifo", "mq", "fq", "tbf", "netem", "codel", "pie", "red"}
 
-// filters says which devices have tc filters, and where; nil if it is not known of all.
-func filters(conn *netlink.Conn, names map[uint32]string, disciplines []discipline) map[string]string {
-	all := map[string]string{}
+// filters says which devices have tc filters and where, and what their actions are, as
+// ingress:drop; nil if it is not known of all.
+func filters(conn *netlink.Conn, names map[uint32]string, disciplines []discipline) (where, actions map[string]string) {
+	where, actions = map[string]string{}, map[string]string{}
 	asked := 0
 	for _, q := range disciplines {
 		name := names[q.ifindex]
@@ -35,26 +36,38 @@ func filters(conn *netlink.Conn, names map[uint32]string, disciplines []discipli
 				places = map[uint32]string{q.handle: "ingress"}
 			}
 		}
-		for parent, where := range places {
+		for parent, place := range places {
 			if asked++; asked > maxFilterQuestions {
-				return nil
+				return nil, nil
 			}
-			some, ok := hasFilters(conn, q.ifindex, parent)
+			answers, ok := filtersAt(conn, q.ifindex, parent)
 			if !ok {
-				return nil
+				return nil, nil
 			}
-			if some && !slices.Contains(strings.Fields(all[name]), where) {
-				words := append(strings.Fields(all[name]), where)
-				slices.Sort(words)
-				all[name] = strings.Join(words, " ")
+			if len(answers) > 0 {
+				where[name] = withWord(where[name], place)
+			}
+			for _, answer := range answers {
+				for _, action := range filterActions(answer) {
+					actions[name] = withWord(actions[name], place+":"+action)
+				}
 			}
 		}
 	}
-	return all
+	return where, actions
 }
 
-// hasFilters says whether there are any at one place.
-func hasFilters(conn *netlink.Conn, ifindex, parent uint32) (some, ok bool) {
+// withWord puts a word in its place among sorted ones.
+func withWord(words, word string) string {
+	all := strings.Fields(words)
+	if at, found := slices.BinarySearch(all, word); !found {
+		all = slices.Insert(all, at, word)
+	}
+	return strings.Join(all, " ")
+}
+
+// filtersAt are the answers about the filters at one place.
+func filtersAt(conn *netlink.Conn, ifindex, parent uint32) (answers []netlink.Message, ok bool) {
 	request := make([]byte, sizeofTcmsg)
 	binary.NativeEndian.PutUint32(request[4:], ifindex)
 	binary.NativeEndian.PutUint32(request[12:], parent)
@@ -62,5 +75,5 @@ func hasFilters(conn *netlink.Conn, ifindex, parent uint32) (some, ok bool) {
 		Header: netlink.Header{Type: unix.RTM_GETTFILTER, Flags: netlink.Request | netlink.Dump},
 		Data:   request,
 	})
-	return len(answers) > 0, err == nil
+	return answers, err == nil
 }

@@ -85,7 +85,7 @@ func (o *object) record(tb testing.TB) format.Raw {
 //	qdisc:DEVICE=KIND,KIND        in the start record
 //	reasons=A,B,C                 the kernel's reasons, in the start record, from number 2
 //	kernel=RELEASE                in the start record
-//	devices:NAME.KEY=VALUE        in the start record, as filters:DEVICE=WORD,WORD; firewall:none=1 is an empty one
+//	devices:NAME.KEY=VALUE        in the start record, as filters:DEVICE=WORD,WORD and actions:DEVICE=PLACE:ACTION; firewall:none=1 is an empty one
 //	xfrm:KEY=N programs:KEY=N rules:KEY=N   in the start record
 //	mac=ADDRESS                   the packet's frame has a header of Ethernet, and is for this address
 //	start:NAME=N                  a number in the start record
@@ -142,14 +142,16 @@ func stream(tb testing.TB, words string) []format.Raw {
 			sysctls.values[name] = value
 		case strings.HasPrefix(key, "qdisc:"):
 			start.set("qdisc."+strings.TrimPrefix(key, "qdisc:"), strings.ReplaceAll(value, ",", " "))
-		case strings.HasPrefix(key, "devices:"), strings.HasPrefix(key, "filters:"), strings.HasPrefix(key, "firewall:"), strings.HasPrefix(key, "spis:"):
+		case strings.HasPrefix(key, "devices:"), strings.HasPrefix(key, "filters:"), strings.HasPrefix(key, "actions:"), strings.HasPrefix(key, "firewall:"), strings.HasPrefix(key, "spis:"):
 			record, path, _ := strings.Cut(key, ":")
-			record = map[string]string{"devices": "devices", "filters": "tc_filters", "firewall": "firewall", "spis": "xfrm_spis"}[record]
+			record = map[string]string{"devices": "devices", "filters": "tc_filters", "actions": "tc_actions", "firewall": "firewall", "spis": "xfrm_spis"}[record]
 			if start.values[record] == nil {
 				start.set(record, new(object))
 			}
 			switch {
 			case path == "none":
+			case value == "true" || value == "false":
+				start.set(record+"."+path, value == "true")
 			case strings.HasSuffix(path, ".addrs"):
 				start.set(record+"."+path, strings.Split(value, ","))
 			default:

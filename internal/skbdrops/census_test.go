@@ -307,11 +307,16 @@ func TestNormalOnlyWithoutHarm(t *testing.T) {
 
 // Where the kind of queueing discipline is known, what only others do is not told.
 func TestQdiscWays(t *testing.T) {
-	const early, class = "the average queue of red is above its thresholds", "no class of the queueing discipline is for the packet"
+	const early, class, flow = "early, because it keeps its queue short", "none of its classes is for the packet", "one flow has more packets waiting"
 	for _, kernel := range []string{"5.10", "6.1", "6.12", "7.2"} {
 		for _, c := range []struct{ qdisc, has, lacks string }{
 			{"red", early, class},
 			{"hfsc", class, early},
+			{"gred", early, class},
+			{"tbf,choke", early, class},
+			{"drr", class, early},
+			{"mq,fq", flow, early},
+			{"sfq", flow, class},
 			{"fq_codel", "", early},
 			{"mq,fq_codel", "", class},
 			{"pfifo_fast", "", early},
@@ -321,7 +326,7 @@ func TestQdiscWays(t *testing.T) {
 			for _, a := range w.Alternatives {
 				all += "\n" + a.Cause
 			}
-			if !strings.Contains(all, "its queue is full") || !strings.Contains(all, c.has) || strings.Contains(all, c.lacks) || len(w.Alternatives) > 4 {
+			if !strings.Contains(all, "is full") || !strings.Contains(all, c.has) || strings.Contains(all, c.lacks) || len(w.Alternatives) > 5 {
 				t.Errorf("%s on %s: %s", c.qdisc, kernel, all)
 			}
 		}

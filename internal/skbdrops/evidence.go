@@ -1,7 +1,9 @@
 package skbdrops
 
 import (
+	"encoding/binary"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -14,9 +16,11 @@ import (
 // settings; nil maps: it does not say.
 type evidence struct {
 	devices  map[string]format.Device
-	macs     map[string][]byte   // addresses of the link layer by device
-	addrs    map[netip.Addr]bool // all of the devices; nil: they are not known
+	macs     map[string][]byte     // addresses of the link layer by device
+	addrs    map[netip.Addr][]byte // all of the devices, and what each is: wordYes or kindBroadcast; nil: they are not known
+	owners   map[string]string     // names of devices by address of the link layer
 	filters  map[string]string
+	actions  map[string]string // of those filters
 	firewall map[string]string
 	rules    map[string]uint64
 	xfrm     map[string]uint64
@@ -29,22 +33,43 @@ func readEvidence(r format.Raw) evidence {
 	if s.Decode(r) != nil {
 		return evidence{}
 	}
-	e := evidence{devices: s.Devices, filters: s.Filters, firewall: s.Firewall, rules: s.Rules, xfrm: s.Xfrm, spis: s.SPIs, programs: s.BPF}
-	e.macs = map[string][]byte{}
-	for name, d := range e.devices {
+	e := evidence{devices: s.Devices, filters: s.Filters, actions: s.FilterActions, firewall: s.Firewall, rules: s.Rules, xfrm: s.Xfrm, spis: s.SPIs, programs: s.BPF}
+	e.macs, e.owners = map[string][]byte{}, map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(e.devices)) {
+		d := e.devices[name]
 		for _, a := range d.Addrs {
-			if p, err := netip.ParsePrefix(a); err == nil {
-				if e.addrs == nil {
-					e.addrs = map[netip.Addr]bool{}
-				}
-				e.addrs[p.Addr()] = true
+			p, err := netip.ParsePrefix(a)
+			if err != nil {
+				continue
+			}
+			if e.addrs == nil {
+				e.addrs = map[netip.Addr][]byte{}
+			}
+			e.addrs[p.Addr()] = wordYes
+			if last := broadcastOf(p); last.IsValid() && e.addrs[last] == nil {
+				e.addrs[last] = kindBroadcast
 			}
 		}
 		if mac, err := net.ParseMAC(d.Addr); err == nil {
 			e.macs[name] = mac
+			if e.owners[string(mac)] == "" {
+				e.owners[string(mac)] = name
+			}
 		}
 	}
 	return e
+}
+
+// broadcastOf is the broadcast address of a network of IPv4, which is local to each host in it
+// (fib_add_ifaddr, net/ipv4/fib_frontend.c).
+func broadcastOf(p netip.Prefix) netip.Addr {
+	if !p.Addr().Is4() || p.Bits() > 30 {
+		return netip.Addr{}
+	}
+	a := p.Addr().As4()
+	n := binary.BigEndian.Uint32(a[:]) | (1<<(32-p.Bits()) - 1)
+	binary.BigEndian.PutUint32(a[:], n)
+	return netip.AddrFrom4(a)
 }
 
 // device is that of the drop, if it is in the collector's namespace and was there at the
@@ -59,7 +84,7 @@ func (f *facts) device() (d format.Device, ok bool) {
 }
 
 // frameFor says whom the frame is addressed to: own (the address of the device that it is
-// on), broadcast, multicast or other. Absent: its bytes or the device's address are not
+// on), broadcast, multicast, sibling (the address of another device of this host) or other. Absent: its bytes or the device's address are not
 // known.
 func (f *facts) frameFor() value {
 	f.headers()
@@ -81,10 +106,22 @@ func (f *facts) frameFor() value {
 	if string(mac) == string(b[:6]) {
 		return fixed(wordOwn)
 	}
+	if f.host.owners[string(b[:6])] != "" {
+		return fixed(wordSibling)
+	}
 	return fixed(wordOther)
 }
 
-var wordOwn, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
+// frameOwner is the device that has the address that the frame is for.
+func (f *facts) frameOwner() value {
+	f.headers()
+	if b := f.frame.data; string(f.frame.at) == "mac" && len(b) >= 14 && !f.elsewhere() {
+		return f.str(f.host.owners[string(b[:6])])
+	}
+	return value{}
+}
+
+var wordOwn, wordSibling, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("sibling"), []byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
 
 // tcFilters says where the device had tc filters at the start, or none.
 func (f *facts) tcFilters() value {
@@ -113,15 +150,51 @@ func (f *facts) qdiscFilters() value {
 	return fixed(wordNo)
 }
 
-// qdiscHas says whether the device had a queueing discipline of a kind at the start: yes or
-// no. Absent: it is not known.
-func (f *facts) qdiscHas(kind string) value {
-	kinds := f.qdiscs()
-	switch {
-	case kinds == "" && f.noqueue().kind() == absent:
+// harmless are tc actions that let packets pass: they only mark or change them.
+var harmless = map[string]bool{
+	"pass": true, "continue": true, "pipe": true, "reclassify": true, "goto": true, "skbedit": true, "pedit": true, "vlan": true,
+	"tunnel_key": true, "csum": true, "sample": true, "connmark": true, "ctinfo": true, "simple": true,
+}
+
+// tcActions are those of the device's tc filters that may have dropped the packet, or taken it,
+// or none; of the filters on ingress, on egress, or of a queueing discipline ("qdisc"). Absent: they
+// are not known.
+func (f *facts) tcActions(where string) value {
+	if _, known := f.device(); !known || f.host.actions == nil {
 		return value{}
-	case slices.Contains(strings.Fields(kinds), kind):
-		return fixed(wordYes)
+	}
+	name, _ := f.find.Str(findDevName)
+	b := f.buf
+	for word := range strings.FieldsSeq(f.host.actions[string(name)]) {
+		place, action, _ := strings.Cut(word, ":")
+		if of := place == "ingress" || place == "egress"; of && place != where || !of && where != "qdisc" || harmless[action] {
+			continue
+		}
+		if len(b) > len(f.buf) {
+			if slices.Contains(strings.Split(string(b[len(f.buf):]), ", "), action) {
+				continue
+			}
+			b = append(b, ", "...)
+		}
+		b = append(b, action...)
+	}
+	if len(b) == len(f.buf) {
+		return fixed(wordNone)
+	}
+	return f.made(b)
+}
+
+// qdiscHas says whether the device had a queueing discipline of one of the kinds, which commas
+// separate, at the start: yes or no. Absent: it is not known.
+func (f *facts) qdiscHas(kinds string) value {
+	has := f.qdiscs()
+	if has == "" && f.noqueue().kind() == absent {
+		return value{}
+	}
+	for kind := range strings.SplitSeq(kinds, ",") {
+		if slices.Contains(strings.Fields(has), kind) {
+			return fixed(wordYes)
+		}
 	}
 	return fixed(wordNo)
 }
@@ -161,22 +234,37 @@ func (f *facts) conntrackUsed() value {
 	return num(count.n*100/limit.n, true)
 }
 
-// toMany says that the packet is a multicast or a broadcast: the kernel's word for its
-// frame, or its address.
+// toMany says that the packet is a multicast or a broadcast: its address, or the kernel's word
+// for its frame where the address is not known to be one host's.
 func (f *facts) toMany() value {
+	p := f.headers()
+	switch kind := string(addressKind(p.dst)); {
+	case kind == "multicast" || kind == "broadcast":
+		return num(1, true)
+	case p.version == 6:
+		return value{}
+	}
+	switch string(f.own(p.dst).s) {
+	case "yes":
+		return value{}
+	case "broadcast":
+		return num(1, true)
+	}
 	t, _ := f.find.Uint(findSkbPktType)
-	kind := string(addressKind(f.headers().dst))
 	// PACKET_BROADCAST, PACKET_MULTICAST and PACKET_LOOPBACK: linux/if_packet.h
-	return num(1, t == 1 || t == 2 || t == 5 || kind == "multicast" || kind == "broadcast")
+	return num(1, t == 1 || t == 2 || t == 5)
 }
 
-// own says whether an address was one of the collector's namespace when the stream began;
-// absent: it is not known.
+// own says whether an address was one of the collector's namespace when the stream began: yes,
+// no, or broadcast, that of one of its networks. Absent: it is not known.
 func (f *facts) own(a netip.Addr) value {
 	if !a.IsValid() || f.host.addrs == nil || f.elsewhere() || !f.find.Has(findNetns) {
 		return value{}
 	}
-	if f.host.addrs[a] || a.IsLoopback() {
+	if is := f.host.addrs[a]; is != nil {
+		return fixed(is)
+	}
+	if a.IsLoopback() {
 		return fixed(wordYes)
 	}
 	return fixed(wordNo)
@@ -203,9 +291,13 @@ func (f *facts) evidence(fd *field) value {
 			return f.str(net.HardwareAddr(b[:6]).String())
 		}
 		return value{}
+	case fieldFrameOwner:
+		return f.frameOwner()
+	case fieldTCActions:
+		return f.tcActions(fd.arg)
 	case fieldFrameFor:
 		return f.frameFor()
-	case fieldDevKind, fieldDevMaster, fieldDevPort, fieldMasterKind:
+	case fieldDevKind, fieldDevMaster, fieldDevPort, fieldDevCarrier, fieldDevLocked, fieldMasterKind:
 		return f.deviceField(fd.id)
 	case fieldTCFilters:
 		return f.tcFilters()
@@ -222,10 +314,7 @@ func (f *facts) evidence(fd *field) value {
 	case fieldConntrackUsed:
 		return f.conntrackUsed()
 	case fieldIPRules:
-		if f.headers().version == 6 {
-			return f.counted(f.host.rules, "inet6")
-		}
-		return f.counted(f.host.rules, "inet")
+		return f.ipRules()
 	case fieldSPIKnown:
 		spi := f.headers().spi
 		if spi == 0 || f.host.spis == nil || f.elsewhere() {
@@ -257,6 +346,14 @@ func (f *facts) deviceField(id fieldID) value {
 		s = d.Master
 	case fieldDevPort:
 		s = d.Port
+	case fieldDevCarrier:
+		if d.Carrier.OK {
+			return yesOrNo(d.Carrier.V)
+		}
+	case fieldDevLocked:
+		if d.Locked.OK {
+			return yesOrNo(d.Locked.V)
+		}
 	case fieldMasterKind:
 		s = f.host.devices[d.Master].Kind
 		if d.Master == "" {
@@ -264,4 +361,27 @@ func (f *facts) deviceField(id fieldID) value {
 		}
 	}
 	return f.str(s)
+}
+
+func yesOrNo(b bool) value {
+	if b {
+		return fixed(wordYes)
+	}
+	return fixed(wordNo)
+}
+
+// ipRules says whether there were ip rules for the packet's family beside the kernel's own, when
+// the stream began: some or none.
+func (f *facts) ipRules() value {
+	family := "inet"
+	if f.headers().version == 6 {
+		family = "inet6"
+	}
+	switch n := f.counted(f.host.rules, family); {
+	case n.kind() == absent:
+		return n
+	case n.n > 0:
+		return fixed(wordSome)
+	}
+	return fixed(wordNone)
 }

@@ -81,7 +81,7 @@ var freeing = map[string]bool{
 	"kfree_skb": true, "__kfree_skb": true, "kfree_skb_reason": true, "kfree_skb_list": true,
 	"kfree_skb_list_reason": true, "sk_skb_reason_drop": true, "__kfree_skb_reason": true, "tcf_kfree_skb_list": true, "__tcf_kfree_skb_list": true,
 	"skb_queue_purge": true, "skb_queue_purge_reason": true, "__skb_queue_purge": true, "__skb_queue_purge_reason": true,
-	"skb_rbtree_purge": true, "kfree_skb_partial": true, "skb_release_data": true, "skb_release_all": true,
+	"skb_rbtree_purge": true, "kfree_skb_partial": true,
 	"tcp_drop": true, "tcp_drop_reason": true, "__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true,
 	"napi_consume_skb": true, "skb_free_datagram": true, "__skb_free_datagram_locked": true,
 }

@@ -14,7 +14,7 @@ type field struct {
 	id   fieldID
 	path []string // of fieldPath
 	find int      // of fieldPath: its index in paths, or -1
-	arg  string   // of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kind
+	arg  string   // of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kinds; of fieldTCActions: ingress, egress or qdisc
 }
 
 type fieldID uint8
@@ -83,6 +83,10 @@ const (
 	fieldSPIKnown
 	fieldQdiscFilters
 	fieldQdiscHas
+	fieldFrameOwner
+	fieldDevCarrier
+	fieldDevLocked
+	fieldTCActions
 	fieldSaddrOwn
 	fieldDaddrOwn
 )
@@ -97,7 +101,7 @@ var fieldNames = map[string]fieldID{
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
 	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost,
-	"frame.for": fieldFrameFor, "frame.dst": fieldFrameDst, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
+	"frame.for": fieldFrameFor, "frame.dst": fieldFrameDst, "frame.owner": fieldFrameOwner, "dev.carrier": fieldDevCarrier, "dev.locked": fieldDevLocked, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
 	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
 	"spi": fieldSPI, "spi.known": fieldSPIKnown, "daddr.scope": fieldScope, "sock.roomy": fieldRoomy,
 	"daddr.many": fieldMany, "conntrack.count": fieldConntrackCount, "conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
@@ -111,6 +115,10 @@ func parseField(name string) (*field, error) {
 	f := &field{name: name}
 	if id, ok := fieldNames[name]; ok {
 		f.id = id
+		return f, nil
+	}
+	if where, ok := strings.CutPrefix(name, "tc.actions."); ok {
+		f.id, f.arg = fieldTCActions, where
 		return f, nil
 	}
 	if prefix, one, ok := strings.Cut(name, "."); ok && name != "ret.value" && name != "ret.skb" {
