@@ -3,163 +3,23 @@ package format
 import (
 	"fmt"
 	"hash/maphash"
+	"math"
+	"math/bits"
+	"strconv"
 	"strings"
 )
-
-// A KeyError is a record that lacks a key which FORMAT.md calls never absent, or has a key
-// in another form than it says there.
-type KeyError struct {
-	Type RecordType
-	Key  string
-	Want string // the form, as "an integer"
-	Has  bool   // it is there, in another form
-}
-
-func (e *KeyError) Error() string {
-	if e.Has {
-		return fmt.Sprintf("`%s` of %s is not %s", e.Key, article(e.Type), e.Want)
-	}
-	return fmt.Sprintf("%s has no `%s`", article(e.Type), e.Key)
-}
-
-func article(t RecordType) string {
-	if t == TypeEvent || t == TypeEnd {
-		return "an " + string(t)
-	}
-	return "a " + string(t)
-}
-
-// A need is a key and the form of its value.
-type need struct {
-	key  string
-	form byte // see forms
-}
-
-// forms are those that need.form may be. An integer is not negative, a number may be.
-var forms = map[byte]string{'u': "an integer of 0 or more", 'i': "an integer", 's': "a string", 'm': "a map", 'a': "an array", 'b': "a boolean"}
-
-func needs(list string) (all []need) {
-	for f := range strings.FieldsSeq(list) {
-		key, form, _ := strings.Cut(f, ":")
-		all = append(all, need{key, form[0]})
-	}
-	return all
-}
-
-// never are the keys of each type that FORMAT.md calls never absent. An event that was read
-// from a capture may lack `cpu`. What is `cause` in `loss` and `end` was `why` in older streams.
-var never = map[RecordType][]need{
-	TypeStart: needs("ts:u version:u clock_offset:i host:s kernel:s arch:s tool:s boot_id:s cmdline:a cpus:u snaplen:u probes:u " +
-		"drop_reasons:m sysctl:m"),
-	TypeEvent:   needs("ts:u probe:s"),
-	TypeLink:    needs("ts:u cpu:u how:s from:m to:m"),
-	TypeFree:    needs("ts:u cpu:u how:s skb:m last:b"),
-	TypeStack:   needs("id:u frames:a"),
-	TypeLoss:    needs("ts:u since:u count:u what:s cause:s"),
-	TypeEnd:     needs("ts:u events:u links:u frees:u lost:u cause:s"),
-	TypeJourney: needs("ts:u packet:u first:u total:u hops:u branches:u slowest:u end:m"),
-	TypeWire:    needs("from:s to:s packets:u min:i p50:i p99:i max:i"),
-	TypeResume:  needs("back:u"),
-}
-
-// forced returns the form of an event's key where it is there. It is asked of each key of
-// each event: a switch, as a map takes several times as long.
-func forced(key []byte) (form byte, ok bool) {
-	switch string(key) {
-	case "cpu", "stack":
-		return 'u', true
-	case "caller":
-		return 's', true
-	case "process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret", "sock", "ct", "nft", "args", "why", "pcapng", "track":
-		return 'm', true
-	}
-	return 0, false
-}
-
-func (v Value) has(form byte) bool {
-	switch form {
-	case 'u':
-		_, ok := v.Uint()
-		return ok
-	case 'i':
-		_, ok := v.Int()
-		if !ok {
-			_, ok = v.Uint()
-		}
-		return ok
-	case 's':
-		return v.Kind() == Str
-	case 'm':
-		return v.Kind() == Map
-	case 'a':
-		return v.Kind() == Array
-	}
-	return v.Kind() == Bool
-}
-
-// CheckKeys looks whether r, which is Valid, has the keys that FORMAT.md calls never
-// absent, each in the form that it gives. An error is a *KeyError.
-func CheckKeys(r Raw) error {
-	t := r.Type()
-	if t == TypeEvent {
-		return checkEvent(r)
-	}
-	for _, n := range never[t] {
-		v := r.Get(n.key)
-		if v == nil && n.key == "cause" {
-			v = r.Get("why")
-		}
-		if v == nil || !v.has(n.form) {
-			return &KeyError{t, n.key, forms[n.form], v != nil}
-		}
-	}
-	return nil
-}
-
-// checkEvent is CheckKeys for an event, of which a stream has most: in one walk.
-func checkEvent(r Raw) error {
-	c := r.Cursor()
-	var ts, probe bool
-	for n := c.Map(); n > 0; n-- {
-		key := c.Key()
-		switch string(key) {
-		case "type":
-			c.Skip()
-		case "ts":
-			if _, ok := c.Uint(); !ok {
-				return &KeyError{TypeEvent, "ts", forms['u'], true}
-			}
-			ts = true
-		case "probe":
-			if _, ok := c.Str(); !ok {
-				return &KeyError{TypeEvent, "probe", forms['s'], true}
-			}
-			probe = true
-		default:
-			v := c.Value()
-			if form, ok := forced(key); ok && !v.has(form) {
-				return &KeyError{TypeEvent, string(key), forms[form], true}
-			}
-		}
-	}
-	switch {
-	case !ts:
-		return &KeyError{TypeEvent, "ts", forms['u'], false}
-	case !probe:
-		return &KeyError{TypeEvent, "probe", forms['s'], false}
-	}
-	return nil
-}
 
 // A Checker says whether a stream is whole, as FORMAT.md has it: whether it begins with a
 // start, each start has its end, and the counts of the ends are those of the records.
 type Checker struct {
 	// Part is for a stream that something was left out of on purpose: that records or keys are
-	// missing is no fault then.
+	// missing is no fault then. That there is more than the ends count is one, and an end of
+	// nothing.
 	Part bool
 
 	starts tallies
 	before uint64 // counted records in front of any start
+	ends   uint64 // of these, the ends
 	any    bool   // there was a record
 	odd    uint64 // records with a KeyError
 	first  error  // the first of them, a *SyntaxError
@@ -171,11 +31,32 @@ type counts [4]uint64
 
 var countKeys = [4]string{"events", "links", "frees", "lost"}
 
+const lostCount = 3 // of these, what losses tell
+
 // A tally is what the records of one start and its ends count.
 type tally struct {
-	have, said counts
-	open       bool // no end has come since the start
-	host       string
+	have, said [len(countKeys)]sum
+	unsaid     [len(countKeys)]bool // an end has no such count
+	open       bool                 // no end has come since the start
+	captured   bool                 // the records were read from a capture
+}
+
+// A sum is one of numbers that may be any.
+type sum struct{ high, low uint64 }
+
+func (s *sum) add(n uint64) {
+	var carry uint64
+	s.low, carry = bits.Add64(s.low, n, 0)
+	s.high += carry
+}
+
+func (s sum) less(o sum) bool { return s.high < o.high || s.high == o.high && s.low < o.low }
+
+func (s sum) String() string {
+	if s.high > 0 {
+		return fmt.Sprintf("more than %d", uint64(math.MaxUint64))
+	}
+	return strconv.FormatUint(s.low, 10)
 }
 
 // tallies are those of a stream's starts.
@@ -199,8 +80,8 @@ func (s *tallies) start(r Raw) bool {
 		if len(s.by) >= maxOpen {
 			return false
 		}
-		host, _ := r.Get("host").Str()
-		t = &tally{host: string(host)}
+		t = &tally{}
+		t.captured, _ = r.Get("capture").Bool()
 		s.by[hash] = t
 	}
 	t.open = true
@@ -209,50 +90,64 @@ func (s *tallies) start(r Raw) bool {
 	return true
 }
 
-// count adds what r counts for, and reports whether it does.
-func (c *counts) count(t RecordType, r Raw) bool {
+// counted returns which of the counts r is of, and for how much; ok is false if for nothing.
+func counted(t RecordType, r Raw) (of int, n uint64, ok bool) {
 	switch t {
 	case TypeEvent:
-		c[0]++
+		return 0, 1, true
 	case TypeLink:
-		c[1]++
+		return 1, 1, true
 	case TypeFree:
-		c[2]++
+		return 2, 1, true
 	case TypeLoss:
-		n, _ := r.Get("count").Uint()
-		c[3] += n
-	default:
-		return false
+		n, _ = r.Get("count").Uint()
+		return 3, n, true
 	}
-	return true
+	return 0, 0, false
+}
+
+// count adds what r counts for, up to what 64 bits hold.
+func (c *counts) count(t RecordType, r Raw) {
+	if of, n, ok := counted(t, r); ok {
+		c[of] += min(n, math.MaxUint64-c[of])
+	}
 }
 
 // Take takes the next record, which is Valid. An error means that nothing behind it can be
 // understood: a version that is not known, a time that is none, a resume of no start.
 // offset is where the record is, for what Err says.
-func (c *Checker) Take(r Raw, offset int64) error { return c.take(r, CheckKeys(r), offset) }
+func (c *Checker) Take(r Raw, offset int64) error {
+	t := r.Type()
+	k := shapeCheck{lenient: c.lenient(t)}
+	return c.take(t, r, k.record(r), offset)
+}
 
 // TakeFound is Take for the record that f has found good.
-func (c *Checker) TakeFound(f *Finder, offset int64) error { return c.take(f.r, f.CheckKeys(), offset) }
+func (c *Checker) TakeFound(f *Finder, offset int64) error {
+	t := f.r.Type()
+	return c.take(t, f.r, f.checkKeys(c.lenient(t)), offset)
+}
 
-// take is Take for a record of which CheckKeys says err.
-func (c *Checker) take(r Raw, err error, offset int64) error {
+// lenient reports whether keys of the next record may be missing that are never absent.
+func (c *Checker) lenient(t RecordType) bool {
+	return c.Part || t == TypeEvent && c.starts.current != nil && c.starts.current.captured
+}
+
+// take is Take for a record of which the check of its keys says err.
+func (c *Checker) take(t RecordType, r Raw, err error, offset int64) error {
 	c.any = true
-	t := r.Type()
 	if err != nil {
-		if e := err.(*KeyError); e.Key == "ts" || e.Key == "version" && (e.Has || !c.Part) || t == TypeResume {
-			return err
+		if hard := needed(t, r); hard != nil {
+			return hard
 		}
-		if e := err.(*KeyError); e.Has || !c.Part {
-			if c.odd++; c.first == nil {
-				c.first = &SyntaxError{offset, err}
-			}
+		if c.odd++; c.first == nil {
+			c.first = &SyntaxError{offset, err}
 		}
 	}
 	s := &c.starts
 	switch t {
 	case TypeStart:
-		if v, ok := r.Get("version").Uint(); v != Version && (ok || !c.Part) {
+		if v, _ := r.Get("version").Uint(); v != Version {
 			return fmt.Errorf("the stream is of version %d, which is not known here: this program reads version %d", v, Version)
 		}
 		if !s.start(r) {
@@ -263,30 +158,48 @@ func (c *Checker) take(r Raw, err error, offset int64) error {
 		of, ok := s.recent.Resume(r)
 		if !ok {
 			n, _ := r.Get("back").Uint()
-			return fmt.Errorf("a resume goes back by %d starts, and so many did not come before", n)
+			return fmt.Errorf("a resume goes back by %s, and so many did not come before", several(n, "start"))
 		}
 		s.current = of
 		return nil
 	case TypeEnd:
 		if s.current == nil {
 			c.before++
+			c.ends++
 			return nil
 		}
 		for i, key := range countKeys {
-			n, _ := r.Get(key).Uint()
-			s.current.said[i] += n
+			if n, ok := r.Get(key).Uint(); ok {
+				s.current.said[i].add(n)
+			} else {
+				s.current.unsaid[i] = true
+			}
 		}
 		s.current.open = false
 		return nil
 	}
-	if s.current == nil {
-		var n counts
-		if n.count(t, r) {
-			c.before++
-		}
-		return nil
+	switch of, n, ok := counted(t, r); {
+	case !ok:
+	case s.current == nil:
+		c.before++
+	default:
+		s.current.have[of].add(n)
 	}
-	s.current.have.count(t, r)
+	return nil
+}
+
+// needed is an error if r, whose keys are not what they should be, lacks one without which
+// nothing behind it can be understood.
+func needed(t RecordType, r Raw) error {
+	for i := range recordShapes[t].now.keys {
+		switch m := &recordShapes[t].now.keys[i]; m.key {
+		case "ts", "version", "back":
+			v := r.Get(m.key)
+			if _, ok := v.Uint(); !ok {
+				return &KeyError{t, m.key, forms[m.form].says, v != nil}
+			}
+		}
+	}
 	return nil
 }
 
@@ -300,35 +213,28 @@ func (c *Checker) Open() (n int) {
 	return n
 }
 
-// Err is called behind the last record and says what the stream lacks; nil if it is whole.
-func (c *Checker) Err() error {
+// Err is called behind the last record and says what the stream lacks; nil if it is whole,
+// or a part without a fault where Part is set.
+func (c *Checker) Err() error { return c.err(c.Part) }
+
+// Whole is Err for what was read, whether or not Part is set.
+func (c *Checker) Whole() error { return c.err(false) }
+
+func (c *Checker) err(part bool) error {
 	var lines []string
 	switch {
-	case !c.any && !c.Part:
+	case !c.any && !part:
 		return errEmpty
-	case c.before > 0 && !c.Part:
-		lines = append(lines, fmt.Sprintf("%s before any start record", several(c.before, "comes", "come")))
+	case c.before > 0 && !part:
+		lines = append(lines, fmt.Sprintf("%s before any start record", verb(c.before, "comes", "come")))
+	case c.ends == 1:
+		lines = append(lines, "an end record comes before any start record")
+	case c.ends > 0:
+		lines = append(lines, fmt.Sprintf("%d end records come before any start record", c.ends))
 	}
-	open, wrong := c.Open(), ""
-	for _, t := range c.starts.by {
-		if t.open || c.Part {
-			continue
-		}
-		for i := range t.have {
-			have, said := t.have[i], t.said[i]
-			if have == said {
-				continue
-			}
-			what := countKeys[i]
-			if i == 3 {
-				what = "lost events, by its losses,"
-			}
-			wrong = fmt.Sprintf("its end counts %d %s and there are %d", said, what, have)
-			break
-		}
-	}
+	open := c.Open()
 	switch {
-	case c.Part:
+	case part:
 	case open == 1 && len(c.starts.by) == 1:
 		lines = append(lines, "it has no end record, so it was cut off or its writer was killed")
 	case open > 0:
@@ -336,14 +242,17 @@ func (c *Checker) Err() error {
 	case len(c.starts.by) == 0:
 		lines = append(lines, "it has no start and no end record")
 	}
-	if wrong != "" {
-		lines = append(lines, wrong)
+	for _, t := range c.starts.by {
+		if wrong := t.wrong(part); wrong != "" {
+			lines = append(lines, wrong)
+			break
+		}
 	}
 	if c.many {
 		lines = append(lines, fmt.Sprintf("it has more than %d starts", maxOpen))
 	}
 	if c.odd > 0 {
-		lines = append(lines, fmt.Sprintf("%s not as FORMAT.md has it: %v", several(c.odd, "is", "are"), c.first))
+		lines = append(lines, fmt.Sprintf("%s not as FORMAT.md has it: %v", verb(c.odd, "is", "are"), c.first))
 	}
 	if lines == nil {
 		return nil
@@ -351,11 +260,47 @@ func (c *Checker) Err() error {
 	return &WholeError{strings.Join(lines, "; ")}
 }
 
-func several(n uint64, is, are string) string {
-	if n == 1 {
-		return "1 record " + is
+// wrong says which count of the ends is not what there is, "" if none; in a part only one
+// that is less.
+func (t *tally) wrong(part bool) string {
+	if t.open {
+		return ""
 	}
-	return fmt.Sprintf("%d records %s", n, are)
+	for i, have := range t.have {
+		said := t.said[i]
+		if t.unsaid[i] || have == said || part && have.less(said) {
+			continue
+		}
+		are := "are"
+		if have == (sum{0, 1}) {
+			are = "is"
+		}
+		if i == lostCount {
+			return fmt.Sprintf("its end counts %v as lost, and its losses count %v", said, have)
+		}
+		what := countKeys[i]
+		if said == (sum{0, 1}) {
+			what = strings.TrimSuffix(what, "s")
+		}
+		return fmt.Sprintf("its end counts %v %s and there %s %v", said, what, are, have)
+	}
+	return ""
+}
+
+// several is a number of things.
+func several(n uint64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// verb says that so many records are or do something.
+func verb(n uint64, one, more string) string {
+	if n == 1 {
+		return "1 record " + one
+	}
+	return fmt.Sprintf("%d records %s", n, more)
 }
 
 var errEmpty = &WholeError{"it is empty, and a stream begins with a start record"}

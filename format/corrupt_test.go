@@ -36,6 +36,24 @@ const (
 	ok2 = "\x82\xa4type\xa5event\xa2ts\x05"
 )
 
+// manyKeys is a map of n keys, of which the last is the one of that number.
+func manyKeys(n, again int) string {
+	m := string([]byte{0xde, byte(n >> 8), byte(n)})
+	for i := range n - 1 {
+		m += fmt.Sprintf("\xa4%04d\x01", i)
+	}
+	return m + fmt.Sprintf("\xa4%04d\x01", again)
+}
+
+// manyPairs is the same in JSON.
+func manyPairs(n, again int) string {
+	m := ""
+	for i := range n - 1 {
+		m += fmt.Sprintf("\"%04d\":1,", i)
+	}
+	return m + fmt.Sprintf("\"%04d\":1", again)
+}
+
 func TestCorruptStream(t *testing.T) {
 	good := append(frame(ok1), frame(ok2)...)
 	at := func(n int) string { return fmt.Sprintf("at byte %d: ", len(good)+n) }
@@ -64,6 +82,11 @@ func TestCorruptStream(t *testing.T) {
 		{"extension of 4 GiB", string(frame("\x82\xa4type\xa1x\xa1a\xc9\xff\xff\xff\xff\x01")), at(4+10) + "a value is cut off"},
 		{"integer as a key", string(frame("\x82\xa4type\xa1x\x01\x01")), at(4+8) + "a key is not a string"},
 		{"map as a key", string(frame("\x82\xa4type\xa1x\xa1a\x81\x80\x01")), at(4+11) + "a key is not a string"},
+		{"a key twice", string(frame("\x83\xa4type\xa1x\xa2ts\x01\xa2ts\x02")), at(4+12) + "`ts` stands twice in one map"},
+		{"a key twice, of another form", string(frame("\x83\xa4type\xa1x\xa2ts\x01\xd9\x02ts\x02")), at(4+12) + "`ts` stands twice in one map"},
+		{"the type twice", string(frame("\x82\xa4type\xa1x\xa4type\xa1x")), at(4+8) + "`type` stands twice in one map"},
+		{"a key twice, within", string(frame("\x82\xa4type\xa1x\xa1a\x91\x82\xa1\x1b\x01\xa1\x1b\x01")), at(4+15) + "`\\x1b` stands twice in one map"},
+		{"a key twice among many", string(frame("\x82\xa4type\xa1x\xa1a" + manyKeys(300, 77))), at(4+10+3+6*299) + "`0077` stands twice in one map"},
 		{"deep", string(frame("\x82\xa4type\xa1x\xa1a" + strings.Repeat("\x91", 33) + "\x01")), at(4+10+31) + "nested more than 32 deep"},
 		{"very deep", string(frame("\x82\xa4type\xa1x\xa1a" + strings.Repeat("\x91", 1<<20) + "\x01")), at(4+10+31) + "nested more than 32 deep"},
 	} {
@@ -131,6 +154,10 @@ func TestCorruptJSON(t *testing.T) {
 		{"$bin a number", `{"type":"x","a":{"$bin":1}}`, 24, "'1' where a string behind $bin was expected"},
 		{"key behind $bin", `{"type":"x","a":{"$bin":"","b":1}}`, 26, "',' where } behind the value of $bin was expected"},
 		{"key before $bin", `{"type":"x","a":{"b":1,"$bin":""}}`, 23, `"$bin" must stand alone in its object`},
+		{"a key twice", `{"type":"x","ts":1,"ts":2}`, 19, "`ts` stands twice in one map"},
+		{"a key twice, once escaped", `{"type":"x","ts":1,"\u0074s":2}`, 19, "`ts` stands twice in one map"},
+		{"a key twice, within", `{"type":"x","a":[{"b":1,"c":{"b":1},"b":1}]}`, 36, "`b` stands twice in one map"},
+		{"a key twice among many", `{"type":"x","a":{` + manyPairs(300, 77) + `}}`, 16, "`0077` stands twice in one map"},
 		{"very deep", `{"type":"x","a":` + deep, 16 + 31, "nested more than 32 deep"},
 		{"deep, closed", `{"type":"x","a":` + strings.Repeat("[", 32) + "1" + strings.Repeat("]", 32) + "}", 16 + 31, "nested more than 32 deep"},
 		{"deep objects", `{"type":"x","a":` + strings.Repeat(`{"a":`, 32) + "{}" + strings.Repeat("}", 33), 16 + 5*31, "nested more than 32 deep"},

@@ -74,7 +74,7 @@ type segment struct {
 	there, known, strs, bins uint64 // as in a Finder
 
 	// Of a segment that ends a record: what holds of every record of the layout.
-	goodKeys, goodJSON bool
+	goodKeys, goodForms, goodJSON bool
 }
 
 // A word is 8 bytes of a record: the bits of the mask have to be the ones wanted. Words
@@ -120,7 +120,7 @@ const (
 )
 
 // NewFinder returns a Finder of the values under the paths, MaxPaths at most, whose keys
-// are separated by dots: "skb.len". Where a key is there twice, the first counts.
+// are separated by dots: "skb.len".
 func NewFinder(paths ...string) *Finder {
 	f := &Finder{names: &name{index: -1}}
 	if len(paths) > MaxPaths {

@@ -5,29 +5,21 @@ package format
 // need no walk. One that does not pass is walked through each time: its error names the place.
 
 // CheckKeys is CheckKeys for the record that Find has found good.
-func (f *Finder) CheckKeys() error {
-	if f.end != nil && f.end.goodKeys {
+func (f *Finder) CheckKeys() error { return f.checkKeys(false) }
+
+// checkKeys is CheckKeys; lenient: keys may be missing.
+func (f *Finder) checkKeys(lenient bool) error {
+	if f.end != nil && (f.end.goodKeys || lenient && f.end.goodForms) {
 		return nil
 	}
-	err := CheckKeys(f.r)
-	if err == nil && f.end != nil {
-		f.end.goodKeys = !hasSigned(f.r)
+	k := shapeCheck{lenient: lenient}
+	err := k.record(f.r)
+	// Whether a value with a head that negative integers and others share is an integer of 0 or
+	// more, the layout does not tell.
+	if err == nil && f.end != nil && !k.signed {
+		f.end.goodKeys, f.end.goodForms = !k.missing, true
 	}
 	return err
-}
-
-// hasSigned reports whether a value of the record itself, not of a map in it, has a head that
-// negative integers and others share. Whether such a value is an integer of 0 or more, which
-// CheckKeys asks, the layout does not tell.
-func hasSigned(r Raw) bool {
-	c := r.Cursor()
-	for n := c.Map(); n > 0; n-- {
-		c.Skip()
-		if v := c.Value(); len(v) > 0 && v[0] >= 0xd0 && v[0] <= 0xd3 {
-			return true
-		}
-	}
-	return false
 }
 
 // ValidJSON is ValidJSON for the record that Find has found good. That asks only whether keys

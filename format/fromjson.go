@@ -123,6 +123,7 @@ func (j *jsonScanner) object(depth int) error {
 	if depth == 0 {
 		return syntaxError(start, "nested more than %d deep", MaxDepth)
 	}
+	var keys keySet
 	for n := 1; ; n++ {
 		if j.next() != '"' {
 			return j.unexpected("a key")
@@ -146,7 +147,11 @@ func (j *jsonScanner) object(depth int) error {
 			}
 			key = key[1:]
 		}
+		place := len(j.out)
 		j.out = AppendStr(j.out, key)
+		if n <= fewKeys && keys.add(j.out, place) {
+			return errTwice(at, j.out, place)
+		}
 		if err := j.value(depth-1, string(key) == "data"); err != nil {
 			return err
 		}
@@ -155,7 +160,13 @@ func (j *jsonScanner) object(depth int) error {
 			j.at++
 		case '}':
 			j.at++
-			return j.setHead(head, n, 0x80, 0xde)
+			if err := j.setHead(head, n, 0x80, 0xde); err != nil || n <= fewKeys {
+				return err
+			}
+			if key := twice(j.out, head); key >= 0 {
+				return errTwice(start, j.out, key)
+			}
+			return nil
 		default:
 			return j.unexpected("a comma or }")
 		}

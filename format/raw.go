@@ -69,49 +69,32 @@ func (r Raw) Each(f func(key []byte, v Value) bool) error { return Value(r).Each
 // MaxDepth is how deep the maps and arrays of a record may be nested.
 const MaxDepth = 32
 
-// Valid checks that r is one whole, well-formed map that begins with `type` and that all
-// keys in it are strings. An error is a *SyntaxError with the offset within r.
+// Valid checks that r is one whole, well-formed map that begins with `type`, that all
+// keys in it are strings, and that none stands twice in a map. An error is a *SyntaxError
+// with the offset within r.
 func Valid(r Raw) error {
-	_, err := validLast(r)
-	return err
-}
-
-// ValidLast is Valid, and returns the record's last pair, since it has come by it: so what a
-// filter has appended, as they all do, is found without another walk through the record.
-func ValidLast(r Raw) (key []byte, v Value, err error) {
-	last, err := validLast(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	n, content, _ := head(r[last:])
-	at := last + n + content
-	return r[last+n : at], Value(r[at:]), nil
-}
-
-func validLast(r Raw) (last int, err error) {
 	if Value(r).Kind() != Map {
-		return 0, syntaxError(0, "a record is a map, this is none")
+		return syntaxError(0, "a record is a map, this is none")
 	}
-	n, err := check(r, 0, MaxDepth, &last)
+	n, err := check(r, 0, MaxDepth)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if n != len(r) {
-		return 0, syntaxError(n, "%d bytes too many behind the record", len(r)-n)
+		return syntaxError(n, "%d bytes too many behind the record", len(r)-n)
 	}
 	if r.Type() == "" {
-		return 0, syntaxError(0, "the record does not begin with its type")
+		return syntaxError(0, "the record does not begin with its type")
 	}
-	return last, nil
+	return nil
 }
 
 func syntaxError(offset int, format string, args ...any) error {
 	return &SyntaxError{int64(offset), fmt.Errorf(format, args...)}
 }
 
-// check walks the value at r[at:] and returns where it ends, and in last, when it is not
-// nil, where the last pair of a map begins.
-func check(r []byte, at, depth int, last *int) (int, error) {
+// check walks the value at r[at:] and returns where it ends.
+func check(r []byte, at, depth int) (int, error) {
 	n, content, values := head(r[at:])
 	switch {
 	case n == 0 && at < len(r) && r[at] == 0xc1:
@@ -120,26 +103,66 @@ func check(r []byte, at, depth int, last *int) (int, error) {
 		return 0, syntaxError(at, "a value is cut off")
 	case values > 0 && depth == 0:
 		return 0, syntaxError(at, "nested more than %d deep", MaxDepth)
+	case values == 0:
+		return at + n + content, nil
+	case Value(r[at:]).Kind() == Map:
+		return checkMap(r, at, n, values/2, depth)
 	}
-	isMap := values > 0 && Value(r[at:]).Kind() == Map
-	at += n + content
-	for i := range values {
-		if last != nil && i == values-2 {
-			*last = at
-		}
+	at += n
+	for range values {
 		// Most values tell their length by their first byte; this step more than halves BenchmarkValid.
-		if at < len(r) && (!isMap || i&1 == 1 || r[at]&0xe0 == 0xa0) {
+		if at < len(r) {
 			if size := int(fixed[r[at]]); size != 0 && size <= len(r)-at {
 				at += size
 				continue
 			}
 		}
-		if isMap && i&1 == 0 && at < len(r) && Value(r[at:]).Kind() != Str {
-			return 0, syntaxError(at, "a key is not a string")
+		var err error
+		if at, err = check(r, at, depth-1); err != nil {
+			return 0, err
+		}
+	}
+	return at, nil
+}
+
+// checkMap is check for a map, whose head has n bytes.
+func checkMap(r []byte, from, n, pairs, depth int) (int, error) {
+	var keys keySet
+	at := from + n
+	for range pairs {
+		key := at
+		size := 0
+		if at < len(r) {
+			if Value(r[at:]).Kind() != Str {
+				return 0, syntaxError(at, "a key is not a string")
+			}
+			size = int(fixed[r[at]])
+		}
+		if size != 0 && size <= len(r)-at {
+			at += size
+		} else {
+			var err error
+			if at, err = check(r, at, depth-1); err != nil {
+				return 0, err
+			}
+		}
+		if pairs <= fewKeys && keys.add(r, key) {
+			return 0, errTwice(key, r, key)
+		}
+		if at < len(r) {
+			if size := int(fixed[r[at]]); size != 0 && size <= len(r)-at {
+				at += size
+				continue
+			}
 		}
 		var err error
-		if at, err = check(r, at, depth-1, nil); err != nil {
+		if at, err = check(r, at, depth-1); err != nil {
 			return 0, err
+		}
+	}
+	if pairs > fewKeys {
+		if key := twice(r, from); key >= 0 {
+			return 0, errTwice(key, r, key)
 		}
 	}
 	return at, nil

@@ -44,6 +44,8 @@ type Start struct {
 	SPIs          map[string]string // of IPsec's states, as 0x00000100, and the address that they are for
 	Firewall      map[string]string // chains and tables of rules, and the hook that they are at; "": several
 	BPF           map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
+
+	Capture bool // what follows was read from a capture
 }
 
 // AppendMsgpack appends the record. The maps are in order of their keys.
@@ -58,7 +60,7 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	if s.Speed != nil {
 		pairs++
 	}
-	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil} {
+	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil, s.Capture} {
 		if has {
 			pairs++
 		}
@@ -116,6 +118,9 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 		if m.value != nil {
 			dst = appendNumbers(AppendStr(dst, m.key), m.value)
 		}
+	}
+	if s.Capture {
+		dst = AppendBool(AppendStr(dst, "capture"), true)
 	}
 	return dst
 }
@@ -179,6 +184,7 @@ func (s *Start) Decode(r Raw) error {
 			*to = decodeStrings(v)
 		}
 	}
+	s.Capture, _ = r.Get("capture").Bool()
 	s.Devices, s.Speed = r.Devices(), decodeNumbers(r.Get("speed"))
 	s.Rules, s.Xfrm, s.BPF = decodeNumbers(r.Get("ip_rules")), decodeNumbers(r.Get("xfrm")), decodeNumbers(r.Get("bpf_programs"))
 	return nil

@@ -171,7 +171,10 @@ func (v Value) Bool() (value, ok bool) {
 // Uint returns an integer that is not negative.
 func (v Value) Uint() (uint64, bool) {
 	u, negative, ok := v.integer()
-	return u, ok && !negative
+	if !ok || negative {
+		return 0, false
+	}
+	return u, true
 }
 
 // Int returns an integer that fits an int64.

@@ -77,6 +77,8 @@ func event(ts uint64, probe, at string, data []byte, more ...func(*format.Event)
 	e := &format.Event{TS: ts, CPU: 1, Probe: probe,
 		Dev: format.Dev{Name: "eth0", Ifindex: 2, Type: 1}, Netns: format.Netns{Inum: 4026531840},
 		Packet: format.Packet{Len: uint32(len(data)), At: at, Data: data}}
+	e.Skb.Set(format.SkbAddr, 0xffff888003a1c200)
+	e.Skb.Set(format.SkbHead, 0xffff888003a1d000)
 	e.Skb.Set(format.SkbProtocol, 0x0800)
 	e.Skb.Set(format.SkbPktType, 0)
 	for _, f := range more {
@@ -96,9 +98,10 @@ type tracked struct {
 }
 
 func (t tracked) AppendMsgpack(dst []byte) []byte {
-	section := format.AppendMap(nil, 2)
+	section := format.AppendMap(nil, 3)
 	section = format.AppendUint(format.AppendStr(section, "packet"), t.packet)
 	section = format.AppendUint(format.AppendStr(section, "hop"), t.hop)
+	section = format.AppendUint(format.AppendStr(section, "total"), 0)
 	return format.Splice(dst, t.Event.AppendMsgpack(nil), "track", section)
 }
 

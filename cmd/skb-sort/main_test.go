@@ -38,7 +38,7 @@ func big() []byte {
 		_ = e.Write(&format.Event{TS: uint64(2 + (i+1500)%3000), Probe: fmt.Sprint(i),
 			Packet: format.Packet{Len: 2000, At: "mac", Data: make([]byte, 2000)}})
 	}
-	_ = e.Write(&format.End{TS: 4000})
+	_ = e.Write(&format.End{TS: 4000, Events: 3000})
 	_ = e.Flush()
 	return b.Bytes()
 }

@@ -97,6 +97,7 @@ func stream(tb testing.TB, words string) []format.Raw {
 	var before []*object
 	start.set("type", "start")
 	start.set("ts", 1)
+	start.set("version", 1)
 	event.set("type", "event")
 	event.set("ts", 1000)
 	event.set("cpu", 0)

@@ -19,7 +19,7 @@ func TestEarlierOfTheSamePacket(t *testing.T) {
 		{"", "", false}, // without skb-track they are two buffers
 		{`,"track":{"packet":8}`, "", false},
 	} {
-		w := explained(t, record(t, `{"type":"start","ts":1}`),
+		w := explained(t, record(t, `{"type":"start","ts":1,"version":1}`),
 			record(t, strings.Replace(verdict, "%s", c.before, 1)), record(t, strings.Replace(drop, "%s", c.at, 1)))[0]
 		if known := strings.HasPrefix(w.Cause, "rule 9 of the nftables chain input"); known != c.known {
 			t.Errorf("%s and %s: %s", c.before, c.at, w.Cause)
@@ -29,9 +29,9 @@ func TestEarlierOfTheSamePacket(t *testing.T) {
 
 // Two hosts' packets have the same numbers, and nothing to do with each other.
 func TestEarlierOfAnotherHost(t *testing.T) {
-	w := explained(t, record(t, `{"type":"start","ts":1,"host":"a"}`),
+	w := explained(t, record(t, `{"type":"start","ts":1,"version":1,"host":"a"}`),
 		record(t, `{"type":"event","ts":1,"probe":"nft:trace","track":{"packet":3},"nft":{"verdict":"drop","family":"inet","table":"filter","chain":"input","handle":9}}`),
-		record(t, `{"type":"start","ts":1,"host":"b"}`),
+		record(t, `{"type":"start","ts":1,"version":1,"host":"b"}`),
 		record(t, `{"type":"event","ts":2,"probe":"skb:kfree_skb","track":{"packet":3},"drop":{"location":"nf_hook_slow+0x1"}}`))[0]
 	if strings.Contains(w.Cause, "rule 9") {
 		t.Errorf("another host's rule: %s", w.Cause)

@@ -95,9 +95,9 @@ func TestRates(t *testing.T) {
 	burst := drop(5e9) + drop(5e9+1000) + drop(5e9+2000)
 	for _, c := range []struct{ in, rate string }{
 		{burst, "-"},
-		{`{"type":"start","ts":4000000000}` + "\n" + burst, "3.0/s"},
-		{burst + `{"type":"end","ts":11000000000}` + "\n", "0.5/s"},
-		{`{"type":"start","ts":2000000000}` + "\n" + burst + `{"type":"end","ts":12000000000}` + "\n", "0.3/s"},
+		{`{"type":"start","ts":4000000000,"version":1}` + "\n" + burst, "3.0/s"},
+		{`{"type":"start","ts":5000000000,"version":1}` + "\n" + burst + `{"type":"end","ts":11000000000}` + "\n", "0.5/s"},
+		{`{"type":"start","ts":2000000000,"version":1}` + "\n" + burst + `{"type":"end","ts":12000000000}` + "\n", "0.3/s"},
 		{drop(5e9) + drop(7e9), "1.0/s"},
 		{drop(5e9), "-"},
 	} {

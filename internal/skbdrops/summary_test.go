@@ -129,7 +129,7 @@ func TestDrawFits(t *testing.T) {
 // Summaries of intervals follow the stream's time, not the time of reading.
 func TestIntervals(t *testing.T) {
 	var in bytes.Buffer
-	fmt.Fprintln(&in, `{"type":"start","ts":0}`)
+	fmt.Fprintln(&in, `{"type":"start","ts":0,"version":1}`)
 	for _, ms := range []int{100, 200, 1150, 5000, 5001, 5002} {
 		fmt.Fprintf(&in, `{"type":"event","ts":%d000000,"probe":"skb:kfree_skb","drop":{"name":"NOMEM","location":"a+1"}}`+"\n", ms)
 	}

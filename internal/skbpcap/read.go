@@ -335,7 +335,7 @@ func (s *streamer) source(host, os string, ts uint64) *source {
 			return src
 		}
 	}
-	start := format.Start{TS: ts, Host: host, Snaplen: pcapng.SnapLen}
+	start := format.Start{TS: ts, Host: host, Snaplen: pcapng.SnapLen, Capture: true}
 	s.speeds(&start, host)
 	if host == "" && !s.ours {
 		start.Host = s.host

@@ -18,7 +18,7 @@ func FuzzRead(f *testing.F) {
 	seed := randomStream(&testing.T{}, rand.New(rand.NewPCG(3, 3)))
 	for _, linkType := range []string{"ethernet", "raw", "sll2"} {
 		var out bytes.Buffer
-		if err := Run(context.Background(), Options{Input: pipe.Input{Part: true}, Linktype: linkType}, bytes.NewReader(seed), &out, io.Discard); err != nil {
+		if err := Run(context.Background(), Options{Input: pipe.Input{Part: true}, Linktype: linkType}, bytes.NewReader(seed), &out, io.Discard); unread(err) != nil {
 			f.Fatal(err)
 		}
 		f.Add(out.Bytes())

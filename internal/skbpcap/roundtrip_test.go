@@ -3,6 +3,7 @@ package skbpcap
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // randomStream is a stream of two hosts with events of all kinds, names among them that
@@ -187,7 +189,7 @@ func run(t *testing.T, o Options, in []byte) []byte {
 	t.Helper()
 	var out, errs bytes.Buffer
 	o.Part = true
-	if err := Run(context.Background(), o, bytes.NewReader(in), &out, &errs); err != nil {
+	if err := Run(context.Background(), o, bytes.NewReader(in), &out, &errs); unread(err) != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -228,4 +230,14 @@ func TestThereAndBack(t *testing.T) {
 			}
 		}
 	}
+}
+
+// unread is err unless it is that of a stream which was read to its end: random sections have
+// values that FORMAT.md does not.
+func unread(err error) error {
+	var lacks *pipe.NotWholeError
+	if errors.As(err, &lacks) {
+		return nil
+	}
+	return err
 }

@@ -86,8 +86,13 @@ func (l leaves) append(dst []byte, section string, from int) []byte {
 		case len(run) > 1 || isArray(section+"."+string(path)):
 			dst = format.AppendArray(dst, len(run))
 		}
+		text := format.IsString(section + "." + string(path))
 		for _, v := range run {
-			dst = appendValue(dst, name, v.value)
+			if text { // a table of nftables may be called 5
+				dst = format.AppendStr(dst, v.value)
+			} else {
+				dst = appendValue(dst, name, v.value)
+			}
 		}
 	}
 	return dst

@@ -204,7 +204,7 @@ func TestByJourneyOnDisk(t *testing.T) {
 func TestLiveJourneys(t *testing.T) {
 	l, in := sortLive(t, Options{By: "auto"}, 1)
 	lines := func(lines ...string) { _, _ = in[0].Write([]byte(strings.Join(lines, "\n") + "\n")) }
-	lines(`{"type":"start","ts":1,"host":"h"}`,
+	lines(`{"type":"start","ts":1,"version":1,"host":"h"}`,
 		`{"type":"event","ts":10,"track":{"packet":1,"hop":0,"total":0}}`,
 		`{"type":"event","ts":11,"track":{"packet":2,"hop":0,"total":0}}`,
 		`{"type":"event","ts":12,"track":{"packet":1,"hop":1,"total":2}}`,

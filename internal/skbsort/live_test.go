@@ -28,7 +28,7 @@ func recording(boot string, end bool, times ...int64) []byte {
 	_ = e.Flush()
 	b.Write(events(times...))
 	if end {
-		_ = e.Write(&format.End{TS: uint64(times[len(times)-1])})
+		_ = e.Write(&format.End{TS: uint64(times[len(times)-1]), Events: 1 << 32})
 	}
 	_ = e.Flush()
 	return b.Bytes()

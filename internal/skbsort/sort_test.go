@@ -73,7 +73,7 @@ func mixed(r *rand.Rand, files, records, padding int) (streams [][]byte, all []m
 					Process: format.Process{PID: uint32(m.file), TGID: uint32(m.seq), Comm: "c"},
 					Packet:  format.Packet{Len: 1, At: "mac", Data: make([]byte, r.IntN(padding))}})
 			}
-			_ = e.Write(&format.End{TS: 1 << 40})
+			_ = e.Write(&format.End{TS: 1 << 40, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
 		}
 		_ = e.Flush()
 		streams = append(streams, b.Bytes())
@@ -172,7 +172,7 @@ func big(n int) []byte {
 // TestKindsInOrder: what has no time goes where it is found.
 func TestKindsInOrder(t *testing.T) {
 	in := `{"type":"event","ts":50,"probe":"before any start"}
-{"type":"start","ts":10,"host":"h"}
+{"type":"start","ts":10,"version":1,"host":"h"}
 {"type":"event","ts":30}
 {"type":"ours"}
 {"type":"journey","ts":30,"packet":1}
@@ -183,7 +183,7 @@ func TestKindsInOrder(t *testing.T) {
 {"type":"free","ts":5}
 `
 	want := `{"type":"event","ts":50,"probe":"before any start"}
-{"type":"start","ts":10,"host":"h"}
+{"type":"start","ts":10,"version":1,"host":"h"}
 {"type":"free","ts":5}
 {"type":"stack","id":7}
 {"type":"event","ts":20,"stack":7}
@@ -245,7 +245,7 @@ func FuzzSort(f *testing.F) {
 		f.Add(s)
 		f.Add(s[:len(s)-5])
 	}
-	f.Add([]byte(`{"type":"start","ts":-1}` + "\n" + `{"type":"event","ts":"18446744073709551615","track":{"packet":1,"total":5}}` + "\n" + `{"type":"journey"}`))
+	f.Add([]byte(`{"type":"start","ts":-1,"version":1}` + "\n" + `{"type":"event","ts":"18446744073709551615","track":{"packet":1,"total":5}}` + "\n" + `{"type":"journey"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		count := func(b []byte) (starts, others int) {
 			c := format.Checker{Part: true}

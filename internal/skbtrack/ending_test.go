@@ -11,17 +11,18 @@ import (
 // How journeys end, and what is told as the evidence.
 func TestEndings(t *testing.T) {
 	const (
-		in   = `{"type":"event","ts":1000,"cpu":0,"probe":"ip_rcv","skb":{"addr":16,"id":1,"len":1},"dev":{"name":"eth0","ifindex":2,"type":1},"netns":{"inum":7}}`
-		sent = `{"type":"event","ts":2000,"cpu":0,"probe":"dev_hard_start_xmit","skb":{"addr":16,"id":1,"len":1},"dev":{"name":"eth1","ifindex":3,"type":1}}`
-		udp  = `{"type":"event","ts":2000,"cpu":0,"probe":"udp_queue_rcv_skb","skb":{"addr":16,"id":1,"len":1},"sock":{"inode":99}}`
-		read = `{"type":"event","ts":3000,"cpu":0,"probe":"skb_consume_udp","process":{"pid":5,"tgid":5,"comm":"dig"},"skb":{"addr":16,"id":1,"len":1}}`
-		tcp  = `{"type":"event","ts":2000,"cpu":0,"probe":"tcp_rcv_established","skb":{"addr":16,"id":1,"len":1}}`
-		drop = `{"type":"event","ts":3000,"cpu":0,"probe":"skb:kfree_skb","skb":{"addr":16,"id":1,"len":1},"drop":{"reason":3,"name":"NO_SOCKET","location":"udp_rcv+0x1"}}`
-		free = `{"type":"free","ts":4000,"cpu":0,"how":"consumed","skb":{"addr":16,"id":1},"last":true}`
-		part = `{"type":"free","ts":4000,"cpu":0,"how":"consumed","skb":{"addr":16,"id":1},"last":false}`
-		loss = `{"type":"loss","ts":3500,"since":2500,"count":1,"what":"free","why":"test"}`
-		two  = `{"type":"event","ts":1500,"cpu":0,"probe":"ip_rcv","skb":{"addr":32,"id":2,"len":1}}`
-		end  = `{"type":"end","ts":9000}`
+		in    = `{"type":"event","ts":1000,"cpu":0,"probe":"ip_rcv","skb":{"addr":16,"id":1,"len":1},"dev":{"name":"eth0","ifindex":2,"type":1},"netns":{"inum":7}}`
+		sent  = `{"type":"event","ts":2000,"cpu":0,"probe":"dev_hard_start_xmit","skb":{"addr":16,"id":1,"len":1},"dev":{"name":"eth1","ifindex":3,"type":1}}`
+		udp   = `{"type":"event","ts":2000,"cpu":0,"probe":"udp_queue_rcv_skb","skb":{"addr":16,"id":1,"len":1},"sock":{"inode":99}}`
+		read  = `{"type":"event","ts":3000,"cpu":0,"probe":"skb_consume_udp","process":{"pid":5,"tgid":5,"comm":"dig"},"skb":{"addr":16,"id":1,"len":1}}`
+		tcp   = `{"type":"event","ts":2000,"cpu":0,"probe":"tcp_rcv_established","skb":{"addr":16,"id":1,"len":1}}`
+		drop  = `{"type":"event","ts":3000,"cpu":0,"probe":"skb:kfree_skb","skb":{"addr":16,"id":1,"len":1},"drop":{"reason":3,"name":"NO_SOCKET","location":"udp_rcv+0x1"}}`
+		free  = `{"type":"free","ts":4000,"cpu":0,"how":"consumed","skb":{"addr":16,"id":1},"last":true}`
+		part  = `{"type":"free","ts":4000,"cpu":0,"how":"consumed","skb":{"addr":16,"id":1},"last":false}`
+		loss  = `{"type":"loss","ts":3500,"since":2500,"count":1,"what":"free","why":"test"}`
+		two   = `{"type":"event","ts":1500,"cpu":0,"probe":"ip_rcv","skb":{"addr":32,"id":2,"len":1}}`
+		start = `{"type":"start","ts":1,"version":1}`
+		end   = `{"type":"end","ts":9000}`
 	)
 	link := func(how string) string {
 		return `{"type":"link","ts":3000,"cpu":0,"how":"` + how + `","from":{"addr":16,"id":1},"to":{"addr":32,"id":2}}`
@@ -50,7 +51,7 @@ func TestEndings(t *testing.T) {
 		"a copy goes on":        {[]string{in, link("copy"), free, end}, format.JourneyEnd{How: "open", Branch: 1, TS: 9000, Record: "end", Dev: "eth0", Netns: 7}},
 	} {
 		var got []format.JourneyEnd
-		each(t, runTrack(t, options(), []byte(strings.Join(c.records, "\n")+"\n")), func(r format.Raw) {
+		each(t, runTrack(t, options(), []byte(start+"\n"+strings.Join(c.records, "\n")+"\n")), func(r format.Raw) {
 			if r.Type() == format.TypeJourney {
 				var j format.Journey
 				if err := j.Decode(r); err != nil {

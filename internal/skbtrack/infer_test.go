@@ -47,7 +47,9 @@ func (s *scene) free(id uint64) {
 	s.enc.Write(&format.Free{TS: s.ts, How: "consumed", Skb: format.Buffer{Addr: id << 8, ID: id}, Last: true})
 }
 
-func (s *scene) end() { s.enc.Write(&format.End{TS: s.ts}) }
+func (s *scene) end() {
+	s.enc.Write(&format.End{TS: s.ts, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
+}
 
 // tracked returns the tracks of all events, and the journeys.
 func (s *scene) tracked(t *testing.T, infer bool) (tracks []format.Track, journeys []format.Journey, wires []format.Wire) {

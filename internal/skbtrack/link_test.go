@@ -16,7 +16,7 @@ func tracks(t *testing.T, records ...format.Appender) (packets []uint64, journey
 	for _, r := range records {
 		e.Write(r)
 	}
-	e.Write(&format.End{TS: 2e9})
+	e.Write(&format.End{TS: 2e9, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
 	e.Flush()
 	each(t, runTrack(t, options(), b.Bytes()), func(r format.Raw) {
 		switch r.Type() {

@@ -48,7 +48,7 @@ func TestResent(t *testing.T) {
 			gone(1050, 32, false), gone(1060, 48, false), gone(1070, 64, true),
 		}, "0,0 1,0 2,0", 0, "ip_rcv>dev_hard_start_xmit 2 40ns"},
 	} {
-		stream := []byte(`{"type":"start","ts":1,"drop_reasons":{"3":"NO_SOCKET"}}` + "\n" + strings.Join(c.records, "\n") + "\n")
+		stream := []byte(`{"type":"start","ts":1,"version":1,"drop_reasons":{"3":"NO_SOCKET"}}` + "\n" + strings.Join(c.records, "\n") + "\n")
 		var got []string
 		journeys := 0
 		each(t, runTrack(t, options(), stream), func(r format.Raw) {

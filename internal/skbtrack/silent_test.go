@@ -33,7 +33,7 @@ func freed1(ts, id int) string {
 // A packet that the kernel frees as one that it is done with is delivered only where it can't
 // have been discarded there; else its end says what is unclear.
 func TestUnclearEnds(t *testing.T) {
-	const reasons, none = `{"type":"start","ts":1,"drop_reasons":{"3":"NO_SOCKET","20":"TCP_OLD_DATA"}}`, `{"type":"start","ts":1,"drop_reasons":{"3":"NO_SOCKET"}}`
+	const reasons, none = `{"type":"start","ts":1,"version":1,"drop_reasons":{"3":"NO_SOCKET","20":"TCP_OLD_DATA"}}`, `{"type":"start","ts":1,"version":1,"drop_reasons":{"3":"NO_SOCKET"}}`
 	tcp := func(src, dst string, l layers.TCP, payload string) []byte {
 		if l.SrcPort == 0 {
 			l.SrcPort, l.DstPort = 1000, 80

@@ -384,7 +384,7 @@ func (w *world) stream(records []made, jitter int) []byte {
 	for _, m := range arriving {
 		e.WriteRaw(m.raw)
 	}
-	e.Write(&format.End{TS: w.now})
+	e.Write(&format.End{TS: w.now, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
 	e.Flush()
 	return b.Bytes()
 }

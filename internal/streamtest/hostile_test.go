@@ -181,6 +181,15 @@ func unsafe(text []byte) string {
 	return ""
 }
 
+// unread is err unless that is the one behind a stream which was read to its end: a hostile
+// stream has strings where FORMAT.md has none.
+func unread(err error) error {
+	if err == nil || strings.Contains(err.Error(), "not a whole stream: ") {
+		return nil
+	}
+	return err
+}
+
 // TestHostile: whatever strings a stream has, in any key of any record, no program writes to
 // a terminal what steers it, in no form, on stdout or stderr, nor in a picture.
 func TestHostile(t *testing.T) {
@@ -206,7 +215,7 @@ func TestHostile(t *testing.T) {
 		},
 		"skb-pcap | --read, stderr": func(in io.Reader, out, stderr io.Writer) error {
 			var capture bytes.Buffer
-			if err := skbpcap.Run(ctx, skbpcap.Options{Input: part}, in, &capture, io.Discard); err != nil {
+			if err := skbpcap.Run(ctx, skbpcap.Options{Input: part}, in, &capture, io.Discard); unread(err) != nil {
 				return err
 			}
 			return skbpcap.Run(ctx, skbpcap.Options{Read: "-"}, &capture, io.Discard, stderr)
@@ -263,7 +272,7 @@ func TestHostile(t *testing.T) {
 			if bytes.Contains(out.Bytes(), []byte(`[31m`)) {
 				texts[name] = true
 			}
-			if err != nil && !strings.Contains(name, "--svg") {
+			if unread(err) != nil && !strings.Contains(name, "--svg") {
 				t.Errorf("%s, %s: %v", what, name, err)
 			}
 		}

@@ -22,7 +22,7 @@ func TestPart(t *testing.T) {
 			}
 			part = append(part, r...)
 		}
-		if Whole(part) == nil {
+		if Whole(spec(t), part) == nil {
 			t.Fatalf("base %d: nothing was left out", i)
 		}
 		for name, run := range map[string]func(io.Reader, io.Writer) error{
@@ -39,7 +39,7 @@ func TestPart(t *testing.T) {
 			if err := run(bytes.NewReader(part), &out); err != nil {
 				t.Errorf("base %d, %s: %v", i, name, err)
 			}
-			if err := Whole(out.Bytes()); err != nil {
+			if err := Whole(spec(t), out.Bytes()); err != nil {
 				t.Errorf("base %d, behind %s: %v", i, name, err)
 			}
 		}

@@ -2,27 +2,37 @@ package streamtest
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"math/big"
+	"os"
 	"strings"
 )
 
 // Whole says what keeps a stream from being whole, nil if it is. It is a reader that was
-// written from FORMAT.md, and shares nothing with package format.
-func Whole(stream []byte) error {
+// written from FORMAT.md, and by its tables, which are spec, and shares nothing with package
+// format.
+func Whole(spec *Spec, stream []byte) error { return spec.whole(stream, false) }
+
+// Part says what is wrong with a part of a stream, in which records and keys may be missing.
+func Part(spec *Spec, stream []byte) error { return spec.whole(stream, true) }
+
+func (spec *Spec) whole(stream []byte, part bool) error {
 	records, err := read(stream)
 	if err != nil {
 		return err
 	}
-	if len(records) == 0 {
+	if len(records) == 0 && !part {
 		return errors.New("empty")
 	}
 	type sums struct {
-		have, said [4]uint64
-		open       bool
+		have, said     [4]*big.Int
+		open, captured bool
 	}
 	var recent []string // starts, the one in force first
 	of := map[string]*sums{}
@@ -41,6 +51,9 @@ func Whole(stream []byte) error {
 		if len(recent) > 0 {
 			s = of[recent[0]]
 		}
+		if err := spec.keys(typ, r, part, typ == "event" && s != nil && s.captured); err != nil {
+			return fmt.Errorf("record %d, %s: %w", i, typ, err)
+		}
 		switch typ {
 		case "start":
 			if r["version"] != uint64(1) {
@@ -55,7 +68,10 @@ func Whole(stream []byte) error {
 			}
 			recent = append([]string{key}, recent...)
 			if of[key] == nil {
-				of[key] = &sums{}
+				of[key] = &sums{captured: r["capture"] == true}
+				for j := range 4 {
+					of[key].have[j], of[key].said[j] = new(big.Int), new(big.Int)
+				}
 			}
 			of[key].open = true
 			continue
@@ -69,43 +85,169 @@ func Whole(stream []byte) error {
 			recent = append([]string{k}, recent...)
 			continue
 		case "event", "link", "free", "loss", "end":
-			if s == nil {
+			if s == nil && (typ == "end" || !part) {
 				return fmt.Errorf("record %d is before any start", i)
 			}
+			if s == nil {
+				continue
+			}
+		}
+		add := func(to *big.Int, n any) {
+			u, _ := n.(uint64)
+			to.Add(to, new(big.Int).SetUint64(u))
 		}
 		switch typ {
 		case "event":
-			if _, ok := r["probe"].(string); !ok {
-				return fmt.Errorf("record %d has no probe", i)
-			}
-			s.have[0]++
+			add(s.have[0], uint64(1))
 		case "link":
-			s.have[1]++
+			add(s.have[1], uint64(1))
 		case "free":
-			s.have[2]++
+			add(s.have[2], uint64(1))
 		case "loss":
-			n, ok := r["count"].(uint64)
-			if !ok {
-				return fmt.Errorf("record %d has no count", i)
-			}
-			s.have[3] += n
+			add(s.have[3], r["count"])
 		case "end":
 			for j, key := range []string{"events", "links", "frees", "lost"} {
-				n, ok := r[key].(uint64)
-				if !ok {
-					return fmt.Errorf("record %d has no %s", i, key)
-				}
-				s.said[j] += n
+				add(s.said[j], r[key])
 			}
 			s.open = false
 		}
 	}
-	if len(of) == 0 {
+	if len(of) == 0 && !part {
 		return errors.New("no start")
 	}
 	for _, s := range of {
-		if s.open || s.have != s.said {
-			return fmt.Errorf("open: %v, counted %v, there %v", s.open, s.said, s.have)
+		for j := range s.have {
+			if c := s.have[j].Cmp(s.said[j]); !s.open && (c > 0 || c < 0 && !part) {
+				return fmt.Errorf("counted %v, there %v", s.said, s.have)
+			}
+		}
+		if s.open && !part {
+			return errors.New("a start has no end")
+		}
+	}
+	return nil
+}
+
+// A Spec is what the tables of FORMAT.md say: the keys of records and sections.
+type Spec struct{ rows map[string][]specRow }
+
+type specRow struct {
+	key, typ string
+	never    bool // absent
+}
+
+// ReadSpec reads FORMAT.md.
+func ReadSpec(file string) (*Spec, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &Spec{map[string][]specRow{}}
+	section := ""
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "#### `"); ok {
+			section, _, _ = strings.Cut(name, "`")
+		} else if strings.HasPrefix(line, "Of each of the `devices`") {
+			section = "devices"
+		} else if strings.HasPrefix(line, "| key of `end` |") {
+			section = "journey.end"
+		}
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) < 6 || !strings.HasPrefix(line, "| `") || section == "" {
+			continue
+		}
+		types := strings.Split(strings.TrimSpace(cells[2]), ", ")
+		for i, key := range strings.Split(cells[1], ",") {
+			row := specRow{strings.Trim(key, " `"), types[min(i, len(types)-1)], strings.TrimSpace(cells[len(cells)-2]) == "never"}
+			if strings.Contains(cells[2], "may be negative") {
+				row.typ = "number"
+			}
+			s.rows[section] = append(s.rows[section], row)
+		}
+	}
+	return s, nil
+}
+
+// keys checks those of a map. Part: any may be missing; captured: members of an event's
+// sections may be, and its cpu.
+func (s *Spec) keys(section string, m map[string]any, part, captured bool) error {
+	for _, row := range s.rows[section] {
+		key := row.key
+		v, there := m[key]
+		if !there && key == "cause" && (section == "end" || section == "loss") {
+			key = "why" // of older streams
+			v, there = m[key]
+		}
+		if !there {
+			if row.never && !part && !(captured && (section != "event" || key == "cpu")) {
+				return fmt.Errorf("no %s", key)
+			}
+			continue
+		}
+		if err := s.value(section, row, v, part, captured); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Spec) value(section string, row specRow, v any, part, captured bool) error {
+	wrong := fmt.Errorf("%s is %T %v, not %s", row.key, v, v, row.typ)
+	kind, of, _ := strings.Cut(row.typ, " of ")
+	one := func(typ string, v any) (ok bool) {
+		switch typ {
+		case "integer", "integers":
+			_, ok = v.(uint64)
+		case "number":
+			if _, ok = v.(uint64); !ok {
+				_, ok = v.(int64)
+			}
+		case "string", "strings":
+			_, ok = v.(string)
+		case "boolean":
+			_, ok = v.(bool)
+		case "bytes":
+			_, ok = v.([]byte)
+		case "map", "maps", "section":
+			_, ok = v.(map[string]any)
+		case "array":
+			_, ok = v.([]any)
+		case "pairs":
+			p, _ := v.([]any)
+			ok = len(p) == 2
+			for _, x := range p {
+				_, isUint := x.(uint64)
+				ok = ok && isUint
+			}
+		}
+		return ok
+	}
+	if !one(kind, v) {
+		return wrong
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			if !one(of, x) {
+				return wrong
+			}
+		}
+	case map[string]any:
+		for _, x := range v {
+			if of != "" && !one(of, x) {
+				return wrong
+			}
+			if inner, isMap := x.(map[string]any); isMap && row.key == "devices" {
+				if err := s.keys("devices", inner, part, captured); err != nil {
+					return err
+				}
+			}
+		}
+		switch {
+		case row.typ == "section", row.key == "netns":
+			return s.keys(row.key, v, part, captured)
+		case section == "journey" && row.key == "end":
+			return s.keys("journey.end", v, part, captured)
 		}
 	}
 	return nil
@@ -120,12 +262,13 @@ func read(stream []byte) (records []map[string]any, err error) {
 			}
 			d := json.NewDecoder(bytes.NewReader(line))
 			d.UseNumber()
-			var r map[string]any
-			if err := d.Decode(&r); err != nil {
+			v, err := jsonValue(d, "")
+			if err != nil {
 				return nil, err
 			}
-			for k, v := range r {
-				r[k] = number(v)
+			r, ok := v.(map[string]any)
+			if _, more := d.Token(); !ok || more != io.EOF {
+				return nil, errors.New("not one object in a line")
 			}
 			records = append(records, r)
 		}
@@ -146,24 +289,91 @@ func read(stream []byte) (records []map[string]any, err error) {
 	return records, nil
 }
 
-// number makes what is an integer in JSON one: a number, or a string beyond 2^53.
-func number(v any) any {
-	var u uint64
-	switch v := v.(type) {
+var errTwice = errors.New("a key stands twice")
+
+// jsonValue reads the next value, that of a key.
+func jsonValue(d *json.Decoder, key string) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch t := t.(type) {
+	case json.Delim:
+		m, list := map[string]any{}, []any{}
+		for d.More() {
+			k := any("")
+			if t == '{' {
+				if k, err = d.Token(); err != nil {
+					return nil, err
+				}
+				if _, there := m[k.(string)]; there {
+					return nil, errTwice
+				}
+			}
+			v, err := jsonValue(d, k.(string))
+			if err != nil {
+				return nil, err
+			}
+			m[k.(string)], list = v, append(list, v)
+		}
+		if _, err := d.Token(); err != nil {
+			return nil, err
+		}
+		if t == '[' {
+			return list, nil
+		}
+		return tagged(m), nil
 	case json.Number:
-		if strings.ContainsAny(string(v), ".eE") {
-			return float64(0)
+		if strings.ContainsAny(string(t), ".eE") {
+			return float64(0), nil
 		}
-		if _, err := fmt.Sscan(string(v), &u); err == nil {
-			return u
+		if n, ok := new(big.Int).SetString(string(t), 10); ok && n.IsUint64() {
+			return n.Uint64(), nil
+		} else if ok && n.IsInt64() {
+			return n.Int64(), nil
 		}
+		return float64(0), nil
 	case string:
-		if _, err := fmt.Sscanf(v, "%d", &u); err == nil && u > 1<<53 && fmt.Sprint(u) == v {
-			return u
+		if key == "data" {
+			return base64.StdEncoding.DecodeString(t)
+		}
+		if n, ok := new(big.Int).SetString(t, 10); ok && n.String() == t && n.CmpAbs(big.NewInt(1<<53)) > 0 {
+			if n.IsUint64() {
+				return n.Uint64(), nil
+			} else if n.IsInt64() {
+				return n.Int64(), nil
+			}
+		}
+		return t, nil
+	}
+	return t, nil
+}
+
+// tagged returns what {"$bin": ...} and its like stand for.
+func tagged(m map[string]any) any {
+	for k, v := range m {
+		s, _ := v.(string)
+		switch k {
+		case "$bin":
+			b, _ := base64.StdEncoding.DecodeString(s)
+			return b
+		case "$str", "$bytes":
+			return s
+		case "$float":
+			return float64(0)
+		case "$int":
+			n, _ := new(big.Int).SetString(fmt.Sprint(v), 10)
+			if n != nil && n.IsUint64() {
+				return n.Uint64()
+			}
+			return int64(-1)
 		}
 	}
-	return v
+	return m
 }
+
+// An extension is a value of a type that FORMAT.md does not use.
+type extension []byte
 
 // unpack takes one msgpack value off the front of b.
 func unpack(b []byte) (v any, rest []byte, err error) {
@@ -233,17 +443,16 @@ func unpack(b []byte) (v any, rest []byte, err error) {
 	case c == 0xde || c == 0xdf:
 		pairs = length(2 << (c - 0xde))
 	case c >= 0xd4 && c <= 0xd8: // extension types are passed on
-		return take(1 + 1<<(c-0xd4)), b, err
+		return extension(take(1 + 1<<(c-0xd4))), b, err
 	case c >= 0xc7 && c <= 0xc9:
-		return take(1 + length(1<<(c-0xc7))), b, err
+		return extension(take(1 + length(1<<(c-0xc7)))), b, err
 	default:
 		return nil, nil, errors.New("0xc1 is no msgpack")
 	}
 	if err != nil || max(pairs, elements) > len(b) {
 		return nil, nil, cut
 	}
-	m := map[string]any{}
-	var list []any
+	m, list := map[string]any{}, []any{}
 	for range max(pairs, elements) {
 		var key, x any
 		if pairs >= 0 {
@@ -258,9 +467,10 @@ func unpack(b []byte) (v any, rest []byte, err error) {
 			return nil, nil, err
 		}
 		if pairs >= 0 {
-			if _, twice := m[key.(string)]; !twice {
-				m[key.(string)] = x
+			if _, there := m[key.(string)]; there {
+				return nil, nil, errTwice
 			}
+			m[key.(string)] = x
 		} else {
 			list = append(list, x)
 		}
