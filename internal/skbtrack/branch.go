@@ -78,10 +78,11 @@ const (
 // ranks order endings by how far the packet got: the journey's is the one that ranks first.
 var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 2, transmitted: 3, lost: 4, open: 5, merged: 6, consumed: 7}
 
-func (b *branch) rank() uint8 {
+// rank is b's, in a journey that TCP sent again so often.
+func (b *branch) rank(resent uint32) uint8 {
 	switch {
-	case b.flags&surplus != 0:
-		return 8
+	case b.flags&surplus != 0, b.end == dropped && uint32(b.resent) < resent:
+		return 8 // it was taken, or sent again: what became of that tells
 	case b.end == merged && b.into == 0:
 		return 9 // into its own packet, which goes on
 	case b.end == consumed && b.unclear == unclearSend:
@@ -93,8 +94,8 @@ func (b *branch) rank() uint8 {
 }
 
 // better says whether b's end says more about the journey than o's.
-func (b *branch) better(o *branch) bool {
-	if r, s := b.rank(), o.rank(); r != s {
+func (b *branch) better(o *branch, resent uint32) bool {
+	if r, s := b.rank(resent), o.rank(resent); r != s {
 		return r < s
 	}
 	return b.endTS > o.endTS || b.endTS == o.endTS && b.number < o.number

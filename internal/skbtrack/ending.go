@@ -73,7 +73,7 @@ func (t *tracker) fold(g *group, i uint32) {
 	if b.end == dropped && t.isSurplus(b) {
 		b.flags |= surplus
 	}
-	if worse := j.best; worse == 0 || b.better(t.branches.at(worse)) {
+	if worse := j.best; worse == 0 || b.better(t.branches.at(worse), j.resent) {
 		j.best, i = i, worse
 	}
 	if i != 0 {

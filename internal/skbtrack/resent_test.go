@@ -87,3 +87,47 @@ func TestResent(t *testing.T) {
 		}
 	}
 }
+
+// What TCP sent again is not dropped because it was the first time.
+func TestResentEnd(t *testing.T) {
+	segment := packet(t, ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolTCP), &layers.TCP{SrcPort: 1, DstPort: 2, ACK: true, Seq: 5}, gopacket.Payload("hello"))
+	ev := func(ts int, addr int) string {
+		return strings.Replace(at(ts, "ip_rcv", 1, segment), `"addr":16`, fmt.Sprintf(`"addr":%d`, addr), 1)
+	}
+	clone := func(ts, to int) string {
+		return fmt.Sprintf(`{"type":"link","ts":%d,"cpu":0,"how":"clone","from":{"addr":16,"id":1},"to":{"addr":%d,"id":1}}`, ts, to)
+	}
+	gone := func(ts, addr int, how string) string {
+		return fmt.Sprintf(`{"type":"free","ts":%d,"cpu":0,"how":"%s","skb":{"addr":%d,"id":1},"last":%v}`, ts, how, addr, addr == 16)
+	}
+	held := func(ts int) string { // TCP's own goes, and its data is still the receiver's
+		return strings.Replace(gone(ts, 16, "consumed"), `"last":true`, `"last":false`, 1)
+	}
+	const first, second, third = 32, 48, 80
+	for name, c := range map[string]struct {
+		records []string
+		want    string
+	}{
+		"held by the receiver":           {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), held(800_000_000), `{"type":"end","ts":900000000,"events":2}`}, "open"},
+		"held, its first long forgotten": {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(700_000_000, second), ev(700_000_010, second), held(800_000_000), `{"type":"end","ts":2900000000,"events":2}`}, "open"},
+		"taken":                          {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "consumed"), gone(200_000_030, 16, "consumed")}, "consumed"},
+		"dropped each time":              {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "dropped"), gone(200_000_030, 16, "consumed")}, "dropped"},
+		"dropped twice": {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "dropped"),
+			clone(600_000_000, third), ev(600_000_010, third), gone(600_000_020, third, "consumed"), gone(600_000_030, 16, "consumed")}, "consumed"},
+	} {
+		stream := []byte(`{"type":"start","ts":1,"version":1,"drop_reasons":{"3":"NO_SOCKET"}}` + "\n" + strings.Join(c.records, "\n") + "\n")
+		var got []string
+		each(t, runTrack(t, options(), stream), func(r format.Raw) {
+			if r.Type() == format.TypeJourney {
+				var j format.Journey
+				if err := j.Decode(r); err != nil || j.Ends[dropped] == 0 {
+					t.Errorf("%s: %+v (%v)", name, j, err)
+				}
+				got = append(got, j.End.How)
+			}
+		})
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: it ended %s, want %s", name, s, c.want)
+		}
+	}
+}
