@@ -294,7 +294,7 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		proto, l4 = byte(n), make([]byte, 8)
+		proto, l4 = byte(n), make([]byte, max(8, length-ipHeader))
 		binary.BigEndian.PutUint32(l4, spi)
 	}
 	if w[0] == "udp" || w[0] == "tcp" {
