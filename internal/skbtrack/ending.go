@@ -118,11 +118,18 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 	t.note = ""
 }
 
-// isSurplus knows the drop of an ICMP message that raw sockets, as ping's, have got clones
-// of: icmp_rcv (net/ipv4/icmp.c) frees what it was left with as a drop, for want of a
-// socket. Where a clone was taken, the journey ended by that.
+// isSurplus knows drops that are not the packet's: of a copy that the kernel had made, and of an
+// ICMP message that raw sockets, as ping's, have got clones of: icmp_rcv (net/ipv4/icmp.c) frees
+// what it was left with as a drop, for want of a socket. Where there is another branch, the journey
+// ended as that.
 func (t *tracker) isSurplus(b *branch) bool {
 	function, _, _ := strings.Cut(t.names.text(b.location), "+")
+	switch {
+	case copies[function]:
+		return true
+	case strings.HasPrefix(function, "skb_queue_purge"):
+		return b.flags&seen == 0 // no probe came by it in the queue of a socket that was closed, as tcpdump's
+	}
 	if function != "icmp_rcv" && function != "icmpv6_rcv" && function != "ping_rcv" {
 		return false
 	}

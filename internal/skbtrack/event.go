@@ -151,9 +151,11 @@ func (t *tracker) freedBy(i uint32, v *view) {
 	if b.flags&ended != 0 && b.end != merged {
 		return
 	}
-	if reads, u := readAsDrop(v.location, v.reason); v.dropped && reads {
-		b.end, b.unclear = delivered, u
-		b.comm, b.tgid = t.names.number(v.comm), v.tgid
+	if used, end, u := t.group.usedAsDrop(v.location, v.reason); v.dropped && used {
+		b.end, b.unclear = end, u
+		if end == delivered {
+			b.comm, b.tgid = t.names.number(v.comm), v.tgid
+		}
 	} else if v.dropped && !bytes.HasPrefix(v.location, []byte("skb_release_data+")) {
 		b.end, b.reason, b.location = dropped, t.names.number(v.reason), t.names.number(v.location)
 	} else if b.end = b.outcome(); b.flags&ended != 0 {

@@ -255,9 +255,9 @@ func (t *tracker) freed(b *branch, l *lifetime) {
 		// dropped itself.
 		l.dropped = false
 	}
-	switch reads, u := readAsDrop(l.location, l.reason); {
-	case l.dropped && reads:
-		b.end, b.unclear = delivered, u
+	switch used, end, u := t.group.usedAsDrop(l.location, l.reason); {
+	case l.dropped && used:
+		b.end, b.unclear = end, u
 	case l.dropped:
 		if known && was == merged {
 			t.abandon(b.intoID)

@@ -15,6 +15,8 @@ const (
 	unclearInside
 	unclearSend
 	unclearRead
+	unclearICMP6
+	unclearSockmap
 )
 
 // A silent is a way for a packet to end of which no drop event tells: the kernel frees it as
@@ -68,6 +70,14 @@ var silents = []silent{
 		"The other way round: data that a program has read is freed as a drop, by the same line as data that could not be written to the program's memory (EFAULT).",
 		"the reader: its call fails with EFAULT",
 		"what was read ends as what could not be written to the reader's memory: its call fails with EFAULT then"},
+	unclearICMP6: {"icmp6-as-drop", "`icmpv6_rcv` (5.10, 6.1)",
+		"The other way round: every ICMPv6 message to this host is freed as a drop, those that it used (an echo request that it answered, neighbour discovery) and those that it refused.",
+		"`nstat -asz Icmp6InMsgs Icmp6InErrors Icmp6InEchos Icmp6OutEchoReplies`",
+		"this kernel frees ICMPv6 that it used as it frees what it refused: Icmp6InErrors tells"},
+	unclearSockmap: {"sockmap-send", "`sk_psock_backlog` (5.10)",
+		"The other way round: data that a sockmap's BPF program sent on to another socket is freed as a drop, by the same function as data that this socket did not take.",
+		"`bpftool map show`; whether the other socket is open",
+		"this kernel frees what a sockmap's BPF program sent on as it frees what the other socket did not take"},
 
 	{"vxlan-reduce", "`arp_reduce`, `neigh_reduce`",
 		"ARP and NDP that a VXLAN device with `proxy` answers itself, or has no answer to.",

@@ -66,6 +66,7 @@ type group struct {
 	host           host
 	start          []byte                // the record, unless it is very long
 	unreasoned     bool                  // the kernel's TCP drops without a word
+	ndisc          bool                  // its ICMPv6 frees what it uses otherwise than what it drops
 	wrapping       map[[2]uint32]bool    // devices that put packets into others: netns, name
 	wireguardPorts *[1 << 16 / 64]uint64 // a bit for each
 }
@@ -116,7 +117,7 @@ func (t *tracker) start(r format.Raw) {
 	if len(r) <= longest {
 		t.group.start = bytes.Clone(r)
 	}
-	t.group.unreasoned = unreasoned(r)
+	t.group.reasons(r)
 	if t.infer != nil {
 		t.group.host.decode(r)
 	}

@@ -7,18 +7,43 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// readAsDrop tells whether a drop is the end of data that a program has read, and what is
-// unclear about that.
-func readAsDrop(location, reason []byte) (yes bool, u unclear) {
+// usedAsDrop tells whether the kernel frees what it used at a place as it frees drops, and how
+// a packet that is freed there ended.
+func (g *group) usedAsDrop(location, reason []byte) (yes bool, end ending, u unclear) {
 	if len(reason) > 0 && string(reason) != "NOT_SPECIFIED" {
-		return false, told
+		return false, dropped, told
 	}
 	function, _, _ := bytes.Cut(location, []byte("+"))
+	switch string(function) {
+	case "icmpv6_rcv": // net/ipv6/icmp.c: it has reasons for what it refuses since those of neighbour discovery are there
+		if !g.ndisc {
+			return true, consumed, unclearICMP6
+		}
+	case "sk_psock_backlog": // net/core/skmsg.c
+		if g.unreasoned {
+			return true, consumed, unclearSockmap
+		}
+		return true, delivered, told
+	}
 	r, yes := readers[string(function)]
 	if yes && !r.sure {
 		u = unclearRead
 	}
-	return yes, u
+	return yes, delivered, u
+}
+
+// copies are functions that free as a drop, among others, what is a copy for somebody besides the
+// packet, which itself goes on: a packet socket's whose queue is full (net/packet/af_packet.c), what snooping looks into (net/core/skbuff.c, net/ipv4/igmp.c,
+// net/ipv6/mcast_snoop.c), what tells of the time of sending (net/core/skbuff.c, net/core/sock.c), what an
+// ICMP error is made of (net/ipv6/icmp.c, net/ipv6/ip6_tunnel.c), a rule's (net/ipv4/netfilter/nf_dup_ipv4.c,
+// net/ipv6/netfilter/nf_dup_ipv6.c); or the packet itself, which goes on as a copy (net/netfilter/nfnetlink_queue.c,
+// net/core/skbuff.c, drivers/net/macvlan.c).
+var copies = map[string]bool{
+	"packet_rcv": true, "tpacket_rcv": true, "packet_rcv_spkt": true, "packet_rcv_fanout": true,
+	"skb_checksum_trimmed": true, "ip_mc_check_igmp": true, "ip_mc_check_igmp_csum": true, "ipv6_mc_check_icmpv6": true, "ipv6_mc_check_mld": true,
+	"__skb_complete_tx_timestamp": true, "skb_complete_tx_timestamp": true, "__skb_tstamp_tx": true, "skb_complete_wifi_ack": true, "sock_recv_errqueue": true,
+	"ip6_err_gen_icmpv6_unreach": true, "ip4ip6_err": true, "ip6ip6_err": true, "nf_dup_ipv4": true, "nf_dup_ipv6": true,
+	"nfqnl_mangle": true, "nfqnl_recv_verdict": true, "skb_cow_data": true, "macvlan_handle_frame": true,
 }
 
 // A segment is what tells a SYN from others, in the direction of the SYN.
@@ -171,18 +196,22 @@ func (g *group) isWireGuard(port uint16) bool {
 	return port == portWireGuard || g.wireguardPorts != nil && g.wireguardPorts[port/64]&(1<<(port%64)) != 0
 }
 
-// unreasoned tells whether a start record is of a kernel whose TCP has no reasons for what it
-// drops: it came to tell of these drops when it got the first of them, in Linux 5.18.
-func unreasoned(start format.Raw) bool {
+// reasons notes what a start record tells of the kernel's drop reasons. TCP came to tell of all that
+// it drops when it got the first of its reasons, in Linux 5.18, ICMPv6 with those of neighbour discovery, in 6.3.
+func (g *group) reasons(start format.Raw) {
+	g.unreasoned = true
 	reasons := start.Get("drop_reasons")
 	if reasons.Kind() != format.Map {
-		return false
+		return
 	}
-	found := false
 	_ = reasons.Each(func(_ []byte, name format.Value) bool {
 		s, _ := name.Str()
-		found = string(s) == "TCP_OLD_DATA"
-		return !found
+		switch string(s) {
+		case "TCP_OLD_DATA":
+			g.unreasoned = false
+		case "IPV6_NDISC_BAD_CODE":
+			g.ndisc = true
+		}
+		return g.unreasoned || !g.ndisc
 	})
-	return !found
 }
