@@ -88,7 +88,7 @@ var shapes = func() map[string]*shape {
 		"ct":     "state:s dir?:s addr?:u status?:a.s proto_state?:s orig?:m(tuple) reply?:m(tuple) zone?:u mark?:u labels?:a.u helper?:s parent?:m(tuple)",
 		"tuple":  "src?:s dst?:s sport?:u dport?:u id?:u type?:u code?:u proto?:u",
 		"nft":    "type:s verdict:s family?:s table?:s chain?:s jump?:s handle?:u",
-		"why":    "reason:s meaning?:s where?:s cause?:s look?:a.s severity:s confidence:s alternatives?:a.m(why?) more?:u",
+		"why":    "reason:s meaning?:s where?:s cause?:s look?:a.s severity:s confidence:s alternatives?:a.m(why?) more?:u rare?:a.s",
 		"track":  "packet:u branch?:u hop:u since?:u total:u from?:m(from) changed?:m.a by?:s uncertain?:b inferred?:b resent?:u",
 		"from":   "how?:s branch?:u packet?:u",
 		"pcapng": "flags?:u linktype?:u header?:bytes comments?:a.s",

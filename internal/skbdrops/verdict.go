@@ -17,6 +17,8 @@ type verdict struct {
 	ways     [8]*way
 	nWays    int // others that the census has: without a rule, one of them is the cause
 	more     int // further ones, not in ways
+	rare     [6]*way
+	nRare    int // ways that give no reason to doubt the rest
 	severity Severity
 	inferred bool
 	cause    []byte // "" without a rule and a way
@@ -153,14 +155,15 @@ func (v *verdict) looks(r *rule) []choice {
 
 // appendWhy writes the why section: a map of reason, meaning, where, cause, look (an array
 // of commands), severity, confidence ("kernel" or "inferred"), alternatives (an array of maps
-// of cause, tell and look) and more (how many there are besides), without what is not known.
+// of cause, tell and look), more (how many there are besides) and rare (an array of further
+// causes, which give no reason to doubt these), without what is not known.
 func (f *facts) appendWhy(dst []byte) []byte {
 	v := &f.verdict
 	cause := v.rule != nil || v.way != nil
 	meaning := v.reason != nil
 	where := len(f.function) > 0
 	n := 3
-	for _, has := range [...]bool{meaning, where, cause, v.nOthers+v.nWays > 0, v.more > 0} {
+	for _, has := range [...]bool{meaning, where, cause, v.nOthers+v.nWays > 0, v.more > 0, v.nRare > 0} {
 		if has {
 			n++
 		}
@@ -191,6 +194,22 @@ func (f *facts) appendWhy(dst []byte) []byte {
 	}
 	if v.more > 0 {
 		dst = format.AppendUint(format.AppendStr(dst, "more"), uint64(v.more))
+	}
+	if v.nRare > 0 {
+		dst = f.appendRare(format.AppendStr(dst, "rare"))
+	}
+	return dst
+}
+
+// appendRare writes the sentences of the rare ways, as an array.
+func (f *facts) appendRare(dst []byte) []byte {
+	count := len(dst)
+	dst = format.AppendArray(dst, 0)
+	for _, w := range f.verdict.rare[:f.verdict.nRare] {
+		if text, ok := f.sentence(w.cause); ok {
+			dst = format.AppendStr(dst, text)
+			dst[count]++
+		}
 	}
 	return dst
 }

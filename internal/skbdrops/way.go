@@ -209,16 +209,24 @@ func (v *verdict) addWays(t *tables, f *facts, known bool) {
 	}
 	for _, w := range all {
 		fits, exactly := w.gives(f, known)
-		if !fits || exact && !exactly || v.tells(w) || w.Rare && v.rule != nil || !w.possible(f) {
+		if !fits || exact && !exactly || v.tells(w) || !w.possible(f) {
 			continue
 		}
 		switch {
+		case w.Rare && w.cause != nil:
+			if v.nRare < len(v.rare) {
+				v.rare[v.nRare] = w
+				v.nRare++
+			}
 		case w.cause == nil || v.nWays == len(v.ways):
 			v.more++
 		default:
 			v.ways[v.nWays] = w
 			v.nWays++
 		}
+	}
+	if v.rule == nil && v.nWays+v.more == 0 { // there is nothing else
+		v.nWays, v.nRare = copy(v.ways[:], v.rare[:v.nRare]), 0
 	}
 	switch {
 	case v.rule != nil:
@@ -243,7 +251,6 @@ func (v *verdict) tells(w *way) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(v.ways[:v.nWays], func(o *way) bool {
-		return w.cause != nil && o.cause[0].text == w.cause[0].text
-	})
+	same := func(o *way) bool { return w.cause != nil && o.cause[0].text == w.cause[0].text }
+	return slices.ContainsFunc(v.ways[:v.nWays], same) || slices.ContainsFunc(v.rare[:v.nRare], same)
 }

@@ -10,7 +10,7 @@ import (
 // isWhy tells skb-drops' section from another that has its name.
 func isWhy(v format.Value) bool {
 	_, ok := v.Get("severity").Str()
-	for _, key := range [...]string{"look", "alternatives"} {
+	for _, key := range [...]string{"look", "alternatives", "rare"} {
 		if list := v.Get(key); len(list) > 0 && list.Kind() != format.Array {
 			ok = false
 		}
@@ -24,7 +24,7 @@ const shownOthers = 5
 // why prints skb-drops' section on lines of its own: sentences to read, and commands to be
 // copied whole.
 func (p *Printer) why(v format.Value) {
-	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more")
+	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more", "rare")
 	severity, _ := v.Get("severity").Str()
 	color := plain
 	switch string(severity) {
@@ -76,6 +76,17 @@ func (p *Printer) why(v format.Value) {
 	})
 	if more > 0 {
 		p.line = append(strconv.AppendUint(append(p.line, "\n    or one of "...), more, 10), " others"...)
+	}
+	// What is rare takes one line, whatever it is.
+	rare := uint64(0)
+	elements(v.Get("rare"), func(i int, cause format.Value) {
+		if rare++; i == 0 {
+			text, _ := cause.Str()
+			p.line = appendEscaped(append(p.line, "\n    or, rarely: "...), text)
+		}
+	})
+	if rare > 1 {
+		p.line = append(strconv.AppendUint(append(p.line, " (and "...), rare-1, 10), " more with -o json)"...)
 	}
 }
 

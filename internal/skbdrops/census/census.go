@@ -30,7 +30,7 @@
 //	          NAME..., conntrack NAME...
 //	look:     a command that shows more
 //	rare:     yes: no reason to doubt another cause that fits, as that memory was short for a
-//	          moment; told where nothing else is
+//	          moment; told apart from the others, and as one of them where nothing else is
 //	severity: in place of the reason's
 //	rule:     names of rules that explain it in place of these words
 //	shows:    for who writes rules: what of it a stream can show
