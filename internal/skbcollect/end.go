@@ -11,10 +11,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
 // How a run ends: the programs are turned off, all at the same moment; what the ring buffer
@@ -23,7 +23,7 @@ import (
 
 // until collects until something ends it, and writes the stream to its end, or until that is
 // given up.
-func (c *collector) until(ctx context.Context, reader *ringbuf.Reader) error {
+func (c *collector) until(ctx context.Context, reader *kernel.Ring) error {
 	ended, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	if d := c.options.Duration; d > 0 {
@@ -144,7 +144,7 @@ func (c *collector) moves(written chan error) bool {
 
 // stuck takes the probes off while a write does not come back, and waits for it, or for
 // another signal.
-func (c *collector) stuck(reader *ringbuf.Reader, written <-chan error) error {
+func (c *collector) stuck(reader *kernel.Ring, written <-chan error) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -171,18 +171,16 @@ func (c *collector) stuck(reader *ringbuf.Reader, written <-chan error) error {
 }
 
 // left is how many events the ring buffer still holds.
-func left(reader *ringbuf.Reader) (events uint64) {
-	reader.SetDeadline(time.Now())
-	var record ringbuf.Record
+func left(reader *kernel.Ring) (events uint64) {
 	for {
-		err := reader.ReadInto(&record)
-		if errors.Is(err, ringbuf.ErrFlushed) {
+		record, _, err := reader.Next(time.Now())
+		if errors.Is(err, kernel.ErrFlushed) {
 			continue // then comes the deadline
 		}
 		if err != nil {
 			return events
 		}
-		if len(record.RawSample) > 0 && record.RawSample[0] == bpf.KindEvent {
+		if len(record) > 0 && record[0] == bpf.KindEvent {
 			events++
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/bpf"
@@ -187,9 +186,9 @@ func (c *collector) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer c.loader.Close()
-	reader, err := ringbuf.NewReader(c.loader.Map("events"))
+	reader, err := kernel.NewRing(c.loader.Map("events"))
 	if err != nil {
-		return fmt.Errorf("opening the ring buffer: %w", err)
+		return err
 	}
 	defer reader.Close()
 	c.losses = newLosses(c.loader, c.stderr)
@@ -453,17 +452,16 @@ const pause = time.Millisecond
 const linger = 100 * time.Millisecond
 
 // collect copies records until something ends it: an end of ctx by way of a flush of reader.
-func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
-	var record ringbuf.Record
+func (c *collector) collect(ctx context.Context, reader *kernel.Ring) error {
 	room := stale{clock: monotonic, collect: c.loader.Collect, last: time.Now()}
 	defer room.stop()
 	busy := 0
 	var emptied time.Time
 	nextPoll := time.Now().Add(pollInterval)
 	for {
-		reader.SetDeadline(nextPoll)
-		err := reader.ReadInto(&record)
+		record, remaining, err := reader.Next(nextPoll)
 		switch {
+		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if err := c.tick(&room); err != nil {
 				return err
@@ -477,16 +475,16 @@ func (c *collector) collect(ctx context.Context, reader *ringbuf.Reader) error {
 			}
 			nextPoll = time.Now().Add(pollInterval)
 			continue
-		case errors.Is(err, ringbuf.ErrFlushed):
+		case errors.Is(err, kernel.ErrFlushed):
 			c.why = whyEnded(context.Cause(ctx))
 			return nil
-		case err != nil:
+		default:
 			return fmt.Errorf("reading the ring buffer: %w", err)
 		}
-		if done, err := c.take(record.RawSample); done || err != nil {
+		if done, err := c.take(record); done || err != nil {
 			return err
 		}
-		if record.Remaining == 0 {
+		if remaining == 0 {
 			if err := c.flush(); err != nil {
 				return err
 			}
