@@ -20,6 +20,7 @@
 #include "lifetime.h"
 #include "links.h"
 #include "peek.h"
+#include "symbols.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 

@@ -154,6 +154,11 @@ type SkbLost struct {
 	Last  uint64
 }
 
+type SkbNameBits struct {
+	_     structs.HostLayout
+	Words [1024]uint64
+}
+
 type SkbNftInfo struct {
 	_       structs.HostLayout
 	Handle  uint64
@@ -231,6 +236,7 @@ const (
 	SkbMapFragQueues               = "frag_queues"
 	SkbMapHanding                  = "handing"
 	SkbMapLosses                   = "losses"
+	SkbMapNames                    = "names"
 	SkbMapReleased                 = "released"
 	SkbMapReleasing                = "releasing"
 	SkbProgAfterExpand             = "after_expand"
@@ -273,6 +279,7 @@ const (
 	SkbProgOnSkbSegment            = "on_skb_segment"
 	SkbProgOnSkbSegmentList        = "on_skb_segment_list"
 	SkbProgOnSkbTryCoalesce        = "on_skb_try_coalesce"
+	SkbProgOnSymbol                = "on_symbol"
 	SkbProgPeek                    = "peek"
 	SkbProgTracepoint              = "tracepoint"
 	SkbVarAnyDrop                  = "any_drop"
@@ -417,6 +424,7 @@ type SkbProgramSpecs struct {
 	OnSkbSegment            *ebpf.ProgramSpec `ebpf:"on_skb_segment"`
 	OnSkbSegmentList        *ebpf.ProgramSpec `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce        *ebpf.ProgramSpec `ebpf:"on_skb_try_coalesce"`
+	OnSymbol                *ebpf.ProgramSpec `ebpf:"on_symbol"`
 	Peek                    *ebpf.ProgramSpec `ebpf:"peek"`
 	Tracepoint              *ebpf.ProgramSpec `ebpf:"tracepoint"`
 }
@@ -434,6 +442,7 @@ type SkbMapSpecs struct {
 	FragQueues *ebpf.MapSpec `ebpf:"frag_queues"`
 	Handing    *ebpf.MapSpec `ebpf:"handing"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
+	Names      *ebpf.MapSpec `ebpf:"names"`
 	Released   *ebpf.MapSpec `ebpf:"released"`
 	Releasing  *ebpf.MapSpec `ebpf:"releasing"`
 }
@@ -531,6 +540,7 @@ type SkbMaps struct {
 	FragQueues *ebpf.Map `ebpf:"frag_queues"`
 	Handing    *ebpf.Map `ebpf:"handing"`
 	Losses     *ebpf.Map `ebpf:"losses"`
+	Names      *ebpf.Map `ebpf:"names"`
 	Released   *ebpf.Map `ebpf:"released"`
 	Releasing  *ebpf.Map `ebpf:"releasing"`
 }
@@ -546,6 +556,7 @@ func (m *SkbMaps) Close() error {
 		m.FragQueues,
 		m.Handing,
 		m.Losses,
+		m.Names,
 		m.Released,
 		m.Releasing,
 	)
@@ -659,6 +670,7 @@ type SkbPrograms struct {
 	OnSkbSegment            *ebpf.Program `ebpf:"on_skb_segment"`
 	OnSkbSegmentList        *ebpf.Program `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce        *ebpf.Program `ebpf:"on_skb_try_coalesce"`
+	OnSymbol                *ebpf.Program `ebpf:"on_symbol"`
 	Peek                    *ebpf.Program `ebpf:"peek"`
 	Tracepoint              *ebpf.Program `ebpf:"tracepoint"`
 }
@@ -705,6 +717,7 @@ func (p *SkbPrograms) Close() error {
 		p.OnSkbSegment,
 		p.OnSkbSegmentList,
 		p.OnSkbTryCoalesce,
+		p.OnSymbol,
 		p.Peek,
 		p.Tracepoint,
 	)

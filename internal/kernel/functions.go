@@ -95,12 +95,9 @@ func (k *Kernel) Named(names []string) (found []Function, left map[string]string
 }
 
 func (k *Kernel) functions(names []string) (found []Function, left map[string]string, err error) {
-	var addrs map[string][]uint64
+	var wanted *nameSet // nil: all
 	if names != nil {
-		addrs = map[string][]uint64{}
-		for _, n := range names {
-			addrs[n] = nil
-		}
+		wanted = newNameSet(names...)
 	}
 	type candidate struct {
 		takesSkb
@@ -110,6 +107,9 @@ func (k *Kernel) functions(names []string) (found []Function, left map[string]st
 	var candidates []candidate
 	seen := map[string]bool{}
 	var base []byte
+	more := func() bool {
+		return names == nil || slices.ContainsFunc(names, func(n string) bool { return !seen[n] })
+	}
 	// A name that vmlinux has for anything is not among a module's own.
 	worth := func(b []byte) bool {
 		return names == nil || slices.ContainsFunc(names, func(n string) bool {
@@ -117,11 +117,11 @@ func (k *Kernel) functions(names []string) (found []Function, left map[string]st
 			return !seen[n] && (bytes.Contains(b, text) || bytes.Contains(base, text))
 		})
 	}
-	err = k.eachRaw(worth, func(module string, t *rawTypes) {
+	err = k.eachRaw(more, worth, func(module string, t *rawTypes) {
 		if module == "" {
 			base = t.strings
 		}
-		for _, f := range t.functions(addrs) {
+		for _, f := range t.functions(wanted) {
 			seen[f.name] = true
 			candidates = append(candidates, candidate{f, module, t.secondPointsTo(f.id, ubufInfo)})
 		}
@@ -134,10 +134,10 @@ func (k *Kernel) functions(names []string) (found []Function, left map[string]st
 	known := false
 	if names == nil {
 		traceable, known = k.traceable()
-		addrs = map[string][]uint64{}
-		for _, f := range candidates {
-			addrs[f.name] = nil
-		}
+	}
+	addrs := map[string][]uint64{}
+	for _, f := range candidates {
+		addrs[f.name] = nil
 	}
 	if err := k.symbols.addresses(addrs); err != nil {
 		return nil, nil, err
@@ -273,26 +273,11 @@ func (k *Kernel) tracepointGroups() map[string]string {
 	return groups
 }
 
-// HasCode reports whether the kernel has a function of that name now, in a module too: by its
-// types, since its symbols are long in reading.
-func (k *Kernel) HasCode(name string) bool {
-	if k.hasFunction(name) {
-		return true
-	}
-	text := []byte("\x00" + name + "\x00")
-	modules, err := moduleNames(nil)
-	k.types.mu.Lock()
-	base, baseErr := k.types.raw()
-	// A name that vmlinux has for anything is not among a module's own.
-	unsure := err != nil || baseErr != nil || len(modules) == 0 || bytes.Contains(base.strings, text)
-	k.types.mu.Unlock()
-	if unsure {
-		return k.HasSymbol(name)
-	}
-	return slices.ContainsFunc(modules, func(m string) bool {
-		b, err := os.ReadFile("/sys/kernel/btf/" + m)
-		return err == nil && bytes.Contains(b, text)
-	})
+// HasModule reports whether a module is loaded, or built into the kernel, which then has the
+// function by its types.
+func (k *Kernel) HasModule(module, function string) bool {
+	_, err := os.Stat("/sys/module/" + module)
+	return err == nil || k.hasFunction(function)
 }
 
 // HasSymbol reports whether the kernel has a function of that name, whatever it takes.

@@ -23,6 +23,10 @@ type Kernel struct {
 	scanOnce sync.Once
 	scanned  []scan
 	scanErr  error
+
+	commonOnce sync.Once
+	common     *common
+	commonErr  error
 }
 
 // Open looks at the running kernel. modules names the kernel modules to look into, nil meaning
@@ -43,6 +47,7 @@ func Open(modules []string) (*Kernel, error) {
 	if k.symbols, err = openSymbols(); err != nil {
 		return nil, err
 	}
+	k.symbols.pick = k.pick
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		if _, err := os.ReadDir(dir + "/events"); err == nil {
 			k.tracefs = dir

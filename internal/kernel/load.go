@@ -54,7 +54,9 @@ type Loader struct {
 	offErr error
 
 	preparing sync.Mutex // a program is being made ready
-	shared    *shared    // nil: the library loads all
+	common    *common    // nil: the library loads all
+	// Maps of settings that were used so far: without them all programs of one kind have one.
+	constants map[string]*ebpf.Map
 }
 
 // missable is a program that misses something when the kernel skips it.
@@ -81,11 +83,11 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raising the limit of locked memory: %w (CAP_SYS_RESOURCE, or ulimit -l unlimited)", err)
 	}
-	spec, err := k.types.takeObject()
+	spec, err := newObject()
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}}
+	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}, constants: map[string]*ebpf.Map{}}
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	l.direct = k.DirectLoads()
@@ -144,6 +146,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	maps := spec.Copy()
 	maps.Programs = nil
 	delete(maps.Maps, ".rodata")
+	delete(maps.Maps, symbolNames)
 	maps.Variables = nil
 	coll, err := ebpf.NewCollection(maps)
 	if err != nil {
@@ -151,8 +154,8 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}
 	l.maps = coll.Maps
 	// Kernels without bpf_loop are left to the library: one of 5.10 was not ready with a filter.
-	if !l.loop || l.share() != nil {
-		l.shared = nil // and the library says what is wrong, if it can't do without either
+	if l.loop {
+		l.common, _ = k.share() // else the library says what is wrong, if it can't do without either
 	}
 	if err := l.chooseLeaving(); err != nil {
 		l.Close()
@@ -356,7 +359,7 @@ func (l *Loader) Close() {
 	for _, m := range l.maps {
 		m.Close()
 	}
-	l.shared.close()
+	l.closeConstants()
 }
 
 // dropCallbacks replaces the addresses of callback functions, which kernels without

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -23,55 +24,10 @@ import (
 // the verifier for its log.
 var errUnusual = errors.New("the library has to load it")
 
-// shared is what all programs of a loader have in common.
-type shared struct {
-	types *btf.Spec // of the kernel, as far as the programs know them
-	info  *btf.Handle
-	funcs map[*btf.Func]btf.TypeID // of the programs and what they call, in info
-	// Settings that were used so far. Without them all programs of one kind have one.
-	rodata map[string]*ebpf.Map
-}
-
-// share prepares it.
-func (l *Loader) share() error {
-	types, err := l.k.foreseen()
-	if err != nil {
-		return err
-	}
-	s := &shared{types: types, funcs: map[*btf.Func]btf.TypeID{}, rodata: map[string]*ebpf.Map{}}
-	var b btf.Builder
-	for _, p := range l.spec.Programs {
-		for i := range p.Instructions {
-			f := btf.FuncMetadata(&p.Instructions[i])
-			if f == nil || s.funcs[f] != 0 {
-				continue
-			}
-			if s.funcs[f], err = b.Add(f); err != nil {
-				return err
-			}
-		}
-	}
-	if s.info, err = btf.NewHandle(&b); err != nil {
-		return err
-	}
-	l.shared = s
-	return nil
-}
-
-func (s *shared) close() {
-	if s == nil {
-		return
-	}
-	s.info.Close()
-	for _, m := range s.rodata {
-		m.Close()
-	}
-}
-
 // rodata returns the map of the variables that are constants to the verifier. With preparing held.
 func (l *Loader) rodata(vars map[string]any) (*ebpf.Map, error) {
 	key := fmt.Sprint(vars) // a map is printed in the order of its keys
-	if m := l.shared.rodata[key]; m != nil {
+	if m := l.constants[key]; m != nil {
 		return m, nil
 	}
 	const name = ".rodata"
@@ -99,7 +55,7 @@ func (l *Loader) rodata(vars map[string]any) (*ebpf.Map, error) {
 	if err != nil {
 		return nil, explain(err, "creating the BPF maps")
 	}
-	l.shared.rodata[key] = m
+	l.constants[key] = m
 	return m, nil
 }
 
@@ -107,13 +63,22 @@ func (l *Loader) rodata(vars map[string]any) (*ebpf.Map, error) {
 func (l *Loader) forgetSettings() {
 	l.preparing.Lock()
 	defer l.preparing.Unlock()
-	if l.shared == nil {
-		return
-	}
-	for _, m := range l.shared.rodata {
+	l.closeConstants()
+}
+
+func (l *Loader) closeConstants() {
+	for _, m := range l.constants {
 		m.Close()
 	}
-	clear(l.shared.rodata)
+	clear(l.constants)
+}
+
+// attachesTo is the function that a tracing program is for.
+func attachesTo(p *ebpf.ProgramSpec) string {
+	if p.AttachType == ebpf.AttachTraceIter {
+		return "bpf_iter_" + p.AttachTo // kernel/bpf/bpf_iter.c, DEFINE_BPF_ITER_FUNC
+	}
+	return p.AttachTo
 }
 
 // A ready program is one whose instructions are as the kernel wants them.
@@ -126,7 +91,7 @@ type ready struct {
 
 // prepare does all that changes a program; one at a time. spec is a copy.
 func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, error) {
-	if l.shared == nil {
+	if l.common == nil {
 		return nil, errUnusual
 	}
 	if s, ok := vars["sections"].(uint32); ok && bpf.Sections(s)&(bpf.SectionCt|bpf.SectionNFT) != 0 {
@@ -137,15 +102,11 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 	}
 	r := &ready{spec: spec}
 	if spec.AttachTo != "" && spec.Type == ebpf.Tracing {
-		f := l.k.function(spec.AttachTo)
+		f := l.k.function(attachesTo(spec))
 		if f.args < 0 {
 			return nil, errUnusual
 		}
 		r.attachTo = uint32(f.id)
-	}
-	constants, err := l.rodata(vars)
-	if err != nil {
-		return nil, err
 	}
 	ins := spec.Instructions
 	var relocations []*btf.CORERelocation
@@ -166,28 +127,39 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 		case in.IsLoadFromMap() && in.Reference() != "":
 			m := l.maps[in.Reference()]
 			if in.Reference() == ".rodata" {
-				m = constants
+				var err error
+				if m, err = l.rodata(vars); err != nil {
+					return nil, err
+				}
 			}
 			if m == nil || in.AssociateMap(m) != nil {
 				return nil, errUnusual
 			}
 		}
 	}
-	fixups, err := btf.CORERelocate(relocations, []*btf.Spec{l.shared.types}, l.spec.ByteOrder, func(btf.Type) (btf.TypeID, error) {
+	fixups, err := btf.CORERelocate(relocations, []*btf.Spec{l.common.types}, l.spec.ByteOrder, func(btf.Type) (btf.TypeID, error) {
 		return 0, errUnusual
 	})
 	if err != nil {
 		return nil, errUnusual
 	}
 	for i, f := range fixups {
-		if f.Apply(&ins[relocated[i]]) != nil {
+		in := &ins[relocated[i]]
+		if f.Apply(in) != nil {
 			return nil, errUnusual
+		}
+		// What a fixup is for it tells only in words.
+		if in.OpCode.IsDWordLoad() && strings.HasPrefix(f.String(), "target_type_id=") {
+			if in.Constant < 0 || in.Constant >= int64(len(l.common.numbers)) {
+				return nil, errUnusual
+			}
+			in.Constant = int64(l.common.numbers[in.Constant])
 		}
 	}
 	iter := ins.Iterate()
 	for iter.Next() {
 		if f := btf.FuncMetadata(iter.Ins); f != nil {
-			id := l.shared.funcs[f]
+			id := l.common.funcs[f]
 			if id == 0 {
 				return nil, errUnusual
 			}
@@ -228,7 +200,7 @@ func (l *Loader) load(r *ready) (*ebpf.Program, error) {
 	a := programLoad{
 		kind: uint32(r.spec.Type), attachType: uint32(r.spec.AttachType), flags: r.spec.Flags, attachTo: r.attachTo,
 		instructionCount: uint32(len(r.code) / asm.InstructionSize), instructions: address(r.code), license: address(license),
-		info: uint32(l.shared.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
+		info: uint32(l.common.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
 	}
 	copy(a.name[:15], r.spec.Name)
 	var pin runtime.Pinner

@@ -47,7 +47,8 @@ const (
 func (k *Kernel) scans() ([]scan, error) {
 	k.scanOnce.Do(func() {
 		worth := func(b []byte) bool { return bytes.Contains(b, tracePrefix) || bytes.Contains(b, reasonEnd) }
-		k.scanErr = k.eachRaw(worth, func(module string, t *rawTypes) {
+		all := func() bool { return true }
+		k.scanErr = k.eachRaw(all, worth, func(module string, t *rawTypes) {
 			s := t.scan()
 			s.module = module
 			k.scanned = append(k.scanned, s)
@@ -84,6 +85,7 @@ const (
 	kindRestrict  = 11
 	kindFunc      = 12
 	kindFuncProto = 13
+	kindFloat     = 16
 	kindTypeTag   = 18
 	kindEnum64    = 19
 )
@@ -151,6 +153,11 @@ type rawType struct {
 	rest []byte
 }
 
+// kindAt is the kind of the i-th.
+func (t *rawTypes) kindAt(i int) uint32 {
+	return binary.NativeEndian.Uint32(t.types[t.at[i]+4:]) >> 24 & 0x1f
+}
+
 func (t *rawTypes) get(id uint32) rawType {
 	if id < t.first {
 		if t.base == nil {
@@ -166,15 +173,20 @@ func (t *rawTypes) get(id uint32) rawType {
 	return rawType{t, binary.NativeEndian.Uint32(b), info >> 24 & 0x1f, info>>31 != 0, info & 0xffff, binary.NativeEndian.Uint32(b[8:]), b[12:]}
 }
 
-// name is what stands at an offset of the strings.
-func (t *rawTypes) name(off uint32) []byte {
-	if off < t.from {
-		return t.base.name(off)
+// text is what stands from an offset of the strings on, to their end.
+func (t *rawTypes) text(off uint32) []byte {
+	for off < t.from {
+		t = t.base
 	}
 	if off -= t.from; off >= uint32(len(t.strings)) {
 		return nil
 	}
-	s := t.strings[off:]
+	return t.strings[off:]
+}
+
+// name is what stands at an offset of the strings.
+func (t *rawTypes) name(off uint32) []byte {
+	s := t.text(off)
 	if i := bytes.IndexByte(s, 0); i >= 0 {
 		return s[:i]
 	}
@@ -240,12 +252,13 @@ func (t *rawTypes) pointsTo(id uint32, structure []byte) bool {
 
 func (t *rawTypes) scan() (s scan) {
 	for i := range t.at {
-		switch r := t.get(t.first + uint32(i)); r.kind {
+		switch t.kindAt(i) {
 		case kindTypedef:
-			name, ok := bytes.CutPrefix(t.name(r.name), tracePrefix)
-			if !ok {
+			r := t.get(t.first + uint32(i))
+			if !bytes.HasPrefix(t.text(r.name), tracePrefix) {
 				continue
 			}
+			name := t.name(r.name)[len(tracePrefix):]
 			// A pointer to a function whose first parameter is void *__data: DECLARE_TRACE makes
 			// it of the probe function's type (include/trace/bpf_probe.h).
 			if p := t.get(r.typ); p.kind == kindPointer {
@@ -254,6 +267,7 @@ func (t *rawTypes) scan() (s scan) {
 				}
 			}
 		case kindEnum:
+			r := t.get(t.first + uint32(i))
 			if bytes.HasSuffix(t.name(r.name), reasonEnd) {
 				s.reasons = append(s.reasons, t.enum(r))
 			} else if r.vlen > 0 && bytes.Equal(t.name(binary.NativeEndian.Uint32(r.rest)), firstGSO) {
@@ -312,19 +326,17 @@ func (t *rawTypes) enum(r rawType) *btf.Enum {
 }
 
 // functions are those that take an sk_buff and have one of the names; nil: all.
-func (t *rawTypes) functions(names map[string][]uint64) (found []takesSkb) {
+func (t *rawTypes) functions(names *nameSet) (found []takesSkb) {
 	for i := range t.at {
+		if t.kindAt(i) != kindFunc {
+			continue
+		}
 		id := t.first + uint32(i)
 		r := t.get(id)
-		if r.kind != kindFunc {
+		if names != nil && !names.has(t.text(r.name)) {
 			continue
 		}
 		name := t.name(r.name)
-		if names != nil {
-			if _, ok := names[string(name)]; !ok {
-				continue
-			}
-		}
 		if arg := t.skbArg(r.typ, 0); arg >= 0 {
 			found = append(found, takesSkb{string(name), btf.TypeID(id), arg})
 		}

@@ -27,6 +27,8 @@ type symbols struct {
 	// Both are read again when code is seen that was not there: a module was loaded. They
 	// stay open, as their addresses are for whoever had CAP_SYSLOG when they were opened.
 	kallsyms, modules *os.File
+	// Calls f for the symbols whose names begin as one of these does, without the file; nil: there is only the file.
+	pick func(names map[string][]uint64, f func(addr uint64, kind byte, name, module []byte)) error
 	// Not before, as long as there is nothing new: there are addresses that nobody names.
 	again time.Time
 	wait  time.Duration
@@ -216,11 +218,20 @@ func (s *symbols) moduleOf(x symbol) string {
 // addresses looks the names of functions up: each key of known gets its addresses. It keeps
 // nothing of the file.
 func (s *symbols) addresses(known map[string][]uint64) error {
-	return s.each(func(addr uint64, kind byte, name []byte) {
+	take := func(addr uint64, kind byte, name, _ []byte) {
 		if at, ok := known[string(name)]; ok && isText(kind) {
 			known[string(name)] = append(at, addr)
 		}
-	})
+	}
+	if s.pick != nil {
+		if err := s.pick(known, take); err == nil {
+			return nil
+		}
+		for name := range known { // what came before the error
+			known[name] = nil
+		}
+	}
+	return s.each(take)
 }
 
 // addressesOf is the same for one name.
@@ -233,7 +244,7 @@ func (s *symbols) addressesOf(name string) ([]uint64, error) {
 // variables looks up where some are; those that the kernel does not tell of are missing.
 func (s *symbols) variables(names ...string) (map[string]uint64, error) {
 	at := map[string]uint64{}
-	err := s.each(func(addr uint64, kind byte, name []byte) {
+	err := s.each(func(addr uint64, kind byte, name, _ []byte) {
 		if !isText(kind) && slices.Contains(names, string(name)) {
 			at[string(name)] = addr
 		}
@@ -242,11 +253,11 @@ func (s *symbols) variables(names ...string) (map[string]uint64, error) {
 }
 
 // each reads the file from its start.
-func (s *symbols) each(f func(addr uint64, kind byte, name []byte)) error {
+func (s *symbols) each(f func(addr uint64, kind byte, name, module []byte)) error {
 	if _, err := s.kallsyms.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("reading /proc/kallsyms: %w", err)
 	}
-	return eachSymbol(s.kallsyms, func(addr uint64, kind byte, name, _ []byte) { f(addr, kind, name) })
+	return eachSymbol(s.kallsyms, f)
 }
 
 // findRegions: the kernel's own code ends at _etext, or with the code of its start, which is

@@ -13,24 +13,22 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
-
-	"github.com/skb-tools/skb-tools/bpf"
 )
 
 // types are the kernel's types (BTF), as far as they are wanted. To index and make Go values of
 // all is most of what the library does when it loads a program; what skb-collect reads of them
 // is a hundredth. So they are walked over as they are (scan.go), and the library is given the
-// structs that the BPF programs know, at their own numbers, among nothing. It has all of them
+// structs that the BPF programs know, and nothing else. It has all of them
 // only for who asks for one by a name that nobody foresaw: --where, and modules' types.
 type types struct {
 	mu       sync.Mutex
 	vmlinux  *rawTypes // nil: not read, or dropped
 	mapped   []byte    // what that lies in, if it is mapped
 	few      *btf.Spec
-	object   *ebpf.CollectionSpec // parsed for its names, and not used yet
-	funcs    map[string]function  // functions of vmlinux that were looked for
-	cache    *btf.Cache           // all types
-	selected []string             // modules, by name
+	numbers  []uint32            // of the types of few, in vmlinux
+	funcs    map[string]function // functions of vmlinux that were looked for
+	cache    *btf.Cache          // all types
+	selected []string            // modules, by name
 }
 
 // A function of vmlinux. args < 0: there is none of that name, or several.
@@ -112,25 +110,6 @@ func (k *Kernel) module(name string) (*btf.Spec, error) {
 // alsoWanted are the types that no BPF program knows, but the code here.
 var alsoWanted = []string{"bpf_htab", "bpf_ringbuf_map", "bpf_ringbuf", "page", "Qdisc"}
 
-// takeObject returns the BPF object, each time another one.
-func (t *types) takeObject() (*ebpf.CollectionSpec, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if o := t.object; o != nil {
-		t.object = nil
-		return o, nil
-	}
-	return loadObject()
-}
-
-func loadObject() (*ebpf.CollectionSpec, error) {
-	o, err := bpf.LoadSkb()
-	if err != nil {
-		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
-	}
-	return o, nil
-}
-
 // foreseen are the types that the BPF programs know, and alsoWanted.
 func (k *Kernel) foreseen() (*btf.Spec, error) {
 	t := &k.types
@@ -143,11 +122,12 @@ func (k *Kernel) foreseen() (*btf.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.object, err = loadObject(); err != nil {
+	object, err := parsed()
+	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{}
-	for typ, err := range t.object.Types.All() {
+	names := newNameSet(alsoWanted...)
+	for typ, err := range object.Types.All() {
 		if err != nil {
 			return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
 		}
@@ -155,18 +135,16 @@ func (k *Kernel) foreseen() (*btf.Spec, error) {
 		switch typ.(type) {
 		case *btf.Struct, *btf.Union, *btf.Enum, *btf.Fwd, *btf.Typedef:
 			if name != "" {
-				names[name] = true
+				names.add(name)
 			}
 		}
 	}
-	for _, n := range alsoWanted {
-		names[n] = true
-	}
-	few, err := btf.LoadSplitSpecFromReader(bytes.NewReader(raw.only(names)), nil)
+	b, numbers := raw.only(names)
+	few, err := btf.LoadSplitSpecFromReader(bytes.NewReader(b), nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading the kernel's types from %s: %w", vmlinuxTypes, err)
 	}
-	t.few = few
+	t.few, t.numbers = few, numbers
 	return few, nil
 }
 
@@ -184,35 +162,39 @@ func (k *Kernel) function(name string) function {
 		return function{args: -1}
 	}
 	// Those that are asked for at a start are found in one walk.
-	names := map[string]bool{name: true}
+	names := newNameSet(name)
 	if t.funcs == nil {
 		t.funcs = map[string]function{}
-		names["bpf_rdonly_cast"] = true
-		if t.object != nil {
-			for _, p := range t.object.Programs {
+		names.add("bpf_rdonly_cast")
+		names.add("nft_do_chain") // for HasModule
+		names.add("ebt_do_table")
+		if object, err := parsed(); err == nil {
+			for _, p := range object.Programs {
 				if p.Type == ebpf.Tracing {
-					names[p.AttachTo] = true
+					names.add(attachesTo(p))
 				}
 			}
 		}
 	}
-	for n := range names {
+	for n := range names.names {
 		t.funcs[n] = function{args: -1}
 	}
 	seen := map[string]bool{}
 	for i := range raw.at {
-		r := raw.get(raw.first + uint32(i))
-		if r.kind != kindFunc {
+		if raw.kindAt(i) != kindFunc {
 			continue
 		}
-		if n := raw.name(r.name); names[string(n)] {
-			if seen[string(n)] {
-				t.funcs[string(n)] = function{args: -1}
-				continue
-			}
-			seen[string(n)] = true
-			t.funcs[string(n)] = function{btf.TypeID(raw.first + uint32(i)), int(raw.get(r.typ).vlen)}
+		r := raw.get(raw.first + uint32(i))
+		if !names.has(raw.text(r.name)) {
+			continue
 		}
+		n := string(raw.name(r.name))
+		if seen[n] {
+			t.funcs[n] = function{args: -1}
+			continue
+		}
+		seen[n] = true
+		t.funcs[n] = function{btf.TypeID(raw.first + uint32(i)), int(raw.get(r.typ).vlen)}
 	}
 	return t.funcs[name]
 }
@@ -239,9 +221,9 @@ func moduleNames(wanted []string) ([]string, error) {
 	return names, nil
 }
 
-// eachRaw calls f for vmlinux (module "") and then for each selected module whose types, as they
-// are in its file, are worth it.
-func (k *Kernel) eachRaw(worth func(b []byte) bool, f func(module string, t *rawTypes)) error {
+// eachRaw calls f for vmlinux (module "") and then, while there is more to find, for each selected
+// module whose types, as they are in its file, are worth it.
+func (k *Kernel) eachRaw(more func() bool, worth func(b []byte) bool, f func(module string, t *rawTypes)) error {
 	k.types.mu.Lock()
 	defer k.types.mu.Unlock()
 	base, err := k.types.raw()
@@ -250,6 +232,9 @@ func (k *Kernel) eachRaw(worth func(b []byte) bool, f func(module string, t *raw
 	}
 	f("", base)
 	for _, name := range k.types.selected {
+		if !more() {
+			return nil
+		}
 		b, err := os.ReadFile("/sys/kernel/btf/" + name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // unloaded meanwhile
@@ -269,33 +254,34 @@ func (k *Kernel) eachRaw(worth func(b []byte) bool, f func(module string, t *raw
 	return nil
 }
 
-// only makes types (BTF) of those that have one of the names, and of what they hold. All have
-// their numbers, up to the last; at those of others is a declaration without a name, and pointers
-// to them are pointers to void.
-func (t *rawTypes) only(names map[string]bool) []byte {
-	kept, end := make([]bool, len(t.at)), 0 // end is behind the last
-	var todo []uint32
+// only makes types (BTF) of those that have one of the names, and of what they hold. Pointers to
+// others are pointers to void. numbers are those that the types have in t.
+func (t *rawTypes) only(names *nameSet) (b []byte, numbers []uint32) {
+	n := binary.NativeEndian
+	now := map[uint32]uint32{0: 0} // the new number, by the old one
+	numbers = []uint32{0}
 	keep := func(id uint32) {
-		if i := id - t.first; id >= t.first && i < uint32(len(kept)) && !kept[i] {
-			kept[i] = true
-			end = max(end, int(i)+1)
-			todo = append(todo, id)
+		if _, ok := now[id]; ok || id < t.first {
+			return
+		}
+		switch t.get(id).kind {
+		case kindInt, kindPointer, kindArray, kindStruct, kindUnion, kindEnum, kindForward, kindTypedef, kindVolatile, kindConst, kindRestrict,
+			kindFloat, kindTypeTag, kindEnum64:
+			now[id] = uint32(len(numbers))
+			numbers = append(numbers, id)
 		}
 	}
-	n := binary.NativeEndian
 	for i := range t.at {
-		id := t.first + uint32(i)
-		switch r := t.get(id); r.kind {
+		switch t.kindAt(i) {
 		case kindStruct, kindUnion, kindEnum, kindEnum64, kindTypedef:
-			if r.name != 0 && names[string(t.name(r.name))] {
+			id := t.first + uint32(i)
+			if names.has(t.text(t.get(id).name)) {
 				keep(id)
 			}
 		}
 	}
-	for len(todo) > 0 {
-		r := t.get(todo[len(todo)-1])
-		todo = todo[:len(todo)-1]
-		switch r.kind {
+	for i := 1; i < len(numbers); i++ {
+		switch r := t.get(numbers[i]); r.kind {
 		case kindTypedef, kindVolatile, kindConst, kindRestrict, kindTypeTag:
 			keep(r.typ)
 		case kindArray:
@@ -309,54 +295,57 @@ func (t *rawTypes) only(names map[string]bool) []byte {
 	}
 	strings := []byte{0}
 	moved := map[uint32]uint32{0: 0}
-	out := make([]byte, 24, 24+12*end+1<<17)
+	b = make([]byte, 24, 24+64*len(numbers))
 	rename := func(at int) {
-		old := n.Uint32(out[at:])
-		now, ok := moved[old]
+		old := n.Uint32(b[at:])
+		to, ok := moved[old]
 		if !ok {
-			now = uint32(len(strings))
-			moved[old] = now
+			to = uint32(len(strings))
+			moved[old] = to
 			strings = append(append(strings, t.name(old)...), 0)
 		}
-		n.PutUint32(out[at:], now)
+		n.PutUint32(b[at:], to)
 	}
-	for i, at := range t.at[:end] {
-		begin := len(out)
-		if !kept[i] {
-			out = append(out, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-			n.PutUint32(out[begin+4:], kindForward<<24)
-			continue
-		}
-		next := uint32(len(t.types))
-		if i+1 < len(t.at) {
-			next = t.at[i+1]
-		}
-		out = append(out, t.types[at:next]...)
+	renumber := func(at int) { n.PutUint32(b[at:], now[n.Uint32(b[at:])]) }
+	for _, id := range numbers[1:] {
+		begin := len(b)
+		b = append(b, t.bytes(id)...)
 		rename(begin)
-		r := t.get(t.first + uint32(i))
-		step := 12
+		r := t.get(id)
 		switch r.kind {
-		case kindPointer:
-			if i := r.typ - t.first; i >= uint32(len(kept)) || !kept[i] {
-				n.PutUint32(out[begin+8:], 0)
-			}
-			continue
+		case kindPointer, kindTypedef, kindVolatile, kindConst, kindRestrict, kindTypeTag:
+			renumber(begin + 8)
+		case kindArray:
+			renumber(begin + 12)
+			renumber(begin + 16)
 		case kindEnum:
-			step = 8
+			for i := range int(r.vlen) {
+				rename(begin + 12 + 8*i)
+			}
 		case kindStruct, kindUnion, kindEnum64:
-		default:
-			continue
-		}
-		for j := range int(r.vlen) {
-			rename(begin + 12 + step*j)
+			for i := range int(r.vlen) {
+				rename(begin + 12 + 12*i)
+				if r.kind != kindEnum64 {
+					renumber(begin + 16 + 12*i)
+				}
+			}
 		}
 	}
-	length := uint32(len(out) - 24)
-	n.PutUint16(out, 0xeb9f)
-	out[2] = 1
-	n.PutUint32(out[4:], 24)
-	n.PutUint32(out[12:], length)
-	n.PutUint32(out[16:], length)
-	n.PutUint32(out[20:], uint32(len(strings)))
-	return append(out, strings...)
+	length := uint32(len(b) - 24)
+	n.PutUint16(b, 0xeb9f)
+	b[2] = 1
+	n.PutUint32(b[4:], 24)
+	n.PutUint32(b[12:], length)
+	n.PutUint32(b[16:], length)
+	n.PutUint32(b[20:], uint32(len(strings)))
+	return append(b, strings...), numbers
+}
+
+// bytes are all of a type of t's own.
+func (t *rawTypes) bytes(id uint32) []byte {
+	i, end := int(id-t.first), uint32(len(t.types))
+	if i+1 < len(t.at) {
+		end = t.at[i+1]
+	}
+	return t.types[t.at[i]:end]
 }

@@ -13,8 +13,8 @@ import (
 // evidence is what the start record says of this network namespace besides its settings:
 // what decides, in skb-drops, between causes that the kernel drops for at one place. It is
 // read once, and what the kernel does not tell is left out. has says whether the
-// kernel has a function.
-func evidence(s *format.Start, has func(symbol string) bool) {
+// kernel has a module now.
+func evidence(s *format.Start, has func(module, function string) bool) {
 	s.Firewall, s.BPF = firewall(has), bpfPrograms()
 	s.Xfrm, s.SPIs = xfrm()
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)

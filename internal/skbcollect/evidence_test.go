@@ -14,7 +14,7 @@ import (
 // This machine's own loopback device, which every host has.
 func TestEvidence(t *testing.T) {
 	var s format.Start
-	evidence(&s, func(string) bool { return false })
+	evidence(&s, func(string, string) bool { return false })
 	lo, ok := s.Devices["lo"]
 	if !ok || lo.MTU == 0 || lo.Master != "" || lo.Addr != "00:00:00:00:00:00" {
 		t.Fatalf("lo: %+v", lo)

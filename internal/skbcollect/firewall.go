@@ -11,11 +11,11 @@ import (
 
 // firewall is what could refuse packets at netfilter's hooks, and at which; nil if the
 // kernel does not tell. It is no list of all: modules and BPF programs may be there too. has
-// says whether the kernel has a function: a question to one that lacks nf_tables would have
-// the module loaded.
-func firewall(has func(symbol string) bool) map[string]string {
+// says whether the kernel has a module now, by its name or by a function of it: a question to one
+// that lacks nf_tables would have the module loaded.
+func firewall(has func(module, function string) bool) map[string]string {
 	all := map[string]string{}
-	if has("nft_do_chain") {
+	if has("nf_tables", "nft_do_chain") {
 		conn, err := nftables.New()
 		if err != nil {
 			return nil
@@ -43,7 +43,7 @@ func firewall(has func(symbol string) bool) map[string]string {
 			all[name+" "+table] = ""
 		}
 	}
-	if has("ebt_do_table") { // it has no such file
+	if has("ebtables", "ebt_do_table") { // it has no such file
 		all["ebtables"] = ""
 	}
 	return all

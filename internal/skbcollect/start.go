@@ -27,7 +27,7 @@ func (c *collector) start() *format.Start {
 		Sysctl:      sysctls(),
 		Speed:       speeds(),
 	}
-	evidence(s, c.kernel.HasCode)
+	evidence(s, c.kernel.HasModule)
 	s.Netns.Inum = ownNetns()
 	s.Host, _ = os.Hostname()
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
