@@ -247,6 +247,14 @@ func (s *Statistics) Append(dst []byte, iface uint32) []byte {
 	return end(dst, b)
 }
 
+// AppendNote appends an interface statistics block that says nothing but a comment.
+func AppendNote(dst []byte, iface uint32, comment string) []byte {
+	b := begin(&dst, blockStats)
+	dst = le.AppendUint32(dst, iface)
+	dst = appendTime(dst, 0)
+	return end(AppendOption(dst, OptComment, comment), b)
+}
+
 // appendTime appends the upper half of a time first, as pcapng wants it.
 func appendTime(dst []byte, ns uint64) []byte {
 	return le.AppendUint32(le.AppendUint32(dst, uint32(ns>>32)), uint32(ns))

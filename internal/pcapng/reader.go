@@ -56,6 +56,8 @@ type Reader struct {
 	// Dropped, when set, is called where the file says how many packets of an interface were
 	// dropped up to there.
 	Dropped func(*Interface, uint64)
+	// Noted, when set, is called for the comments on what an interface has counted.
+	Noted func(comment string)
 }
 
 // A reading is an interface with what its times are in.
@@ -245,7 +247,7 @@ func (r *Reader) Interfaces() (all []*Interface) {
 
 // statistics reads what an interface dropped. No packet is missed where the block is bad.
 func (r *Reader) statistics(b []byte) {
-	if len(b) < 12 || r.Dropped == nil {
+	if len(b) < 12 {
 		return
 	}
 	i, err := r.iface(r.order.Uint32(b))
@@ -257,8 +259,11 @@ func (r *Reader) statistics(b []byte) {
 		if (code == optIfDrop || code == optOSDrop) && len(v) >= 8 {
 			most = max(most, r.order.Uint64(v))
 		}
+		if code == OptComment && r.Noted != nil {
+			r.Noted(string(v))
+		}
 	})
-	if most > 0 {
+	if most > 0 && r.Dropped != nil {
 		r.Dropped(&i.Interface, most)
 	}
 }

@@ -27,7 +27,12 @@ type Inputs struct {
 	current *Reader
 	json    bool
 	lack    []error // inputs that were not whole
+	lacked  bool    // one was not, which Part may have made no fault
 }
+
+// Whole reports whether all inputs were whole streams, be they taken for parts or not. It is
+// asked behind the last record.
+func (in *Inputs) Whole() bool { return len(in.readers) == 0 && len(in.lack) == 0 && !in.lacked }
 
 // OpenInputs opens the named files, "-" or none meaning stdin. Every file is opened now,
 // so that a wrong name is told before anything is read.
@@ -85,6 +90,7 @@ func (in *Inputs) Next() (format.Raw, error) {
 		if err == nil {
 			return r, nil
 		}
+		in.lacked = in.lacked || in.current.checker.Whole() != nil
 		var lacks *NotWholeError
 		switch {
 		case errors.As(err, &lacks):

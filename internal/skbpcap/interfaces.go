@@ -49,8 +49,12 @@ func (w *writer) iface(e *event, o *origin) *iface {
 		return w.others
 	}
 	d := pcapng.Interface{OS: o.os(), Hardware: o.start.Arch}
-	if o.foreign {
+	if o.record != nil { // here too: the section's is lost where mergecap puts captures together
 		d.Comments = []string{says("host=", o.start.Host)}
+		if !w.told[o.number] {
+			w.told[o.number] = true
+			d.Comments = append(d.Comments, w.firstOf(o).madeBy()...)
+		}
 	}
 	switch w.o.InterfaceBy {
 	case "dev":

@@ -2,6 +2,7 @@ package skbpcap
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -48,6 +49,16 @@ func (w *writer) originOf(r format.Raw) (*origin, error) {
 	return o, nil
 }
 
+// firstOf returns the first origin of o's host and kernel.
+func (w *writer) firstOf(o *origin) *origin {
+	for _, first := range w.origins {
+		if first.number == o.number {
+			return first
+		}
+	}
+	return o
+}
+
 // describe says what kind of place a probe is.
 func describe(probe []byte) string {
 	switch {
@@ -64,6 +75,11 @@ func (o *origin) os() string {
 		return ""
 	}
 	return "Linux " + o.start.Kernel
+}
+
+// madeBy are comments on what wrote the stream.
+func (o *origin) madeBy() []string {
+	return []string{says("tool=", o.start.Tool), says("cmdline=", strings.Join(o.start.Cmdline, " "))}
 }
 
 // says is a comment on a section or an interface.

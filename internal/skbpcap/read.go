@@ -44,11 +44,14 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := &streamer{sink: sink, leftOut: map[uint16]uint64{}}
+	s := &streamer{sink: sink, leftOut: map[uint16]uint64{}, part: o.Part, notes: map[*pcapng.Section]*notes{}}
 	if o.Read != "-" {
 		s.host, _, _ = strings.Cut(filepath.Base(o.Read), ".")
 	}
 	err = s.capture(in, name)
+	if err == nil && s.halves > 0 {
+		err = &halfError{name}
+	}
 	if ferr := sink.Flush(); err == nil {
 		err = ferr
 	}
@@ -59,6 +62,13 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 		fmt.Fprintln(stderr, "skb-pcap:", line)
 	}
 	return err
+}
+
+// A halfError is that of a capture of a stream that was not whole.
+type halfError struct{ name string }
+
+func (e *halfError) Error() string {
+	return e.name + ": is not of a whole stream, as skb-pcap wrote into it, or was killed before its end: no end record is written (--part writes one)"
 }
 
 // modifiedPcap begins a pcap file whose packets have longer headers, of an old patch for
@@ -82,8 +92,12 @@ func (i idler) Read(p []byte) (int, error) {
 type streamer struct {
 	sink    pipe.Sink
 	section *pcapng.Section
-	host    string    // of captures that do not say theirs: the name of the file
-	ours    bool      // skb-pcap wrote the section
+	host    string // of captures that do not say theirs: the name of the file
+	ours    bool   // skb-pcap wrote the section
+	mixed   bool   // another tool did, from captures of which some are ours
+	part    bool   // that a stream was not whole is no error
+	notes   map[*pcapng.Section]*notes
+	halves  int       // sections that are not of whole streams
 	count   uint64    // packets of others
 	sources []*source // of the section
 	ofIface map[*pcapng.Interface]*source
@@ -96,6 +110,31 @@ type streamer struct {
 	dropped []dropped
 }
 
+// Notes are what a section says of the stream that it was made of: that one begins which is to
+// be whole, that it was, that it was not; and whether a packet has come. Wireshark's tools,
+// where they make another file of a capture, put the first of these behind the packets or
+// nowhere: then nobody knows, as with captures of others.
+type notes struct{ opened, whole, half, packets bool }
+
+func (s *streamer) notesOf(section *pcapng.Section) *notes {
+	if s.notes[section] == nil {
+		s.notes[section] = &notes{}
+	}
+	return s.notes[section]
+}
+
+func (s *streamer) note(section *pcapng.Section, comment string) {
+	n := s.notesOf(section)
+	switch comment {
+	case streamOpen:
+		n.opened = n.opened || !n.packets
+	case streamWhole:
+		n.whole = true
+	case streamPart:
+		n.half = true
+	}
+}
+
 // A dropped is how many packets of an interface were, as its statistics say.
 type dropped struct {
 	section *pcapng.Section
@@ -106,6 +145,7 @@ type dropped struct {
 // A source is a host of which a section has packets.
 type source struct {
 	host, os     string
+	ours         bool   // skb-pcap says so
 	start        []byte // record
 	events, lost uint64
 	last         uint64            // ns, the time of the last event
@@ -156,6 +196,7 @@ func (s *streamer) pcapng(r *pcapng.Reader) error {
 		}
 		s.dropped = append(s.dropped, dropped{r.Section(), i, packets})
 	}
+	r.Noted = func(comment string) { s.note(r.Section(), comment) }
 	for {
 		err := r.Next(&p)
 		if err == nil {
@@ -181,13 +222,14 @@ func (s *streamer) pcap(in *bufio.Reader) error {
 	}
 	p := pcapng.Captured{Section: &pcapng.Section{}, Interface: &pcapng.Interface{LinkType: uint16(r.LinkType())}}
 	for {
-		data, ci, err := r.ZeroCopyReadPacketData()
+		_, err := in.Peek(1) // which the reader's own does not tell from an end behind a packet's header
 		if err == io.EOF {
 			if err := s.open(p.Section, 0); err != nil {
 				return err
 			}
 			return s.end()
 		}
+		data, ci, err := r.ZeroCopyReadPacketData()
 		if err != nil {
 			return err
 		}
@@ -204,6 +246,7 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	if err := s.open(p.Section, p.Time); err != nil {
 		return err
 	}
+	s.notesOf(p.Section).packets = true
 	src := s.sourceOf(p.Interface, p.Time)
 	if err := s.begin(src); err != nil {
 		return err
@@ -230,29 +273,54 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	return s.sink.Write(dst)
 }
 
-// sourceOf returns the host of an interface.
+// sourceOf returns the host of an interface. Of one of ours it says that itself, since the
+// section may be another tool's.
 func (s *streamer) sourceOf(i *pcapng.Interface, ts uint64) *source {
 	src, known := s.ofIface[i]
 	if !known {
-		os := i.OS
-		if !s.ours && !isOurs(i) {
-			os = s.section.OS
+		switch ours := isOurs(i); {
+		case s.ours || ours:
+			src = s.source(s.hostOf(i), i.OS, ts, true)
+		case s.mixed:
+			src = s.source("", "", ts, false)
+		default:
+			src = s.source(comment(s.section.Comments, "host="), s.osOf(), ts, false)
 		}
-		src = s.source(s.hostOf(i), os, ts)
 		s.ofIface[i] = src
 	}
 	return src
 }
 
-// isOurs reports whether skb-pcap wrote an interface for a probe: it says what kind of place
-// its name is. mergecap and its like copy that into sections of their own.
-func isOurs(i *pcapng.Interface) bool {
-	return i.Description != "" && i.Description == describe([]byte(i.Name))
+// osOf is the section's operating system if that is of the host which captured, and not of
+// the one where Wireshark's tools made another file of a capture. Only dumpcap captures.
+func (s *streamer) osOf() string {
+	for _, tool := range [...]string{"Mergecap", "Editcap", "Reordercap", "TShark", "Text2pcap", "Wireshark"} {
+		if rest, ok := strings.CutPrefix(s.section.Application, tool); ok && strings.HasPrefix(rest, " (Wireshark)") {
+			return ""
+		}
+	}
+	return s.section.OS
 }
 
+// isOurs reports whether skb-pcap wrote an interface: it names its host, or what kind of
+// place a probe is. mergecap and its like copy that into sections of their own.
+func isOurs(i *pcapng.Interface) bool {
+	if i.Description != "" && i.Description == describe([]byte(i.Name)) {
+		return true
+	}
+	return slices.ContainsFunc(i.Comments, func(c string) bool { return strings.HasPrefix(c, "host=") })
+}
+
+// hostOf is the host of one of our interfaces; in sections of ours, older ones say it only
+// where it is not the section's.
 func (s *streamer) hostOf(i *pcapng.Interface) string {
-	if host := comment(i.Comments, "host="); host != "" {
-		return host
+	for _, c := range i.Comments {
+		if strings.HasPrefix(c, "host=") {
+			return comment(i.Comments, "host=")
+		}
+	}
+	if !s.ours {
+		return ""
 	}
 	return comment(s.section.Comments, "host=")
 }
@@ -267,14 +335,11 @@ func (s *streamer) open(section *pcapng.Section, ts uint64) error {
 	}
 	s.section, s.sources, s.ofIface = section, nil, map[*pcapng.Interface]*source{}
 	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
-	os := section.OS
-	for _, i := range s.interfaces() {
-		if !s.ours && isOurs(i) { // the section's is that of the host which merged
-			os = i.OS
-			break
-		}
+	s.mixed = !s.ours && slices.ContainsFunc(s.interfaces(), isOurs)
+	if !s.ours {
+		return nil // its interfaces say
 	}
-	return s.begin(s.source(comment(section.Comments, "host="), os, ts))
+	return s.begin(s.source(comment(section.Comments, "host="), section.OS, ts, true))
 }
 
 // begin writes a start unless it is the one in force.
@@ -310,10 +375,25 @@ func (s *streamer) lateLosses() error {
 	return nil
 }
 
-// end closes what the section began.
+// end closes what the section began, unless it says that something is missing at its end: a
+// stream without end records is not whole.
 func (s *streamer) end() error {
+	if s.section == nil {
+		return nil
+	}
+	if len(s.sources) == 0 {
+		if err := s.begin(s.source(comment(s.section.Comments, "host="), s.osOf(), 0, false)); err != nil {
+			return err
+		}
+	}
 	if err := s.lateLosses(); err != nil {
 		return err
+	}
+	n := s.notesOf(s.section)
+	delete(s.notes, s.section)
+	if (n.half || n.opened && !n.whole) && !s.part {
+		s.halves++
+		return nil
 	}
 	for _, src := range s.sources {
 		if err := s.begin(src); err != nil {
@@ -327,38 +407,40 @@ func (s *streamer) end() error {
 	return nil
 }
 
-// source returns a host of the section. Times of a capture are the wall clock's, so the
-// offset of its clock is 0.
-func (s *streamer) source(host, os string, ts uint64) *source {
+// source returns a host of the section; ours: skb-pcap says which. Times of a capture are the
+// wall clock's, so the offset of its clock is 0.
+func (s *streamer) source(host, os string, ts uint64, ours bool) *source {
 	for _, src := range s.sources {
-		if src.host == host && src.os == os {
+		if src.host == host && src.os == os && src.ours == ours {
 			return src
 		}
 	}
 	start := format.Start{TS: ts, Host: host, Snaplen: pcapng.SnapLen, Capture: true}
-	s.speeds(&start, host)
-	if host == "" && !s.ours {
-		start.Host = s.host
-	}
 	if kernel, ok := strings.CutPrefix(os, "Linux "); ok {
 		start.Kernel = kernel
 	}
-	for _, i := range s.interfaces() {
-		if start.Arch == "" && (s.ours || isOurs(i)) && s.hostOf(i) == host {
-			start.Arch = i.Hardware
+	cmdline := ""
+	if ours {
+		s.speeds(&start, host)
+		for _, i := range s.interfaces() {
+			if (s.ours || isOurs(i)) && s.hostOf(i) == host && i.OS == os {
+				start.Arch = cmp.Or(start.Arch, i.Hardware)
+				start.Tool = cmp.Or(start.Tool, comment(i.Comments, "tool="))
+				cmdline = cmp.Or(cmdline, comment(i.Comments, "cmdline="))
+			}
 		}
+	} else if host == "" && !s.mixed {
+		start.Host = s.host
 	}
-	if len(s.sources) == 0 {
+	if len(s.sources) == 0 && !s.mixed { // it is what the section is of
 		start.Arch = cmp.Or(s.section.Hardware, start.Arch)
-		start.Tool = comment(s.section.Comments, "tool=")
-		if start.Tool == "" {
-			start.Tool = s.section.Application
-		}
-		if line := comment(s.section.Comments, "cmdline="); line != "" {
-			start.Cmdline = strings.Split(line, " ")
-		}
+		start.Tool = cmp.Or(comment(s.section.Comments, "tool="), start.Tool, s.section.Application)
+		cmdline = cmp.Or(comment(s.section.Comments, "cmdline="), cmdline)
 	}
-	src := &source{host: host, os: os, start: start.AppendMsgpack(nil), last: ts}
+	if cmdline != "" {
+		start.Cmdline = strings.Split(cmdline, " ")
+	}
+	src := &source{host: host, os: os, ours: ours, start: start.AppendMsgpack(nil), last: ts}
 	s.sources = append(s.sources, src)
 	return src
 }

@@ -43,7 +43,7 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 	}
 	w.stderr = stderr
 	err = copyAll(in, w)
-	if ferr := w.finish(); err == nil {
+	if ferr := w.finish(err == nil && in.Whole()); err == nil {
 		err = ferr
 	}
 	if cerr := w.out.Close(); err == nil {

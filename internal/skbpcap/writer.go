@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
@@ -41,6 +40,7 @@ type writer struct {
 	firsts  firsts
 	lasts   lasts
 
+	told    [256]bool   // by host: an interface says what its stream was made by
 	dropped [256]uint64 // by host: events that were lost in this file, as its packets say, or its end
 	without map[string]uint64
 	finder  *format.Finder
@@ -249,7 +249,7 @@ func (w *writer) begin() {
 	if len(w.origins) > 0 {
 		o := w.origins[0]
 		s.Hardware, s.OS = o.start.Arch, o.os()
-		s.Comments = []string{says("host=", o.start.Host), says("tool=", o.start.Tool), says("cmdline=", strings.Join(o.start.Cmdline, " "))}
+		s.Comments = append([]string{says("host=", o.start.Host)}, o.madeBy()...)
 	}
 	w.head = s.Append(w.head)
 }
@@ -281,6 +281,7 @@ func (w *writer) flush() error {
 		if len(w.names) > 0 { // behind an interface, or editcap of Wireshark 4.0 refuses the file
 			w.head = pcapng.AppendNames(w.head, w.names)
 		}
+		w.head = pcapng.AppendNote(w.head, 0, streamOpen)
 		n, err := w.out.Write(w.head)
 		w.size += int64(n)
 		w.head = w.head[:0]
@@ -300,6 +301,7 @@ func (w *writer) flush() error {
 // nextFile ends the file and begins one with the same interfaces.
 func (w *writer) nextFile() error {
 	w.statistics()
+	w.buf = pcapng.AppendNote(w.buf, 0, streamWhole)
 	if err := w.flush(); err != nil {
 		return err
 	}
@@ -330,14 +332,28 @@ func (w *writer) statistics() {
 	}
 }
 
-// finish ends the capture: one interface at least, or tcpdump calls it an error.
-func (w *writer) finish() error {
+// What statistics of the first interface say in their comments: in front of all packets that a
+// stream begins which is to be whole, and behind them whether it was.
+const (
+	streamOpen  = "stream=open"
+	streamWhole = "stream=whole"
+	streamPart  = "stream=part"
+)
+
+// finish ends the capture: one interface at least, or tcpdump calls it an error. whole is
+// what its streams were.
+func (w *writer) finish(whole bool) error {
 	err := w.release(true)
 	if len(w.ifaces) == 0 {
 		w.addNoIface()
 	}
 	w.lateLosses()
 	w.statistics()
+	if whole {
+		w.buf = pcapng.AppendNote(w.buf, 0, streamWhole)
+	} else {
+		w.buf = pcapng.AppendNote(w.buf, 0, streamPart)
+	}
 	if ferr := w.flush(); err == nil {
 		err = ferr
 	}
