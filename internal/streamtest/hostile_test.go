@@ -184,7 +184,7 @@ func unsafe(text []byte) string {
 // unread is err unless that is the one behind a stream which was read to its end: a hostile
 // stream has strings where FORMAT.md has none.
 func unread(err error) error {
-	if err == nil || strings.Contains(err.Error(), "not a whole stream: ") {
+	if err == nil || strings.Contains(err.Error(), "not a whole stream: ") || strings.Contains(err.Error(), "is not of a whole stream") {
 		return nil
 	}
 	return err
