@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps census generate check-generated test fetch test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: build install deps census generate check-generated test fetch test-all test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -40,7 +40,14 @@ check-generated: generate
 # Unit tests while kernels are fetched, then all that takes virtual machines, and Debian 13's tools beside them.
 test: check-generated
 	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
-	$(TEST_KERNELS) $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s check-budget'
+	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s check-budget'
+
+# Tests that meet no difference between kernels run on two of them, which two goes by the commit.
+# Without one, and with test-all, they run on each.
+COMMIT = $(shell git rev-parse --verify HEAD 2>/dev/null)
+
+test-all:
+	$(MAKE) test COMMIT=
 
 fetch: deps
 	$(TESTBED) fetch --foreign

@@ -42,6 +42,8 @@ func TestSignals(t *testing.T) {
 	nothingLeft(t)
 }
 
+var _ = sameOnAllKernels("TestClosedPipe", "what the programs do when their reader has left")
+
 // TestClosedPipe: a reader that leaves, on a busy host and on a quiet one, ends the whole
 // pipeline without a word.
 func TestClosedPipe(t *testing.T) {
@@ -77,6 +79,8 @@ func TestClosedPipe(t *testing.T) {
 	}
 	nothingLeft(t)
 }
+
+var _ = sameOnAllKernels("TestFullDisk", "what skb-collect does when a write fails")
 
 // TestFullDisk: what fits on a full disk is a good stream, and the rest is not silent.
 func TestFullDisk(t *testing.T) {
@@ -224,6 +228,8 @@ func (n *network) received(i int, dev string) int {
 	return count
 }
 
+var _ = sameOnAllKernels("TestCommand", "how a command is run and its status handed on")
+
 // TestCommand: skb-collect ends with the command after --, its packets reported and its
 // status kept.
 func TestCommand(t *testing.T) {
@@ -250,6 +256,8 @@ func TestCommand(t *testing.T) {
 		t.Errorf("end %+v, stderr %q", s.end, run(t, "cat", "/tmp/stderr"))
 	}
 }
+
+var _ = sameOnAllKernels("TestLimits", "when skb-collect ends or begins a new file")
 
 // TestLimits: -c, --duration, --rotate and --ready-file.
 func TestLimits(t *testing.T) {

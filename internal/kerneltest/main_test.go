@@ -22,6 +22,7 @@ var from = flag.String("from", "", "`file` to read the names of the tests to run
 // guests can share the tests of a kernel. What it says on stdout besides what tests say:
 //
 //	=== TESTS                                      the next lines are names of tests
+//	=== SAME   TestX                               one of those meets no difference between kernels
 //	=== NEXT                                       it waits for the name of a test, or for "end"
 //	=== COST   TestX starts=3 collect=120 busy=310 skb-collect was started 3 times in the test; of 310 clock
 //	                                               ticks that the guest computed these took 120 (docs/testing.md)
@@ -56,6 +57,9 @@ func serve(m *testing.M) error {
 	flag.Set("test.list", test)
 	m.Run()
 	flag.Set("test.list", "")
+	for name := range noDifference {
+		fmt.Println("=== SAME  ", name)
+	}
 	for in := bufio.NewScanner(f); ; {
 		fmt.Println("=== NEXT")
 		if !in.Scan() {

@@ -74,6 +74,8 @@ func attachAndEnd(t *testing.T, onTerminal bool, args ...string) string {
 	return <-written
 }
 
+var _ = sameOnAllKernels("TestProgress", "what is drawn on a terminal and what is not")
+
 // TestProgress: on a terminal a bar shows how far it is with attaching and detaching, and
 // nothing of it stays. Elsewhere there is none.
 func TestProgress(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
+var _ = sameOnAllKernels("TestSortLive", "how skb-sort reads two streams that go on")
+
 // TestSortLive: behind collectors that go on, skb-sort prints what they see while it reads,
 // of two at once, in order; and it keeps apart which collector saw what.
 func TestSortLive(t *testing.T) {

@@ -52,6 +52,8 @@ func (l *live) has(line string) (bool, string) {
 	return strings.Contains("\n"+l.text.String(), "\n"+line), l.text.String()
 }
 
+var _ = sameOnAllKernels("TestLiveCapture", "how soon the filters and their readers print")
+
 // TestLiveCapture: tcpdump and tshark at the end of the pipe print a packet while nothing
 // comes after it, and soon: tcpdump within 200 ms of its time, which is what people take for at
 // once. Of tshark, which takes seconds for a packet where each of its instructions is emulated,
@@ -103,6 +105,8 @@ func (n *network) capture(reader string) []time.Duration {
 	n.t.Logf("%s: printed after %v", reader, lines.delays)
 	return lines.delays
 }
+
+var _ = sameOnAllKernels("TestExtcap", "how tshark runs a script and shows what it says")
 
 // TestExtcap: tshark captures from the interface that skb-extcap adds, and shows why when
 // that fails.

@@ -46,6 +46,7 @@ type testCommand struct {
 	Run        string        `help:"As go test -run."`
 	Foreign    string        `type:"existingdir" help:"Folder with the test binary and the programs for arm64: the tests run on 6.12-arm64 too."`
 	ForeignRun string        `help:"--run there, if there is none."`
+	Commit     string        `help:"Run tests that are the same on all kernels on two of them; which two goes by this hash of a commit."`
 	Beside     []string      `help:"Shell command to run on this machine, in the place of a guest."`
 	Out        string        `type:"path" help:"Folder for /skb/out of each guest, in one folder a kernel."`
 	Verbose    bool          `short:"v"`

@@ -11,11 +11,14 @@ type queue struct {
 	kernel *kernel
 	bin    string   // the test binary
 	in     []string // what guests have besides
+	// elsewhere tells of a test that is the same on all kernels whether it is for others. nil: none is.
+	elsewhere func(test string) bool
 
 	mu      sync.Mutex
 	listed  bool // the tests are known: the first guest has listed them
 	tests   []string
-	guests  int // at work on them now
+	left    []string // to other kernels
+	guests  int      // at work on them now
 	done    []result
 	retried []string // in which the emulator tripped
 	boots   cost     // what guests took besides tests
@@ -32,12 +35,21 @@ type result struct {
 // last tests leave a guest that is good for nothing else.
 func isLast(test string) bool { return strings.HasPrefix(test, "TestZZ") }
 
-// list takes the names of all tests, from whichever guest is first to tell them.
-func (q *queue) list(tests []string) {
+// list takes the names of all tests, from whichever guest is first to tell them. same: those that
+// meet no difference between kernels.
+func (q *queue) list(tests, same []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.listed {
-		q.listed, q.tests = true, tests
+	if q.listed {
+		return
+	}
+	q.listed = true
+	for _, test := range tests {
+		if q.elsewhere != nil && slices.Contains(same, test) && q.elsewhere(test) {
+			q.left = append(q.left, test)
+		} else {
+			q.tests = append(q.tests, test)
+		}
 	}
 }
 

@@ -22,7 +22,8 @@ type talk struct {
 	line    []byte
 	listing bool
 	listed  []string
-	test    string // that runs
+	same    []string // those of them that are the same on all kernels
+	test    string   // that runs
 	text    strings.Builder
 	passed  bool
 	last    bool // no other test after this one
@@ -55,11 +56,13 @@ func (t *talk) said(line string) {
 		t.listing = true
 	case strings.HasSuffix(line, "=== NEXT"):
 		if t.listing {
-			t.queue.list(t.listed)
+			t.queue.list(t.listed, t.same)
 			t.listing = false
 			t.changed()
 		}
 		t.next()
+	case t.listing && strings.HasPrefix(line, "=== SAME"):
+		t.same = append(t.same, strings.TrimSpace(strings.TrimPrefix(line, "=== SAME")))
 	case t.listing:
 		t.listed = append(t.listed, line)
 	case strings.HasPrefix(line, "=== COST   "+t.test+" "):

@@ -70,7 +70,7 @@ func TestShared(t *testing.T) {
 // TestSlowestFirst: what cost most elsewhere comes first, the one that must be last does not.
 func TestSlowestFirst(t *testing.T) {
 	q := &queue{kernel: &kernel{}}
-	q.list([]string{"TestA", "TestB", "TestZZ", "TestC"})
+	q.list([]string{"TestA", "TestB", "TestZZ", "TestC"}, nil)
 	cost := map[string]float64{"TestA": 1, "TestB": 3, "TestZZ": 9, "TestC": 2}
 	var got []string
 	for name := q.take(cost); name != ""; name = q.take(cost) {

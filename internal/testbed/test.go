@@ -44,6 +44,7 @@ func (b *beside) name() string {
 func testAll(ctx context.Context, c *testCommand) (int, error) {
 	p := &plan{testCommand: c}
 	p.changed = sync.NewCond(&p.mu)
+	native := slices.DeleteFunc(kernelNames(false), func(name string) bool { return name == foreignKernel })
 	for _, n := range kernelNames(c.Foreign != "") {
 		k, err := fetch(n)
 		if err != nil {
@@ -55,6 +56,9 @@ func testAll(ctx context.Context, c *testCommand) (int, error) {
 				return 1, fmt.Errorf("kernel %s runs no programs of this machine's: --foreign names a folder of others", k.name)
 			}
 			q.bin, q.in = filepath.Join(c.Foreign, filepath.Base(c.Bin)), []string{c.Foreign}
+		}
+		if !k.foreign() && len(twoOf(c.Commit, "", native)) < len(native) {
+			q.elsewhere = func(test string) bool { return !slices.Contains(twoOf(c.Commit, test, native), k.name) }
 		}
 		p.queues = append(p.queues, q)
 	}
@@ -212,6 +216,9 @@ func (p *plan) report(q *queue) {
 	title := fmt.Sprintf("kernel %-10s %-28s %d tests", q.kernel.name, q.kernel.release, len(q.done))
 	if len(q.retried) > 0 {
 		title += fmt.Sprintf(", the emulator tripped in %s", strings.Join(q.retried, ", "))
+	}
+	if len(q.left) > 0 {
+		title += fmt.Sprintf(", %d others run on two other kernels", len(q.left))
 	}
 	switch {
 	case len(failed) > 0:
