@@ -218,7 +218,7 @@ func (p *plan) report(q *queue) {
 		title += fmt.Sprintf(", the emulator tripped in %s", strings.Join(q.retried, ", "))
 	}
 	if len(q.left) > 0 {
-		title += fmt.Sprintf(", %d others run on two other kernels", len(q.left))
+		title += fmt.Sprintf(", %d others on other kernels", len(q.left))
 	}
 	switch {
 	case len(failed) > 0:
