@@ -149,6 +149,9 @@ func stream(tb testing.TB, words string) []format.Raw {
 			if start.values[record] == nil {
 				start.set(record, new(object))
 			}
+			if record == "firewall" {
+				path = strings.ReplaceAll(path, "_", " ")
+			}
 			switch {
 			case path == "none":
 			case value == "true" || value == "false":

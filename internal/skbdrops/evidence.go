@@ -121,6 +121,8 @@ func (f *facts) frameOwner() value {
 	return value{}
 }
 
+var wordNFT = []byte("nft")
+
 var wordOwn, wordSibling, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("sibling"), []byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
 
 // tcFilters says where the device had tc filters at the start, or none.
@@ -200,13 +202,15 @@ func (f *facts) qdiscHas(kinds string) value {
 }
 
 // rulesAt says whether nftables or iptables had rules at the hook that the drop was at, when
-// the stream began: none or some. Absent: it is not known.
+// the stream began: none, some, or nft: nftables alone, on a kernel where its drops are not
+// nf_hook_slow's. Absent: it is not known.
 func (f *facts) rulesAt() value {
 	if f.host.firewall == nil || f.elsewhere() || !f.host.inNetns || !f.find.Has(findNetns) {
 		return value{}
 	}
 	hook := f.hook()
 	version := f.headers().version
+	nft := false
 	for chain, at := range f.host.firewall {
 		words := strings.Fields(chain)
 		if len(words) == 0 {
@@ -220,10 +224,20 @@ func (f *facts) rulesAt() value {
 				continue
 			}
 		}
-		return fixed(wordSome)
+		if words[0] != "nft" || !f.host.names[reasonOf68] || string(f.function) == "nft_do_chain" {
+			return fixed(wordSome)
+		}
+		nft = true
+	}
+	if nft {
+		return fixed(wordNFT)
 	}
 	return fixed(wordNone)
 }
+
+// reasonOf68 is a reason of Linux 6.8, from which on nftables frees what it drops itself, in
+// nft_do_chain (NF_DROP_REASON, 6.7).
+const reasonOf68 = "PACKET_SOCK_ERROR"
 
 // conntrackUsed is how much of the table of connections was in use at the start, in percent.
 func (f *facts) conntrackUsed() value {
@@ -293,6 +307,8 @@ func (f *facts) evidence(fd *field) value {
 		return value{}
 	case fieldFrameOwner:
 		return f.frameOwner()
+	case fieldKnows:
+		return yesOrNo(f.host.names[fd.arg])
 	case fieldTCActions:
 		return f.tcActions(fd.arg)
 	case fieldFrameFor:

@@ -14,7 +14,7 @@ type field struct {
 	id   fieldID
 	path []string // of fieldPath
 	find int      // of fieldPath: its index in paths, or -1
-	arg  string   // of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kinds; of fieldTCActions: ingress, egress or qdisc
+	arg  string   // of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kinds; of fieldTCActions: ingress, egress or qdisc; of fieldKnows: a reason that the kernel has a name for
 }
 
 type fieldID uint8
@@ -87,6 +87,7 @@ const (
 	fieldDevCarrier
 	fieldDevLocked
 	fieldTCActions
+	fieldKnows
 	fieldSaddrOwn
 	fieldDaddrOwn
 )
@@ -109,7 +110,7 @@ var fieldNames = map[string]fieldID{
 }
 
 // prefixes of fields that name one of many after the dot.
-var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms, "qdisc": fieldQdiscHas}
+var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms, "qdisc": fieldQdiscHas, "knows": fieldKnows}
 
 func parseField(name string) (*field, error) {
 	f := &field{name: name}
