@@ -40,6 +40,7 @@ func TestReadLink(t *testing.T) {
 	e.Uint32(unix.IFLA_MASTER, 7)
 	e.Uint32(unix.IFLA_LINK, 3)
 	e.Uint32(unix.IFLA_LINK_NETNSID, 1)
+	e.Uint8(unix.IFLA_CARRIER, 0)
 	e.Nested(unix.IFLA_LINKINFO, func(e *netlink.AttributeEncoder) error {
 		e.String(unix.IFLA_INFO_KIND, "veth")
 		e.String(iflaInfoSlaveKind, "bond")
@@ -63,7 +64,7 @@ func TestReadLink(t *testing.T) {
 	l, ok := readLink(netlink.Message{Data: append(header, b...)})
 	want := format.Device{Addr: "02:00:00:00:00:02", Kind: "veth", MTU: 1500, Up: true, Port: "backup", XDP: true}
 	if !ok || l.index != 9 || l.master != 7 || l.below != 0 || l.name != "p2" || l.device.Addr != want.Addr ||
-		l.device.Kind != want.Kind || l.device.MTU != want.MTU || !l.device.Up || l.device.Port != want.Port || !l.device.XDP {
+		l.device.Kind != want.Kind || l.device.MTU != want.MTU || !l.device.Up || l.device.Port != want.Port || !l.device.XDP || l.device.Carrier != format.Some(false) || l.device.Locked.OK {
 		t.Errorf("%+v", l)
 	}
 	all := devices([]link{l, {index: 7, name: "bond0"}}, map[uint32][]string{9: {"10.0.0.2/24"}})
