@@ -7,6 +7,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // A Checker says whether a stream is whole, as FORMAT.md has it: whether it begins with a
@@ -158,7 +160,7 @@ func (c *Checker) take(t RecordType, r Raw, err error, offset int64) error {
 		of, ok := s.recent.Resume(r)
 		if !ok {
 			n, _ := r.Get("back").Uint()
-			return fmt.Errorf("a resume goes back by %s, and so many did not come before", several(n, "start"))
+			return fmt.Errorf("a resume goes back by %s, and so many did not come before", spell.Count(n, "start"))
 		}
 		s.current = of
 		return nil
@@ -285,14 +287,6 @@ func (t *tally) wrong(part bool) string {
 		return fmt.Sprintf("its end counts %v %s and there %s %v", said, what, are, have)
 	}
 	return ""
-}
-
-// several is a number of things.
-func several(n uint64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // verb says that so many records are or do something.

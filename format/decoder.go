@@ -102,11 +102,23 @@ func (d *Decoder) Next() (Raw, error) {
 // in micro- or nanoseconds.
 var captures = [...]string{"\n\r\r\n", "\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d"}
 
+// bom is the byte order mark in UTF-8, which editors and Windows put in front of JSON.
+var bom = []byte("\xef\xbb\xbf")
+
 func (d *Decoder) decide() error {
 	blank := ""
 	for {
 		if err := d.fill(1); err != nil {
 			return err
+		}
+		if d.buf[d.at] == bom[0] && blank == "" {
+			if err := d.fill(len(bom)); err != nil && err != io.ErrUnexpectedEOF {
+				return err
+			}
+			if bytes.HasPrefix(d.buf[d.at:d.end], bom) {
+				d.advance(len(bom))
+				continue
+			}
 		}
 		switch d.buf[d.at] {
 		case ' ', '\t', '\r', '\n':
@@ -203,8 +215,10 @@ func (d *Decoder) room() {
 // base64, names are few.
 const maxLine = 3 * (MaxFrame + 1) / 2
 
+// nextLine reads the next record of JSON: a line, or several that begin with one which is a
+// brace and end with one that begins with a brace, as jq and others print an object.
 func (d *Decoder) nextLine() (Raw, error) {
-	searched := 0
+	searched, last, open := 0, 0, false // last is where the last of the lines begins
 	for {
 		unread := d.buf[d.at:d.end]
 		i := bytes.IndexByte(unread[searched:], '\n')
@@ -228,7 +242,20 @@ func (d *Decoder) nextLine() (Raw, error) {
 		}
 		line := unread[:searched+i]
 		whole := min(searched+i+1, len(unread))
-		if len(bytes.TrimLeft(line, " \t\r")) == 0 {
+		more := len(unread) > whole || d.err == nil
+		switch {
+		case open && more && !bytes.HasPrefix(line[last:], closing) && whole <= maxLine:
+			searched, last = whole, whole
+			continue
+		case !open && more && len(line) < 8 && string(bytes.TrimSpace(bytes.TrimPrefix(line, bom))) == "{":
+			searched, last, open = whole, whole, true
+			continue
+		}
+		front := 0
+		if bytes.HasPrefix(line, bom) { // where files were joined
+			front = len(bom)
+		}
+		if len(bytes.TrimLeft(line[front:], " \t\r")) == 0 {
 			d.advance(whole)
 			searched = 0
 			if len(unread) == whole && d.err != nil {
@@ -236,9 +263,9 @@ func (d *Decoder) nextLine() (Raw, error) {
 			}
 			continue
 		}
-		r, err := FromJSON(d.scratch[:0], line)
+		r, err := FromJSON(d.scratch[:0], line[front:])
 		if err != nil {
-			return nil, d.within(0, err)
+			return nil, d.within(front, err)
 		}
 		d.scratch = r
 		if d.Valid != nil {
@@ -250,6 +277,9 @@ func (d *Decoder) nextLine() (Raw, error) {
 		return r, nil
 	}
 }
+
+// closing begins the last of several lines of an object.
+var closing = []byte("}")
 
 func (d *Decoder) eof() error {
 	if d.err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,11 +11,35 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/scripttest"
+	"github.com/skb-tools/skb-tools/internal/skbdrops"
+	"github.com/skb-tools/skb-tools/internal/skbpcap"
+	"github.com/skb-tools/skb-tools/internal/skbtrack"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-sort": main})
+	testscript.Main(m, map[string]func(){"skb-sort": main, "skb-track": track, "skb-drops": drops, "skb-pcap": pcap})
+}
+
+// The other programs that read streams, for what all of them do.
+
+func track() {
+	var o skbtrack.Options
+	pipe.Parse("skb-track", "", &o)
+	pipe.MainFilter("skb-track", func(ctx context.Context) error { return skbtrack.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
+}
+
+func drops() {
+	var o skbdrops.Options
+	pipe.Parse("skb-drops", "", &o)
+	pipe.MainFilter("skb-drops", func(ctx context.Context) error { return skbdrops.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
+}
+
+func pcap() {
+	var o skbpcap.Options
+	pipe.Parse("skb-pcap", "", &o)
+	pipe.MainFilter("skb-pcap", func(ctx context.Context) error { return skbpcap.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
 }
 
 func TestScripts(t *testing.T) {

@@ -41,8 +41,14 @@ func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
 		paths = []string{"-"}
 	}
 	in := &Inputs{}
+	once := false
 	for _, p := range paths {
 		if p == "-" {
+			if once {
+				in.Close()
+				return nil, UsageError("stdin is named twice (-), and can be read once")
+			}
+			once = true
 			if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 				return nil, errors.New("stdin is a terminal: pipe a stream into it or name a file")
 			}
@@ -56,6 +62,14 @@ func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
 			return nil, fmt.Errorf("%s: %w", p, errors.Unwrap(err))
 		}
 		in.add(p, f)
+	}
+	for i, r := range in.readers {
+		for j := range i {
+			if samePipe(r, in.readers[j]) {
+				defer in.Close()
+				return nil, UsageError(fmt.Sprintf("%s and %s are the same pipe, which can be read once", in.names[j], in.names[i]))
+			}
+		}
 	}
 	return in, nil
 }

@@ -23,13 +23,21 @@ func Parse(name, description string, options any) {
 	var version struct {
 		Version kong.VersionFlag `help:"Print the version and exit."`
 	}
+	ignoreWriteSignals()
+	stdout := &remembering{w: os.Stdout}
 	parser, err := kong.New(options,
 		kong.Name(name),
 		kong.Description(description),
 		kong.Embed(&version),
 		kong.Vars{"version": name + " " + Version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Exit(func(code int) { os.Exit(min(code, 2)) }), // kong makes 80 of wrong use
+		kong.Writers(stdout, os.Stderr),
+		kong.Exit(func(code int) {
+			if err := stdout.err; err != nil && code == 0 { // of --help and --version
+				os.Exit(status(name, fmt.Errorf("writing to stdout: %w", errors.Unwrap(err)), os.Stderr))
+			}
+			os.Exit(min(code, 2)) // kong makes 80 of wrong use
+		}),
 	)
 	if err != nil {
 		panic(err) // a mistake in the struct's tags
@@ -37,6 +45,27 @@ func Parse(name, description string, options any) {
 	_, err = parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 }
+
+// A remembering writer keeps the first error, which kong would not tell, or in words of its own.
+type remembering struct {
+	w   io.Writer
+	err error
+}
+
+func (r *remembering) Write(p []byte) (int, error) {
+	if r.err == nil {
+		_, r.err = r.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// A UsageError is wrong use, which ends a command with status 2.
+type UsageError string
+
+func (e UsageError) Error() string { return string(e) }
+
+// ExitStatus is that of wrong use.
+func (e UsageError) ExitStatus() int { return 2 }
 
 // ExitStatus is an error that is only a status: nothing is printed.
 type ExitStatus int
@@ -97,16 +126,13 @@ func status(name string, err error, stderr io.Writer) int {
 	return 1
 }
 
-// MainFilter is Main for the commands that read a stream: a ^C at the terminal reaches
-// the whole pipeline, and they go on to the end of their input, so that the last events
-// and the `end` record still come through. A second signal ends them at once. A file has no
-// collector at its other end, so reading it stops: see Interrupted.
+// MainFilter is Main for the commands that read a stream. Of a file, which has no collector at
+// its other end, they read no more when a signal asks for the end. Of a pipe they do: a ^C at
+// the terminal reaches the whole pipeline, and the last events and the end record are still to
+// come. What writes there may not have heard of it, or may not end: see waiting.
 func MainFilter(name string, run func(context.Context) error) {
 	ignoreWriteSignals()
 	program = name
-	go func() {
-		WaitEnd()
-		interrupted.Store(true)
-	}()
+	endFilter()
 	os.Exit(status(name, run(context.Background()), os.Stderr))
 }

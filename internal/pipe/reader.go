@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -32,7 +31,7 @@ type Reader struct {
 
 // reader returns what reads r, an input of this name.
 func (in *Inputs) reader(name string, r io.Reader) *Reader {
-	p := &Reader{Decoder: format.NewDecoder(r), name: name, json: in.json, Finder: format.NewFinder()}
+	p := &Reader{Decoder: format.NewDecoder(Interruptible(r)), name: name, json: in.json, Finder: format.NewFinder()}
 	p.checker.Part = in.Part
 	p.Decoder.Valid = p.check
 	if f, ok := r.(*os.File); ok {
@@ -69,10 +68,13 @@ func (p *Reader) check(r format.Raw) error {
 // stream. Other errors name the input and, where it is damaged, the offset in it; that
 // of an input that is not whole is a *NotWholeError.
 func (p *Reader) Next() (format.Raw, error) {
-	if p.file != nil && interrupted.Load() {
+	if stopped.Load() || p.file != nil && interrupted.Load() {
 		return nil, p.stop()
 	}
 	r, err := p.Decoder.Next()
+	if errors.Is(err, ErrInterrupted) {
+		return nil, p.stop()
+	}
 	if err == nil {
 		return r, nil
 	}
@@ -105,30 +107,3 @@ func (e *NotWholeError) Error() string {
 
 // program is the name of the command that runs.
 var program = "skb"
-
-// interrupted tells that a signal asked for the end.
-var interrupted atomic.Bool
-
-// Interrupted reports whether a signal asked for the end. A program that reads a file
-// stops there, and says so by StopError; one that reads a pipe goes on to its end.
-func Interrupted() bool { return interrupted.Load() }
-
-// stop says how far a file was read, now, in front of what is written of it.
-func (p *Reader) stop() error {
-	size := int64(0)
-	if info, err := p.file.Stat(); err == nil {
-		size = info.Size()
-	}
-	return SayPart(p.name, p.Offset(), size)
-}
-
-// SayPart says on stderr that reading a file was ended by a signal, in front of what is
-// written of it, and returns the error to end with.
-func SayPart(name string, read, size int64) error {
-	of := ""
-	if size > 0 {
-		of = fmt.Sprintf(" (%d of %d bytes were read)", read, size)
-	}
-	fmt.Fprintf(os.Stderr, "%s: interrupted: what follows is of a part of %s%s\n", program, name, of)
-	return ExitStatus(1)
-}

@@ -46,3 +46,15 @@ func NotInput(name string, inputs []os.FileInfo) error {
 	}
 	return nil
 }
+
+// samePipe reports whether both are one pipe, of which each would read a part.
+func samePipe(a, b any) bool {
+	f, ok1 := a.(*os.File)
+	g, ok2 := b.(*os.File)
+	if !ok1 || !ok2 {
+		return false
+	}
+	x, err1 := f.Stat()
+	y, err2 := g.Stat()
+	return err1 == nil && err2 == nil && x.Mode()&os.ModeNamedPipe != 0 && os.SameFile(x, y)
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // Run collects until ctx ends, or what the options set does. The stream goes to stdout or
@@ -419,7 +420,7 @@ func (c *collector) ready() error {
 	if n := c.selection.len() - c.refused; n == 1 {
 		c.say("1 probe attached")
 	} else {
-		c.say("%d probes attached", n)
+		c.say("%s attached", spell.Count(n, "probe"))
 	}
 	return nil
 }
@@ -578,7 +579,7 @@ func (c *collector) write(r format.Appender) error {
 }
 
 func (c *collector) summary() string {
-	s := fmt.Sprintf("%d events", c.counts.events)
+	s := spell.Count(c.counts.events, "event")
 	if n := c.losses.sum(); n > 0 {
 		s += fmt.Sprintf(", at least %d lost:", n)
 		for why, n := range c.losses.total {

@@ -19,6 +19,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // readCapture turns the capture o.Read into a stream.
@@ -155,7 +156,7 @@ type source struct {
 
 // capture reads to the end of in.
 func (s *streamer) capture(in io.Reader, name string) error {
-	r := bufio.NewReaderSize(idler{in, s.sink.Flush}, 256<<10)
+	r := bufio.NewReaderSize(idler{pipe.Interruptible(in), s.sink.Flush}, 256<<10)
 	if magic, _ := r.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
 		z, err := gzip.NewReader(r)
 		if err != nil {
@@ -173,6 +174,9 @@ func (s *streamer) capture(in io.Reader, name string) error {
 		err = errors.New("modified pcap (a1b2cd34), which is not read here: 'editcap FILE NEW' makes pcapng of it")
 	case err == nil:
 		err = s.pcap(r)
+	}
+	if errors.Is(err, pipe.ErrInterrupted) {
+		return pipe.SayPart(name, 0, 0)
 	}
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = errors.New("the file is cut off")
@@ -496,7 +500,7 @@ func (s *streamer) left() (lines []string) {
 	}
 	slices.Sort(types)
 	for _, t := range types {
-		lines = append(lines, fmt.Sprintf("%d packets left out: too short, or of link type %d, which holds no packets of Linux", s.leftOut[t], t))
+		lines = append(lines, fmt.Sprintf("%s left out: too short, or of link type %d, which holds no packets of Linux", spell.Count(s.leftOut[t], "packet"), t))
 	}
 	return lines
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // A writer turns records into pcapng.
@@ -372,7 +373,7 @@ func (w *writer) lateLosses() {
 // left says what is not in the capture, one line each.
 func (w *writer) left() (lines []string) {
 	if w.lostLate > 0 {
-		lines = append(lines, fmt.Sprintf("%d events were lost after the last packet: only the interface statistics count them", w.lostLate))
+		lines = append(lines, spell.Count(w.lostLate, "event")+" lost after the last packet: only the interface statistics count them")
 	}
 	if len(w.without) == 0 {
 		return lines
@@ -395,5 +396,5 @@ func (w *writer) left() (lines []string) {
 	if w.linkType == pcapng.LinkTypeRaw {
 		why = "no packet bytes, or no IP header in them"
 	}
-	return append(lines, fmt.Sprintf("%d events left out: %s (%s)", total, why, where))
+	return append(lines, fmt.Sprintf("%s left out: %s (%s)", spell.Count(total, "event"), why, where))
 }

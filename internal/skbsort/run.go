@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // Run sorts the inputs to stdout.
@@ -37,8 +38,8 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	}
 	err = s.run(in)
 	if s.late > 0 {
-		fmt.Fprintf(stderr, "skb-sort: %d records came up to %v too late for their place: they are out of order (a longer --window holds more)\n",
-			s.late, time.Duration(s.lateBy).Round(time.Microsecond))
+		fmt.Fprintf(stderr, "skb-sort: %s came up to %v too late: out of order (a longer --window holds more)\n",
+			spell.Count(s.late, "record"), time.Duration(s.lateBy).Round(time.Microsecond))
 	}
 	return err
 }
@@ -145,7 +146,9 @@ func (s *sorter) run(in *pipe.Inputs) error {
 			if b.err != nil && b.err != io.EOF {
 				if failed = b.err; s.running > 0 {
 					// The others go on.
-					fmt.Fprintln(s.stderr, "skb-sort:", b.err)
+					if _, said := b.err.(pipe.ExitStatus); !said {
+						fmt.Fprintln(s.stderr, "skb-sort:", b.err)
+					}
 					failed = pipe.ExitStatus(1)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/spell"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -383,7 +384,11 @@ const (
 )
 
 func (r *report) text(b *bytes.Buffer) {
-	fmt.Fprintf(b, "%d journeys of %d branches, %d events\n", r.Journeys, r.Branches, r.Events)
+	branches := "1 branch"
+	if r.Branches != 1 {
+		branches = fmt.Sprintf("%d branches", r.Branches)
+	}
+	fmt.Fprintf(b, "%s of %s, %s\n", spell.Count(r.Journeys, "journey"), branches, spell.Count(r.Events, "event"))
 	for _, note := range [...]struct {
 		n    uint64
 		text string
@@ -414,7 +419,7 @@ func (r *report) text(b *bytes.Buffer) {
 	}
 	columns(b, rows, 1)
 	if n := r.Resent; n.Journeys > 0 {
-		fmt.Fprintf(b, "sent again by TCP: %d, %d times", n.Journeys, n.Times)
+		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
 		if q := n.After; q.Count > 0 {
 			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them", duration(q.P50), duration(q.Max))
 		}

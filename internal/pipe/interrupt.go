@@ -1,0 +1,190 @@
+package pipe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a signal that asks for the end does to a program that reads a pipe. In a pipeline the
+// writer got it too, and goes on to write what it has and to end, within moments: that is read,
+// and not a word said. A writer that did not get it goes on, or is silent. So, from the first
+// signal on,
+//   - when nothing has come for patience, reading ends there;
+//   - when reading goes on for remindAfter, it is said that another signal ends it;
+//   - that one ends it at once, and a third kills, as signals do.
+//
+// What was read is handed on, and it is said that it is a part.
+const (
+	patience    = 3 * time.Second
+	remindAfter = time.Second
+)
+
+var (
+	interrupted atomic.Bool  // a signal asked for the end
+	stopped     atomic.Bool  // another one did
+	waiting     atomic.Int32 // readers of pipes that are not at their end
+
+	first, second = newAlarm(), newAlarm()
+)
+
+// An alarm is what a poll can wait for.
+type alarm struct {
+	once sync.Once
+	r, w *os.File
+}
+
+func newAlarm() *alarm { return &alarm{} }
+
+// fd is readable, or hung up, from ring on; -1 if there can be none.
+func (a *alarm) fd() int32 {
+	a.once.Do(func() { a.r, a.w, _ = os.Pipe() })
+	if a.r == nil {
+		return -1
+	}
+	return int32(a.r.Fd())
+}
+
+func (a *alarm) ring() {
+	if a.fd() >= 0 {
+		a.w.Close()
+	}
+}
+
+// endFilter watches for the signals that ask a filter for the end. A second SIGHUP counts for
+// nothing: when a terminal goes away, the shell and the kernel both send one.
+func endFilter() {
+	signals, hangup := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(hangup, syscall.SIGHUP)
+	}
+	go endAt(signals, hangup)
+}
+
+func endAt(signals, hangup <-chan os.Signal) {
+	select {
+	case <-signals:
+	case <-hangup:
+	}
+	interrupted.Store(true)
+	first.ring()
+	remind := time.After(remindAfter)
+	for {
+		select {
+		case <-remind:
+			if waiting.Load() > 0 {
+				fmt.Fprintf(os.Stderr, "%s: interrupted: reading on until what writes its input ends; another ^C ends it now, with what has come\n", program)
+			}
+			continue
+		case <-signals:
+		}
+		break
+	}
+	signal.Reset(syscall.SIGINT, syscall.SIGTERM)
+	stopped.Store(true)
+	second.ring()
+}
+
+// Interrupted reports whether a signal asked for the end.
+func Interrupted() bool { return interrupted.Load() }
+
+// ErrInterrupted ends reading that a signal asked to end.
+var ErrInterrupted = errors.New("interrupted")
+
+// Interruptible returns a reader of r whose error, if a signal ends it before its end, is
+// ErrInterrupted.
+func Interruptible(r io.Reader) io.Reader {
+	f, ok := r.(*os.File)
+	if !ok {
+		return r
+	}
+	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
+		return regular{f}
+	}
+	waiting.Add(1)
+	return &waitingFile{File: f}
+}
+
+// A regular file has what it has.
+type regular struct{ *os.File }
+
+func (r regular) Read(p []byte) (int, error) {
+	if interrupted.Load() {
+		return 0, ErrInterrupted
+	}
+	return r.File.Read(p)
+}
+
+// A waitingFile is one whose reading may have to wait for a writer.
+type waitingFile struct {
+	*os.File
+	over bool
+}
+
+func (w *waitingFile) Read(p []byte) (n int, err error) {
+	if err = w.wait(); err == nil {
+		n, err = w.File.Read(p)
+	}
+	if err != nil && !w.over {
+		w.over = true
+		waiting.Add(-1)
+	}
+	return n, err
+}
+
+// wait returns when there is something to read, or the writer is gone.
+func (w *waitingFile) wait() error {
+	since := time.Now()
+	for {
+		if stopped.Load() {
+			return ErrInterrupted
+		}
+		fds := []unix.PollFd{{Fd: int32(w.Fd()), Events: unix.POLLIN}, {Fd: first.fd(), Events: unix.POLLIN}}
+		left := -1
+		if interrupted.Load() {
+			fds[1].Fd = second.fd()
+			left = max(0, int((patience - time.Since(since)).Milliseconds()))
+		}
+		n, err := unix.Poll(fds, left)
+		switch {
+		case err == unix.EINTR:
+		case err != nil || fds[0].Revents != 0:
+			return nil // reading tells what is wrong
+		case n == 0:
+			return ErrInterrupted
+		case left < 0:
+			since = time.Now() // of the first signal
+		}
+	}
+}
+
+// stop says how far an input was read, now, in front of what is written of it.
+func (p *Reader) stop() error {
+	size := int64(0)
+	if p.file != nil {
+		if info, err := p.file.Stat(); err == nil {
+			size = info.Size()
+		}
+	}
+	return SayPart(p.name, p.Offset(), size)
+}
+
+// SayPart says on stderr that reading an input was ended by a signal, in front of what is
+// written of it, and returns the error to end with. size is 0 if it is not known.
+func SayPart(name string, read, size int64) error {
+	of := ""
+	if size > 0 {
+		of = fmt.Sprintf(" (%d of %d bytes were read)", read, size)
+	}
+	fmt.Fprintf(os.Stderr, "%s: interrupted: what follows is of a part of %s%s\n", program, name, of)
+	return ExitStatus(1)
+}
