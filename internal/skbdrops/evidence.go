@@ -307,6 +307,8 @@ func (f *facts) evidence(fd *field) value {
 		return value{}
 	case fieldFrameOwner:
 		return f.frameOwner()
+	case fieldOnLink:
+		return f.onLink()
 	case fieldKnows:
 		return yesOrNo(f.host.names[fd.arg])
 	case fieldTCActions:
@@ -400,4 +402,20 @@ func (f *facts) ipRules() value {
 		return fixed(wordSome)
 	}
 	return fixed(wordNone)
+}
+
+// onLink says whether the packet is for a network that its device had an address of at the start:
+// yes or no. Absent: it is not known.
+func (f *facts) onLink() value {
+	d, ok := f.device()
+	to := f.headers().dst
+	if !ok || !to.IsValid() || d.Addrs == nil {
+		return value{}
+	}
+	for _, a := range d.Addrs {
+		if p, err := netip.ParsePrefix(a); err == nil && p.Masked().Contains(to) {
+			return fixed(wordYes)
+		}
+	}
+	return fixed(wordNo)
 }

@@ -88,6 +88,7 @@ const (
 	fieldDevLocked
 	fieldTCActions
 	fieldKnows
+	fieldOnLink
 	fieldSaddrOwn
 	fieldDaddrOwn
 )
@@ -105,7 +106,7 @@ var fieldNames = map[string]fieldID{
 	"frame.for": fieldFrameFor, "frame.dst": fieldFrameDst, "frame.owner": fieldFrameOwner, "dev.carrier": fieldDevCarrier, "dev.locked": fieldDevLocked, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
 	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
 	"spi": fieldSPI, "spi.known": fieldSPIKnown, "daddr.scope": fieldScope, "sock.roomy": fieldRoomy,
-	"daddr.many": fieldMany, "conntrack.count": fieldConntrackCount, "conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
+	"daddr.many": fieldMany, "conntrack.count": fieldConntrackCount, "conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn, "daddr.onlink": fieldOnLink,
 	"ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates, "xfrm.policies": fieldXfrmPolicies,
 }
 
