@@ -54,8 +54,8 @@ func String(s string) string {
 	return s
 }
 
-// Command is String for a command that is there to be pasted: its backslashes are not
-// doubled.
+// Command is String for what has backslashes of its own, which are not doubled: a command that is
+// there to be pasted, a sentence in which names are escaped already.
 func Command(s string) string { return string(AppendCommand(nil, s)) }
 
 // AppendCommand is Command behind dst.
@@ -79,24 +79,21 @@ func Strings(list []string) []string {
 	return clean
 }
 
-// Blank puts a question mark in place of each character of b that is not Printable, in
-// place, for sentences that are handed on as data and that others print.
-func Blank(b []byte) []byte {
-	to := 0
-	for i := 0; i < len(b); {
-		r, n := rune(b[i]), 1
-		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRune(b[i:])
-		}
-		if r == utf8.RuneError && n == 1 || !Printable(r) {
-			b[to] = '?'
-			to++
+// AppendBytes appends s with what Append would escape as \xNN for each of its bytes: the form of
+// comments in captures, which is read back and which docs/pcapng.md promises.
+func AppendBytes(dst, s []byte) []byte {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		if r == utf8.RuneError && n == 1 || !Printable(r) || r == '\\' {
+			for _, c := range s[:n] {
+				dst = append(dst, '\\', 'x', hex[c>>4], hex[c&15])
+			}
 		} else {
-			to += copy(b[to:], b[i:i+n])
+			dst = append(dst, s[:n]...)
 		}
-		i += n
+		s = s[n:]
 	}
-	return b[:to]
+	return dst
 }
 
 // appendRune appends the first rune of s and returns its size in s.

@@ -30,15 +30,6 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// TestBlank: what is printed by others has no character that a terminal obeys.
-func TestBlank(t *testing.T) {
-	for in, want := range map[string]string{"eth0 é": "eth0 é", "\x1b[2J": "?[2J", "a\u009bb\u202e\xff": "a?b??", "": ""} {
-		if got := string(Blank([]byte(in))); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
 // FuzzEscape: nothing that is not Printable comes through, and JSON reads back as what it was.
 func FuzzEscape(f *testing.F) {
 	f.Add("a\u009b\u202e\U000e0001\x7f\\\"é")

@@ -417,11 +417,7 @@ func (c *collector) ready() error {
 		}
 		f.Close()
 	}
-	if n := c.selection.len() - c.refused; n == 1 {
-		c.say("1 probe attached")
-	} else {
-		c.say("%s attached", spell.Count(n, "probe"))
-	}
+	c.say("%s attached", spell.Count(c.selection.len()-c.refused, "probe"))
 	return nil
 }
 

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 const (
@@ -81,7 +79,7 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "RATE OVER TIME")
 		t.addBy(s.by)
 		for _, g := range groups {
-			t.add(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, escape.Strings(g.values)...))
+			t.add(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, s.shown(g)...))
 		}
 		if t.over(width) > sparkTicks-minBars {
 			t.drop(2)

@@ -54,7 +54,7 @@ func (g *group) writeExample(b *bytes.Buffer) {
 	if g.differ {
 		why = "for example: " + why
 	}
-	line(escape.String(why) + e.doubt())
+	line(escape.Command(why) + e.doubt())
 	if e.Packet != "" {
 		line("example: " + e.Packet) // text.Packet has escaped it
 	}
@@ -107,11 +107,22 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 	}
 }
 
+// shown are a group's values as a terminal may have them. The names in a cause are so already.
+func (s *summary) shown(g *group) []string {
+	all := escape.Strings(g.values)
+	for i, fd := range s.by {
+		if fd.id == fieldCause && i < len(all) {
+			all[i] = escape.Command(g.values[i])
+		}
+	}
+	return all
+}
+
 func (s *summary) table(groups []*group) *grid {
 	t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "FIRST", "LAST")
 	t.addBy(s.by)
 	for _, g := range groups {
-		t.add(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), escape.Strings(g.values)...))
+		t.add(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), s.shown(g)...))
 	}
 	for i := len(s.folded) - 1; i >= 0; i-- {
 		if s.folded[i] > 0 {

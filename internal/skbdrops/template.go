@@ -3,6 +3,7 @@ package skbdrops
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -70,11 +71,16 @@ func (t *template) append(dst []byte, f *facts) ([]byte, bool) {
 				return dst[:start], false
 			}
 		} else {
-			dst = append(dst[:from], escape.Blank(dst[from:])...)
+			if i := slices.IndexFunc(dst[from:], special); i >= 0 { // a sentence that is handed on, and that others print
+				dst = append(dst[:from], escape.Append(nil, dst[from:])...)
+			}
 		}
 	}
 	return dst, true
 }
+
+// special reports whether a byte may have to be escaped.
+func special(c byte) bool { return c < ' ' || c >= 0x7f || c == '\\' }
 
 // isPlain reports whether a shell takes value as it is, within quotes and without.
 func isPlain(value []byte) bool {

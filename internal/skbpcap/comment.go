@@ -3,7 +3,6 @@ package skbpcap
 import (
 	"encoding/binary"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
@@ -252,7 +251,7 @@ func endComment(dst []byte, began int) []byte {
 // as \xNN.
 func appendEscaped(dst, s []byte) []byte {
 	if n := plain(s); n < len(s) {
-		return escapeBytes(append(dst, s[:n]...), s[n:])
+		return escape.AppendBytes(append(dst, s[:n]...), s[n:])
 	}
 	return append(dst, s...)
 }
@@ -265,22 +264,6 @@ func plain(s []byte) int {
 		}
 	}
 	return len(s)
-}
-
-func escapeBytes(dst, s []byte) []byte {
-	const hex = "0123456789abcdef"
-	for len(s) > 0 {
-		r, n := utf8.DecodeRune(s)
-		if r == utf8.RuneError && n == 1 || !escape.Printable(r) || r == '\\' {
-			for _, c := range s[:n] {
-				dst = append(dst, '\\', 'x', hex[c>>4], hex[c&15])
-			}
-		} else {
-			dst = append(dst, s[:n]...)
-		}
-		s = s[n:]
-	}
-	return dst
 }
 
 // appendDuration appends ns exactly, in the largest unit that leaves it at least 1.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -52,7 +53,7 @@ func listProbes(in *pipe.Inputs, stdout io.Writer) error {
 	})
 	out := bufio.NewWriter(stdout)
 	for _, p := range list {
-		fmt.Fprintf(out, "%10d %s\n", p.events, appendEscaped(nil, []byte(p.name)))
+		fmt.Fprintf(out, "%10d %s\n", p.events, escape.String(p.name))
 	}
 	if others.events > 0 {
 		fmt.Fprintf(out, "%10d (others)\n", others.events)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
@@ -390,7 +391,7 @@ func (w *writer) left() (lines []string) {
 		if i > 0 {
 			where = append(where, ", "...)
 		}
-		where = fmt.Appendf(appendEscaped(where, []byte(probe)), " %d", w.without[probe])
+		where = fmt.Appendf(escape.Append(where, probe), " %d", w.without[probe])
 	}
 	why := "no packet bytes, or no header to read them by yet"
 	if w.linkType == pcapng.LinkTypeRaw {

@@ -228,7 +228,7 @@ func write(b *bytes.Buffer, x, y int, attributes, s string) {
 // markup is s as text of the picture, fit for a terminal too.
 func markup(s string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, escape.Append(nil, s)) // a Buffer takes everything
+	_ = xml.EscapeText(&b, escape.AppendCommand(nil, s)) // a Buffer takes everything; what text made of names is escaped already
 	return b.String()
 }
 

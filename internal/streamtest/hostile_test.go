@@ -268,6 +268,11 @@ func TestHostile(t *testing.T) {
 				if u := unsafe(b); u != "" {
 					t.Errorf("%s, %s, %s: %s", what, name, where, u)
 				}
+				for _, form := range []string{`?[31m`, `\\x1b[31m`, `\xc2\x9b`, `\033[31m`} { // one is \x1b[31m and \u009b
+					if at := bytes.Index(b, []byte(form)); at >= 0 && !strings.Contains(name, "-o json") {
+						t.Errorf("%s, %s, %s: another form of escape: %q", what, name, where, b[max(0, at-60):at+20])
+					}
+				}
 			}
 			if bytes.Contains(out.Bytes(), []byte(`[31m`)) {
 				texts[name] = true

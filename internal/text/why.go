@@ -50,7 +50,7 @@ func (p *Printer) why(v format.Value) {
 	if !ok {
 		cause = []byte("no explanation of this reason is known here")
 	}
-	p.line = appendEscaped(append(p.line, ": "...), cause)
+	p.line = escape.AppendCommand(append(p.line, ": "...), cause) // its names are escaped already
 	if where, ok := v.Get("where").Str(); ok {
 		p.line = appendEscaped(append(p.line, "\n    at "...), where)
 	}
@@ -68,9 +68,9 @@ func (p *Printer) why(v format.Value) {
 			head = "\n    one of: "
 		}
 		cause, _ := other.Get("cause").Str()
-		p.line = appendEscaped(append(p.line, head...), cause)
+		p.line = escape.AppendCommand(append(p.line, head...), cause)
 		if tell, ok := other.Get("tell").Str(); ok {
-			p.line = appendEscaped(append(p.line, "; then "...), tell)
+			p.line = escape.AppendCommand(append(p.line, "; then "...), tell)
 		}
 		p.commands(other.Get("look"), "\n        look", &entered)
 	})
@@ -82,7 +82,7 @@ func (p *Printer) why(v format.Value) {
 	elements(v.Get("rare"), func(i int, cause format.Value) {
 		if rare++; i == 0 {
 			text, _ := cause.Str()
-			p.line = appendEscaped(append(p.line, "\n    or, rarely: "...), text)
+			p.line = escape.AppendCommand(append(p.line, "\n    or, rarely: "...), text)
 		}
 	})
 	if rare > 1 {
