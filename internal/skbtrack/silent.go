@@ -66,7 +66,7 @@ var silents = []silent{
 		"A packet given to a tunnel's device that has no route, no peer or no memory for it, or for which it is too large; of WireGuard's also the oldest of more than 128 that wait for a handshake. What goes on is seen at the device below.",
 		"`ip -s -s link show dev DEVICE` (tx errors, dropped, carrier, collsns)",
 		"it was given to a tunnel's device and not seen to go on: the device's tx counters tell what it discards without a word"},
-	unclearRead: {"read-as-drop", "`sctp_recvmsg`, `tsk_advance_rx_queue`, `espintcp_recvmsg`, `pppol2tp_recvmsg`, `ppp_read`, `virtio_transport_seqpacket_do_dequeue`",
+	unclearRead: {"read-as-drop", "`sctp_recvmsg`, `tsk_advance_rx_queue`, `espintcp_recvmsg`, `pppol2tp_recvmsg`, `ppp_read`, `virtio_transport_seqpacket_do_dequeue`, `ovpn_tcp_recvmsg` (7.2), `qrtr_tun_read_iter`",
 		"The other way round: data that a program has read is freed as a drop, by the same line as data that could not be written to the program's memory (EFAULT).",
 		"the reader: its call fails with EFAULT",
 		"what was read ends as what could not be written to the reader's memory: its call fails with EFAULT then"},
@@ -134,9 +134,10 @@ var silents = []silent{
 // net/nfc/llcp_sock.c, net/caif/caif_socket.c, net/iucv/af_iucv.c, net/tipc/socket.c). The
 // others come there too when the program's memory can't be written (net/sctp/socket.c,
 // net/xfrm/espintcp.c, net/l2tp/l2tp_ppp.c, drivers/net/ppp/ppp_generic.c,
-// net/vmw_vsock/virtio_transport_common.c).
+// net/vmw_vsock/virtio_transport_common.c, drivers/net/ovpn/tcp.c, net/qrtr/tun.c).
 var readers = map[string]struct{ sure bool }{
 	"llc_ui_recvmsg": {true}, "bt_sock_stream_recvmsg": {true}, "llcp_sock_recvmsg": {true}, "caif_stream_recvmsg": {true},
 	"iucv_sock_recvmsg": {true}, "tsk_advance_rx_queue": {true}, "tipc_recvmsg": {true}, "tipc_recvstream": {true}, "__tipc_recvstream": {true},
 	"sctp_recvmsg": {}, "espintcp_recvmsg": {}, "pppol2tp_recvmsg": {}, "ppp_read": {}, "virtio_transport_seqpacket_do_dequeue": {},
+	"ovpn_tcp_recvmsg": {}, "qrtr_tun_read_iter": {},
 }
