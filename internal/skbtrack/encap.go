@@ -271,6 +271,9 @@ func (h *headers) l2tp(b []byte) (inner []byte, etherType uint16, ok bool) {
 	return nil, 0, false
 }
 
+// minMTU is the least that a WireGuard device has in use: IPv4's (RFC 791).
+const minMTU = 576
+
 // isWireGuard tells whether a datagram's n bytes, of which b was captured, are a message of
 // WireGuard's: its type as four bytes, little-endian, and the length that this type has.
 func isWireGuard(b []byte, n int) bool {
@@ -284,8 +287,12 @@ func isWireGuard(b []byte, n int) bool {
 		return n == 92
 	case 3:
 		return n == 64
-	case 4: // data, padded to 16 bytes
-		return n >= 32 && n%16 == 0
+	case 4: // data, padded to 16 bytes, but not beyond the device's MTU (drivers/net/wireguard/send.c, calculate_skb_padding)
+		if n < 32 || n%16 == 0 {
+			return n >= 32
+		}
+		// So a full one may have any length: it is known by its counter (bytes 8 to 15), which never gets large.
+		return n >= 32+minMTU && len(b) >= 16 && b[13]|b[14]|b[15] == 0
 	}
 	return false
 }

@@ -57,6 +57,8 @@ func TestEncapsulations(t *testing.T) {
 			"src=10.0.0.1 192.0.2.1 sport=4500 31000", true},
 		"WireGuard": {plain, datagram("10.0.0.1", "10.0.0.2", 51820, 51821, wg), "",
 			"encap=- wireguard index=- 7 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 51820 outer.dport=- 51821", false},
+		"WireGuard, as large as its MTU allows": {segment, datagram("10.0.0.1", "10.0.0.2", 51820, 51821, wg+zeros(1452-128)), "",
+			"encap=- wireguard index=- 7 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 51820 outer.dport=- 51821", false},
 		"L2TPv3 over IP": {plain, outer(115, 0, 0, 0, 5), "", "encap=- l2tp session=- 5 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
 		"L2TPv3 at its port": {plain, datagram("10.0.0.1", "10.0.0.2", 1701, 1701, "\x00\x03\x00\x00\x00\x00\x00\x05"+string(plain)), "",
 			"encap=- l2tp session=- 5 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 1701 outer.dport=- 1701", false},
