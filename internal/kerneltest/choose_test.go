@@ -36,8 +36,6 @@ func fails(t *testing.T, cmd *exec.Cmd) (status int, stderr string) {
 	return cmd.ProcessState.ExitCode(), errs.String()
 }
 
-var _ = sameOnAllKernels("TestWrongProbes", "what the command line is told is compared with lists that each kernel has")
-
 // TestWrongProbes: each kind of mistake is told in one line.
 func TestWrongProbes(t *testing.T) {
 	run(t, "bash", "-c", "echo '# none' > /tmp/empty; printf 'ip_rcv\\nip_rcvv # oops\\n' > /tmp/wrong")

@@ -177,8 +177,6 @@ func TestPipelineToTcpdump(t *testing.T) {
 	}
 }
 
-var _ = sameOnAllKernels("TestJSONThroughJq", "how filters read what jq wrote")
-
 // TestJSONThroughJq: jq in the middle changes nothing at the end of the pipe.
 func TestJSONThroughJq(t *testing.T) {
 	net := chain(t, 2)
