@@ -86,7 +86,7 @@ func (p *Reader) Next() (format.Raw, error) {
 	}
 	var lacks *format.WholeError
 	if errors.As(p.checker.Err(), &lacks) {
-		return nil, &NotWholeError{p.name, lacks.What, p.JSON()}
+		return nil, &NotWholeError{p.name, lacks.What, p.JSON() && !p.checker.Part}
 	}
 	return nil, io.EOF
 }
