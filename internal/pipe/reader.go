@@ -94,7 +94,7 @@ func (p *Reader) Next() (format.Raw, error) {
 // A NotWholeError says of an input, which has been read to its end, that it is not whole.
 type NotWholeError struct {
 	Name, What string
-	JSON       bool
+	JSON       bool // it was read as JSON, and not as a part
 }
 
 func (e *NotWholeError) Error() string {
