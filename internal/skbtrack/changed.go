@@ -47,6 +47,8 @@ func (d *differ) headers(was, is []byte, how string) {
 	var a, b headers
 	a.unpack(was)
 	b.unpack(is)
+	a.asFarAs(&b)
+	b.asFarAs(&a)
 	if a.hasEth && b.hasEth {
 		d.ether("eth.src", a.ethSrc, b.ethSrc)
 		d.ether("eth.dst", a.ethDst, b.ethDst)
@@ -85,6 +87,26 @@ func (d *differ) headers(was, is []byte, how string) {
 		for depth := range int(max(a.n, b.n)) {
 			d.layer(depth, a.inner(depth), b.inner(depth))
 		}
+	}
+}
+
+// asFarAs leaves out what h carries where o is a later fragment of the same, which shows no more
+// than the header of its own: that it left a tunnel would be wrong.
+func (h *headers) asFarAs(o *headers) {
+	if !o.later || h.later || h.n < o.n {
+		return
+	}
+	l, m := &h.layers[o.n-1], &o.layers[o.n-1]
+	if l.version != m.version || l.src != m.src || l.dst != m.dst {
+		return
+	}
+	if h.n > o.n {
+		h.n, h.cut = o.n, false
+	}
+	for h.tunnels > 0 && h.tunnel[h.tunnels-1].outside >= o.n {
+		h.tunnels--
+		h.tunnel[h.tunnels] = encap{}
+		h.cut = false
 	}
 }
 

@@ -37,6 +37,12 @@ func TestEncapsulations(t *testing.T) {
 		ip4("10.9.0.1", "10.9.0.2", layers.IPProtocolICMPv4), icmp, data)
 	macsec := append(append([]byte{}, plain[:12]...), append([]byte{0x88, 0xe5, 0x0c, 0, 0, 0, 0, 1}, data...)...)
 	l2tpv2 := "\x40\x02\x00\x00\x00\x07\x00\x09\xff\x03\x00\x21" + string(plain[14:])
+	later := func(src, dst string) []byte { // a fragment that is not the first
+		l := ip4(src, dst, layers.IPProtocolUDP)
+		l.FragOffset = 175
+		return framed(t, l, data)
+	}
+	tunneled := framed(t, ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP), udp(9, 4789), &layers.VXLAN{ValidIDFlag: true, VNI: 7}, ether(layers.EthernetTypeIPv4), ip4("10.9.0.1", "10.9.0.2", layers.IPProtocolICMPv4), icmp, data)
 	for name, c := range map[string]struct {
 		was, is []byte
 		how     string
@@ -59,7 +65,13 @@ func TestEncapsulations(t *testing.T) {
 			"encap=- wireguard index=- 7 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 51820 outer.dport=- 51821", false},
 		"WireGuard, as large as its MTU allows": {segment, datagram("10.0.0.1", "10.0.0.2", 51820, 51821, wg+zeros(1452-128)), "",
 			"encap=- wireguard index=- 7 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 51820 outer.dport=- 51821", false},
-		"L2TPv3 over IP": {plain, outer(115, 0, 0, 0, 5), "", "encap=- l2tp session=- 5 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
+		"a later fragment of VXLAN":     {tunneled, later("10.0.0.1", "10.0.0.2"), "fragment", "", false},
+		"VXLAN, put together":           {later("10.0.0.1", "10.0.0.2"), tunneled, "reassemble", "", false},
+		"a later fragment of WireGuard": {datagram("10.0.0.1", "10.0.0.2", 51820, 51821, wg), later("10.0.0.1", "10.0.0.2"), "fragment", "", false},
+		"a later fragment into WireGuard": {later("10.9.0.1", "10.9.0.2"), datagram("10.0.0.1", "10.0.0.2", 51820, 51821, wg), "",
+			"encap=- wireguard index=- 7 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 51820 outer.dport=- 51821", false},
+		"NAT of a later fragment": {later("10.9.0.1", "10.9.0.2"), later("10.9.0.1", "10.9.0.7"), "", "dst=10.9.0.2 10.9.0.7", true},
+		"L2TPv3 over IP":          {plain, outer(115, 0, 0, 0, 5), "", "encap=- l2tp session=- 5 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
 		"L2TPv3 at its port": {plain, datagram("10.0.0.1", "10.0.0.2", 1701, 1701, "\x00\x03\x00\x00\x00\x00\x00\x05"+string(plain)), "",
 			"encap=- l2tp session=- 5 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 1701 outer.dport=- 1701", false},
 		"L2TPv2": {plain, datagram("10.0.0.1", "10.0.0.2", 1701, 1701, l2tpv2), "",

@@ -12,6 +12,7 @@ type headers struct {
 	ethDst, ethSrc [6]byte
 	hasEth         bool
 	cut            bool // what the innermost tunnel carries is not known: encrypted, or not captured
+	later          bool // the innermost packet is a fragment, and not the first: what it carries can't be read
 	syn, synack    bool // the innermost layer is a SYN, or a SYN-ACK; with what follows not kept
 	mptcp          bool // it has an option of MPTCP
 	seq, ack       uint32
@@ -177,6 +178,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 	}
 	h.n++
 	if !first {
+		h.later = true
 		return nil, 0, false
 	}
 	if l.version == 4 && l.proto == protoAH && len(b) >= 12 {

@@ -17,6 +17,9 @@ func (h *headers) pack(dst []byte) []byte {
 	if h.cut {
 		counts |= 1 << 6
 	}
+	if h.later {
+		counts |= 1 << 7
+	}
 	dst = append(dst, 0, counts)
 	for _, t := range h.tunnel[:h.tunnels] {
 		dst = binary.BigEndian.AppendUint32(append(dst, byte(t.kind)|t.outside<<4), t.id)
@@ -57,7 +60,7 @@ func (h *headers) unpack(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	h.n, h.tunnels, h.cut = b[1]&7, b[1]>>3&7, b[1]>>6 != 0
+	h.n, h.tunnels, h.cut, h.later = b[1]&7, b[1]>>3&7, b[1]>>6&1 != 0, b[1]>>7 != 0
 	b = b[2:]
 	for i := range h.tunnel[:h.tunnels] {
 		h.tunnel[i] = encap{tunnel(b[0] & 0xf), b[0] >> 4, binary.BigEndian.Uint32(b[1:])}
