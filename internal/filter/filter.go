@@ -167,20 +167,24 @@ func (f *Filter) Apply(spec *ebpf.ProgramSpec) error {
 	if f == nil || f.inUse&inUseInner == 0 {
 		unused["inner_packet"] = 0
 	}
-	for symbol, v := range unused {
-		if !has(spec, symbol) {
+	functions := split(spec.Instructions)
+	for i, function := range functions {
+		symbol := function[0].Symbol()
+		v, ok := unused[symbol]
+		if !ok {
 			continue
 		}
 		body := verdict(v)
 		if f != nil && f.bodies[symbol] != nil {
 			body = f.bodies[symbol]
 		}
-		if err := Replace(spec, symbol, body); err != nil {
+		var err error
+		if functions[i], err = replace(function, body); err != nil {
 			return err
 		}
 	}
-	inline(spec, "packet_window")
-	prune(spec)
+	inline(functions, "packet_window")
+	spec.Instructions = join(prune(functions))
 	return nil
 }
 

@@ -2,98 +2,80 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 )
 
-// Replace swaps the instructions of the function symbol within spec for body. It keeps the
-// symbol, the type and the source line of the function's first instruction, which a
-// kernel wants to know of each function.
-func Replace(spec *ebpf.ProgramSpec, symbol string, body asm.Instructions) error {
-	functions := split(spec.Instructions)
-	for i, f := range functions {
-		if f[0].Symbol() != symbol {
-			continue
-		}
-		body = append(asm.Instructions(nil), body...)
-		if body[0].Symbol() != "" {
-			return fmt.Errorf("replacing %s: something jumps to the new first instruction", symbol)
-		}
-		body[0].Metadata = f[0].Metadata
-		functions[i] = body
-		spec.Instructions = join(functions)
-		return nil
+// replace is body in the place of the function f. It keeps the symbol, the type and the source
+// line of f's first instruction, which a kernel wants to know of each function.
+func replace(f, body asm.Instructions) (asm.Instructions, error) {
+	body = slices.Clone(body)
+	if body[0].Symbol() != "" {
+		return nil, fmt.Errorf("replacing %s: something jumps to the new first instruction", f[0].Symbol())
 	}
-	return fmt.Errorf("replacing %s: program %s has no such function", symbol, spec.Name)
+	body[0].Metadata = f[0].Metadata
+	return body, nil
 }
 
 // inline puts the instructions of the function symbol, which end with the only return, in the
 // place of each call of it.
-func inline(spec *ebpf.ProgramSpec, symbol string) {
-	var body, ins asm.Instructions
-	for _, f := range split(spec.Instructions) {
-		if f[0].Symbol() == symbol {
-			body = append(body, f[:len(f)-1]...)
-		}
-	}
-	if body == nil {
+func inline(functions []asm.Instructions, symbol string) {
+	at := slices.IndexFunc(functions, func(f asm.Instructions) bool { return f[0].Symbol() == symbol })
+	if at < 0 {
 		return
 	}
+	body := slices.Clone(functions[at][:len(functions[at])-1])
 	first := body[0]
 	body[0] = asm.Instruction{OpCode: first.OpCode, Dst: first.Dst, Src: first.Src, Offset: first.Offset, Constant: first.Constant}
-	for _, in := range spec.Instructions {
-		if !in.IsFunctionCall() || in.Reference() != symbol {
-			ins = append(ins, in)
+	isCall := func(in asm.Instruction) bool { return in.IsFunctionCall() && in.Reference() == symbol }
+	for i, f := range functions {
+		if !slices.ContainsFunc(f, isCall) {
 			continue
 		}
-		at := len(ins)
-		ins = append(ins, body...)
-		ins[at] = ins[at].WithSymbol(in.Symbol())
+		var ins asm.Instructions
+		for _, in := range f {
+			if !isCall(in) {
+				ins = append(ins, in)
+				continue
+			}
+			at := len(ins)
+			ins = append(ins, body...)
+			ins[at] = ins[at].WithSymbol(in.Symbol())
+		}
+		functions[i] = ins
 	}
-	spec.Instructions = ins
 }
 
 // prune drops the functions that nothing calls: the verifier takes them for an error.
-func prune(spec *ebpf.ProgramSpec) {
-	functions := split(spec.Instructions)
-	called := map[string]bool{functions[0][0].Symbol(): true}
-	for again := true; again; {
-		again = false
-		for _, f := range functions {
-			if !called[f[0].Symbol()] {
+func prune(functions []asm.Instructions) []asm.Instructions {
+	bySymbol := map[string]int{}
+	for i, f := range functions {
+		bySymbol[f[0].Symbol()] = i
+	}
+	called := make([]bool, len(functions))
+	called[0] = true
+	for todo := []int{0}; len(todo) > 0; {
+		f := functions[todo[len(todo)-1]]
+		todo = todo[:len(todo)-1]
+		for _, in := range f {
+			if !in.IsFunctionCall() && !in.IsLoadOfFunctionPointer() {
 				continue
 			}
-			for _, ins := range f {
-				if isFunctionReference(ins) && !called[ins.Reference()] {
-					called[ins.Reference()] = true
-					again = true
-				}
+			if i, ok := bySymbol[in.Reference()]; ok && !called[i] {
+				called[i] = true
+				todo = append(todo, i)
 			}
 		}
 	}
-	kept := functions[:0]
-	for _, f := range functions {
-		if called[f[0].Symbol()] {
+	var kept []asm.Instructions
+	for i, f := range functions {
+		if called[i] {
 			kept = append(kept, f)
 		}
 	}
-	spec.Instructions = join(kept)
-}
-
-func isFunctionReference(ins asm.Instruction) bool {
-	return ins.Reference() != "" && (ins.IsFunctionCall() || ins.IsLoadOfFunctionPointer())
-}
-
-// calls reports whether spec has the function symbol.
-func has(spec *ebpf.ProgramSpec, symbol string) bool {
-	for _, ins := range spec.Instructions {
-		if ins.Symbol() == symbol {
-			return true
-		}
-	}
-	return false
+	return kept
 }
 
 // split cuts a program into its functions. The first instruction of each knows its type.
@@ -109,10 +91,4 @@ func split(ins asm.Instructions) []asm.Instructions {
 	return functions
 }
 
-func join(functions []asm.Instructions) asm.Instructions {
-	var ins asm.Instructions
-	for _, f := range functions {
-		ins = append(ins, f...)
-	}
-	return ins
-}
+func join(functions []asm.Instructions) asm.Instructions { return slices.Concat(functions...) }
