@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -66,7 +67,8 @@ func (k *Kernel) Settle() {
 }
 
 // mapOrRead maps a file where that can be done, as for the kernel's types since Linux 6.16, or
-// else reads it. mapped is what to unmap.
+// else reads it into memory that the garbage collector has nothing to do with. mapped is what to
+// unmap.
 func mapOrRead(file string) (b, mapped []byte, err error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -80,6 +82,12 @@ func mapOrRead(file string) (b, mapped []byte, err error) {
 	if size := info.Size(); size > 0 {
 		if b, err = unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE); err == nil {
 			return b, b, nil
+		}
+		if b, err = unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err == nil {
+			if _, err = io.ReadFull(f, b); err == nil {
+				return b, b, nil
+			}
+			_ = unix.Munmap(b)
 		}
 	}
 	b, err = os.ReadFile(file)

@@ -55,10 +55,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		}
 		defer tables.Close()
 	}
-	// A start makes little garbage, which is collected when there is that much of it: half of a
-	// start would be collecting it.
-	gc := debug.SetGCPercent(400)
-	debug.SetMemoryLimit(startMemory)
+	gc := frugal(o.Packets.NeedsTypes())
 	var modules []string
 	if len(o.Modules) != 1 || o.Modules[0] != "all" {
 		modules = o.Modules
@@ -102,8 +99,32 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	return c.run(ctx)
 }
 
-// startMemory is what a start keeps to as long as it can, in bytes, the runtime's own included.
-const startMemory = 32 << 20
+// startMemory is what a start keeps to as long as it can, in bytes, the runtime's own included, and
+// with Go values of all types of the kernel.
+const (
+	startMemory = 32 << 20
+	typesMemory = 160 << 20
+)
+
+// frugal has a start do without what is for long runs: a start makes little garbage, and to collect
+// it would be a tenth of it; and of huge pages, which the kernel clears when their first byte is
+// written, a half would never be used. It returns the percentage for settled.
+func frugal(types bool) (gc int) {
+	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
+	if types {
+		debug.SetMemoryLimit(typesMemory)
+	} else {
+		debug.SetMemoryLimit(startMemory)
+	}
+	return debug.SetGCPercent(-1)
+}
+
+// settled ends that, also for the commands that are started from now on.
+func settled(gc int) {
+	debug.SetGCPercent(gc)
+	debug.SetMemoryLimit(math.MaxInt64)
+	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)
+}
 
 // compile compiles the filter, which libpcap can be at for long. An end of ctx ends it too.
 func compile(ctx context.Context, o filter.Options, k *kernel.Kernel) (*filter.Filter, error) {
@@ -406,8 +427,7 @@ func (c *collector) attachFunctions() error {
 
 // ready tells people and scripts that nothing is missed from now on.
 func (c *collector) ready() error {
-	debug.SetGCPercent(c.gc)
-	debug.SetMemoryLimit(math.MaxInt64)
+	settled(c.gc)
 	c.kernel.Settle()
 	if c.options.ReadyFile != "" {
 		// Whoever has put something there meanwhile, a link to another file, is not followed.
