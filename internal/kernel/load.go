@@ -55,8 +55,8 @@ type Loader struct {
 
 	preparing sync.Mutex // a program is being made ready
 	common    *common    // nil: the library loads all
-	// Maps of settings that were used so far: without them all programs of one kind have one.
-	constants map[string]*ebpf.Map
+	// Those that were used so far, by the settings.
+	constants map[string]*constants
 }
 
 // missable is a program that misses something when the kernel skips it.
@@ -87,7 +87,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}, constants: map[string]*ebpf.Map{}}
+	l := &Loader{k: k, spec: spec, settings: s, kinds: map[string]*ebpf.Program{}, constants: map[string]*constants{}}
 	l.loop = features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) == nil
 	l.funcIP = features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) == nil
 	l.direct = k.DirectLoads()

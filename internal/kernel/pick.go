@@ -42,10 +42,12 @@ func (k *Kernel) pick(names map[string][]uint64, f func(addr uint64, kind byte, 
 	if err := m.Put(uint32(0), nameBits(names)); err != nil {
 		return err
 	}
-	l := &Loader{k: k, spec: spec, maps: map[string]*ebpf.Map{symbolNames: m}, loop: true, direct: true, fetch: true}
+	l := &Loader{k: k, spec: spec, maps: map[string]*ebpf.Map{symbolNames: m}, constants: map[string]*constants{},
+		loop: true, direct: true, fetch: true}
 	if l.common, err = k.share(); err != nil {
 		return err
 	}
+	defer l.closeConstants()
 	p, err := l.loadOwn(spec.Programs["on_symbol"].Copy(), nil)
 	if err != nil {
 		return err

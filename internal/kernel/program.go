@@ -24,11 +24,18 @@ import (
 // the verifier for its log.
 var errUnusual = errors.New("the library has to load it")
 
-// rodata returns the map of the variables that are constants to the verifier. With preparing held.
-func (l *Loader) rodata(vars map[string]any) (*ebpf.Map, error) {
+// constants are the variables that are constants to the verifier.
+type constants struct {
+	spec *ebpf.MapSpec
+	data []byte
+	m    *ebpf.Map // nil: no program that was loaded so far has any
+}
+
+// constantsOf returns those for programs with settings of their own. With preparing held.
+func (l *Loader) constantsOf(vars map[string]any) (*constants, error) {
 	key := fmt.Sprint(vars) // a map is printed in the order of its keys
-	if m := l.constants[key]; m != nil {
-		return m, nil
+	if c := l.constants[key]; c != nil {
+		return c, nil
 	}
 	const name = ".rodata"
 	spec := l.spec.Maps[name].Copy()
@@ -49,13 +56,23 @@ func (l *Loader) rodata(vars map[string]any) (*ebpf.Map, error) {
 		}
 		copy(data[v.Offset:], v.Value)
 	}
-	spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: data}}
-	spec.Key, spec.Value = nil, nil // their types would be one more thing to load
-	m, err := ebpf.NewMap(spec)
+	c := &constants{spec: spec, data: data}
+	l.constants[key] = c
+	return c, nil
+}
+
+// load makes the map.
+func (c *constants) load() (*ebpf.Map, error) {
+	if c.m != nil {
+		return c.m, nil
+	}
+	c.spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: c.data}}
+	c.spec.Key, c.spec.Value = nil, nil // their types would be one more thing to load
+	m, err := ebpf.NewMap(c.spec)
 	if err != nil {
 		return nil, explain(err, "creating the BPF maps")
 	}
-	l.constants[key] = m
+	c.m = m
 	return m, nil
 }
 
@@ -67,8 +84,8 @@ func (l *Loader) forgetSettings() {
 }
 
 func (l *Loader) closeConstants() {
-	for _, m := range l.constants {
-		m.Close()
+	for _, c := range l.constants {
+		c.m.Close()
 	}
 	clear(l.constants)
 }
@@ -108,7 +125,11 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 		}
 		r.attachTo = uint32(f.id)
 	}
-	ins := spec.Instructions
+	constants, err := l.constantsOf(vars)
+	if err != nil {
+		return nil, err
+	}
+	ins := dropDead(spec.Instructions, constants.data)
 	var relocations []*btf.CORERelocation
 	var relocated []int
 	for i := range ins {
@@ -128,7 +149,7 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 			m := l.maps[in.Reference()]
 			if in.Reference() == ".rodata" {
 				var err error
-				if m, err = l.rodata(vars); err != nil {
+				if m, err = constants.load(); err != nil {
 					return nil, err
 				}
 			}
