@@ -98,6 +98,7 @@ type streamer struct {
 	mixed   bool   // another tool did, from captures of which some are ours
 	part    bool   // that a stream was not whole is no error
 	notes   map[*pcapng.Section]*notes
+	seen    *notes    // of the section
 	halves  int       // sections that are not of whole streams
 	count   uint64    // packets of others
 	sources []*source // of the section
@@ -250,7 +251,7 @@ func (s *streamer) packet(p *pcapng.Captured) error {
 	if err := s.open(p.Section, p.Time); err != nil {
 		return err
 	}
-	s.notesOf(p.Section).packets = true
+	s.seen.packets = true
 	src := s.sourceOf(p.Interface, p.Time)
 	if err := s.begin(src); err != nil {
 		return err
@@ -338,6 +339,7 @@ func (s *streamer) open(section *pcapng.Section, ts uint64) error {
 		return err
 	}
 	s.section, s.sources, s.ofIface = section, nil, map[*pcapng.Interface]*source{}
+	s.seen = s.notesOf(section)
 	s.ours = strings.HasPrefix(section.Application, "skb-pcap ")
 	s.mixed = !s.ours && slices.ContainsFunc(s.interfaces(), isOurs)
 	if !s.ours {
@@ -393,7 +395,7 @@ func (s *streamer) end() error {
 	if err := s.lateLosses(); err != nil {
 		return err
 	}
-	n := s.notesOf(s.section)
+	n := s.seen
 	delete(s.notes, s.section)
 	if (n.half || n.opened && !n.whole) && !s.part {
 		s.halves++
