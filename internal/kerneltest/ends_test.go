@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,12 +17,20 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// TestSignals: ^C and kill end a collector as they should, with all that it saw and what
-// it counted in the file; kill -9 leaves no probe behind either.
+// TestSignals: a terminal that goes away and kill end a collector as they should, with all that it
+// saw and what it counted in the file; under nohup the first of these does not; kill -9 leaves
+// no probe behind either. That ^C does, all tests show that stop one.
 func TestSignals(t *testing.T) {
 	net := chain(t, 2)
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if sig == syscall.SIGTERM {
+			signal.Ignore(syscall.SIGHUP) // a child inherits it, as from nohup
+		}
 		c, file := collect(t, "-p", "ip_rcv,net:netif_receive_skb,ret:ip_rcv")
+		signal.Reset(syscall.SIGHUP)
+		if sig == syscall.SIGTERM {
+			c.cmd.Process.Signal(syscall.SIGHUP)
+		}
 		net.in(0, "ping -qc 3 -i 0.01 10.0.0.2")
 		c.cmd.Process.Signal(sig)
 		if status := c.wait(); status != 0 {
@@ -322,7 +331,13 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("ready file", func(t *testing.T) {
-		ready := filepath.Join(dir, "ready")
+		ready, precious := filepath.Join(dir, "ready"), filepath.Join(dir, "precious")
+		if err := os.WriteFile(precious, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(precious, ready); err != nil { // planted, and of no use
+			t.Fatal(err)
+		}
 		cmd := exec.Command("skb-collect", "-q", "--no-follow", "--ready-file", ready, "-c", "1", "-p", "icmp_echo")
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -331,7 +346,10 @@ func TestLimits(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the ready file", func() (bool, string) { return exists(ready), "" })
+		until(t, "the ready file", func() (bool, string) {
+			info, err := os.Lstat(ready)
+			return err == nil && info.Mode().IsRegular(), ""
+		})
 		net.in(0, "ping -qc 1 10.0.0.2")
 		var event format.Event
 		d := format.NewDecoder(out)
@@ -350,6 +368,9 @@ func TestLimits(t *testing.T) {
 		io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err != nil || event.Probe != "icmp_echo" {
 			t.Errorf("%v, event %+v", err, event)
+		}
+		if b, err := os.ReadFile(precious); err != nil || string(b) != "x" {
+			t.Errorf("what a planted link leads to: %q, %v", b, err)
 		}
 	})
 	nothingLeft(t)
