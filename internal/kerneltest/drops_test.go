@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +27,7 @@ import (
 type dropCase struct {
 	name     string
 	from     int    // the namespace that make runs in
-	make     string // a shell script
+	make     string // a shell script; none: that of the case before also makes this
 	packet   string // a part of how text names the packet: there is no other like it
 	many     bool   // more than one drop
 	silent   bool   // a kernel without reasons frees it without saying so
@@ -34,20 +35,23 @@ type dropCase struct {
 	at       string // functions that drop it, on one kernel or another
 	cause    string // how the cause begins
 	bare     string // how it begins on a kernel without reasons, if that tells less
+	among    bool   // a kernel without reasons has it among others that fit
 	or       string // a part of another cause that fits
-	severity string
+	severity string // several, where what is known differs
 	shows    string // a regular expression of what the commands to look at show
+	each     string // or several, one a line: what each command shows fits one of them, and each of them fits, but for those after "? "
 }
 
 // A dropGroup is cases that are recorded together: for all of them ns1, between ns0 and
 // ns2, is the host that drops.
 type dropGroup struct {
-	name  string
-	far   bool   // the collector is in another namespace, as the commands to look at then are
-	host  string // a shell script that prepares ns1
-	flags string // more of them for skb-collect
-	after string // a shell script that undoes that
-	cases []dropCase
+	name    string
+	far     bool                       // the collector is in another namespace, as the commands to look at then are
+	prepare func(*testing.T, *network) // prepares ns1
+	host    string                     // a shell script that does
+	flags   string                     // more of them for skb-collect
+	after   string                     // a shell script that undoes that
+	cases   []dropCase
 }
 
 // raw makes ns0 send an IPv4 packet to ns1 from what follows its IP header.
@@ -211,9 +215,14 @@ type dropped struct {
 	Why struct {
 		Reason, Where, Cause, Severity, Confidence string
 		Look                                       []string
-		Alternatives                               []struct{ Cause string }
+		Alternatives                               []alternative
 	}
 	packet string // in words, without the packet that an ICMP error quotes
+}
+
+type alternative struct {
+	Cause, Tell string
+	Look        []string
 }
 
 // TestDropZoo makes each kind of drop and holds what skb-drops says of it against what is
@@ -224,9 +233,13 @@ func TestDropZoo(t *testing.T) {
 	for _, m := range []string{"nf_tables", "nft_ct", "nf_conntrack", "sch_netem", "sch_tbf"} {
 		run(t, "modprobe", m)
 	}
-	// A packet that an interrupt brings within a probe is a loss, and counted as one: then
-	// the group is made again, in a network whose counters begin anew.
-	left := dropZoo
+	makeDrops(t, dropZoo)
+}
+
+// makeDrops runs groups. A packet that an interrupt brings within a probe is a loss, and counted
+// as one: then the group is made again, in a network whose counters begin anew.
+func makeDrops(t *testing.T, left []dropGroup) {
+	t.Helper()
 	for range 4 {
 		t.Run("network", func(t *testing.T) {
 			net := zooNetwork(t)
@@ -234,11 +247,35 @@ func TestDropZoo(t *testing.T) {
 				left = left[1:]
 			}
 		})
-		if len(left) == 0 {
+		if len(left) == 0 || t.Failed() {
 			return
 		}
 	}
 	t.Fatalf("losses each time: %s", left[0].name)
+}
+
+// Words for the scripts of groups. background starts a program that holds nothing of the script's and
+// that the group's end kills; await waits until a command succeeds, and says so when it does not.
+const (
+	programs = "/tmp/zoo-programs"
+	words    = `
+		background() { "$@" > /dev/null 2>&1 < /dev/null & echo $! >> ` + programs + `; }
+		await() {
+			local end=$((SECONDS + 200))
+			until eval "$1"; do [ $SECONDS -lt $end ] || { echo "200 s, and still not: $1"; exit 1; }; sleep 0.05; done
+		}
+	`
+)
+
+// endPrograms kills what background started.
+func endPrograms() {
+	pids, _ := os.ReadFile(programs) // none if nothing was started
+	for _, pid := range strings.Fields(string(pids)) {
+		if pid, err := strconv.Atoi(pid); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	os.Remove(programs)
 }
 
 // zooNetwork makes the network of the drop zoo.
@@ -264,8 +301,12 @@ func (g *dropGroup) run(t *testing.T, net *network) (whole bool) {
 
 func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	net.t = t
-	net.in(1, g.host)
-	defer net.in(1, g.after)
+	t.Cleanup(endPrograms)
+	if g.prepare != nil {
+		g.prepare(t, net)
+	}
+	defer net.in(1, words+g.after)
+	net.in(1, words+g.host)
 	file := filepath.Join("/skb/out", g.name+".skb")
 	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
 	if !strings.Contains(g.flags, "--nft-trace") { // which rule dropped a packet is known by its identity
@@ -276,7 +317,9 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")
 	trace.from = monotonic(t)
 	for _, c := range g.cases {
-		net.in(c.from, c.make)
+		if c.make != "" {
+			net.in(c.from, words+c.make)
+		}
 	}
 	trace.to = monotonic(t)
 	collector.stop()
@@ -287,8 +330,9 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	}
 	trace.compare(s)
 	drops, reasons := readDrops(t, file)
+	shown := map[string]string{}
 	for _, c := range g.cases {
-		t.Run(c.name, func(t *testing.T) { c.check(t, g, drops, reasons) })
+		t.Run(c.name, func(t *testing.T) { c.check(t, g, drops, reasons, shown) })
 	}
 	if g.name == "innocent" {
 		for _, d := range drops {
@@ -339,10 +383,15 @@ func readDrops(t *testing.T, file string) (drops []dropped, reasons bool) {
 	return drops, reasons
 }
 
-// handle is what differs from run to run.
+// begins tells whether a cause begins so. The handle of a rule differs from run to run.
+func begins(cause, with string) bool {
+	return strings.HasPrefix(handle.ReplaceAllString(cause, "rule N"), with)
+}
+
 var handle = regexp.MustCompile(`^rule \d+`)
 
-func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bool) {
+// check holds one case against the drops. shown has what commands of the group showed already.
+func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bool, shown map[string]string) {
 	var found []dropped
 	for _, d := range drops {
 		if strings.Contains(d.packet, c.packet) {
@@ -362,49 +411,80 @@ func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bo
 		t.Fatalf("%d drops of %q", len(found), c.packet)
 	}
 	want := strings.Fields(c.reason)
+	cause := c.cause
+	if !reasons && c.bare != "" {
+		cause = c.bare
+	}
+	var looks []string
 	for _, d := range found {
+		why := d.Why
+		for _, a := range why.Alternatives {
+			t.Logf("or: %s", a.Cause)
+			if c.among && !reasons && begins(a.Cause, cause) {
+				why.Cause, why.Look, why.Reason = a.Cause, a.Look, want[0]
+				why.Severity, _, _ = strings.Cut(c.severity, " ")
+			}
+		}
 		function, _, _ := strings.Cut(d.Drop.Location, "+")
 		function, _, _ = strings.Cut(function, ".")
-		where, _, _ := strings.Cut(d.Why.Where, " ")
+		where, _, _ := strings.Cut(why.Where, " ")
 		if !slices.Contains(strings.Fields(c.at), function) || !slices.Contains(strings.Fields(c.at), where) {
-			t.Errorf("at %s, where: %s; want one of %s", d.Drop.Location, d.Why.Where, c.at)
+			t.Errorf("at %s, where: %s; want one of %s", d.Drop.Location, why.Where, c.at)
 		}
 		confidence := "inferred"
 		if reasons && d.Drop.Name != "NOT_SPECIFIED" {
 			confidence = "kernel"
 		}
-		if d.Why.Confidence != confidence || !slices.Contains(want, d.Why.Reason) || (d.Drop.Name == "") == reasons {
-			t.Errorf("kernel: %q; reason %s (%s); want %s (%s)", d.Drop.Name, d.Why.Reason, d.Why.Confidence, want, confidence)
+		if why.Confidence != confidence || !slices.Contains(want, why.Reason) || (d.Drop.Name == "") == reasons {
+			t.Errorf("kernel: %q; reason %s (%s); want %s (%s)", d.Drop.Name, why.Reason, why.Confidence, want, confidence)
 		}
-		cause := c.cause
-		if !reasons && c.bare != "" {
-			cause = c.bare
+		if !begins(why.Cause, cause) {
+			t.Errorf("cause: %s\nwant: %s", why.Cause, cause)
 		}
-		if !strings.HasPrefix(handle.ReplaceAllString(d.Why.Cause, "rule N"), cause) {
-			t.Errorf("cause: %s\nwant: %s", d.Why.Cause, cause)
+		if c.severity != "" && !slices.Contains(strings.Fields(c.severity), why.Severity) {
+			t.Errorf("severity %s, want %s", why.Severity, c.severity)
 		}
-		if c.severity != "" && d.Why.Severity != c.severity {
-			t.Errorf("severity %s, want %s", d.Why.Severity, c.severity)
+		if c.or != "" && !slices.ContainsFunc(why.Alternatives, func(a alternative) bool { return strings.Contains(a.Cause, c.or) }) {
+			t.Errorf("no %q among the others that fit: %+v", c.or, why.Alternatives)
 		}
-		if c.or != "" && !slices.ContainsFunc(d.Why.Alternatives, func(a struct{ Cause string }) bool { return strings.Contains(a.Cause, c.or) }) {
-			t.Errorf("no %q among the others that fit: %+v", c.or, d.Why.Alternatives)
+		looks = why.Look
+	}
+	expected := map[string]bool{} // whether it was seen
+	for want := range strings.Lines(c.each) {
+		want, optional := strings.CutPrefix(strings.TrimSpace(want), "? ")
+		expected[want] = optional
+	}
+	var all strings.Builder
+	for _, l := range looks {
+		one, ok := shown[l]
+		if !ok {
+			out, err := g.command("bash", "-c", l).CombinedOutput()
+			if err != nil {
+				t.Errorf("look: %s: %v\n%s", l, err, out)
+			}
+			one = l + "\n" + strings.Join(strings.Fields(string(out)), " ") + "\n"
+			shown[l] = one
+		}
+		all.WriteString(one)
+		fits := false
+		for want := range expected {
+			if regexp.MustCompile(want).MatchString(one) {
+				expected[want], fits = true, true
+			}
+		}
+		if !fits && c.each != "" {
+			t.Errorf("this shows nothing of the cause: %s", one)
 		}
 	}
-	var shown strings.Builder
-	for _, l := range found[0].Why.Look {
-		if strings.HasPrefix(l, "bpftool ") {
-			continue // it is not in the guests
+	for want, fits := range expected {
+		if !fits {
+			t.Errorf("no %q in:\n%s", want, all.String())
 		}
-		out, err := g.command("bash", "-c", l).CombinedOutput()
-		if err != nil {
-			t.Errorf("look: %s: %v\n%s", l, err, out)
-		}
-		fmt.Fprintf(&shown, "%s\n%s\n", l, strings.Join(strings.Fields(string(out)), " "))
 	}
-	if !regexp.MustCompile(c.shows).MatchString(shown.String()) {
-		t.Errorf("no %q in:\n%s", c.shows, shown.String())
+	if !regexp.MustCompile(c.shows).MatchString(all.String()) {
+		t.Errorf("no %q in:\n%s", c.shows, all.String())
 	}
-	t.Logf("%s\n%s", found[0].Why.Cause, shown.String())
+	t.Logf("%s\n%s", found[0].Why.Cause, all.String())
 }
 
 // TestDropReasonsExplained: whatever name this kernel or a module of it can give, skb-drops

@@ -4,6 +4,7 @@ package kerneltest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,11 +90,15 @@ func (n *network) sysctl(i int, settings ...string) {
 }
 
 // in runs a shell script in namespace i and returns its output. As with ip netns exec, /sys is that
-// of the namespace; to start ip as well would take a guest a third longer.
+// of the namespace; to start ip as well would take a guest a third longer. A script that does not end,
+// or that leaves a program behind which holds its output, fails.
 func (n *network) in(i int, script string) string {
 	n.t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command("bash", "-ec", script)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // not the test's: clean-ups also come here
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-ec", script)
+	cmd.WaitDelay = patience
 	cmd.Stdout, cmd.Stderr = &out, &out
 	n.within(i, func() error {
 		if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
@@ -111,6 +116,9 @@ func (n *network) in(i int, script string) string {
 		return cmd.Start()
 	})
 	if err := cmd.Wait(); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("still running after %v", patience)
+		}
 		n.t.Fatalf("in %s: %s: %v\n%s", n.names[i], script, err, out.String())
 	}
 	return out.String()
