@@ -1,7 +1,23 @@
 // Package scripttest is what the scripts that test the commands share.
 package scripttest
 
-import "github.com/rogpeppe/go-internal/testscript"
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Under nohup, or in the background of a script, tests begin with signals ignored, and so would
+// the programs that they start and send these signals to. What is caught here is not ignored there.
+func init() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+}
 
 // Pipeline is a command for scripts: it runs a line of shell, whose stdout and stderr become
 // the script's. It fails when any part of a pipe in it fails.
