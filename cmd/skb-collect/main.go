@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -14,7 +13,7 @@ import (
 func main() {
 	args, err := skbcollect.WithProfiles(os.Args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "skb-collect:", err)
+		pipe.Say(os.Stderr, "skb-collect", err.Error())
 		os.Exit(2)
 	}
 	os.Args = args

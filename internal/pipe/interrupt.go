@@ -185,6 +185,6 @@ func SayPart(name string, read, size int64) error {
 	if size > 0 {
 		of = fmt.Sprintf(" (%d of %d bytes were read)", read, size)
 	}
-	fmt.Fprintf(os.Stderr, "%s: interrupted: what follows is of a part of %s%s\n", program, name, of)
+	Say(os.Stderr, program, "interrupted: what follows is of a part of "+name+of)
 	return ExitStatus(1)
 }

@@ -31,7 +31,7 @@ func Parse(name, description string, options any) {
 		kong.Embed(&version),
 		kong.Vars{"version": name + " " + Version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(stdout, os.Stderr),
+		kong.Writers(stdout, sayings{os.Stderr}),
 		kong.Exit(func(code int) {
 			if err := stdout.err; err != nil && code == 0 { // of --help and --version
 				os.Exit(status(name, fmt.Errorf("writing to stdout: %w", errors.Unwrap(err)), os.Stderr))
@@ -118,11 +118,11 @@ func status(name string, err error, stderr io.Writer) int {
 		return 0
 	case errors.As(err, &s):
 		if _, silent := err.(ExitStatus); !silent {
-			fmt.Fprintf(stderr, "%s: %v\n", name, err)
+			Say(stderr, name, err.Error())
 		}
 		return s.ExitStatus()
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	Say(stderr, name, err.Error())
 	return 1
 }
 

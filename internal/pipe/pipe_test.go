@@ -159,6 +159,7 @@ func TestStatus(t *testing.T) {
 		{nil, 0, ""},
 		{fmt.Errorf("writing: %w", syscall.EPIPE), 0, ""},
 		{errors.New("bad"), 1, "x: bad\n"},
+		{errors.New("a\x1b[31m\nb\u202e: no such file, '\\x1b'"), 1, `x: a\x1b[31m\nb\u202e: no such file, '\x1b'` + "\n"},
 		{ExitStatus(7), 7, ""},
 		{fmt.Errorf("the command failed: %w", ExitStatus(3)), 3, "x: the command failed: exit status 3\n"},
 	} {

@@ -2,7 +2,6 @@ package pipe
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -82,7 +81,7 @@ func (p *Reader) Next() (format.Raw, error) {
 		return nil, Name(p.name, err)
 	}
 	if n := p.checker.Open(); n > 0 && p.checker.Part {
-		fmt.Fprintf(os.Stderr, "%s: %s: has no end record, so it may have been cut off, too\n", program, p.name)
+		Say(os.Stderr, program, p.name+": has no end record, so it may have been cut off, too")
 	}
 	var lacks *format.WholeError
 	if errors.As(p.checker.Err(), &lacks) {

@@ -199,7 +199,7 @@ type counts struct{ events, links, frees uint64 }
 
 func (c *collector) say(format string, args ...any) {
 	if !c.options.Quiet {
-		fmt.Fprintf(c.stderr, "skb-collect: "+format+"\n", args...)
+		pipe.Say(c.stderr, "skb-collect", fmt.Sprintf(format, args...))
 	}
 }
 

@@ -24,10 +24,10 @@ var eventKeys = map[string]string{
 	"csum":   "summed sum start offset",
 	"ret":    "value skb",
 	"sock": "addr family state cookie src sport dst dport ifindex type protocol uid inode cgroup rmem rcvbuf wmem " +
-		"sndbuf",
+		"sndbuf filter backlog max_backlog",
 	"ct":    "state dir addr proto_state zone mark helper",
 	"nft":   "type verdict family table chain jump handle",
-	"track": "packet branch hop since total by uncertain inferred",
+	"track": "packet branch hop since total by uncertain inferred resent",
 }
 
 // parseBy reads the fields after --by.
@@ -38,6 +38,9 @@ func parseBy(names []string) ([]*field, error) {
 	var fields []*field
 	for _, name := range names {
 		f, err := parseField(name)
+		if err == nil && f.id == fieldPath && isSection(name) {
+			err = fmt.Errorf("%s has several values: choose one of them, as %s", name, strings.Join(valuesOf(name), ", "))
+		}
 		if err == nil && f.id == fieldPath && !isEventKey(name) {
 			if near := nearest(name); near != "" {
 				err = fmt.Errorf("%q is no field; the nearest is %s", name, near)
@@ -49,6 +52,19 @@ func parseBy(names []string) ([]*field, error) {
 		fields = append(fields, f)
 	}
 	return fields, nil
+}
+
+// isSection reports whether name is that of a section, which has no value to group by.
+func isSection(name string) bool { return name != "" && eventKeys[name] != "" }
+
+// valuesOf are the paths into a section, at most four.
+func valuesOf(section string) (paths []string) {
+	for key := range strings.FieldsSeq(eventKeys[section]) {
+		if len(paths) < 4 {
+			paths = append(paths, section+"."+key)
+		}
+	}
+	return paths
 }
 
 func isEventKey(name string) bool {

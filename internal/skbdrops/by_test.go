@@ -16,6 +16,12 @@ func TestParseBy(t *testing.T) {
 		{"ret.tcp_check_req", ""},
 		{"weather.rain", ""}, // of a section that somebody else has written
 		{"k8s.pod", ""},
+		{"dev", `--by: dev has several values: choose one of them, as dev.name, dev.ifindex, dev.rx_ifindex, dev.type`},
+		{"netns", `--by: netns has several values: choose one of them, as netns.inum, netns.cookie`},
+		{"stack", ""},
+		{"sock.backlog", ""},
+		{"sock.backlogg", `--by: "sock.backlogg" is no field; the nearest is sock.backlog`},
+		{"dev.\x1b[31m", `--by: "dev.\x1b[31m" is no field: give a path into the event, as dev.name, or one of reason, location, flow, saddr, daddr, sport, dport, proto`},
 		{"reasn", `--by: "reasn" is no field; the nearest is reason`},
 		{"dev.nmae", `--by: "dev.nmae" is no field; the nearest is dev.name`},
 		{"saddrr", `--by: "saddrr" is no field; the nearest is saddr`},

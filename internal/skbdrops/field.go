@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 // A field names a value of a drop: in the rules' conditions and templates, and after
@@ -131,7 +133,7 @@ func parseField(name string) (*field, error) {
 	}
 	f.path, f.find = strings.Split(name, "."), slices.Index(paths[:], name)
 	for _, key := range f.path {
-		if key == "" || strings.ContainsAny(key, " \t{}'\"") {
+		if key == "" || strings.ContainsAny(key, " \t{}'\"") || strings.ContainsFunc(key, func(r rune) bool { return !escape.Printable(r) }) {
 			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, location, flow, saddr, daddr, sport, dport, proto", name)
 		}
 	}

@@ -60,7 +60,7 @@ func readCapture(o *Options, stdin io.Reader, stdout, stderr io.Writer) error {
 		err = cerr
 	}
 	for _, line := range s.left() {
-		fmt.Fprintln(stderr, "skb-pcap:", line)
+		pipe.Say(stderr, "skb-pcap", line)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package skbpcap
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -50,7 +49,7 @@ func capture(in *pipe.Inputs, o *Options, stdout, stderr io.Writer) error {
 		err = cerr
 	}
 	for _, line := range w.left() {
-		fmt.Fprintln(stderr, "skb-pcap:", line)
+		pipe.Say(stderr, "skb-pcap", line)
 	}
 	return err
 }

@@ -147,7 +147,7 @@ func (s *sorter) run(in *pipe.Inputs) error {
 				if failed = b.err; s.running > 0 {
 					// The others go on.
 					if _, said := b.err.(pipe.ExitStatus); !said {
-						fmt.Fprintln(s.stderr, "skb-sort:", b.err)
+						pipe.Say(s.stderr, "skb-sort", b.err.Error())
 					}
 					failed = pipe.ExitStatus(1)
 				}

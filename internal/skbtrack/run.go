@@ -40,11 +40,17 @@ type stage interface {
 func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) error {
 	switch {
 	case o.MaxOpen < 1:
-		return errors.New("--max-open: at least one journey must be open")
+		return pipe.UsageError("--max-open: at least one journey must be open")
 	case o.Idle <= 0:
-		return errors.New("--idle: must be longer than no time")
+		return pipe.UsageError("--idle: must be longer than no time")
 	case o.Window < 0:
-		return errors.New("--window: must not be negative")
+		return pipe.UsageError("--window: must not be negative")
+	}
+	if err := o.Selection.check(); err != nil {
+		return err
+	}
+	if o.SVG != "" && !o.Selection.any() {
+		return pipe.UsageError("--svg: say which journey: --packet N, or by --slower-than, --ended, --through or --changed")
 	}
 	in, err := pipe.OpenInputs(o.Files, stdin)
 	if err != nil {
@@ -52,12 +58,6 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	}
 	in.Part = o.Part
 	defer in.Close()
-	if err := o.Selection.check(); err != nil {
-		return err
-	}
-	if o.SVG != "" && !o.Selection.any() {
-		return errors.New("--svg: say which journey: --packet N, or by --slower-than, --ended, --through or --changed")
-	}
 	if err := pipe.NotInput(o.SVG, in.Files()); err != nil {
 		return fmt.Errorf("--svg: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // Selection says which journeys are wanted: those that are all that is asked for.
@@ -26,12 +27,15 @@ func (s *Selection) any() bool {
 
 func (s *Selection) check() error {
 	if s.SlowerThan < 0 {
-		return fmt.Errorf("--slower-than %v: must not be negative", s.SlowerThan)
+		return pipe.UsageError(fmt.Sprintf("--slower-than %v: must not be negative", s.SlowerThan))
 	}
 	for _, glob := range s.Through {
 		if _, err := path.Match(glob, ""); err != nil {
-			return fmt.Errorf("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it", glob)
+			return pipe.UsageError(fmt.Sprintf("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it", glob))
 		}
+	}
+	if slices.Contains(s.Packet, 0) {
+		return pipe.UsageError("--packet 0: packets have numbers from 1")
 	}
 	for _, what := range s.Changed {
 		if err := checkChange(what); err != nil {
