@@ -12,6 +12,7 @@ const volatile bool func_ip = false;      // bpf_get_func_ip may be called
 const volatile bool atomic_fetch = false; // BPF_ATOMIC with BPF_FETCH may be used
 const volatile __u64 probe_number = 0;    // of a tracepoint program: what its events carry as `probe`
 const volatile __u8 skb_arg = 0;          // of a tracepoint or tracing program: which argument is the skb
+const volatile bool received = false;     // this tracepoint is net:netif_receive_skb
 const volatile bool is_drop = false;      // this tracepoint is skb:kfree_skb,
 const volatile __u8 location_arg = 0xff;  // and these are its other arguments, 0xff: not on this kernel
 const volatile __u8 reason_arg = 0xff;

@@ -98,6 +98,10 @@ static __always_inline void find_start(struct look *l, struct headers *h)
 	if (mac != 0xffff && (off - mac == 14 || net - mac == 14 || net - mac == 18 || net - mac == 22)) {
 		l->at = AT_MAC;
 		start = mac;
+	} else if (received) {
+		// Of a packet without an Ethernet header: GRO of old kernels (5.10, 6.1) leaves
+		// network_header at the inner packet of a tunnel's (inet_gro_receive, net/ipv4/af_inet.c).
+		l->at = AT_NETWORK;
 	} else if (net) {
 		// network_header 0 is "never set": the first bytes of a head are headroom.
 		l->at = AT_NETWORK;

@@ -326,6 +326,7 @@ const (
 	SkbVarPskbCopying              = "pskb_copying"
 	SkbVarRcArg                    = "rc_arg"
 	SkbVarReasonArg                = "reason_arg"
+	SkbVarReceived                 = "received"
 	SkbVarRetArg                   = "ret_arg"
 	SkbVarRxSkArg                  = "rx_sk_arg"
 	SkbVarSecond                   = "second"
@@ -495,6 +496,7 @@ type SkbVariableSpecs struct {
 	PskbCopying    *ebpf.VariableSpec `ebpf:"pskb_copying"`
 	RcArg          *ebpf.VariableSpec `ebpf:"rc_arg"`
 	ReasonArg      *ebpf.VariableSpec `ebpf:"reason_arg"`
+	Received       *ebpf.VariableSpec `ebpf:"received"`
 	RetArg         *ebpf.VariableSpec `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
 	Second         *ebpf.VariableSpec `ebpf:"second"`
@@ -610,6 +612,7 @@ type SkbVariables struct {
 	PskbCopying    *ebpf.Variable `ebpf:"pskb_copying"`
 	RcArg          *ebpf.Variable `ebpf:"rc_arg"`
 	ReasonArg      *ebpf.Variable `ebpf:"reason_arg"`
+	Received       *ebpf.Variable `ebpf:"received"`
 	RetArg         *ebpf.Variable `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
 	Second         *ebpf.Variable `ebpf:"second"`

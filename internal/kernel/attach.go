@@ -89,6 +89,7 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 		}
 		vars["is_drop"] = true
 	}
+	vars["received"] = t.Name == "netif_receive_skb"
 	k, err := a.rawTracepoint("tracepoint", t, vars)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (d *differ) headers(was, is []byte, how string) {
 // asFarAs leaves out what h carries where o is a later fragment of the same, which shows no more
 // than the header of its own: that it left a tunnel would be wrong.
 func (h *headers) asFarAs(o *headers) {
-	if !o.later || h.later || h.n < o.n {
+	if !o.later || h.n < o.n || h.later && h.n == o.n {
 		return
 	}
 	l, m := &h.layers[o.n-1], &o.layers[o.n-1]
