@@ -5,8 +5,12 @@ import (
 	"slices"
 )
 
-// MaxStarts is how many starts of a stream a resume can go back to.
-const MaxStarts = 4096
+// MaxStarts is how many starts of a stream a resume can go back to, MaxStartBytes how many
+// bytes their records have together; the one in force counts, and can be larger.
+const (
+	MaxStarts     = 4096
+	MaxStartBytes = 16 << 20
+)
 
 // Resume says that what follows belongs again to a start that came before.
 type Resume struct {
@@ -33,11 +37,24 @@ var startSeed = maphash.MakeSeed()
 
 // Starts are the starts of a stream with what a reader keeps of each, to be found again
 // at a resume record. The zero Starts has none.
-type Starts[T any] struct{ recent []startAnd[T] } // the one in force first
+type Starts[T any] struct {
+	recent []startAnd[T] // the one in force first
+	bytes  int           // of their records
+}
 
 type startAnd[T any] struct {
 	hash uint64
+	size int // of the record, bytes
 	of   T
+}
+
+// keptStarts is how many of n starts, the latest first, a resume can go back to, and the bytes that
+// they have together.
+func keptStarts(n, bytes int, size func(i int) int) (int, int) {
+	for ; n > MaxStarts || n > 1 && bytes > MaxStartBytes; n-- {
+		bytes -= size(n - 1)
+	}
+	return n, bytes
 }
 
 // Set puts the start record r in force, with what is kept of it.
@@ -45,8 +62,11 @@ func (s *Starts[T]) Set(r Raw, of T) {
 	hash := maphash.Bytes(startSeed, r)
 	i := slices.IndexFunc(s.recent, func(x startAnd[T]) bool { return x.hash == hash })
 	if i < 0 {
-		s.recent = slices.Insert(s.recent, 0, startAnd[T]{hash, of})
-		s.recent = s.recent[:min(len(s.recent), MaxStarts)]
+		s.recent = slices.Insert(s.recent, 0, startAnd[T]{hash, len(r), of})
+		var n int
+		n, s.bytes = keptStarts(len(s.recent), s.bytes+len(r), func(i int) int { return s.recent[i].size })
+		clear(s.recent[n:]) // what is kept of them goes
+		s.recent = s.recent[:n]
 		return
 	}
 	s.front(i)
@@ -74,6 +94,8 @@ func (s *Starts[T]) front(i int) {
 // to its own: the start itself the first time, a resume afterwards.
 type Merger struct {
 	recent []uint64 // hashes, the one in force first
+	sizes  []int    // of their records
+	bytes  int      // of all of them
 	buf    []byte
 }
 
@@ -85,12 +107,16 @@ func (m *Merger) To(start Raw) Raw {
 	case 0:
 		return nil
 	case -1:
-		m.recent = slices.Insert(m.recent, 0, hash)
-		m.recent = m.recent[:min(len(m.recent), MaxStarts)]
+		m.recent, m.sizes = slices.Insert(m.recent, 0, hash), slices.Insert(m.sizes, 0, len(start))
+		var n int
+		n, m.bytes = keptStarts(len(m.recent), m.bytes+len(start), func(i int) int { return m.sizes[i] })
+		m.recent, m.sizes = m.recent[:n], m.sizes[:n]
 		return start
 	default:
+		size := m.sizes[i]
 		copy(m.recent[1:i+1], m.recent[:i])
-		m.recent[0] = hash
+		copy(m.sizes[1:i+1], m.sizes[:i])
+		m.recent[0], m.sizes[0] = hash, size
 		m.buf = (&Resume{uint64(i)}).AppendMsgpack(m.buf[:0])
 		return m.buf
 	}

@@ -29,6 +29,7 @@ type host struct {
 type hosts struct {
 	seed maphash.Seed
 	by   map[uint64]*host // by hash of the start
+	size int              // bytes of their records
 	came format.Starts[*host]
 }
 
@@ -43,9 +44,11 @@ func (s *hosts) start(r format.Raw) *host {
 	key := maphash.Bytes(s.seed, r)
 	h := s.by[key]
 	if h == nil {
-		if len(s.by) >= maxHosts {
+		if len(s.by) >= maxHosts || s.size+len(r) > format.MaxStartBytes {
 			clear(s.by)
+			s.size = 0
 		}
+		s.size += len(r)
 		h = readHost(r)
 		s.by[key] = h
 	}

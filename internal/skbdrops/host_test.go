@@ -1,6 +1,7 @@
 package skbdrops
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -29,5 +30,14 @@ func TestHostsOfMerge(t *testing.T) {
 	}
 	if len(hosts.by) > maxHosts {
 		t.Errorf("%d hosts are kept", len(hosts.by))
+	}
+	// Large ones are as many as a resume can go back to.
+	for i := range 100 {
+		hosts.start((&format.Start{TS: uint64(i), Cmdline: []string{strings.Repeat("x", 1<<20)}}).AppendMsgpack(nil))
+	}
+	if n := format.MaxStartBytes >> 20; len(hosts.by) > n {
+		t.Errorf("%d hosts of 1 MiB are kept", len(hosts.by))
+	} else if _, ok := hosts.came.Resume((&format.Resume{Back: uint64(n)}).AppendMsgpack(nil)); ok {
+		t.Errorf("more than %d hosts of 1 MiB are kept", n)
 	}
 }

@@ -3,6 +3,7 @@ package skbpcap
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gopacket/gopacket/pcapgo"
@@ -59,5 +60,18 @@ func TestManyInterfaces(t *testing.T) {
 	}
 	if n := r.NInterfaces(); n > maxInterfaces+2 || packets-1 != len(records) {
 		t.Errorf("%d interfaces, %d packets", n, packets-1)
+	}
+}
+
+// What is kept of large starts, a merge of which comes back to each, is bounded by their bytes.
+func TestLargeStarts(t *testing.T) {
+	var w writer
+	for n := range uint64(100) {
+		if _, err := w.originOf((&format.Start{TS: n, Cmdline: []string{strings.Repeat("x", 1<<20)}}).AppendMsgpack(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.origins) == 0 || len(w.origins) > format.MaxStartBytes>>20 {
+		t.Errorf("%d starts of 1 MiB are kept", len(w.origins))
 	}
 }

@@ -18,7 +18,7 @@ type origin struct {
 }
 
 // maxOrigins bounds how many starts are told apart: a merge of streams has each of its
-// starts again and again.
+// starts again and again. So does format.MaxStartBytes.
 const maxOrigins = 255
 
 // origin returns the origin that the start record r is, which may be one of before.
@@ -43,8 +43,9 @@ func (w *writer) originOf(r format.Raw) (*origin, error) {
 			o.number = other.number
 		}
 	}
-	if len(w.origins) < maxOrigins {
+	if len(w.origins) == 0 || len(w.origins) < maxOrigins && w.originBytes+len(r) <= format.MaxStartBytes {
 		w.origins = append(w.origins, o)
+		w.originBytes += len(r)
 	}
 	return o, nil
 }

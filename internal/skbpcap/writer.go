@@ -31,16 +31,17 @@ type writer struct {
 
 	lostLate uint64 // behind the last packet
 
-	origins []*origin
-	came    format.Starts[*origin]
-	origin  *origin
-	ifaces  []*iface
-	byKey   map[string]*iface
-	others  *iface
-	key     []byte          // scratch
-	chosen  map[string]bool // probes that --probe has decided on
-	firsts  firsts
-	lasts   lasts
+	origins     []*origin
+	originBytes int // of their records
+	came        format.Starts[*origin]
+	origin      *origin
+	ifaces      []*iface
+	byKey       map[string]*iface
+	others      *iface
+	key         []byte          // scratch
+	chosen      map[string]bool // probes that --probe has decided on
+	firsts      firsts
+	lasts       lasts
 
 	told    [256]bool   // by host: an interface says what its stream was made by
 	dropped [256]uint64 // by host: events that were lost in this file, as its packets say, or its end

@@ -12,12 +12,13 @@ import (
 // starts are the `start` records seen. What follows one belongs to it; where records of
 // several are mixed, each is written again in front of its own, and read back as the same.
 type starts struct {
-	boot  string // the id of this boot of this host
-	list  []start
-	known map[uint64]uint32 // by hash of the record
-	seed  maphash.Seed
-	bytes int
-	boots []boot
+	boot   string // the id of this boot of this host
+	list   []start
+	known  map[uint64]uint32 // by hash of the record
+	seed   maphash.Seed
+	bytes  int
+	boots  []boot
+	ranked []int // their indexes, in the order of the output
 
 	merger format.Merger // of what is written
 }
@@ -82,16 +83,14 @@ func (s *starts) bootOf(host, id string, began int64) uint32 {
 		}
 	}
 	s.boots = append(s.boots, boot{host: host, id: id, began: began})
-	ranked := make([]int, len(s.boots))
-	for i := range ranked {
-		ranked[i] = i
-	}
-	slices.SortFunc(ranked, func(i, j int) int {
+	added := len(s.boots) - 1
+	at, _ := slices.BinarySearchFunc(s.ranked, added, func(i, j int) int {
 		a, b := &s.boots[i], &s.boots[j]
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.began, b.began), cmp.Compare(a.id, b.id))
 	})
-	for rank, i := range ranked {
-		s.boots[i].rank = rank
+	s.ranked = slices.Insert(s.ranked, at, added)
+	for rank, i := range s.ranked[at:] {
+		s.boots[i].rank = at + rank
 	}
 	return uint32(len(s.boots) - 1)
 }
