@@ -393,6 +393,8 @@ func (f *facts) header(id fieldID, p *packet) value {
 			return value{}
 		}
 		return f.made(appendFlags(f.buf, p.tcpFlags))
+	case fieldTCPData:
+		return num(int64(p.tcpData), p.hasTCPData)
 	case fieldICMPType:
 		return num(int64(p.icmpType), p.hasICMP)
 	case fieldICMPCode:

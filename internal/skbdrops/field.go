@@ -47,6 +47,7 @@ const (
 	fieldIPPayload
 	fieldUDPLen
 	fieldTCPFlags
+	fieldTCPData
 	fieldICMPType
 	fieldICMPCode
 	fieldCsum
@@ -101,7 +102,7 @@ var fieldNames = map[string]fieldID{
 	"hook": fieldHook, "proto": fieldProto, "ip.version": fieldIPVersion, "saddr": fieldSaddr, "daddr": fieldDaddr,
 	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "ip.len": fieldIPLen,
 	"ip.options": fieldIPOptions, "ip.payload": fieldIPPayload, "udp.len": fieldUDPLen,
-	"tcp.flags": fieldTCPFlags, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
+	"tcp.flags": fieldTCPFlags, "tcp.data": fieldTCPData, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
 	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
 	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
 	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost,

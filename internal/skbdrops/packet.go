@@ -37,6 +37,8 @@ type packet struct {
 	src, dst     netip.Addr
 	sport, dport uint16
 	tcpFlags     uint8
+	tcpData      int // bytes behind the TCP header, as the headers say
+	hasTCPData   bool
 	icmpType     uint8
 	icmpCode     uint8
 	spi          uint32 // of ESP, AH or IPComp, or of ESP in UDP; 0: none
@@ -157,6 +159,8 @@ func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 		p.sport, p.dport, p.hasPorts = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), true
 		if p.proto == protoTCP && len(b) >= 14 {
 			p.tcpFlags = b[13]
+			p.tcpData = n - int(b[12]>>4)*4
+			p.hasTCPData = p.tcpData >= 0
 		}
 		if p.proto == protoUDP && (len(b) < 8 || binary.BigEndian.Uint16(b[6:]) == 0) {
 			p.noSum = len(b) >= 8 && p.version == 4 // the sender made none, as only IPv4 allows
