@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // Kernels are the releases whose numbers of reasons are known here.
@@ -146,6 +148,12 @@ func find(what string) ([]*Reason, error) {
 	}
 	if like != nil {
 		return nil, fmt.Errorf("no drop reason is called %q; there are %s", what, strings.Join(like, ", "))
+	}
+	for _, r := range Reasons() {
+		like = append(like, r.Name)
+	}
+	if near := spell.Nearest(strings.ToUpper(what), like); near != "" {
+		return nil, fmt.Errorf("no drop reason is called %q; the nearest is %s", what, near)
 	}
 	return nil, fmt.Errorf("no drop reason is called %q (--explain all lists them)", what)
 }

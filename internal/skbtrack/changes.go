@@ -19,10 +19,13 @@ var changeNames = append(strings.Fields("nat encap decap dev netns cpu mark buff
 // beforeChange is what may stand in front of one of them.
 var beforeChange = regexp.MustCompile(`^outer[0-9]*\.`)
 
+// ipProto is a protocol of IP by its number, as track.changed names a tunnel that its bytes don't name.
+var ipProto = regexp.MustCompile(`^ip-proto-(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$`)
+
 // checkChange refuses what never is in track.changed: it would select nothing in silence.
 func checkChange(name string) error {
 	inner := name[len(beforeChange.FindString(name)):]
-	if slices.Contains(changeNames, inner) || strings.HasPrefix(name, "ip-proto-") {
+	if slices.Contains(changeNames, inner) || ipProto.MatchString(name) {
 		return nil
 	}
 	if near := spell.Nearest(inner, changeNames); near != "" {

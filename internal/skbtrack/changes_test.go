@@ -9,6 +9,7 @@ import (
 func TestChangedNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"nat": "", "mark": "", "outer.ttl": "", "outer3.src": "", "esp": "", "encap": "", "spi": "", "outer.vni": "", "ip-proto-97": "",
+		"ip-proto-udp": "what does is nat, ", "ip-proto-256": "what does is nat, ",
 		"nta":       "--changed nta: nothing of that name changes; the nearest is nat",
 		"outer.tll": "the nearest is outer.ttl",
 		"speed":     "what does is nat, encap, ",
