@@ -547,7 +547,7 @@ func TestProbeStack(t *testing.T) {
 func TestWithRefused(t *testing.T) {
 	// Without the module there is nothing to trace.
 	until(t, "nf_tables is not loaded", func() (bool, string) {
-		out, _ := exec.Command("bash", "-c", "! grep -q ^nf_tables /proc/modules || modprobe -r $(awk '/^nft_/ {print $1}' /proc/modules) nf_tables").CombinedOutput()
+		out, _ := exec.Command("bash", "-c", "! grep -q ^nf_tables /proc/modules || modprobe -r $(ls /sys/module/nf_tables/holders) nf_tables").CombinedOutput()
 		b, err := os.ReadFile("/proc/modules")
 		return err == nil && !strings.Contains(string(b), "\nnf_tables "), string(out)
 	})
