@@ -303,7 +303,8 @@ func TestJourneyKinds(t *testing.T) {
 	for try := range 3 {
 		var c *process
 		port := 7010 + 10*try // what is discarded in silence is told apart by its port
-		c, file = collect(t, "-f", "udp port 7000 or (tcp and portrange 7005-7040) or udp port 7102 or sctp or (icmp6 and ip6[40] == 128)", "-p",
+		// -s: all that TCP may put into one segment is seen.
+		c, file = collect(t, "-s", "1200", "-f", "udp port 7000 or (tcp and portrange 7005-7040) or udp port 7102 or sctp or (icmp6 and ip6[40] == 128)", "-p",
 			"net:net_dev_start_xmit,net:netif_receive_skb,ip_output,ip6_output,ip_forward,xfrm_output,ip_local_deliver,tcp_v4_rcv,udp_queue_rcv_one_skb,skb_consume_udp")
 		t.Logf("attached after %v", time.Since(began))
 		for number := range each {
