@@ -120,6 +120,7 @@ var kinds = []kind{
 		"ip link add d55 type dummy; ip link set d55 address OWN; " + up("d55", 2) + "; tc qdisc add dev v55 handle ffff: ingress; tc filter add dev v55 parent ffff: matchall action mirred ingress redirect dev d55"}},
 	{name: "observed", modules: "8021q", both: vlan("v52", 52), side: ups("v52")}, // by packet sockets of the test
 
+	{name: "forwarded", to: "10.0.1.2", side: [3]string{"ip route add 10.0.1.0/24 via 10.0.0.2", "true", "ip route add default via 10.0.1.1"}},
 	{name: "nfqueue", modules: "nft_queue nfnetlink_queue", side: [3]string{"ip route add @.2/32 via 10.0.0.2",
 		"ip addr add @.2/32 dev lo; nft 'table ip queued { chain input { type filter hook input priority 0; ip daddr @.2 udp dport 7000 queue num 3; }; }'"}},
 	{name: "dup", modules: "nft_dup_ipv4", side: [3]string{"ip route add @.2/32 via 10.0.0.2",
