@@ -143,6 +143,14 @@ type shapeError struct {
 	has  bool
 }
 
+// under is the error of the map that has e's under key; nil of none.
+func (e *shapeError) under(key string) *shapeError {
+	if e != nil {
+		e.path = key + "." + e.path
+	}
+	return e
+}
+
 // A shapeCheck is what checking a record has found besides errors.
 type shapeCheck struct {
 	lenient bool // keys may be missing
@@ -203,11 +211,7 @@ func (k *shapeCheck) value(c *Cursor, m *member) *shapeError {
 	switch m.form {
 	case formMap:
 		if kind == Map && m.of != nil {
-			if err := k.check(c, m.of); err != nil {
-				err.path = m.key + "." + err.path
-				return err
-			}
-			return nil
+			return k.check(c, m.of).under(m.key)
 		}
 		ok = kind == Map
 	case formArray, formStrs, formUints, formPairs, formMaps:
@@ -258,8 +262,7 @@ func (k *shapeCheck) elements(c *Cursor, m *member) *shapeError {
 		case formMaps:
 			if ok = v.Kind() == Map; ok {
 				if err := k.check(c, m.of); err != nil {
-					err.path = m.key + "." + err.path
-					return err
+					return err.under(m.key)
 				}
 				continue
 			}
@@ -296,8 +299,7 @@ func (k *shapeCheck) values(c *Cursor, m *member) *shapeError {
 		case formMapMap:
 			if ok = v.Kind() == Map; ok {
 				if err := k.check(c, m.of); err != nil {
-					err.path = m.key + "." + escape.String(string(key)) + "." + err.path
-					return err
+					return err.under(escape.String(string(key))).under(m.key)
 				}
 				continue
 			}
