@@ -33,7 +33,7 @@ var (
 	stopped     atomic.Bool  // another one did
 	waiting     atomic.Int32 // readers of pipes that are not at their end
 
-	first, second = newAlarm(), newAlarm()
+	first, second alarm
 )
 
 // An alarm is what a poll can wait for.
@@ -41,8 +41,6 @@ type alarm struct {
 	once sync.Once
 	r, w *os.File
 }
-
-func newAlarm() *alarm { return &alarm{} }
 
 // fd is readable, or hung up, from ring on; -1 if there can be none.
 func (a *alarm) fd() int32 {
@@ -62,12 +60,7 @@ func (a *alarm) ring() {
 // endFilter watches for the signals that ask a filter for the end. A second SIGHUP counts for
 // nothing: when a terminal goes away, the shell and the kernel both send one.
 func endFilter() {
-	signals, hangup := make(chan os.Signal, 2), make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) {
-		signal.Notify(hangup, syscall.SIGHUP)
-	}
-	go endAt(signals, hangup)
+	go endAt(endSignals())
 }
 
 func endAt(signals, hangup <-chan os.Signal) {
@@ -82,7 +75,7 @@ func endAt(signals, hangup <-chan os.Signal) {
 		select {
 		case <-remind:
 			if waiting.Load() > 0 {
-				fmt.Fprintf(os.Stderr, "%s: interrupted: reading on until what writes its input ends; another ^C ends it now, with what has come\n", program)
+				Say(os.Stderr, program, "interrupted: reading on until what writes its input ends; another ^C ends it now, with what has come")
 			}
 			continue
 		case <-signals:

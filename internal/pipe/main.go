@@ -99,16 +99,22 @@ func ignoreWriteSignals() { signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ) }
 // ignored as nohup does, SIGHUP. Another SIGINT or SIGTERM after it kills, as signals do.
 // Another SIGHUP does not: when a terminal goes away, the shell and the kernel both send one.
 func WaitEnd() {
-	signals, hangup := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) {
-		signal.Notify(hangup, syscall.SIGHUP)
-	}
+	signals, hangup := endSignals()
 	select {
 	case <-signals:
 	case <-hangup:
 	}
 	signal.Stop(signals)
+}
+
+// endSignals are the signals that ask for the end, two of which may come at once.
+func endSignals() (signals, hangup chan os.Signal) {
+	signals, hangup = make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(hangup, syscall.SIGHUP)
+	}
+	return signals, hangup
 }
 
 func status(name string, err error, stderr io.Writer) int {
