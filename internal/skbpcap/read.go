@@ -313,21 +313,20 @@ func isOurs(i *pcapng.Interface) bool {
 	if i.Description != "" && i.Description == describe([]byte(i.Name)) {
 		return true
 	}
+	return namesHost(i)
+}
+
+func namesHost(i *pcapng.Interface) bool {
 	return slices.ContainsFunc(i.Comments, func(c string) bool { return strings.HasPrefix(c, "host=") })
 }
 
 // hostOf is the host of one of our interfaces; in sections of ours, older ones say it only
 // where it is not the section's.
 func (s *streamer) hostOf(i *pcapng.Interface) string {
-	for _, c := range i.Comments {
-		if strings.HasPrefix(c, "host=") {
-			return comment(i.Comments, "host=")
-		}
+	if s.ours && !namesHost(i) {
+		return comment(s.section.Comments, "host=")
 	}
-	if !s.ours {
-		return ""
-	}
-	return comment(s.section.Comments, "host=")
+	return comment(i.Comments, "host=")
 }
 
 // open writes the start of a section, unless it is the one before.
