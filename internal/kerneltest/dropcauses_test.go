@@ -3,7 +3,6 @@
 package kerneltest
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -185,16 +184,7 @@ func refusingCgroup(t *testing.T, net *network) {
 		t.Fatal(err)
 	}
 	defer program.Close() // its attachment holds it
-	const cgroup = "/sys/fs/cgroup/refusing"
-	if err := os.Mkdir(cgroup, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		until(t, "all have left the cgroup", func() (bool, string) {
-			err := os.Remove(cgroup)
-			return err == nil, fmt.Sprint(err)
-		})
-	})
+	cgroup := newCgroup(t, "refusing")
 	dir, err := os.Open(cgroup)
 	if err != nil {
 		t.Fatal(err)
@@ -208,12 +198,6 @@ func refusingCgroup(t *testing.T, net *network) {
 	for _, address := range []string{"UDP-RECV:6600", "TCP-LISTEN:6601"} {
 		cmd := exec.Command("nsenter", "--net=/run/netns/"+net.names[1], "socat", "-u", address, "OPEN:/dev/null")
 		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			cmd.Process.Kill()
-			cmd.Wait()
-		})
+		background(t, cmd)
 	}
 }

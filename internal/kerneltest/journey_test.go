@@ -358,10 +358,7 @@ func TestJourneyThroughProxy(t *testing.T) {
 			continue
 		}
 		cmd := net.command(i, append([]string{"socat", "-u"}, args...)...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		background(t, cmd)
 		port := strings.TrimPrefix(args[0], "UDP4-RECV:")
 		until(t, "it listens on "+port, func() (bool, string) {
 			out := net.in(i, "ss -Hlun sport = :"+port)

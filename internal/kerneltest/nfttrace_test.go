@@ -64,10 +64,7 @@ func TestNFTTraceNetns(t *testing.T) {
 	net.in(1, `nft 'table ip zoo { chain in { type filter hook input priority 0; counter accept; }; }'`)
 	// A namespace by its number, which has no name: that of a process.
 	sleeper := exec.Command("unshare", "--net", "sleep", "1000")
-	if err := sleeper.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sleeper.Process.Kill(); sleeper.Wait() })
+	background(t, sleeper)
 	in := func(command string) string {
 		return run(t, "nsenter", "-t", fmt.Sprint(sleeper.Process.Pid), "--net", "bash", "-ec", command)
 	}

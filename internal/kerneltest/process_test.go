@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -149,4 +151,30 @@ func pipeline(t *testing.T, script string) string {
 		t.Fatalf("%s: %v\n%s", script, err, errs.String())
 	}
 	return out.String()
+}
+
+// background starts cmd, which ends with the test.
+func background(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+}
+
+// newCgroup makes a cgroup, which goes when all have left it at the end of the test, and returns
+// its directory.
+func newCgroup(t *testing.T, name string) string {
+	t.Helper()
+	cgroup := "/sys/fs/cgroup/" + name
+	if err := os.Mkdir(cgroup, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		until(t, "all have left the cgroup "+name, func() (bool, string) {
+			err := os.Remove(cgroup)
+			return err == nil, fmt.Sprint(err)
+		})
+	})
+	return cgroup
 }

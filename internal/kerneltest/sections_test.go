@@ -28,10 +28,7 @@ func (n *network) listen(i int, address string) (received string) {
 	n.t.Helper()
 	received = filepath.Join(n.t.TempDir(), "received")
 	server := n.command(i, "socat", "-u", address+",reuseaddr", "CREATE:"+received)
-	if err := server.Start(); err != nil {
-		n.t.Fatal(err)
-	}
-	n.t.Cleanup(func() { server.Process.Kill(); server.Wait() })
+	background(n.t, server)
 	port := regexp.MustCompile(`\d+`).FindString(address[strings.Index(address, ":"):])
 	until(n.t, "the server listens", func() (bool, string) {
 		out := n.in(i, "ss -Hlnt 'sport = "+port+"'")
@@ -116,16 +113,7 @@ func TestStacks(t *testing.T) {
 // TestSock: the section says of a socket what ss and the file system say.
 func TestSock(t *testing.T) {
 	net := chain(t, 2)
-	const cgroup = "/sys/fs/cgroup/of-the-server"
-	if err := os.Mkdir(cgroup, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		until(t, "the server has left its cgroup", func() (bool, string) {
-			err := os.Remove(cgroup)
-			return err == nil, fmt.Sprint(err)
-		})
-	})
+	cgroup := newCgroup(t, "of-the-server")
 	var dir unix.Stat_t
 	if err := unix.Stat(cgroup, &dir); err != nil {
 		t.Fatal(err)
@@ -547,7 +535,7 @@ func TestProbeStack(t *testing.T) {
 func TestWithRefused(t *testing.T) {
 	// Without the module there is nothing to trace.
 	until(t, "nf_tables is not loaded", func() (bool, string) {
-		out, _ := exec.Command("bash", "-c", "! grep -q ^nf_tables /proc/modules || modprobe -r $(ls /sys/module/nf_tables/holders) nf_tables").CombinedOutput()
+		out, _ := exec.Command("bash", "-c", "! grep -q ^nf_tables /proc/modules || for m in $(ls /sys/module/nf_tables/holders) nf_tables; do modprobe -r $m; done").CombinedOutput()
 		b, err := os.ReadFile("/proc/modules")
 		return err == nil && !strings.Contains(string(b), "\nnf_tables "), string(out)
 	})
