@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ type queue struct {
 	guests  int      // at work on them now
 	done    []result
 	retried []string // in which the emulator tripped
+	failed  []string // that failed once and run again
 	boots   cost     // what guests took besides tests
 	broken  bool     // no guest gets anywhere
 }
@@ -32,7 +34,10 @@ type result struct {
 	cost
 }
 
-// last tests leave a guest that is good for nothing else.
+// Such a test needs a guest in which no other ran before it.
+func isFirst(test string) bool { return strings.HasPrefix(test, "TestAA") }
+
+// Such a test leaves a guest that is good for nothing else.
 func isLast(test string) bool { return strings.HasPrefix(test, "TestZZ") }
 
 // list takes the names of all tests, from whichever guest is first to tell them. same: those that
@@ -56,9 +61,11 @@ func (q *queue) list(tests, same []string) {
 // slow is what a test is taken to cost that no other kernel has run yet.
 const slow = 30
 
-// take takes the test that is next, "" when there is none left: the one that cost most elsewhere,
-// so that a short one is the last, for which no other guest has to wait.
-func (q *queue) take(known map[string]float64) string {
+// take takes the test that is next, "" when there is none left for this guest: the one that cost
+// most elsewhere, so that a short one is the last, for which no other guest has to wait. fresh: the
+// guest has run none yet. Before all others come those that need such a guest, and one that failed
+// is one of them; after all others those that leave it good for nothing.
+func (q *queue) take(known map[string]float64, fresh bool) string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	cost := func(test string) float64 {
@@ -67,9 +74,22 @@ func (q *queue) take(known map[string]float64) string {
 		}
 		return slow
 	}
+	const first, between, last = 0, 1, 2
+	place := func(test string) int {
+		switch {
+		case isFirst(test) || slices.Contains(q.failed, test):
+			return first
+		case isLast(test):
+			return last
+		}
+		return between
+	}
 	best := -1
 	for i, t := range q.tests {
-		if best < 0 || isLast(q.tests[best]) && !isLast(t) || isLast(t) == isLast(q.tests[best]) && cost(t) > cost(q.tests[best]) {
+		if place(t) == first && !fresh {
+			continue
+		}
+		if best < 0 || cmp.Or(cmp.Compare(place(t), place(q.tests[best])), cmp.Compare(cost(q.tests[best]), cost(t))) < 0 {
 			best = i
 		}
 	}
@@ -99,6 +119,23 @@ func (q *queue) again(test string) bool {
 	if test != "" {
 		q.tests = append(q.tests, test)
 	}
+	return true
+}
+
+// moreFails is how many tests of a kernel may fail once: more are no flicker.
+const moreFails = 2
+
+// failedOnce puts a test back that failed, for a guest that boots for it: what other tests left
+// behind, or the hour, may be why. False: it has failed for good.
+func (q *queue) failedOnce(r result) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if slices.Contains(q.failed, r.test) || len(q.failed) == moreFails {
+		return false
+	}
+	q.failed = append(q.failed, r.test)
+	q.tests = append(q.tests, r.test)
+	q.boots.seconds += r.seconds
 	return true
 }
 

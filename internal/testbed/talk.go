@@ -26,6 +26,7 @@ type talk struct {
 	test    string   // that runs
 	text    strings.Builder
 	passed  bool
+	ran     bool // a test ran, or runs
 	last    bool // no other test after this one
 	ended   bool // it was told that there is no other
 	began   float64
@@ -80,7 +81,8 @@ func (t *talk) next() {
 	if t.last {
 		t.test = ""
 	} else {
-		t.test = t.queue.take(t.known())
+		t.test = t.queue.take(t.known(), !t.ran)
+		t.ran = true
 	}
 	t.last = isLast(t.test)
 	t.passed = false
@@ -101,8 +103,14 @@ func (t *talk) end(line string) {
 	r.seconds = cpuSeconds(t.pid) - t.began
 	r.collect = r.seconds * ticks / max(busy, 1)
 	t.tests += r.seconds
-	t.queue.ended(r)
 	t.test = ""
+	if !r.passed && t.queue.failedOnce(r) {
+		t.last = true
+		fmt.Fprintf(os.Stdout, "%sFAILED ONCE\tkernel %s  %s: it runs again in a fresh guest\n", t.text.String(), t.queue.kernel.name, r.test)
+		t.text.Reset()
+		return
+	}
+	t.queue.ended(r)
 	if !r.passed {
 		fmt.Fprintf(os.Stdout, "%sFAIL\tkernel %s  %s\n", t.text.String(), t.queue.kernel.name, r.test)
 	} else if t.verbose != nil {

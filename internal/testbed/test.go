@@ -217,6 +217,9 @@ func (p *plan) report(q *queue) {
 	if len(q.retried) > 0 {
 		title += fmt.Sprintf(", the emulator tripped in %s", strings.Join(q.retried, ", "))
 	}
+	if len(q.failed) > 0 {
+		title += fmt.Sprintf(", FAILED ONCE: %s", strings.Join(q.failed, ", "))
+	}
 	if len(q.left) > 0 {
 		title += fmt.Sprintf(", %d others on other kernels", len(q.left))
 	}

@@ -51,11 +51,11 @@ func TestTwoOf(t *testing.T) {
 func TestElsewhere(t *testing.T) {
 	marked := []string{"=== TESTS", "TestA", "TestB", "=== SAME   TestA", "=== SAME   TestNotChosen", "=== NEXT"}
 	q := &queue{kernel: &kernel{}, elsewhere: func(test string) bool { return true }}
-	if _, got := told(q, append(marked, "=== COST   TestB ", "=== NEXT")...); !slices.Equal(got, []string{"TestB", "end"}) || !slices.Equal(q.left, []string{"TestA"}) {
+	if _, got := told(q, append(marked, "--- PASS: TestB", "=== COST   TestB ", "=== NEXT")...); !slices.Equal(got, []string{"TestB", "end"}) || !slices.Equal(q.left, []string{"TestA"}) {
 		t.Errorf("told %v, left out %v", got, q.left)
 	}
 	q = &queue{kernel: &kernel{}}
-	if _, got := told(q, append(marked, "=== COST   TestA ", "=== NEXT", "=== COST   TestB ", "=== NEXT")...); !slices.Equal(got, []string{"TestA", "TestB", "end"}) || q.left != nil {
+	if _, got := told(q, append(marked, "--- PASS: TestA", "=== COST   TestA ", "=== NEXT", "--- PASS: TestB", "=== COST   TestB ", "=== NEXT")...); !slices.Equal(got, []string{"TestA", "TestB", "end"}) || q.left != nil {
 		t.Errorf("told %v, left out %v", got, q.left)
 	}
 }
