@@ -3,6 +3,8 @@
 package kerneltest
 
 import (
+	"io"
+	stdnet "net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -137,11 +139,7 @@ var dropCauses = []dropGroup{
 			// The listener on 6200 takes two connections, of which one is there, and that on 6201 four, of which three are there. Three
 			// handshakes with each stop before their last segment; of those three only the first one to come is taken, on 6200
 			// by its SYN cookie. The segment that ends a handshake is one with data: the kernel drops it for the same.
-			{name: "full accept queue, cookies", make: `nft 'table ip hold { chain output { type filter hook output priority 0; tcp dport 6200-6201 tcp flags & (syn|ack) == ack drop; }; }'
-				cookies() { echo $1 | nsenter --net=/run/netns/ns1 tee /proc/sys/net/ipv4/tcp_syncookies > /dev/null; }
-				cookies 2; exec 10<> /dev/tcp/10.0.0.2/6200 11<> /dev/tcp/10.0.0.2/6200 12<> /dev/tcp/10.0.0.2/6200
-				cookies 1; exec 13<> /dev/tcp/10.0.0.2/6201 14<> /dev/tcp/10.0.0.2/6201 15<> /dev/tcp/10.0.0.2/6201
-				nft delete table ip hold; for f in 10 11 12 13 14 15; do printf x >&$f; done`, packet: "10.0.0.2.6200: Flags [P.]", many: true,
+			{name: "full accept queue, cookies", do: endHandshakesLate, packet: "10.0.0.2.6200: Flags [P.]", many: true,
 				reason: "NO_SOCKET TCP_LISTEN_OVERFLOW", at: "cookie_v4_check tcp_v4_do_rcv tcp_v4_rcv tcp_check_req", cause: "the queue of connections that wait to be accepted is full at the listener on TCP port 6200", severity: "fault suspect", among: true,
 				shows: "(?s)LISTEN 2 1 .*TcpExtListenOverflows [1-9]"},
 			{name: "full accept queue", packet: "10.0.0.2.6201: Flags [P.]", many: true,
@@ -172,6 +170,33 @@ func TestDropCauses(t *testing.T) {
 		run(t, "modprobe", m)
 	}
 	makeDrops(t, dropCauses)
+}
+
+// endHandshakesLate begins three connections to port 6200, with SYN cookies, and three to port 6201, without, whose
+// third segment comes late, with data.
+func endHandshakesLate(t *testing.T, net *network) {
+	net.in(0, `nft 'table ip hold { chain output { type filter hook output priority 0; tcp dport 6200-6201 tcp flags & (syn|ack) == ack drop; }; }'`)
+	var connections []io.Writer
+	for _, c := range []struct{ port, cookies string }{{"6200", "2"}, {"6201", "1"}} {
+		net.sysctl(1, "ipv4/tcp_syncookies="+c.cookies)
+		net.within(0, func() error {
+			for range 3 {
+				connection, err := stdnet.Dial("tcp4", "10.0.0.2:"+c.port)
+				if err != nil {
+					return err
+				}
+				t.Cleanup(func() { connection.Close() })
+				connections = append(connections, connection)
+			}
+			return nil
+		})
+	}
+	net.in(0, "nft delete table ip hold")
+	for _, c := range connections {
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // refusingCgroup makes a cgroup whose BPF program takes no packet, and listeners on the ports 6600 (UDP)

@@ -26,20 +26,21 @@ import (
 // A dropCase is one kind of drop, made for real.
 type dropCase struct {
 	name     string
-	from     int    // the namespace that make runs in
-	make     string // a shell script; none: that of the case before also makes this
-	packet   string // a part of how text names the packet: there is no other like it
-	many     bool   // more than one drop
-	silent   bool   // a kernel without reasons frees it without saying so
-	reason   string // the kernel's, or where it gives none ours; several, where kernels differ
-	at       string // functions that drop it, on one kernel or another
-	cause    string // how the cause begins
-	bare     string // how it begins on a kernel without reasons, if that tells less
-	among    bool   // a kernel without reasons has it among others that fit
-	or       string // a part of another cause that fits
-	severity string // several, where what is known differs
-	shows    string // a regular expression of what the commands to look at show
-	each     string // or several, one a line: what each command shows fits one of them, and each of them fits, but for those after "? "
+	from     int                        // the namespace that make runs in
+	make     string                     // a shell script; none: that of the case before also makes this
+	do       func(*testing.T, *network) // or Go
+	packet   string                     // a part of how text names the packet: there is no other like it
+	many     bool                       // more than one drop
+	silent   bool                       // a kernel without reasons frees it without saying so
+	reason   string                     // the kernel's, or where it gives none ours; several, where kernels differ
+	at       string                     // functions that drop it, on one kernel or another
+	cause    string                     // how the cause begins
+	bare     string                     // how it begins on a kernel without reasons, if that tells less
+	among    bool                       // a kernel without reasons has it among others that fit
+	or       string                     // a part of another cause that fits
+	severity string                     // several, where what is known differs
+	shows    string                     // a regular expression of what the commands to look at show
+	each     string                     // or several, one a line: what each command shows fits one of them, and each of them fits, but for those after "? "
 }
 
 // A dropGroup is cases that are recorded together: for all of them ns1, between ns0 and
@@ -319,6 +320,9 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	for _, c := range g.cases {
 		if c.make != "" {
 			net.in(c.from, words+c.make)
+		}
+		if c.do != nil {
+			c.do(t, net)
 		}
 	}
 	trace.to = monotonic(t)
