@@ -60,6 +60,7 @@ const (
 	cloned                     // since TCP was last about to send it
 	holder                     // no probe has seen it, and no link tells where its data is from
 	copied                     // a copy was made of it, and it has not been seen since
+	discovery                  // of neighbours or routers, which the kernel frees as a drop though it used it
 )
 
 // An ending is an index of format.EndNames.

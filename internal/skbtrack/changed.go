@@ -82,7 +82,7 @@ func (d *differ) headers(was, is []byte, how string) {
 			d.layer(depth, a.inner(depth), nil)
 		}
 	case a.cut || b.cut:
-	case same && how != "proxy" && d.wrapped(&a, &b, isPart(how)):
+	case same && how != "proxy" && d.wrapped(&a, &b, how):
 	default:
 		for depth := range int(max(a.n, b.n)) {
 			d.layer(depth, a.inner(depth), b.inner(depth))
@@ -121,7 +121,7 @@ func isPart(how string) bool {
 // wrapped tells whether one packet carries the other by a tunnel that the bytes don't name,
 // as of L2TP, FOU or VXLAN at a port of their own, or a VPN's; and notes it. NAT leaves the
 // protocol as it is, and the length, but for some bytes that a helper writes into the payload.
-func (d *differ) wrapped(a, b *headers, parts bool) bool {
+func (d *differ) wrapped(a, b *headers, how string) bool {
 	was, is := a.inner(0), b.inner(0)
 	if was == nil || is == nil || was.print == is.print {
 		return false
@@ -129,6 +129,7 @@ func (d *differ) wrapped(a, b *headers, parts bool) bool {
 	if was.src == is.src && was.dst == is.dst && was.version == is.version && was.proto == is.proto {
 		return false
 	}
+	parts := isPart(how)
 	sized := !parts && was.size != 0 && is.size != 0
 	switch {
 	case was.isICMP() && is.isICMP():
@@ -141,14 +142,27 @@ func (d *differ) wrapped(a, b *headers, parts bool) bool {
 		if was.src == is.src || was.dst == is.dst {
 			return false
 		}
-	case !sized || was.proto != protoUDP:
+	case was.proto != protoUDP || !sized && !parts:
 		return false
+	case parts:
+		if !was.isAnother(is, how) {
+			return false
+		}
 	case was.sport == is.sport || was.dport == is.dport:
 		return false // NAT of both ends rewrites both, but not at one hop and with another length
 	}
-	unwrapped := sized && was.size > is.size || !sized && was.proto == protoUDP
+	unwrapped := was.size > is.size
+	switch {
+	case sized:
+	case was.proto == is.proto:
+		unwrapped = how != "fragment" && how != "segment" // what is put together has arrived
+	case carriers[was.proto] != carriers[is.proto]:
+		unwrapped = carriers[was.proto] // of fragments but the first no tunnel is known
+	default:
+		unwrapped = was.proto == protoUDP
+	}
 	const least = 20 + 8 // bytes: IPv4 and UDP
-	if was.proto == is.proto && max(was.size, is.size)-min(was.size, is.size) < least {
+	if sized && was.proto == is.proto && max(was.size, is.size)-min(was.size, is.size) < least {
 		return false
 	}
 	outer, l := b, is
@@ -175,6 +189,20 @@ func (d *differ) wrapped(a, b *headers, parts bool) bool {
 	return true
 }
 
+// isAnother tells whether a part of a packet, or what was put together of parts, is another packet
+// than o, though both are UDP. All fragments have the same identification in IPv4, which NAT leaves
+// as it is. Where that does not tell, NAT leaves an address or a port of at least one end.
+func (l *layer) isAnother(o *layer, how string) bool {
+	if a, b := l.print>>32, o.print>>32; how != "segment" && how != "gro" && l.version == 4 && o.version == 4 && a != 0 && b != 0 {
+		return a != b
+	}
+	return l.src != o.src && l.dst != o.dst && (!l.ports || !o.ports || l.sport != o.sport && l.dport != o.dport)
+}
+
+// carriers are the protocols of tunnels' headers that stand behind an IP header.
+var carriers = [256]bool{protoIPv4: true, protoIPv6: true, protoGRE: true, protoESP: true, protoAH: true, protoIPComp: true,
+	protoL2TP: true, protoMPLS: true}
+
 func (l *layer) isICMP() bool { return l.proto == protoICMP || l.proto == protoICMPv6 }
 
 // protoName is a tunnel's name where only the protocol that carries it is known.
@@ -184,6 +212,20 @@ func protoName(proto uint8) string {
 		return "udp"
 	case protoTCP:
 		return "tcp"
+	case protoGRE:
+		return tunnelKinds[gre].name
+	case protoIPv4, protoIPv6:
+		return tunnelKinds[ipip].name
+	case protoESP:
+		return tunnelKinds[esp].name
+	case protoAH:
+		return tunnelKinds[ah].name
+	case protoIPComp:
+		return tunnelKinds[ipcomp].name
+	case protoL2TP:
+		return tunnelKinds[l2tp].name
+	case protoMPLS:
+		return tunnelKinds[mpls].name
 	}
 	return "ip-proto-" + strconv.Itoa(int(proto))
 }
@@ -210,7 +252,7 @@ func (h *headers) sameKinds(o *headers) bool {
 }
 
 // idNames are the names of tunnels' ids.
-var idNames = [...]string{"vni", "key", "spi", "session", "index", "teid"}
+var idNames = [...]string{"vni", "key", "spi", "session", "index", "teid", "cpi"}
 
 // idKeys are the keys of ids, by how many of that name are further inside.
 var idKeys = func() (keys [len(idNames)][maxTunnels]string) {

@@ -26,6 +26,7 @@ const (
 	macsec
 	pppoe
 	gtp
+	ipcomp
 )
 
 // tunnelKinds are the kinds by their names, and what their id is called; sealed are those
@@ -47,6 +48,7 @@ var tunnelKinds = [...]struct {
 	macsec:    {"macsec", "", true},
 	pppoe:     {"pppoe", "session", false},
 	gtp:       {"gtp", "teid", false},
+	ipcomp:    {"ipcomp", "cpi", true},
 }
 
 // encapsulate notes that what follows is carried in a tunnel.
@@ -155,6 +157,11 @@ func (h *headers) inside(b []byte, proto uint8) (inner []byte, etherType uint16,
 			return nil, 0, false
 		}
 		h.encapsulate(l2tp, binary.BigEndian.Uint32(b))
+	case protoIPComp: // RFC 3173, 3
+		if len(b) < 4 {
+			return nil, 0, false
+		}
+		h.encapsulate(ipcomp, uint32(binary.BigEndian.Uint16(b[2:])))
 	case protoUDP:
 		if !l.ports || len(b) < 8 {
 			return nil, 0, false

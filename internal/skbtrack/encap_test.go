@@ -30,6 +30,12 @@ func TestEncapsulations(t *testing.T) {
 	outer := func(proto layers.IPProtocol, payload ...byte) []byte {
 		return framed(t, ip4("10.0.0.1", "10.0.0.2", proto), gopacket.Payload(append(payload, data...)))
 	}
+	fragment := func(src, dst string, proto layers.IPProtocol, id, offset uint16, l ...gopacket.SerializableLayer) []byte {
+		ip := ip4(src, dst, proto)
+		ip.Id, ip.FragOffset = id, offset
+		return framed(t, append([]gopacket.SerializableLayer{ip}, l...)...)
+	}
+	inner := fragment("10.9.0.1", "10.9.0.2", layers.IPProtocolUDP, 7, 0, udp(53, 54), data)
 	zeros := func(n int) string { return strings.Repeat("\x00", n) }
 	wg := "\x04\x00\x00\x00\x07\x00\x00\x00" + zeros(24+96)
 	spi := "\x00\x00\x10\x01\x00\x00\x00\x01" + zeros(80)
@@ -92,6 +98,22 @@ func TestEncapsulations(t *testing.T) {
 			"src=10.9.0.1 10.0.0.1", true},
 		"NAT of a segment": {segment, framed(t, ip4("10.0.0.1", "10.9.0.2", layers.IPProtocolTCP), &layers.TCP{SrcPort: 2000, DstPort: 80, Seq: 9, ACK: true}, data), "segment",
 			"src=10.9.0.1 10.0.0.1 sport=1000 2000", true},
+		"a later fragment of GRE": {inner, fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolGRE, 9, 185, data), "fragment",
+			"encap=- gre outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
+		"out of GRE, of which the last fragment was seen": {fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolGRE, 9, 185, data), inner, "reassemble",
+			"encap=gre - outer.src=10.0.0.1 - outer.dst=10.0.0.2 -", false},
+		"a fragment of a tunnel at a port of its own": {inner, fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, 9, 0, udp(5000, 6000), data), "fragment",
+			"encap=- udp outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2 outer.sport=- 5000 outer.dport=- 6000", false},
+		"a later one": {inner, fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, 9, 185, data), "fragment",
+			"encap=- udp outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
+		"out of it, put together": {fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, 9, 0, udp(5000, 6000), data), inner, "reassemble",
+			"encap=udp - outer.src=10.0.0.1 - outer.dst=10.0.0.2 - outer.sport=5000 - outer.dport=6000 -", false},
+		"NAT of a fragment of both ends": {inner, fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, 7, 0, udp(5000, 6000), data), "fragment",
+			"src=10.9.0.1 10.0.0.1 dst=10.9.0.2 10.0.0.2 sport=53 5000 dport=54 6000", true},
+		"IPComp": {plain, outer(protoIPComp, 4, 0, 0x12, 0x34), "",
+			"encap=- ipcomp cpi=- 4660 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
+		"out of IPComp": {fragment("10.9.0.1", "10.9.0.2", protoIPComp, 7, 0, gopacket.Payload("\x11\x00\x02\x0a"+zeros(8))), inner, "",
+			"encap=ipcomp - cpi=522 - outer.src=10.9.0.1 - outer.dst=10.9.0.2 -", false},
 		"MPLS":                      {plain, mpls, "", "encap=- mpls label=- 100+200", false},
 		"MPLS, a swap":              {mpls, packet(t, ether(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 300, StackBottom: true, TTL: 64}, ip4("10.9.0.1", "10.9.0.2", layers.IPProtocolICMPv4), icmp, data), "", "label=100+200 300", false},
 		"MACsec":                    {plain, macsec, "", "encap=- macsec", false},

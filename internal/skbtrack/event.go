@@ -100,7 +100,13 @@ func (t *tracker) event(r format.Raw) {
 	j.hops++
 	j.last = max(j.last, v.ts)
 	b.fromWord, b.fromID, b.fromPacket, b.fromBranch = 0, 0, 0, 0
-	b.flags = b.flags&^copied | seen
+	b.flags |= seen
+	if len(t.packed) > 0 && t.parsed.discovery {
+		b.flags |= discovery
+	}
+	if class == passing || class >= receive {
+		b.flags &^= copied
+	}
 	t.section = track.AppendMsgpack(t.section[:0])
 	t.record = format.Extend(t.record[:0], r, "track", t.section)
 	t.write(t.record)
@@ -151,14 +157,14 @@ func (t *tracker) freedBy(i uint32, v *view) {
 	if b.flags&ended != 0 && b.end != merged {
 		return
 	}
-	if used, end, u := t.group.usedAsDrop(v.location, v.reason); v.dropped && used {
+	if used, end, u := t.group.usedAsDrop(b, v.location, v.reason); v.dropped && used {
 		b.end, b.unclear = end, u
 		if end == delivered {
 			b.comm, b.tgid = t.names.number(v.comm), v.tgid
 		}
 	} else if v.dropped && !bytes.HasPrefix(v.location, []byte("skb_release_data+")) {
 		b.end, b.reason, b.location = dropped, t.names.number(v.reason), t.names.number(v.location)
-	} else if b.end = b.outcome(); b.flags&ended != 0 {
+	} else if b.end = b.outcome(); b.flags&(ended|copied) != 0 {
 		b.end = merged
 	}
 	b.endTS, b.record = v.ts, eventRecord

@@ -15,6 +15,7 @@ type headers struct {
 	later          bool // the innermost packet is a fragment, and not the first: what it carries can't be read
 	syn, synack    bool // the innermost layer is a SYN, or a SYN-ACK; with what follows not kept
 	mptcp          bool // it has an option of MPTCP
+	discovery      bool // it is of neighbour discovery; not kept, too
 	seq, ack       uint32
 	tags           uint8
 	vlan           [maxTags]uint16 // tags' TCI, outermost first
@@ -72,6 +73,7 @@ const (
 	protoAH       = 51
 	protoICMPv6   = 58
 	protoDestOpts = 60
+	protoIPComp   = 108
 	protoL2TP     = 115
 	protoSCTP     = 132
 	protoUDPLite  = 136
@@ -188,6 +190,8 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 	}
 	l.transport(b)
 	h.tcp(l.proto, b)
+	// Advertisements, solicitations of neighbours, redirects (RFC 4861, 4).
+	h.discovery = l.proto == protoICMPv6 && len(b) > 0 && b[0] >= 134 && b[0] <= 137
 	h.payload = l.content(b)
 	return b, l.proto, true
 }

@@ -255,7 +255,7 @@ func (t *tracker) freed(b *branch, l *lifetime) {
 		// dropped itself.
 		l.dropped = false
 	}
-	switch used, end, u := t.group.usedAsDrop(l.location, l.reason); {
+	switch used, end, u := t.group.usedAsDrop(b, l.location, l.reason); {
 	case l.dropped && used:
 		b.end, b.unclear = end, u
 	case l.dropped:

@@ -10,7 +10,6 @@ const (
 	unclearTCP
 	unclearMPTCP
 	unclearSCTP
-	unclearGroup
 	unclearWireGuard
 	unclearInside
 	unclearSend
@@ -50,10 +49,6 @@ var silents = []silent{
 		"Chunks of SCTP that are not used: duplicates, those of a state in which they have no place, data for which there is no room. Those that are used end in the same way; the data goes on in a clone.",
 		"`grep -E 'Discards|OutOfBlues|Abort' /proc/net/sctp/snmp`",
 		"SCTP frees what it used and what it discarded alike: SctpInPktDiscards and SctpInDataChunkDiscards tell"},
-	unclearGroup: {"udp-group", "`__udp4_lib_mcast_deliver` (5.10, 6.1, 6.12), `__udp6_lib_mcast_deliver`",
-		"A multicast or broadcast datagram that no socket takes. Where sockets take it, all but the last get a copy.",
-		"`nstat -asz UdpIgnoredMulti Udp6IgnoredMulti`",
-		"a multicast or broadcast that no socket takes ends as one that was received: UdpIgnoredMulti and Udp6IgnoredMulti tell"},
 	unclearWireGuard: {"wireguard-receive", "`wg_packet_receive`, `wg_packet_handshake_receive_worker`, `wg_packet_consume_data`, `wg_packet_rx_poll`, `wg_packet_consume_data_done`",
 		"Whatever WireGuard does not accept: no message of its own, a key that it does not know, a packet that can't be decrypted or came before, one whose source is not among the peer's allowed IPs. Its handshakes end in the same way.",
 		"`ip -s link show dev wg0` (rx errors, frame: not an allowed IP), `wg show` (latest handshake); why, only `echo module wireguard +p > /sys/kernel/debug/dynamic_debug/control` tells",
@@ -70,8 +65,8 @@ var silents = []silent{
 		"The other way round: data that a program has read is freed as a drop, by the same line as data that could not be written to the program's memory (EFAULT).",
 		"the reader: its call fails with EFAULT",
 		"what was read ends as what could not be written to the reader's memory: its call fails with EFAULT then"},
-	unclearICMP6: {"icmp6-as-drop", "`icmpv6_rcv` (5.10, 6.1)",
-		"The other way round: every ICMPv6 message to this host is freed as a drop, those that it used (an echo request that it answered, neighbour discovery) and those that it refused.",
+	unclearICMP6: {"icmp6-as-drop", "`icmpv6_rcv`",
+		"The other way round: every ICMPv6 message to this host is freed as a drop, those that it used (an echo request that it answered, neighbour discovery) and those that it refused. On 6.12 and 7.2 that is so for neighbour discovery alone, and for some of it: an answered check for duplicate addresses, a router's advertisement without its link-layer address.",
 		"`nstat -asz Icmp6InMsgs Icmp6InErrors Icmp6InEchos Icmp6OutEchoReplies`",
 		"this kernel frees ICMPv6 that it used as it frees what it refused: Icmp6InErrors tells"},
 	unclearSockmap: {"sockmap-send", "`sk_psock_backlog` (5.10)",

@@ -9,14 +9,14 @@ import (
 
 // usedAsDrop tells whether the kernel frees what it used at a place as it frees drops, and how
 // a packet that is freed there ended.
-func (g *group) usedAsDrop(location, reason []byte) (yes bool, end ending, u unclear) {
+func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end ending, u unclear) {
 	if len(reason) > 0 && string(reason) != "NOT_SPECIFIED" {
 		return false, dropped, told
 	}
 	function, _, _ := bytes.Cut(location, []byte("+"))
 	switch string(function) {
-	case "icmpv6_rcv": // net/ipv6/icmp.c: it has reasons for what it refuses since those of neighbour discovery are there
-		if !g.ndisc {
+	case "icmpv6_rcv": // net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there (net/ipv6/ndisc.c)
+		if !g.ndisc || b.flags&discovery != 0 {
 			return true, consumed, unclearICMP6
 		}
 	case "sk_psock_backlog": // net/core/skmsg.c
@@ -144,9 +144,6 @@ func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
 	if t.group.isWireGuard(l.dport) {
 		return unclearWireGuard
 	}
-	if !strings.Contains(probe, "queue_rcv") && !strings.Contains(probe, "unicast") && (v.toGroup || l.toGroup()) {
-		return unclearGroup
-	}
 	return told
 }
 
@@ -157,14 +154,6 @@ func isEstablished(probe string) bool {
 		return true
 	}
 	return false
-}
-
-// toGroup tells whether a layer's destination is a multicast or the limited broadcast address.
-func (l *layer) toGroup() bool {
-	if l.version == 4 {
-		return l.dst[0]>>4 == 0xe || l.dst[0]&l.dst[1]&l.dst[2]&l.dst[3] == 0xff
-	}
-	return l.dst[0] == 0xff
 }
 
 // portWireGuard is the one that its documentation uses.

@@ -16,7 +16,6 @@ type view struct {
 	users              uint32
 	protocol           uint16
 	vlanTCI, vlanProto uint16
-	toGroup            bool // a broadcast or multicast frame
 	dev                []byte
 	devType            uint16
 	netns              uint32
@@ -115,9 +114,6 @@ func (v *view) skb(c *format.Cursor) {
 		case "protocol":
 			u, _ := c.Uint()
 			v.protocol = uint16(u)
-		case "pkt_type": // PACKET_BROADCAST, PACKET_MULTICAST (include/uapi/linux/if_packet.h)
-			u, _ := c.Uint()
-			v.toGroup = u == 1 || u == 2
 		case "mark":
 			u, ok := c.Uint()
 			v.mark = uint32(u)
