@@ -17,7 +17,6 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // `info` of the functions below: what sk_buff knows and the packet's bytes don't say.
 #define INFO_TAG_PRESENT (1 << 16) // bits 0 to 15 are vlan_tci
 
-#define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
 
 // The most page fragments that a sk_buff can have (MAX_SKB_FRAGS) is 17 unless configured
 // higher; headers are in the first.

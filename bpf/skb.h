@@ -81,6 +81,25 @@ static __always_inline bool copy_tail(__u8 *to, const struct sk_buff *skb)
 	return bpf_probe_read_kernel(to, n, (void *)skb + TAIL_BASE) == 0;
 }
 
+#define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
+
+// ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1 (include/uapi/linux/if_ether.h), in network byte order.
+static __always_inline bool is_tag(__u16 type)
+{
+	return type == BE16(0x8100) || type == BE16(0x88a8) || type == BE16(0x9100);
+}
+
+// Tells whether the Ethernet header at mac has the VLAN tags that fill its n bytes, 18 or 22. What
+// IPComp, ESP or a label took from between the headers may leave as many.
+static __always_inline bool is_tagged(const __u8 *mac, __u64 n)
+{
+	__u16 type[4] = {}; // in network byte order
+
+	if (bpf_probe_read_kernel(type, 6, mac + 12))
+		return false;
+	return is_tag(type[0]) && (n == 18 || is_tag(type[2]));
+}
+
 // Finds where the packet begins.
 //
 // At L2 when the MAC header is set and an Ethernet header (14 bytes, or with one or two
@@ -95,7 +114,8 @@ static __always_inline void find_start(struct look *l, struct headers *h)
 	__s64 len, linear;
 
 	l->at = AT_DATA;
-	if (mac != 0xffff && (off - mac == 14 || net - mac == 14 || net - mac == 18 || net - mac == 22)) {
+	if (mac != 0xffff && (off - mac == 14 || net - mac == 14 ||
+			      ((net - mac == 18 || net - mac == 22) && is_tagged(l->head + mac, net - mac)))) {
 		l->at = AT_MAC;
 		start = mac;
 	} else if (received) {
