@@ -46,6 +46,9 @@ func (t *tracker) event(r format.Raw) {
 			v.netns = 0
 		}
 	}
+	if class == read && v.fromDevice(b.class == transmit) {
+		class = neutral
+	}
 	j := t.journeys.at(b.journey)
 	resent := t.sentAt(b, probe)
 	if j.packet == 0 {

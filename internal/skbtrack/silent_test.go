@@ -52,6 +52,9 @@ func TestUnclearEnds(t *testing.T) {
 	advertisement := func(kind byte) []byte {
 		return packet(t, ip6("fe80::1", "ff02::1", layers.IPProtocolICMPv6), gopacket.Payload([]byte{kind, 15: 0}))
 	}
+	framedAt := func(ts int, probe string) string {
+		return strings.Replace(at(ts, probe, 1, packet(t, ether(layers.EthernetTypeIPv4), gopacket.Payload(plain))), `"network"`, `"mac"`, 1)
+	}
 	v6 := func(event string) string { return strings.Replace(event, `"protocol":2048`, `"protocol":34525`, 1) }
 	handshake := datagram("10.0.0.2", 7000, "\x01\x00\x00\x00"+strings.Repeat("x", 144))
 	stray := datagram("10.0.0.2", 7000, "hello")
@@ -115,8 +118,12 @@ func TestUnclearEnds(t *testing.T) {
 		"given to a tunnel, and sent, and the driver is done": {[]string{reasons, onDev(4, "dev_hard_start_xmit", 2, plain, "vx"), onDev(5, "ip_output", 2, vxlan, "eth0"), freed1(6, 2), onDev(10, "dev_hard_start_xmit", 1, plain, "vx"), onDev(11, "dev_hard_start_xmit", 1, vxlan, "eth0"), onDev(12, "net:net_dev_xmit", 1, vxlan, "eth0"), onDev(13, "net:net_dev_xmit", 1, vxlan, "vx"), freed1(20, 1)}, "transmitted "},
 		"one copy perhaps taken, another dropped": {[]string{none, at(10, "tcp_v4_rcv", 1, data), `{"type":"link","ts":11,"cpu":0,"how":"clone","from":{"addr":16,"id":1},"to":{"addr":48,"id":1}}`,
 			`{"type":"free","ts":12,"cpu":0,"how":"dropped","skb":{"addr":48,"id":1},"last":false,"drop":{"location":"nf_hook_slow+0x1"}}`, freed1(20, 1)}, "consumed tcp-segment"},
-		"UDP, not read":                   {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
-		"a reader's place, with a reason": {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
+		"a packet socket's program reads its copy": {[]string{ndisc, framedAt(10, "net:netif_receive_skb"), `{"type":"link","ts":12,"cpu":0,"how":"clone","from":{"addr":16,"id":1},"to":{"addr":48,"id":1}}`,
+			strings.Replace(framedAt(13, "skb:skb_copy_datagram_iovec"), `"addr":16`, `"addr":48`, 1), drop("nf_hook_slow", "NETFILTER_DROP"), freed1(4000, 1)}, "dropped "},
+		"a program behind a tun device reads it": {[]string{ndisc, at(10, "net:net_dev_start_xmit", 1, plain), at(11, "skb:skb_copy_datagram_iovec", 1, plain), freed1(4000, 1)}, "transmitted "},
+		"a raw socket's program reads it":        {[]string{ndisc, at(10, "net:netif_receive_skb", 1, plain), at(11, "skb:skb_copy_datagram_iovec", 1, plain), freed1(4000, 1)}, "delivered "},
+		"UDP, not read":                          {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
+		"a reader's place, with a reason":        {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
 	} {
 		got := ""
 		each(t, runTrack(t, options(), []byte(strings.Join(c.records, "\n")+"\n")), func(r format.Raw) {

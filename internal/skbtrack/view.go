@@ -12,6 +12,7 @@ type view struct {
 
 	has                uint8 // of the fields below
 	addr, id           uint64
+	length             uint64 // of the sk_buff
 	mark               uint32
 	users              uint32
 	protocol           uint16
@@ -20,6 +21,7 @@ type view struct {
 	devType            uint16
 	netns              uint32
 	at, data           []byte
+	packetLength       uint64 // from where data begins
 	dropped            bool
 	reason, location   []byte
 	comm               []byte
@@ -109,7 +111,8 @@ func (v *view) skb(c *format.Cursor) {
 			v.id = u
 			v.set(hasID, ok && u != 0)
 		case "len":
-			_, ok := c.Uint()
+			u, ok := c.Uint()
+			v.length = u
 			v.set(hasLen, ok)
 		case "protocol":
 			u, _ := c.Uint()
@@ -143,6 +146,17 @@ func (v *view) handedOver() bool {
 	return string(v.probe) == "net:net_dev_xmit" || string(v.probe) == "qdisc:qdisc_enqueue"
 }
 
+// fromDevice tells whether what is read is all of the packet, from its link-layer header on: a
+// packet socket's copy (net/packet/af_packet.c), or what a program behind a tun device takes (drivers/net/tun.c).
+// From the IP header on it may also be a raw socket's, unless a device was sending it.
+func (v *view) fromDevice(sent bool) bool {
+	switch string(v.probe) {
+	case "skb:skb_copy_datagram_iovec", "skb_copy_datagram_iter", "__skb_datagram_iter":
+		return v.has&hasLen != 0 && v.length > 0 && v.length == v.packetLength && (string(v.at) == "mac" || string(v.at) == "network" && sent)
+	}
+	return false
+}
+
 func (v *view) device(c *format.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
@@ -164,6 +178,8 @@ func (v *view) packet(c *format.Cursor) {
 		switch string(c.Key()) {
 		case "at":
 			v.at, _ = c.Str()
+		case "len":
+			v.packetLength, _ = c.Uint()
 		case "data":
 			v.data, _ = c.Bin()
 		case "missing":
