@@ -19,7 +19,7 @@ type branch struct {
 	cpu      uint32
 	headers  uint32
 	fromWord uint32 // how its buffer came to be; its next event says so, and what from
-	flags    uint16
+	flags    uint32
 	class    class
 	end      ending
 	record   recordKind // that says how it ended
@@ -45,7 +45,7 @@ type branch struct {
 }
 
 const (
-	seen           = 1 << iota // it had an event
+	seen           = 1 << iota // a probe saw it on its way: not only as it was freed, or as a copy was read
 	ended                      // its end is known
 	held                       // but the data buffer is not released yet
 	queued                     // it waits in the queue of those that ended
@@ -60,6 +60,7 @@ const (
 	cloned                     // since TCP was last about to send it
 	holder                     // no probe has seen it, and no link tells where its data is from
 	copied                     // a copy was made of it, and it has not been seen since
+	elsewhere                  // dropped, as it was for another host
 	discovery                  // of neighbours or routers, which the kernel frees as a drop though it used it
 )
 
@@ -83,9 +84,13 @@ var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 2, transmitted: 3
 func (b *branch) rank(resent uint32) uint8 {
 	switch {
 	case b.flags&surplus != 0, b.end == dropped && uint32(b.resent) < resent:
-		return 8 // it was taken, or sent again: what became of that tells
+		return 10 // it was taken, or sent again: what became of that tells
 	case b.end == merged && b.into == 0:
-		return 9 // into its own packet, which goes on
+		return 11 // into its own packet, which goes on
+	case b.end == dropped && b.flags&elsewhere != 0:
+		return 8 // a bridge gave it to several: it was for one of the others
+	case b.end == consumed && b.unclear == told && b.flags&seen == 0:
+		return 9 // a copy for an observer, as tcpdump
 	case b.end == consumed && b.unclear == unclearSend:
 		return ranks[transmitted]
 	case b.end == consumed && b.unclear != told:

@@ -70,8 +70,11 @@ func (t *tracker) fold(g *group, i uint32) {
 	}
 	j.ends[b.end]++
 	j.live--
-	if b.end == dropped && t.isSurplus(b) {
+	switch {
+	case b.end == dropped && t.isSurplus(b):
 		b.flags |= surplus
+	case b.end == dropped && t.wasForAnother(b):
+		b.flags |= elsewhere
 	}
 	if worse := j.best; worse == 0 || b.better(t.branches.at(worse), j.resent) {
 		j.best, i = i, worse
@@ -135,4 +138,18 @@ func (t *tracker) isSurplus(b *branch) bool {
 	}
 	reason := t.names.text(b.reason)
 	return reason == "" || reason == "NO_SOCKET" || reason == "NOT_SPECIFIED"
+}
+
+// wasForAnother knows drops of frames that are addressed to another host (net/ipv4/ip_input.c,
+// net/ipv6/ip6_input.c). Kernels without reasons drop at the same place what is no IP packet, which
+// would be so of all branches.
+func (t *tracker) wasForAnother(b *branch) bool {
+	if reason := t.names.text(b.reason); reason != "" {
+		return reason == "OTHERHOST"
+	}
+	switch function, _, _ := strings.Cut(t.names.text(b.location), "+"); function {
+	case "ip_rcv", "ip_rcv_core", "ipv6_rcv", "ip6_rcv_core":
+		return true
+	}
+	return false
 }

@@ -103,12 +103,11 @@ func (t *tracker) event(r format.Raw) {
 	j.hops++
 	j.last = max(j.last, v.ts)
 	b.fromWord, b.fromID, b.fromPacket, b.fromBranch = 0, 0, 0, 0
-	b.flags |= seen
 	if len(t.packed) > 0 && t.parsed.discovery {
 		b.flags |= discovery
 	}
 	if class == passing || class >= receive {
-		b.flags &^= copied
+		b.flags = b.flags&^copied | seen
 	}
 	t.section = track.AppendMsgpack(t.section[:0])
 	t.record = format.Extend(t.record[:0], r, "track", t.section)

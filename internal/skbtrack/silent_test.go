@@ -70,6 +70,8 @@ func TestUnclearEnds(t *testing.T) {
 		return append(append([]string{ndisc}, sent...), fmt.Sprintf(`{"type":"link","ts":12,"cpu":0,"how":%q,"from":{"addr":16,"id":1},"to":{"addr":48,"id":1}}`, how),
 			fmt.Sprintf(`{"type":"free","ts":13,"cpu":0,"how":"dropped","skb":{"addr":48,"id":1},"last":false,"drop":{"location":"%s+0x1"}}`, place), freed1(20, 1))
 	}
+	flooded := []string{ndisc, strings.Replace(sent[0], "ip_output", "br_handle_frame", 1), `{"type":"link","ts":12,"cpu":0,"how":"clone","from":{"addr":16,"id":1},"to":{"addr":48,"id":1}}`,
+		`{"type":"free","ts":13,"cpu":0,"how":"dropped","skb":{"addr":48,"id":1},"last":false,"drop":{"reason":12,"name":"OTHERHOST","location":"ip_rcv_core+0x1"}}`}
 	for name, c := range map[string]struct {
 		records []string
 		want    string // how packet 1 ended, and what is unclear
@@ -120,10 +122,14 @@ func TestUnclearEnds(t *testing.T) {
 			`{"type":"free","ts":12,"cpu":0,"how":"dropped","skb":{"addr":48,"id":1},"last":false,"drop":{"location":"nf_hook_slow+0x1"}}`, freed1(20, 1)}, "consumed tcp-segment"},
 		"a packet socket's program reads its copy": {[]string{ndisc, framedAt(10, "net:netif_receive_skb"), `{"type":"link","ts":12,"cpu":0,"how":"clone","from":{"addr":16,"id":1},"to":{"addr":48,"id":1}}`,
 			strings.Replace(framedAt(13, "skb:skb_copy_datagram_iovec"), `"addr":16`, `"addr":48`, 1), drop("nf_hook_slow", "NETFILTER_DROP"), freed1(4000, 1)}, "dropped "},
-		"a program behind a tun device reads it": {[]string{ndisc, at(10, "net:net_dev_start_xmit", 1, plain), at(11, "skb:skb_copy_datagram_iovec", 1, plain), freed1(4000, 1)}, "transmitted "},
-		"a raw socket's program reads it":        {[]string{ndisc, at(10, "net:netif_receive_skb", 1, plain), at(11, "skb:skb_copy_datagram_iovec", 1, plain), freed1(4000, 1)}, "delivered "},
-		"UDP, not read":                          {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
-		"a reader's place, with a reason":        {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
+		"a program behind a tun device reads it":          {[]string{ndisc, at(10, "net:net_dev_start_xmit", 1, plain), at(11, "skb:skb_copy_datagram_iovec", 1, plain), freed1(4000, 1)}, "transmitted "},
+		"a raw socket's program reads it":                 {[]string{ndisc, at(10, "net:netif_receive_skb", 1, plain), at(11, "skb:skb_copy_datagram_iovec", 1, plain), freed1(4000, 1)}, "delivered "},
+		"a bridge gives it to two, one is another's":      {append(flooded, at(14, "net:netif_receive_skb", 1, plain), freed1(20, 1)), "consumed "},
+		"tcpdump's copy of a frame that is another's":     {append(flooded[:3:3], `{"type":"free","ts":13,"cpu":0,"how":"consumed","skb":{"addr":48,"id":1},"last":false}`, `{"type":"free","ts":14,"cpu":0,"how":"dropped","skb":{"addr":16,"id":1},"last":true,"drop":{"reason":12,"name":"OTHERHOST","location":"ip_rcv_core+0x1"}}`), "dropped "},
+		"one of the two is dropped by a rule":             {append(strings.Split(strings.ReplaceAll(strings.Join(flooded, "\n"), "OTHERHOST", "NETFILTER_DROP"), "\n"), at(14, "net:netif_receive_skb", 1, plain), freed1(20, 1)), "dropped "},
+		"a clone of tcpdump's is purged, seen by a probe": {append(copied("clone", "nowhere")[:4:4], strings.Replace(drop("skb_queue_purge_reason", "QUEUE_PURGE"), `"addr":16`, `"addr":48`, 1), freed1(4000, 1)), "transmitted "},
+		"UDP, not read":                   {[]string{reasons, at(10, "udp_rcv", 1, plain), drop("udp_recvmsg", "NOT_SPECIFIED"), freed1(4000, 1)}, "dropped "},
+		"a reader's place, with a reason": {[]string{reasons, at(10, "sctp_rcv", 1, sctp), drop("sctp_recvmsg", "PROTO_MEM"), freed1(4000, 1)}, "dropped "},
 	} {
 		got := ""
 		each(t, runTrack(t, options(), []byte(strings.Join(c.records, "\n")+"\n")), func(r format.Raw) {
