@@ -57,3 +57,18 @@ func (p *Packet) decode(key []byte, v Value) {
 		})
 	}
 }
+
+// HasEthernet tells whether the bytes of a packet that begin at "mac" begin with an Ethernet header.
+// devType is `dev.type` (ARPHRD_* of include/uapi/linux/if_arp.h), 0 where that is not known;
+// protocol is `skb.protocol`, an EtherType in host byte order.
+//
+// On a device that has none, as an xfrm interface, there may be that of the device below, to which
+// the kernel moved the header (net/xfrm/xfrm_input.c, net/ipv4/xfrm4_input.c): its EtherType tells.
+func HasEthernet(data []byte, devType, protocol uint16) bool {
+	const unknown, ether, loopback = 0, 1, 772
+	switch devType {
+	case unknown, ether, loopback:
+		return true
+	}
+	return len(data) >= 14 && protocol != 0 && uint16(data[12])<<8|uint16(data[13]) == protocol
+}

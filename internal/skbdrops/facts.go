@@ -169,7 +169,7 @@ func (f *facts) headers() *packet {
 	l2 := 0
 	if string(f.frame.at) == "mac" {
 		l2 = 14
-		if t := f.frame.linkType; t != 0 && t != 1 && t != 772 { // not ARPHRD_ETHER, ARPHRD_LOOPBACK
+		if !format.HasEthernet(f.frame.data, f.frame.linkType, f.frame.protocol) {
 			l2 = macLen
 		}
 	}

@@ -231,18 +231,12 @@ func (v *view) drop(c *format.Cursor) {
 	}
 }
 
-// ARPHRD_*, include/uapi/linux/if_arp.h: devices whose frames have an Ethernet header.
-const (
-	arphrdEther    = 1
-	arphrdLoopback = 772
-)
-
 // headers reads the packet's headers; false when there are no bytes that begin with one.
 func (v *view) headers(h *headers) bool {
 	*h = headers{}
 	switch string(v.at) {
 	case "mac":
-		if v.devType == arphrdEther || v.devType == arphrdLoopback || v.has&hasDev == 0 {
+		if v.has&hasDev == 0 || format.HasEthernet(v.data, v.devType, v.protocol) {
 			h.parseMAC(v.data)
 		} else {
 			h.parseNetwork(v.data, v.protocol)

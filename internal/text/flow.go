@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/gopacket/gopacket/layers"
+
+	"github.com/skb-tools/skb-tools/format"
 )
 
 // Flow appends who sends to whom in the outermost network header, as
@@ -13,7 +15,7 @@ import (
 // Arguments are those of [Packet]. Nothing is appended when the bytes do not
 // tell.
 func Flow(dst, data []byte, at string, linkType, protocol uint16) []byte {
-	if at == "mac" && (linkType == arphrdEther || linkType == arphrdLoopback || linkType == arphrdUnknown) {
+	if at == "mac" && format.HasEthernet(data, linkType, protocol) {
 		if len(data) < 14 {
 			return dst
 		}

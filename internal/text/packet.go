@@ -8,6 +8,8 @@ import (
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
+
+	"github.com/skb-tools/skb-tools/format"
 )
 
 // Packet appends the one-line summary of a packet to dst, without a newline.
@@ -69,16 +71,9 @@ type dissector struct {
 // nothing but VLAN tags or MPLS labels is one, and tells no more than these.
 const maxDepth = 24
 
-// Values of dev.type: ARPHRD_* of include/uapi/linux/if_arp.h.
-const (
-	arphrdUnknown  = 0
-	arphrdEther    = 1
-	arphrdLoopback = 772
-)
-
 func (d *dissector) begin(data []byte, at string, linkType, protocol uint16, n int) {
 	switch {
-	case at == "mac" && (linkType == arphrdEther || linkType == arphrdLoopback || linkType == arphrdUnknown):
+	case at == "mac" && format.HasEthernet(data, linkType, protocol):
 		d.ethernet(data, n)
 	case at == "mac" && !isNetwork(data, protocol):
 		d.str("link type ").num(int(linkType)).str(", ")
