@@ -44,9 +44,10 @@ func (t *tracker) inherit(b, from *branch, how string) {
 	if from.class == transmit && (how == "segment" || how == "fragment") {
 		b.class, b.probe = from.class, from.probe // its parts are sent as it was
 	}
-	if from.flags&ended != 0 && from.end == merged {
+	if from.flags&ended != 0 && from.end == merged && from.flags&copied == 0 {
 		// What is part of another packet now stays that, however its sk_buffs come and
-		// go; reassembly morphs and clones fragments.
+		// go; reassembly morphs and clones fragments. Of what went on in a copy the data is its own
+		// still: TCP may send it again.
 		b.flags |= ended | held
 		b.end, b.endTS, b.record, b.into, b.intoID = merged, from.endTS, from.record, from.into, from.intoID
 	}

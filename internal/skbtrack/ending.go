@@ -130,7 +130,7 @@ func (t *tracker) isSurplus(b *branch) bool {
 	switch {
 	case copies[function]:
 		return true
-	case strings.HasPrefix(function, "skb_queue_purge"):
+	case strings.HasPrefix(function, "skb_queue_purge"), function == "inet_sock_destruct", strings.HasPrefix(function, "udp_destruct_"), function == "udpv6_destruct_sock":
 		return b.flags&seen == 0 // no probe came by it in the queue of a socket that was closed, as tcpdump's
 	}
 	if function != "icmp_rcv" && function != "icmpv6_rcv" && function != "ping_rcv" {

@@ -17,6 +17,7 @@ type headers struct {
 	mptcp          bool // it has an option of MPTCP
 	discovery      bool // it is of neighbour discovery; not kept, too
 	seq, ack       uint32
+	sent           uint32 // bytes behind TCP's header, whether captured or not; not kept
 	tags           uint8
 	vlan           [maxTags]uint16 // tags' TCI, outermost first
 	n              uint8           // IP layers
@@ -148,6 +149,7 @@ func (h *headers) outerTag(tci uint16) {
 func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok bool) {
 	l := &h.layers[h.n]
 	first := true // of a datagram's fragments
+	content := 0  // bytes behind the header and its extensions, as it says
 	switch {
 	case etherType == etherIPv4 && len(b) >= 20 && b[0]>>4 == 4:
 		n := int(b[0]&0xf) * 4
@@ -162,7 +164,8 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		if !first {
 			l.print |= uint64(binary.BigEndian.Uint16(b[6:]))
 		}
-		b = unpadded(b[n:], int(binary.BigEndian.Uint16(b[2:]))-n)
+		content = int(l.size) - n
+		b = unpadded(b[n:], content)
 	case etherType == etherIPv6 && len(b) >= 40 && b[0]>>4 == 6:
 		*l = layer{version: 6, tos: b[0]<<4 | b[1]>>4, ttl: b[7], proto: b[6]}
 		if n := binary.BigEndian.Uint16(b[4:]); n > 0 {
@@ -170,10 +173,12 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		}
 		copy(l.src[:], b[8:])
 		copy(l.dst[:], b[24:])
-		if b, first, ok = l.extensions(unpadded(b[40:], int(binary.BigEndian.Uint16(b[4:])))); !ok {
+		behind := unpadded(b[40:], int(binary.BigEndian.Uint16(b[4:])))
+		if b, first, ok = l.extensions(behind); !ok {
 			h.n++
 			return nil, 0, false
 		}
+		content = int(l.size) - 40 - (len(behind) - len(b))
 	default:
 		h.cut = h.cut || h.carries()
 		return nil, 0, false
@@ -189,7 +194,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		l.proto, b = b[0], b[min(n, len(b)):]
 	}
 	l.transport(b)
-	h.tcp(l.proto, b)
+	h.tcp(l.proto, b, content)
 	// Advertisements, solicitations of neighbours, redirects (RFC 4861, 4).
 	h.discovery = l.proto == protoICMPv6 && len(b) > 0 && b[0] >= 134 && b[0] <= 137
 	h.payload = l.content(b)
@@ -238,14 +243,15 @@ func (l *layer) extensions(b []byte) (rest []byte, first, ok bool) {
 	}
 }
 
-// tcp reads what is not kept of a TCP header.
-func (h *headers) tcp(proto uint8, b []byte) {
+// tcp reads what is not kept of a TCP header; n bytes are its and what is behind it.
+func (h *headers) tcp(proto uint8, b []byte, n int) {
 	h.syn, h.synack, h.mptcp = false, false, false
 	if proto != protoTCP || len(b) < 14 {
 		return
 	}
 	const syn, ack = 0x02, 0x10
 	h.syn, h.synack = b[13]&(syn|ack) == syn, b[13]&(syn|ack) == syn|ack
+	h.sent = uint32(max(0, n-int(b[12]>>4)*4))
 	h.seq, h.ack = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
 	for o := b[min(20, len(b)):min(int(b[12]>>4)*4, len(b))]; len(o) >= 2; { // RFC 9293, 3.1
 		switch {

@@ -112,6 +112,8 @@ func TestResentEnd(t *testing.T) {
 		"held, its first long forgotten": {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(700_000_000, second), ev(700_000_010, second), held(800_000_000), `{"type":"end","ts":2900000000,"events":2}`}, "open"},
 		"taken":                          {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "consumed"), gone(200_000_030, 16, "consumed")}, "consumed"},
 		"dropped each time":              {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "dropped"), gone(200_000_030, 16, "consumed")}, "dropped"},
+		"a copy of the first is dropped": {[]string{ev(1000, first), `{"type":"link","ts":1001,"cpu":0,"how":"copy","from":{"addr":32,"id":1},"to":{"addr":96,"id":2}}`, gone(1002, first, "consumed"),
+			`{"type":"free","ts":1010,"cpu":0,"how":"dropped","skb":{"addr":96,"id":2},"last":true}`, clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "consumed"), gone(200_000_030, 16, "consumed")}, "consumed"},
 		"dropped twice": {[]string{ev(1000, first), gone(1010, first, "dropped"), clone(200_000_000, second), ev(200_000_010, second), gone(200_000_020, second, "dropped"),
 			clone(600_000_000, third), ev(600_000_010, third), gone(600_000_020, third, "consumed"), gone(600_000_030, 16, "consumed")}, "consumed"},
 	} {

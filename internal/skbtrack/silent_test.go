@@ -42,6 +42,8 @@ func TestUnclearEnds(t *testing.T) {
 	}
 	syn := tcp("10.0.0.1", "10.0.0.2", layers.TCP{SYN: true, Seq: 41}, "")
 	synack := tcp("10.0.0.2", "10.0.0.1", layers.TCP{SrcPort: 80, DstPort: 1000, SYN: true, ACK: true, Seq: 7, Ack: 42}, "")
+	fast := tcp("10.0.0.1", "10.0.0.2", layers.TCP{SYN: true, Seq: 41}, "hello")
+	opened := tcp("10.0.0.2", "10.0.0.1", layers.TCP{SrcPort: 80, DstPort: 1000, SYN: true, ACK: true, Seq: 7, Ack: 47}, "")
 	other := tcp("10.0.0.2", "10.0.0.1", layers.TCP{SrcPort: 80, DstPort: 1000, SYN: true, ACK: true, Seq: 7, Ack: 43}, "")
 	data := tcp("10.0.0.1", "10.0.0.2", layers.TCP{ACK: true, Seq: 42}, "hello")
 	mptcp := tcp("10.0.0.1", "10.0.0.2", layers.TCP{ACK: true, Seq: 42, Options: []layers.TCPOption{{OptionType: 1}, {OptionType: 30, OptionLength: 4, OptionData: []byte{0x20, 0}}}}, "hello")
@@ -87,6 +89,7 @@ func TestUnclearEnds(t *testing.T) {
 		"a sockmap sends it on, or not":                       {[]string{none, at(10, "tcp_v4_rcv", 1, data), drop("sk_psock_backlog", ""), freed1(4000, 1)}, "consumed sockmap-send"},
 		"tcpdump does not get its copy":                       {copied("clone", "packet_rcv"), "transmitted "},
 		"tcpdump ends before it has read":                     {copied("clone", "skb_queue_purge_reason"), "transmitted "},
+		"its sender's own socket ends before it has read":     {copied("clone", "inet_sock_destruct"), "transmitted "},
 		"it is purged itself":                                 {[]string{ndisc, at(10, "ip_rcv", 1, plain), drop("skb_queue_purge_reason", "QUEUE_PURGE"), freed1(4000, 1)}, "dropped "},
 		"a copy is dropped where packets are":                 {copied("clone", "nf_hook_slow"), "dropped "},
 		"packet sockets alone might have it":                  {[]string{ndisc, at(10, "ip_rcv", 1, plain), drop("packet_rcv", "PACKET_SOCK_ERROR"), freed1(4000, 1)}, "dropped "},
@@ -94,6 +97,8 @@ func TestUnclearEnds(t *testing.T) {
 		"a SYN that is seen lower down":                       {[]string{reasons, at(10, "ip_rcv", 1, syn), freed1(20, 1)}, "consumed tcp-syn"},
 		"a SYN, seen again without bytes":                     {[]string{reasons, at(10, "ip_rcv", 1, syn), at(12, "tcp_v4_do_rcv", 1, nil), freed1(20, 1)}, "consumed tcp-syn"},
 		"a SYN that is answered":                              {[]string{reasons, at(10, "tcp_v4_rcv", 1, syn), at(15, "ip_output", 2, synack), freed1(20, 1)}, "delivered "},
+		"a SYN with data that is answered":                    {[]string{reasons, at(10, "tcp_v4_rcv", 1, fast), at(15, "ip_output", 2, opened), freed1(20, 1)}, "delivered "},
+		"a SYN with data whose data is not taken":             {[]string{reasons, at(10, "tcp_v4_rcv", 1, fast), at(15, "ip_output", 2, synack), freed1(20, 1)}, "delivered "},
 		"a SYN whose answer is another's":                     {[]string{reasons, at(10, "tcp_v4_rcv", 1, syn), at(15, "ip_output", 2, other), freed1(20, 1)}, "consumed tcp-syn"},
 		"a SYN that came twice, answered":                     {[]string{reasons, at(10, "tcp_v4_rcv", 1, syn), freed1(11, 1), at(12, "tcp_v4_rcv", 3, syn), at(15, "ip_output", 2, synack), freed1(20, 3)}, "consumed tcp-syn"},
 		"a SYN of which a SYN-ACK is made":                    {[]string{reasons, at(10, "tcp_v4_rcv", 1, syn), at(15, "tcp_make_synack", 1, syn), freed1(20, 1)}, "delivered "},

@@ -80,7 +80,11 @@ func (t *tracker) answers(i uint32) {
 		if t.syns == nil {
 			t.syns = map[segment]synOf{}
 		}
-		t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq}] = synOf{i, t.journeys.at(b.journey).packet}
+		syn := synOf{i, t.journeys.at(b.journey).packet}
+		t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq}] = syn
+		if h.sent > 0 { // RFC 7413: the data may be acknowledged, too
+			t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq + h.sent}] = syn
+		}
 	case h.synack:
 		s, ok := t.syns[segment{l.dst, l.src, l.dport, l.sport, h.ack - 1}]
 		if !ok || s.branch == i {
