@@ -10,7 +10,7 @@ TESTBED := go run ./internal/testbed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in contrib/bench/instructions -- instructions budget
 
-.PHONY: build install deps census generate check-generated test fetch test-all test-unit test-quick test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: build install deps census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: deps
@@ -62,6 +62,13 @@ test-unit: build
 	go vet ./... && go vet -tags kernel ./internal/kerneltest
 	go test -short ./...
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
+
+# Pinned, so that a new version's new rules come when they are wanted.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+lint: deps
+	go run $(GOLANGCI) run
+	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
 test-debian13: deps debian13

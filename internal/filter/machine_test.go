@@ -14,7 +14,6 @@ type machine struct {
 	memory  map[uint64][]byte // by address
 	current uint64            // the running task
 	packet  []byte            // at packetAddr; what lies beyond linear is not in memory
-	linear  int
 	steps   int
 	calls   int // of packet_bytes
 }

@@ -171,8 +171,8 @@ func (k *Kernel) findPageMap(peek *ebpf.Program, events *ebpf.Map) (p pageMap, s
 	if err != nil {
 		return p, s, fmt.Errorf("mapping the ring buffer: %w", err)
 	}
-	defer unix.Munmap(shared)
-	const off = 64 // behind the position
+	defer func() { _ = unix.Munmap(shared) }() // of what is mapped it can't fail
+	const off = 64                             // behind the position
 	secret := shared[off:][:16]
 	rand.Read(secret)
 	defer clear(secret)

@@ -25,8 +25,6 @@ type forge struct {
 	k    *kernel.Kernel
 	page []byte
 	at   uint64 // the page's address in the kernel
-	skb  int    // where the sk_buff is that is made now
-	head int    // and its data
 }
 
 // offset is where a member lies in a struct, in bytes.

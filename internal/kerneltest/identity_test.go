@@ -174,11 +174,8 @@ func TestReleased(t *testing.T) {
 	onOneCPU(t) // a packet that is read on another one is freed some time later
 	n := chain(t, 2)
 	n.in(0, "ping -qc 1 10.0.0.2")
-	var probes []string
-	for _, f := range strings.Fields(run(t, "skb-collect", "--list", "kfree_skbmem", "skb_free_head", "napi_skb_cache_put", "__skb_clone", "__copy_skb_header",
-		"skb_release_data", "skb_release_head_state", "skb_headers_offset_update", "ip_output", "udp_queue_rcv_one_skb", "*_build_skb_around")) {
-		probes = append(probes, f)
-	}
+	probes := strings.Fields(run(t, "skb-collect", "--list", "kfree_skbmem", "skb_free_head", "napi_skb_cache_put", "__skb_clone", "__copy_skb_header",
+		"skb_release_data", "skb_release_head_state", "skb_headers_offset_update", "ip_output", "udp_queue_rcv_one_skb", "*_build_skb_around"))
 	t.Logf("%v", probes)
 	dump, _ := n.tcpdump(1, "-i", "l1")
 	p, file := collect(t, "-p", strings.Join(probes, ","), "-f", "udp port 7002")

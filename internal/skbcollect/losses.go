@@ -3,7 +3,6 @@ package skbcollect
 import (
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/cilium/ebpf"
 
@@ -32,7 +31,6 @@ type losses struct {
 	missSeen map[string]uint64
 	since    uint64 // ns, when they were read last
 	total    map[string]uint64
-	warned   time.Time
 	stderr   io.Writer
 }
 

@@ -66,7 +66,7 @@ func (s *stale) poll(now time.Time, lost uint64) error {
 func (s *stale) stop() {
 	if s.walking != nil {
 		s.cancel()
-		<-s.walking
+		<-s.walking //nolint:errcheck // that of a walk which was ended
 	}
 }
 

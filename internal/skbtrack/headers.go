@@ -148,8 +148,8 @@ func (h *headers) outerTag(tci uint16) {
 // ip reads an IP header; rest is what it carries, proto what that is.
 func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok bool) {
 	l := &h.layers[h.n]
-	first := true // of a datagram's fragments
-	content := 0  // bytes behind the header and its extensions, as it says
+	var first bool // of a datagram's fragments
+	content := 0   // bytes behind the header and its extensions, as it says
 	switch {
 	case etherType == etherIPv4 && len(b) >= 20 && b[0]>>4 == 4:
 		n := int(b[0]&0xf) * 4

@@ -24,7 +24,6 @@ type world struct {
 	rng     *rand.Rand
 	now     uint64
 	records []made
-	bufs    uint64   // identities given
 	addrs   []uint64 // free addresses, the last used first
 	nextID  uint64
 	live    []*sim
@@ -54,7 +53,6 @@ type truth struct {
 	branches int
 	ends     map[string]int
 	ended    int
-	headers  wireHeaders
 }
 
 // A data buffer of the world.

@@ -87,7 +87,7 @@ func (g *guest) boot(ctx context.Context, tmp string) (int, error) {
 		if err != nil {
 			return 1, errors.New("shell: stdin is no terminal")
 		}
-		defer term.Restore(int(os.Stdin.Fd()), old)
+		defer func() { _ = term.Restore(int(os.Stdin.Fd()), old) }()
 	}
 	err := g.emulate(cmd)
 	status, _ := os.ReadFile(filepath.Join(tmp, "status"))

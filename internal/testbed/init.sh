@@ -29,7 +29,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo guest > /proc/sys/kernel/hostname
 echo 1 > /proc/sys/kernel/panic_on_oops
 ip link set lo up
-cd /skb/in
+cd /skb/in || exit
 stty -F "$command" raw -echo
 if [ -n "$rows" ]; then
 	# A shell at the terminal.
@@ -41,7 +41,7 @@ if [ -n "$rows" ]; then
 	ip -n peer link set skb1 up
 	ip -n peer link set lo up
 	stty -F "$command" sane rows "$rows" cols "$columns"
-	cd /root
+	cd /root || exit
 	setsid -c bash -i < "$command" > "$command" 2>&1
 	status=$?
 else

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -248,7 +247,7 @@ func (p *plan) runBeside(ctx context.Context, b *beside) {
 	if s := cmd.ProcessState; s != nil {
 		b.seconds = (s.UserTime() + s.SystemTime()).Seconds()
 	}
-	io.Copy(os.Stdout, &out)
+	os.Stdout.Write(out.Bytes())
 	if err != nil {
 		fmt.Printf("FAIL\t%s: %v\n", b.command, err)
 		p.failed = true

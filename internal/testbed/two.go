@@ -2,7 +2,6 @@ package main
 
 import (
 	"hash/fnv"
-	"io"
 	"slices"
 )
 
@@ -14,7 +13,7 @@ func twoOf(commit, test string, kernels []string) []string {
 		return kernels
 	}
 	h := fnv.New64a()
-	io.WriteString(h, commit+" "+test)
+	h.Write([]byte(commit + " " + test))
 	n := uint64(len(kernels))
 	// The low bits of the hash of words that differ in their last letters only are no good choice.
 	x := h.Sum64()

@@ -154,13 +154,11 @@ func (s *statement) ends() bool {
 			return true
 		}
 	case block:
-		for i := len(s.list) - 1; i >= 0; i-- {
-			switch s.list[i].kind {
-			case label, caseOf:
-				return false
-			}
-			return s.list[i].ends()
+		if len(s.list) == 0 {
+			return false
 		}
+		last := s.list[len(s.list)-1]
+		return last.kind != label && last.kind != caseOf && last.ends()
 	case branch:
 		return len(s.list) == 2 && s.list[0].ends() && s.list[1].ends()
 	}
