@@ -35,6 +35,9 @@ func TestEncapsulations(t *testing.T) {
 		ip.Id, ip.FragOffset = id, offset
 		return framed(t, append([]gopacket.SerializableLayer{ip}, l...)...)
 	}
+	six := func(proto layers.IPProtocol, extension string) []byte {
+		return packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", "fd00::2", proto), gopacket.Payload(extension+"\x00\x35\x00\x36\x00\x0d\x00\x00hello"))
+	}
 	inner := fragment("10.9.0.1", "10.9.0.2", layers.IPProtocolUDP, 7, 0, udp(53, 54), data)
 	zeros := func(n int) string { return strings.Repeat("\x00", n) }
 	wg := "\x04\x00\x00\x00\x07\x00\x00\x00" + zeros(24+96)
@@ -110,6 +113,10 @@ func TestEncapsulations(t *testing.T) {
 			"encap=udp - outer.src=10.0.0.1 - outer.dst=10.0.0.2 - outer.sport=5000 - outer.dport=6000 -", false},
 		"NAT of a fragment of both ends": {inner, fragment("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, 7, 0, udp(5000, 6000), data), "fragment",
 			"src=10.9.0.1 10.0.0.1 dst=10.9.0.2 10.0.0.2 sport=53 5000 dport=54 6000", true},
+		"AH": {plain, framed(t, ip4("10.9.0.1", "10.9.0.2", layers.IPProtocolAH), gopacket.Payload("\x01\x04\x00\x00\x00\x00\x02\x01"+zeros(16)+string(plain[34:]))), "",
+			"encap=- ah spi=- 513", false},
+		"AH, IPv6": {six(layers.IPProtocolUDP, ""), six(layers.IPProtocolAH, "\x11\x04\x00\x00\x00\x00\x02\x01"+zeros(16)), "",
+			"encap=- ah spi=- 513", false},
 		"IPComp": {plain, outer(protoIPComp, 4, 0, 0x12, 0x34), "",
 			"encap=- ipcomp cpi=- 4660 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
 		"out of IPComp": {fragment("10.9.0.1", "10.9.0.2", protoIPComp, 7, 0, gopacket.Payload("\x11\x00\x02\x0a"+zeros(8))), inner, "",

@@ -150,6 +150,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 	l := &h.layers[h.n]
 	var first bool // of a datagram's fragments
 	content := 0   // bytes behind the header and its extensions, as it says
+	var auth []byte
 	switch {
 	case etherType == etherIPv4 && len(b) >= 20 && b[0]>>4 == 4:
 		n := int(b[0]&0xf) * 4
@@ -174,7 +175,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		copy(l.src[:], b[8:])
 		copy(l.dst[:], b[24:])
 		behind := unpadded(b[40:], int(binary.BigEndian.Uint16(b[4:])))
-		if b, first, ok = l.extensions(behind); !ok {
+		if b, auth, first, ok = l.extensions(behind); !ok {
 			h.n++
 			return nil, 0, false
 		}
@@ -184,6 +185,9 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		return nil, 0, false
 	}
 	h.n++
+	if auth != nil {
+		h.encapsulate(ah, binary.BigEndian.Uint32(auth[4:]))
+	}
 	if !first {
 		h.later = true
 		return nil, 0, false
@@ -210,8 +214,8 @@ func unpadded(b []byte, n int) []byte {
 	return b
 }
 
-// extensions skips IPv6's extension headers (RFC 8200).
-func (l *layer) extensions(b []byte) (rest []byte, first, ok bool) {
+// extensions skips IPv6's extension headers (RFC 8200); auth begins with that of AH (RFC 4302), if there is one.
+func (l *layer) extensions(b []byte) (rest, auth []byte, first, ok bool) {
 	first = true
 	for {
 		n := 0
@@ -221,7 +225,8 @@ func (l *layer) extensions(b []byte) (rest []byte, first, ok bool) {
 				n = (int(b[1]) + 1) * 8
 			}
 		case protoAH:
-			if len(b) >= 2 {
+			if len(b) >= 12 {
+				auth = b
 				n = (int(b[1]) + 2) * 4
 			}
 		case protoFragment:
@@ -234,10 +239,10 @@ func (l *layer) extensions(b []byte) (rest []byte, first, ok bool) {
 				}
 			}
 		default:
-			return b, first, true
+			return b, auth, first, true
 		}
 		if n == 0 || len(b) < n {
-			return nil, false, false
+			return nil, nil, false, false
 		}
 		l.proto, b = b[0], b[n:]
 	}
