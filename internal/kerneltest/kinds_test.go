@@ -38,7 +38,9 @@ type kind struct {
 	encap  string // the tunnel as `changed` names it
 	inside string // the tunnel that this one is in
 	nat    bool
-	copies int // that come besides the first, of what is not fragmented
+	copies int    // that come besides the first, of what is not fragmented
+	packed bool   // only those are in the tunnel that would be fragments
+	passed string // a probe that all but the first do not come by, unless they are fragments
 }
 
 const kindPort = 7000
@@ -71,9 +73,12 @@ var kinds = []kind{
 
 	{name: "vxlan", modules: "vxlan", both: "ip link add vx type vxlan id 42 dstport 4789 local HERE remote THERE dev DEV", side: ups("vx"), encap: "vxlan"},
 	{name: "vxlan5", modules: "vxlan", both: "ip link add vx5 type vxlan id 43 dstport 5555 local HERE remote THERE dev DEV", side: ups("vx5"), encap: "udp"},
+	{name: "vxlan6", modules: "vxlan", side: [3]string{"ip link add vx6 mtu 1400 type vxlan id 45 dstport 4789 local fd00:0::1 remote fd00:0::2; " + up("vx6", 1),
+		"ip link add vx6 mtu 1400 type vxlan id 45 dstport 4789 local fd00:0::2 remote fd00:0::1; " + up("vx6", 2)}, encap: "vxlan"},
 	{name: "geneve", modules: "geneve", both: "ip link add gnv type geneve id 43 remote THERE", side: ups("gnv"), encap: "geneve"},
 	{name: "gre", modules: "ip_gre", both: "ip link add gre5 type gre local HERE remote THERE key 5", side: ups("gre5"), encap: "gre"},
 	{name: "gretap", modules: "ip_gre", both: "ip link add gretap5 type gretap local HERE remote THERE key 6", side: ups("gretap5"), encap: "gre"},
+	{name: "greroute", modules: "ip_gre", both: "ip link add grex type gre external", side: [3]string{up("grex", 1) + "; ip route add @.2/32 encap ip id 88 dst THERE key dev grex", up("grex", 2)}, encap: "gre"},
 	{name: "ip6gre", modules: "ip6_gre", side: [3]string{"ip link add g6 type ip6gre local fd00:0::1 remote fd00:0::2 key 7; " + up("g6", 1),
 		"ip link add g6 type ip6gre local fd00:0::2 remote fd00:0::1 key 7; " + up("g6", 2)}, encap: "gre"},
 	{name: "ipip", modules: "ipip", both: "ip link add ipip5 type ipip local HERE remote THERE", side: ups("ipip5"), encap: "ipip"},
@@ -82,6 +87,7 @@ var kinds = []kind{
 	{name: "ip6tnl", modules: "ip6_tunnel", side: [3]string{"ip link add t6 type ip6tnl mode ipip6 local fd00:0::1 remote fd00:0::2; " + up("t6", 1),
 		"ip link add t6 type ip6tnl mode ipip6 local fd00:0::2 remote fd00:0::1; " + up("t6", 2)}, encap: "ipip"},
 	{name: "fou", modules: "fou ip_gre", both: "ip fou add port 5556 ipproto 47; ip link add fou5 type gre local HERE remote THERE key 8 ttl 64 encap fou encap-sport 5556 encap-dport 5556", side: ups("fou5"), encap: "udp"},
+	{name: "gue", modules: "fou ip_gre", both: "ip fou add port 5557 gue; ip link add gue5 type gre local HERE remote THERE key 9 ttl 63 encap gue encap-sport 5557 encap-dport 5557", side: ups("gue5"), encap: "udp"},
 	{name: "l2tpudp", modules: "l2tp_netlink l2tp_eth", both: "ip l2tp add tunnel tunnel_id 1 peer_tunnel_id 1 encap udp local HERE remote THERE udp_sport 5000 udp_dport 5000; ip l2tp add session name l2tpu tunnel_id 1 session_id 1 peer_session_id 1",
 		side: ups("l2tpu"), encap: "udp"},
 	{name: "l2tpip", modules: "l2tp_netlink l2tp_eth l2tp_ip", both: "ip l2tp add tunnel tunnel_id 2 peer_tunnel_id 2 encap ip local HERE remote THERE; ip l2tp add session name l2tpi tunnel_id 2 session_id 2 peer_session_id 2",
@@ -97,6 +103,15 @@ var kinds = []kind{
 	{name: "esptransport", modules: "esp4 xfrm_user seqiv gcm", both: "ip xfrm state add src @.1 dst @.2 proto esp spi 0x102 mode transport aead 'rfc4106(gcm(aes))' 0x1234567890123456789012345678901234567890 128",
 		side: [3]string{"ip addr add @.1/32 dev lo; ip route add @.2/32 via 10.0.0.2 src @.1; ip xfrm policy add src @.1 dst @.2 dir out tmpl proto esp mode transport",
 			"ip addr add @.2/32 dev lo; ip route add @.1/32 via 10.0.0.1; ip xfrm policy add src @.1 dst @.2 dir in tmpl proto esp mode transport"}, encap: "esp"},
+	{name: "beet", modules: "esp4 xfrm_user seqiv gcm", both: "ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x103 reqid 3 mode beet sel src @.1 dst @.2 aead 'rfc4106(gcm(aes))' 0x1234567890123456789012345678901234567890 128",
+		side: [3]string{"ip addr add @.1/32 dev lo; ip route add @.2/32 via 10.0.0.2 src @.1; ip xfrm policy add src @.1 dst @.2 dir out tmpl src HERE dst THERE proto esp reqid 3 mode beet",
+			"ip addr add @.2/32 dev lo; ip route add @.1/32 via 10.0.0.1; ip xfrm policy add src @.1 dst @.2 dir in tmpl src THERE dst HERE proto esp reqid 3 mode beet"}, encap: "esp"},
+	{name: "ah", modules: "ah4 xfrm_user", both: "ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto ah spi 0x104 reqid 4 mode tunnel auth-trunc 'hmac(sha256)' 0x1234567890123456789012345678901212345678901234567890123456789012 128",
+		side: [3]string{"ip addr add @.1/32 dev lo; ip route add @.2/32 via 10.0.0.2 src @.1; ip xfrm policy add src @.1 dst @.2 dir out tmpl src HERE dst THERE proto ah reqid 4 mode tunnel",
+			"ip addr add @.2/32 dev lo; ip route add @.1/32 via 10.0.0.1; ip xfrm policy add src @.1 dst @.2 dir in tmpl src THERE dst HERE proto ah reqid 4 mode tunnel"}, encap: "ah+ipip"},
+	{name: "ipcomp", modules: "ipcomp xfrm_user deflate", both: "ip xfrm state add src @.1 dst @.2 proto comp spi 0x105 reqid 5 mode transport comp deflate", // what is short stays as it is
+		side: [3]string{"ip addr add @.1/32 dev lo; ip route add @.2/32 via 10.0.0.2 src @.1; ip xfrm policy add src @.1 dst @.2 dir out tmpl proto comp reqid 5 mode transport",
+			"ip addr add @.2/32 dev lo; ip route add @.1/32 via 10.0.0.1; ip xfrm policy add src @.1 dst @.2 dir in tmpl proto comp reqid 5 mode transport level use"}, encap: "ipcomp", packed: true},
 	{name: "wireguard", modules: "wireguard", both: "ip link add wg type wireguard", side: [3]string{up("wg", 1) + "; ip addr add @.77/32 dev wg", up("wg", 2)}, encap: "wireguard"},
 	{name: "vxlanwireguard", modules: "vxlan wireguard", side: [3]string{"ip link add vxw type vxlan id 44 dstport 4789 local WG.1 remote WG.2; " + up("vxw", 1),
 		"ip link add vxw type vxlan id 44 dstport 4789 local WG.2 remote WG.1; " + up("vxw", 2)}, encap: "vxlan", inside: "wireguard"},
@@ -117,9 +132,31 @@ var kinds = []kind{
 		"; tc qdisc add dev v51 handle ffff: ingress; tc filter add dev v51 parent ffff: matchall action mirred egress redirect dev ifb7"}},
 	{name: "ingress", modules: "act_mirred cls_matchall sch_ingress dummy 8021q", both: vlan("v55", 55), side: [3]string{up("v55", 1) + "; ip neigh add @.2 lladdr FAR dev v55",
 		"ip link add d55 type dummy; ip link set d55 address OWN; " + up("d55", 2) + "; tc qdisc add dev v55 handle ffff: ingress; tc filter add dev v55 parent ffff: matchall action mirred ingress redirect dev d55"}},
+	{name: "mirrored", modules: "act_mirred cls_matchall sch_ingress dummy 8021q", both: vlan("v61", 61), side: [3]string{up("v61", 1), "ip link add d61 type dummy; ip link set d61 up; " + up("v61", 2) +
+		"; tc qdisc add dev v61 handle ffff: ingress; tc filter add dev v61 parent ffff: matchall action mirred egress mirror dev d61"}},
+	{name: "tracked", modules: "act_ct cls_matchall sch_ingress 8021q", both: vlan("v62", 62), side: [3]string{up("v62", 1), up("v62", 2) +
+		"; tc qdisc add dev v62 handle ffff: ingress; tc filter add dev v62 parent ffff: protocol ip matchall action ct zone 5"}},
+	{name: "tcnat", modules: "act_ct cls_flower sch_ingress 8021q nf_nat", to: "@.3", both: vlan("v63", 63), side: [3]string{up("v63", 1) + "; ip neigh add @.3 lladdr FAR dev v63", up("v63", 2) +
+		"; tc qdisc add dev v63 handle ffff: ingress; tc filter add dev v63 parent ffff: protocol ip flower ip_proto udp action ct commit nat dst addr @.2 zone 6"}, nat: true},
+	{name: "tctunnel", modules: "act_mirred act_tunnel_key cls_matchall sch_ingress vxlan 8021q", both: vlan("v64", 64) + "ip link add vxe type vxlan external dstport 4790; ip link set vxe address OWN; ip link set vxe up",
+		side: [3]string{up("v64", 1) + "; ip neigh add @.2 lladdr FAR dev v64; tc qdisc add dev v64 clsact; tc filter add dev v64 egress matchall action tunnel_key set src_ip HERE dst_ip THERE id 99 dst_port 4790 pipe action mirred egress redirect dev vxe",
+			up("v64", 2) + "; tc qdisc add dev vxe handle ffff: ingress; tc filter add dev vxe parent ffff: matchall action tunnel_key unset pipe action mirred ingress redirect dev v64"}, encap: "udp"},
+	{name: "nftfwd", modules: "nft_fwd_netdev 8021q", both: vlan("v65", 65), side: [3]string{up("v65", 1) + "; ip neigh add @.2 lladdr 02:00:00:00:00:65 dev v65",
+		"ip link add fw0 type veth peer name fw1; ip link set fw1 address 02:00:00:00:00:65; ip link set fw0 up; " + up("fw1", 2) + "; ip link set v65 promisc on; nft 'table netdev fwt { chain c { type filter hook ingress device v65 priority 0; ip daddr @.2 fwd to fw0; }; }'"}},
+	{name: "flooded", modules: "bridge", side: [3]string{"ip link add fl0 type veth peer name fl1 netns ns1; " + up("fl0", 1) + "; ip neigh add @.2 lladdr 02:00:00:00:00:99 dev fl0",
+		"ip link add bridge9 type bridge ageing_time 0; ip link set fl1 master bridge9; ip link set fl1 up; for d in 2 4 6; do ip link add fl$d type veth peer name fl$((d+1)) netns ns2; ip link set fl$d master bridge9; ip link set fl$d up; done; ip link set bridge9 up",
+		"ip link set fl5 address 02:00:00:00:00:99; for d in 3 5 7; do ip link set fl$d up; done; ip addr add @.2/24 dev fl5"}},
+	{name: "grolist", side: [3]string{"ip link add gl0 type veth peer name gl1 netns ns1; flush; ethtool -K gl0 tso off gso off > /dev/null; " + up("gl0", 1) + "; ip neigh add @.2 lladdr 02:00:00:00:00:e3 dev gl0",
+		"ip link add gl2 type veth peer name gl3 netns ns2; flush; ethtool -K gl1 gro on rx-gro-list on > /dev/null; ip link set gl1 address 02:00:00:00:00:e3; ip link set gl1 up; ip link set gl2 up; ip addr add 172.30.1.1/24 dev gl1; ip route add @.2/32 dev gl2; ip neigh add @.2 lladdr 02:00:00:00:00:e1 dev gl2",
+		"ip link set gl3 address 02:00:00:00:00:e1; " + up("gl3", 2)}},
 	{name: "observed", modules: "8021q", both: vlan("v52", 52), side: ups("v52")}, // by packet sockets of the test
 
 	{name: "forwarded", to: "10.0.1.2", side: [3]string{"ip route add 10.0.1.0/24 via 10.0.0.2", "true", "ip route add default via 10.0.1.1"}},
+	{name: "flowtable", modules: "nft_flow_offload nf_flow_table_inet", to: "10.0.1.3", side: [3]string{"ip route replace 10.0.1.0/24 via 10.0.0.2",
+		"nft 'table ip fast { flowtable f { hook ingress priority 0; devices = { l1, r1 }; }; chain forward { type filter hook forward priority 0; ip daddr 10.0.1.3 udp dport 7000 flow add @f; }; }'",
+		"ip addr add 10.0.1.3/24 dev l2"}, passed: "ip_forward"},
+	{name: "nat6", modules: "nft_chain_nat", to: "fd0d::2", side: [3]string{"ip route add fd0d::2/128 via fd00:0::2",
+		"sysctl -qw net.ipv6.conf.all.forwarding=1; nft 'table ip6 nat { chain pre { type nat hook prerouting priority -100; ip6 daddr fd0d::2 udp dport 7000 dnat to fd00:1::2; }; chain post { type nat hook postrouting priority 100; oif r1 udp dport 7000 masquerade; }; }'"}, nat: true},
 	{name: "nfqueue", modules: "nft_queue nfnetlink_queue", side: [3]string{"ip route add @.2/32 via 10.0.0.2",
 		"ip addr add @.2/32 dev lo; nft 'table ip queued { chain input { type filter hook input priority 0; ip daddr @.2 udp dport 7000 queue num 3; }; }'"}},
 	{name: "dup", modules: "nft_dup_ipv4", side: [3]string{"ip route add @.2/32 via 10.0.0.2",
@@ -192,7 +229,7 @@ func TestJourneyKinds(t *testing.T) {
 		return slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
 	}
 	subnet := func(i int) string { return fmt.Sprint("172.16.", i) }
-	to := func(i int) string { return cmp.Or(kinds[i].to, subnet(i)+".2") }
+	to := func(i int) string { return strings.ReplaceAll(cmp.Or(kinds[i].to, "@.2"), "@", subnet(i)) }
 	modules := []string{"sctp", "nft_numgen"}
 	for _, k := range kinds {
 		modules = append(modules, strings.Fields(k.modules)...)
@@ -241,6 +278,7 @@ func TestJourneyKinds(t *testing.T) {
 	got.receive(n, 1, "udp4", "0.0.0.0:7000")
 	got.receive(n, 1, "udp6", "[::]:7000")
 	got.receive(n, 2, "udp4", "0.0.0.0:7000")
+	got.receive(n, 2, "udp6", "[::]:7000")
 	read := filepath.Join(t.TempDir(), "read") // by servers of SCTP and TCP
 	for _, server := range []string{"SCTP4-LISTEN:7001,fork", "TCP4-LISTEN:7005,fork"} {
 		background(t, n.command(1, "socat", "-u", server, "OPEN:"+read+",creat,append"))
@@ -305,6 +343,9 @@ func TestJourneyKinds(t *testing.T) {
 				send(socket(i), to(i), pad(fmt.Sprintf("<%s#%d>", k.name, number), number))
 			}
 		}
+		if _, err := v4.WriteTo([]byte("<unheard#0>"), &net.UDPAddr{IP: net.IPv4(10, 0, 0, 255), Port: 7102}); err != nil { // nobody has that port
+			t.Fatal(err)
+		}
 		send(disallowed, wg+".2", "<disallowed#0>") // not from an address that ns1 allows
 		for number := range each {                  // sent, while the packet socket's queue is full
 			send(v4, "172.18.0.2", fmt.Sprintf("<tapped#%d>", number))
@@ -358,7 +399,24 @@ func TestJourneyKinds(t *testing.T) {
 			}
 			v.check(fmt.Sprint(k.name, " ", number), ended...)
 		}
-		v.checkEncap(k.name, k.encap, k.inside, each)
+		in := each
+		if k.packed {
+			in = each - whole
+		}
+		v.checkEncap(k.name, k.encap, k.inside, in)
+		if k.passed != "" {
+			passed := map[string]bool{}
+			for _, h := range s.hops {
+				for name := range v.of[h.track.Packet] {
+					passed[name] = passed[name] || h.Probe == k.passed
+				}
+			}
+			for number := range each {
+				if number > 0 && number < whole && passed[fmt.Sprint(k.name, " ", number)] {
+					t.Errorf("%s %d passed %s", k.name, number, k.passed)
+				}
+			}
+		}
 	}
 	for number := range each {
 		v.check(fmt.Sprint("sctp ", number), func(j *format.Journey) bool { return j.End.How == "delivered" && j.End.Unclear == "read-as-drop" })
@@ -369,6 +427,7 @@ func TestJourneyKinds(t *testing.T) {
 	if v.ends(unix.IPPROTO_ICMPV6)["consumed"] != 3 { // answered, whether freed as a drop or not
 		t.Errorf("echo requests ended %v", v.ends(unix.IPPROTO_ICMPV6))
 	}
+	v.check("unheard 0", func(j *format.Journey) bool { return j.End.How == "dropped" && j.End.Dev == "l1" })
 	v.check("disallowed 0", func(j *format.Journey) bool { return j.End.How == "consumed" && j.End.Unclear == "wireguard-receive" })
 	resent := 0
 	for number := range segments {
@@ -401,7 +460,7 @@ func TestJourneyKinds(t *testing.T) {
 	if !maps.Equal(rewritten, want) {
 		t.Errorf("--changed nat selects %v, want %v", slices.Sorted(maps.Keys(rewritten)), slices.Sorted(maps.Keys(want)))
 	}
-	t.Logf("%d packets of %d kinds: %d splits, %d conflations, %d wrong ends", len(v.sent), len(kinds)+6, v.splits, v.conflations, v.wrong)
+	t.Logf("%d packets of %d kinds: %d splits, %d conflations, %d wrong ends", len(v.sent), len(kinds)+7, v.splits, v.conflations, v.wrong)
 }
 
 // A verdict is what is found wrong in a tracked recording of packets with numbers in them.
