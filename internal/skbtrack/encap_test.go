@@ -1,6 +1,7 @@
 package skbtrack
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -37,6 +38,10 @@ func TestEncapsulations(t *testing.T) {
 	}
 	six := func(proto layers.IPProtocol, extension string) []byte {
 		return packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", "fd00::2", proto), gopacket.Payload(extension+"\x00\x35\x00\x36\x00\x0d\x00\x00hello"))
+	}
+	routed := func(dst string, left byte) []byte { // by segments, to fd00::9 in the end
+		return packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", dst, layers.IPProtocolIPv6Routing),
+			gopacket.Payload("\x11\x02\x04"+string([]byte{left, 0, 0, 0, 0})+string(net.ParseIP("fd00::9"))+"\x00\x35\x00\x36\x00\x0d\x00\x00hello"))
 	}
 	inner := fragment("10.9.0.1", "10.9.0.2", layers.IPProtocolUDP, 7, 0, udp(53, 54), data)
 	zeros := func(n int) string { return strings.Repeat("\x00", n) }
@@ -117,6 +122,7 @@ func TestEncapsulations(t *testing.T) {
 			"encap=- ah spi=- 513", false},
 		"AH, IPv6": {six(layers.IPProtocolUDP, ""), six(layers.IPProtocolAH, "\x11\x04\x00\x00\x00\x00\x02\x01"+zeros(16)), "",
 			"encap=- ah spi=- 513", false},
+		"a segment of its route, and the next": {routed("fd00::7", 1), routed("fd00::9", 0), "", "", false},
 		"IPComp": {plain, outer(protoIPComp, 4, 0, 0x12, 0x34), "",
 			"encap=- ipcomp cpi=- 4660 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
 		"out of IPComp": {fragment("10.9.0.1", "10.9.0.2", protoIPComp, 7, 0, gopacket.Payload("\x11\x00\x02\x0a"+zeros(8))), inner, "",

@@ -61,6 +61,8 @@ const (
 	etherMACsec   = 0x88e5
 	etherBridging = 0x6558 // GRE and Geneve: an Ethernet frame follows
 
+	segmentRouting = 4 // a routing header's type (RFC 8754)
+
 	protoHopByHop = 0
 	protoICMP     = 1
 	protoIPv4     = 4
@@ -223,6 +225,9 @@ func (l *layer) extensions(b []byte) (rest, auth []byte, first, ok bool) {
 		case protoHopByHop, protoRouting, protoDestOpts:
 			if len(b) >= 2 {
 				n = (int(b[1]) + 1) * 8
+			}
+			if l.proto == protoRouting && len(b) >= 24 && b[2] == segmentRouting && b[3] > 0 {
+				copy(l.dst[:], b[8:]) // where it goes in the end; the header's is the next segment
 			}
 		case protoAH:
 			if len(b) >= 12 {
