@@ -40,7 +40,7 @@ type kind struct {
 	nat    bool
 	copies int    // that come besides the first, of what is not fragmented
 	packed bool   // only those are in the tunnel that would be fragments
-	passed string // a probe that all but the first do not come by, unless they are fragments
+	passed string // a probe that all but the first two do not come by, unless they are fragments
 }
 
 const kindPort = 7000
@@ -412,7 +412,8 @@ func TestJourneyKinds(t *testing.T) {
 				}
 			}
 			for number := range each {
-				if number > 0 && number < whole && passed[fmt.Sprint(k.name, " ", number)] {
+				// Attaching may take longer than a connection is remembered: the first of these may be a new one's.
+				if number > 1 && number < whole && passed[fmt.Sprint(k.name, " ", number)] {
 					t.Errorf("%s %d passed %s", k.name, number, k.passed)
 				}
 			}
