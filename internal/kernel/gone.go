@@ -36,8 +36,9 @@ var fates = map[string]fate{
 }
 
 // copiers are functions that fill in an sk_buff, the first argument, from another, the second. In
-// the first there is still what lay in that memory before.
-var copiers = []string{"__skb_clone", "__copy_skb_header", "skb_copy_header"}
+// the first there is still what lay in that memory before; or it is new, and that it comes from the second is known
+// when the kernel is done with it: skb_segment's segments would be packets of their own.
+var copiers = []string{"__skb_clone", "__copy_skb_header", "skb_copy_header", "skb_zerocopy_clone"}
 
 // unmade are functions that make an sk_buff in memory that is none yet.
 var unmade = []string{"build_skb_around", "__build_skb_around", "__finalize_skb_around"}

@@ -49,7 +49,7 @@ func TestHandOverArgs(t *testing.T) {
 func TestSettle(t *testing.T) {
 	for name, want := range map[string]Function{
 		"kfree_skbmem": {Arg: 1, fate: released}, "skb_release_head_state": {Arg: 1, fate: dying},
-		"__copy_skb_header": {Arg: 2}, "skb_release_data": {Arg: 1}, "ip_rcv": {Arg: 1},
+		"__copy_skb_header": {Arg: 2}, "skb_zerocopy_clone": {Arg: 2}, "skb_release_data": {Arg: 1}, "ip_rcv": {Arg: 1},
 	} {
 		f := Function{Name: name, Arg: 1}
 		f.settle(false)
