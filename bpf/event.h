@@ -79,36 +79,37 @@ static __always_inline void read_process(struct event *e)
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 }
 
+// What was read is noted in the event at once, where the verifier does not follow it.
 static __always_inline void read_rest(struct event *e, struct look *l, __u64 has)
 {
 	struct net *net = NULL;
 
+	e->has = has;
 	read_process(e);
 	__builtin_memcpy(e->tail, l->copy, SKB_TAIL);
 	if (bpf_probe_read_kernel(e->shinfo, SHINFO, l->head + COPIED(l, end)) == 0)
-		has |= HAS_SHINFO;
+		e->has |= HAS_SHINFO;
 	if (bpf_probe_read_kernel(e->front, SKB_FRONT, (void *)l->skb + bpf_core_field_offset(struct sk_buff, dev)) == 0) {
 		struct net_device *dev = *(struct net_device **)e->front;
 		struct sock *sk = *(struct sock **)(e->front + 8);
 
-		has |= HAS_FRONT;
+		e->has |= HAS_FRONT;
 		if (dev && bpf_core_read(e->dev, sizeof(e->dev), &dev->name) == 0) {
 			bpf_core_read(&e->ifindex, sizeof(e->ifindex), &dev->ifindex);
 			bpf_core_read(&e->dev_type, sizeof(e->dev_type), &dev->type);
 			bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
-			has |= HAS_DEV;
+			e->has |= HAS_DEV;
 		} else if (sk) {
 			bpf_core_read(&net, sizeof(net), &sk->__sk_common.skc_net.net);
 		}
 	}
 	if (net && bpf_core_read(&e->netns, sizeof(e->netns), &net->ns.inum) == 0) {
-		has |= HAS_NETNS;
+		e->has |= HAS_NETNS;
 		if (bpf_core_field_exists(net->net_cookie)) {
 			bpf_core_read(&e->netns_cookie, sizeof(e->netns_cookie), &net->net_cookie);
-			has |= HAS_COOKIE;
+			e->has |= HAS_COOKIE;
 		}
 	}
-	e->has = has;
 }
 
 // Not inlined: it is the same for each size of record below.
@@ -243,26 +244,26 @@ static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct h
 
 static __always_inline void report(struct look *l, struct hit *h)
 {
-	__u32 n = l->len;
+	__u64 n = at_most(l->len, snaplen);
 
-	if (n > snaplen)
-		n = snaplen;
 	*(volatile __u32 *)&l->want = n;
+	// snaplen is asked again because what it turns off can be taken out of a program before the
+	// verifier goes over it.
 	if (n > l->linear && paged_size > SMALL_PAGED && n <= SMALL_PAGED) {
 		write_paged(l, h, SMALL_PAGED, copy_paged_small);
 	} else if (n > l->linear) {
 		write_paged(l, h, paged_size, copy_paged_large);
-	} else if (n <= 64) {
+	} else if (snaplen <= 64 || n <= 64) {
 		write_linear(l, h, n, 64);
-	} else if (n <= 128) {
+	} else if (snaplen <= 128 || n <= 128) {
 		write_linear(l, h, n, 128);
-	} else if (n <= 256) {
+	} else if (snaplen <= 256 || n <= 256) {
 		write_linear(l, h, n, 256);
-	} else if (n <= 512) {
+	} else if (snaplen <= 512 || n <= 512) {
 		write_linear(l, h, n, 512);
-	} else if (n <= 2048) {
+	} else if (snaplen <= 2048 || n <= 2048) {
 		write_linear(l, h, n, 2048);
-	} else if (n <= 8192) {
+	} else if (snaplen <= 8192 || n <= 8192) {
 		write_linear(l, h, n, 8192);
 	} else {
 		write_linear(l, h, n, 65536);
@@ -331,7 +332,8 @@ static __always_inline int on_function(struct sk_buff *skb, struct pt_regs *ctx)
 
 	if (off || !seen(&l, skb) || !wanted(&l, &id))
 		return 0;
-	h = (struct hit){.ctx = ctx, .probe = function_of(ctx), .id = id, .has = id ? HAS_ID : 0};
+	id = unknown(id);
+	h = (struct hit){.ctx = ctx, .probe = function_of(ctx), .id = id, .has = any(id) * HAS_ID};
 	report(&l, &h);
 	return 0;
 }
@@ -342,8 +344,8 @@ static __always_inline int on_tracepoint(struct sk_buff *skb, struct hit *h)
 
 	if (!seen(&l, skb) || !wanted(&l, &h->id))
 		return 0;
-	if (h->id)
-		h->has |= HAS_ID;
+	h->id = unknown(h->id);
+	h->has |= any(h->id) * HAS_ID;
 	// What on_drop did not know yet.
 	if (is_drop && lifetimes && l.fresh) {
 		struct drop d = {.location = h->drop.location, .reason = NO_REASON};

@@ -130,22 +130,37 @@ int on_skb_copy_header(void *ctx)
 	return 0;
 }
 
-// A list of segments comes back; with skb_segment_list the first is the packet itself.
+// Of a list of segments so many at a time, and the next one behind them; 0: there is none. Global, as
+// above; with skb_segment_list the first is the packet itself.
+#define SEGMENTS_AT_ONCE 8
+__noinline __u64 inherit_segments(__u64 skb, __u64 head, __u64 id, __u64 next)
+{
+	struct sk_buff *segment;
+	int i;
+
+	for (i = 0; i < SEGMENTS_AT_ONCE && next; i++) {
+		if (next != skb)
+			inherit_number(LINK_SEGMENT, skb, head, id, next);
+		segment = (struct sk_buff *)next;
+		if (bpf_core_read(&next, sizeof(next), &segment->next))
+			return 0;
+	}
+	return next;
+}
+
+// A list of segments comes back.
 #define SEGMENT(function) \
 	SEC("fexit/" #function) \
 	int on_##function(void *ctx) \
 	{ \
-		__u64 skb = ctx_arg(ctx, 0), next = ctx_arg(ctx, ret_arg); \
+		__u64 next = address_of((void *)ctx_arg(ctx, ret_arg)), skb; \
 		struct buffer_ref from; \
 		int i; \
-		if (is_error(next) || !reported(&from, skb)) \
+		if (is_error(next) || !reported(&from, ctx_arg(ctx, 0))) \
 			return 0; \
-		for (i = 0; i < MAX_SEGMENTS && next; i++) { \
-			if (next != skb) \
-				inherit(LINK_SEGMENT, &from, next); \
-			if (bpf_core_read(&next, sizeof(next), &((struct sk_buff *)next)->next)) \
-				return 0; \
-		} \
+		skb = address_of((void *)from.skb); \
+		for (i = 0; i < MAX_SEGMENTS / SEGMENTS_AT_ONCE && next; i++) \
+			next = inherit_segments(skb, from.head, from.id, next); \
 		if (next) \
 			count_loss(LOSS_SEGMENTS, bpf_ktime_get_ns()); \
 		return 0; \

@@ -138,11 +138,40 @@ struct {
 } cpu_states SEC(".maps");
 
 // n, at most max. In asm, because clang proves such a bound unneeded, or checks one
-// register and uses another, where the verifier has no proof without it.
+// register and uses another, where the verifier has no proof without it. The verifier goes on first
+// with all that n may be, and has then seen what follows for max, too.
 static __always_inline __u64 at_most(__u64 n, __u64 max)
 {
-	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(n) : "r"(max));
+	asm volatile("if %0 > %1 goto +1\ngoto +1\n%0 = %1" : "+r"(n) : "r"(max));
 	return n;
+}
+
+// 1 when any bit of v is set. Without a branch, for each of which the verifier walks all that follows
+// once more.
+static __always_inline __u64 any(__u64 v)
+{
+	__u64 n = v;
+
+	asm volatile("%0 = -%0\n%0 |= %1\n%0 >>= 63" : "+r"(n) : "r"(v));
+	return n;
+}
+
+// v, or 0 when it is less; without a branch.
+static __always_inline __u64 not_negative(__s64 v)
+{
+	__u64 sign = v;
+
+	asm volatile("%0 s>>= 63\n%0 ^= -1" : "+r"(sign));
+	return v & sign;
+}
+
+// v, of which the verifier knows nothing any more: what it has seen of one number is then seen for
+// all. Newer kernels see that without.
+static __always_inline __u64 unknown(__u64 v)
+{
+	if (!direct_loads)
+		asm volatile("%0 = -%0\n%0 = -%0" : "+r"(v));
+	return v;
 }
 
 // The address of a map or of what a tracing program was given as a number: the verifier lets

@@ -114,8 +114,9 @@ int function_return(struct pt_regs *ctx)
 	// The return address has been popped by now, on x86 off the stack; only where the
 	// function graph tracer brought us here sp still is what it was.
 	struct call_key key = {.sp = REG_SP(ctx) - RETURN_SIZE, .function = func_ip ? bpf_get_func_ip(ctx) : 0};
-	struct call *found = bpf_map_lookup_elem(&calls, &key), c;
+	struct call *found = bpf_map_lookup_elem(&calls, &key);
 	struct hit h = {.ctx = ctx};
+	__u64 skb, head;
 	struct buffer *b;
 	struct look l;
 	bool alive;
@@ -128,21 +129,23 @@ int function_return(struct pt_regs *ctx)
 	}
 	if (!found)
 		return 0;
-	c = *found;
+	// Not the whole of it: with what it calls a program has 512 bytes of stack.
+	skb = found->skb;
+	head = found->head;
+	h.probe = found->function;
+	h.id = found->id;
+	h.releases = found->releases;
+	h.has = (found->has & HAS_ID) | HAS_RET;
 	bpf_map_delete_elem(&calls, &key);
 	l.ts = bpf_ktime_get_ns();
-	h.probe = c.function;
 	h.retval = REG_RET(ctx);
-	h.id = c.id;
-	h.releases = c.releases;
-	h.has = (c.has & HAS_ID) | HAS_RET;
-	b = c.has & HAS_ID ? buffer_of(c.head) : NULL;
-	alive = b && b->id == c.id && b->releases == c.releases && look_at(&l, (struct sk_buff *)c.skb) &&
-		(__u64)l.head == c.head;
+	b = h.has & HAS_ID ? buffer_of(head) : NULL;
+	alive = b && b->id == h.id && b->releases == h.releases && look_at(&l, (struct sk_buff *)skb) &&
+		(__u64)l.head == head;
 	if (alive) {
 		report(&l, &h);
 	} else {
-		write_gone(c.skb, c.head, l.ts, &h, NULL, 0);
+		write_gone(skb, head, l.ts, &h, NULL, 0);
 	}
 	return 0;
 }

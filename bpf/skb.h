@@ -134,8 +134,8 @@ static __always_inline void find_start(struct look *l, struct headers *h)
 	len = h->len + off - start;
 	linear = len - h->data_len;
 	l->start = l->head + start;
-	l->len = len < 0 ? 0 : len;
-	l->linear = linear < 0 ? 0 : linear;
+	l->len = not_negative(len);
+	l->linear = not_negative(linear);
 }
 
 // False: that was no sk_buff which could be read. Leaves l->ts alone.
