@@ -153,10 +153,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		return nil, explain(err, "creating the BPF maps")
 	}
 	l.maps = coll.Maps
-	// Kernels without bpf_loop are left to the library: one of 5.10 was not ready with a filter.
-	if l.loop {
-		l.common, _ = k.share() // else the library says what is wrong, if it can't do without either
-	}
+	l.common, _ = k.share() // else the library says what is wrong, if it can't do without either
 	if err := l.chooseLeaving(); err != nil {
 		l.Close()
 		return nil, err
