@@ -207,6 +207,11 @@ func nothingLeft(t *testing.T) {
 // until waits for something that another process or the kernel does in its own time.
 func until(t *testing.T, what string, is func() (ok bool, state string)) {
 	t.Helper()
+	untilWithin(t, patience, what, is)
+}
+
+func untilWithin(t *testing.T, patience time.Duration, what string, is func() (ok bool, state string)) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		ok, state := is()
