@@ -239,7 +239,7 @@ func TestNeverAbsent(t *testing.T) {
 	of := map[string][]form{
 		"integer": {formUint}, "integer, may be negative": {formInt}, "string": {formStr}, "boolean": {formBool}, "bytes": {formBin},
 		"section": {formMap, formArgs}, "map": {formMap, formArrMap, formUintMap}, "map of strings": {formStrMap}, "map of integers": {formUintMap},
-		"map of maps": {formMapMap}, "array of strings": {formStrs}, "array of integers": {formUints}, "array of pairs": {formPairs}, "array of maps": {formMaps},
+		"map of maps": {formMapMap}, "map of arrays": {formArrMap}, "array of strings": {formStrs}, "array of integers": {formUints}, "array of pairs": {formPairs}, "array of maps": {formMaps},
 	}
 	tables := specTables(t)
 	keys := 0

@@ -26,6 +26,7 @@ const (
 	TypeJourney RecordType = "journey"
 	TypeWire    RecordType = "wire"
 	TypeResume  RecordType = "resume"
+	TypeChange  RecordType = "change"
 )
 
 // eventFront is how every event begins after the head of its map.
@@ -49,7 +50,7 @@ func (r Raw) Type() RecordType {
 	if !ok {
 		return ""
 	}
-	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire, TypeResume} {
+	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire, TypeResume, TypeChange} {
 		if string(t) == string(s) {
 			return t
 		}

@@ -402,15 +402,18 @@ func (r Raw) Cause() Value {
 type End struct {
 	TS                         uint64
 	Events, Links, Frees, Lost uint64
-	Cause                      string   // signal, count, duration, command, rotate
-	Status                     Opt[int] // of the command that was run
+	Cause                      string      // signal, count, duration, command, rotate
+	Status                     Opt[int]    // of the command that was run
+	Looked                     Opt[uint64] // ns, when what the start says was compared last
 }
 
 // AppendMsgpack appends the record.
 func (e *End) AppendMsgpack(dst []byte) []byte {
 	n := 7
-	if e.Status.OK {
-		n++
+	for _, has := range [...]bool{e.Status.OK, e.Looked.OK} {
+		if has {
+			n++
+		}
 	}
 	dst = AppendMap(dst, n)
 	dst = AppendStr(append(dst, "\xa4type"...), string(TypeEnd))
@@ -422,6 +425,9 @@ func (e *End) AppendMsgpack(dst []byte) []byte {
 	dst = AppendStr(append(dst, "\xa5cause"...), e.Cause)
 	if e.Status.OK {
 		dst = AppendInt(append(dst, "\xa6status"...), int64(e.Status.V))
+	}
+	if e.Looked.OK {
+		dst = AppendUint(append(dst, "\xa6looked"...), e.Looked.V)
 	}
 	return dst
 }
@@ -439,5 +445,6 @@ func (e *End) Decode(r Raw) error {
 	setString(&e.Cause, r.Cause())
 	status, ok := r.Get("status").Int()
 	e.Status = Opt[int]{int(status), ok}
+	e.Looked.V, e.Looked.OK = r.Get("looked").Uint()
 	return nil
 }

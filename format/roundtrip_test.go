@@ -55,11 +55,15 @@ func records() []Appender {
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
 		&Stack{ID: 9, Frames: []string{"ip_rcv+0x1a", "0xffffffffc0000000"}},
 		&Loss{TS: 2, Since: 1, Count: 7, What: "event", Cause: "ring buffer full", CPU: Some(uint32(1))},
-		&End{TS: 3, Events: 1, Lost: 7, Cause: "command", Status: Some(-1)},
+		&End{TS: 3, Events: 1, Lost: 7, Cause: "command", Status: Some(-1), Looked: Some(uint64(2))},
 		fullJourney(),
 		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
 		&Wire{From: "a", To: "b"},
 		&Resume{Back: 1},
+		&Change{TS: 1, Keys: []string{"firewall", "xfrm"}, Facts: Facts{}},
+		&Change{TS: 1, Seen: Some(uint64(1 << 40)), Keys: []string{"devices", "firewall", "ip_rules"}, Facts: Facts{
+			"firewall": {"nft inet filter input": Value("\xa5input")}, "ip_rules": {}, "devices": {"eth9": Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},
+			Gone: map[string][]string{"devices": {"eth7", "eth8"}, "sysctl": {"net.ipv4.conf.eth7.rp_filter"}}},
 		&Journey{Packet: 1, First: 5, Last: 5, Hops: 1, Branches: 1, End: JourneyEnd{How: "open"}},
 	}
 }

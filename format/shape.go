@@ -97,7 +97,7 @@ var shapes = func() map[string]*shape {
 		"free":   "type:s ts:u cpu:u how:s skb:m(buffer) last:b drop?:m(drop)",
 		"stack":  "type:s id:u frames:a.s",
 		"loss":   "type:s ts:u cpu?:u since:u count:u what:s cause:s",
-		"end":    "type:s ts:u events:u links:u frees:u lost:u cause:s status?:i",
+		"end":    "type:s ts:u events:u links:u frees:u lost:u cause:s status?:i looked?:u",
 		"journey": "type:s ts:u packet:u first:u total:u hops:u branches:u slowest:u flow?:m(flow) end:m(ended) ends?:m.u joined?:a.u by?:s " +
 			"uncertain?:a.s inferred?:b note?:s resent?:u",
 		"flow": "first?:m(tuple) last?:m(tuple)",
@@ -105,6 +105,8 @@ var shapes = func() map[string]*shape {
 			"unclear?:s",
 		"wire":   "type:s from:s to:s packets:u offset?:i min:i p50:i p99:i max:i",
 		"resume": "type:s back:u",
+		"change": "type:s ts:u seen?:u keys:a.s sysctl?:m.s qdisc?:m.s devices?:m.m(device) tc_filters?:m.s tc_actions?:m.s " +
+			"firewall?:m.s ip_rules?:m.u xfrm?:m.u xfrm_spis?:m.s bpf_programs?:m.u gone?:m.a",
 	} {
 		s := of(name)
 		for i, word := range strings.Fields(list) {
@@ -337,7 +339,7 @@ type recordShape struct{ now, before *shape }
 // recordShapes are those of the records that FORMAT.md has.
 var recordShapes = func() map[RecordType]recordShape {
 	all := map[RecordType]recordShape{}
-	for _, t := range [...]RecordType{TypeStart, TypeEvent, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire, TypeResume} {
+	for _, t := range [...]RecordType{TypeStart, TypeEvent, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire, TypeResume, TypeChange} {
 		s := recordShape{now: shapes[string(t)]}
 		if t == TypeLoss || t == TypeEnd {
 			s.before = s.now.older()

@@ -102,12 +102,16 @@ func (r Raw) Devices() map[string]Device {
 	}
 	all := map[string]Device{}
 	_ = v.Each(func(name []byte, v Value) bool {
-		var d Device
-		d.decode(v)
-		all[string(name)] = d
+		all[string(name)] = DeviceOf(v)
 		return true
 	})
 	return all
+}
+
+// DeviceOf reads the value that a device has in `devices`.
+func DeviceOf(v Value) (d Device) {
+	d.decode(v)
+	return d
 }
 
 func appendDevices(dst []byte, devices map[string]Device) []byte {

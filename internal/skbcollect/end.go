@@ -73,6 +73,9 @@ func (c *collector) finish() error {
 	if err := c.losses.poll(c.write); err != nil {
 		return err
 	}
+	if err := c.watch.poll(c.write); err != nil {
+		return err
+	}
 	if err := c.write(c.end(c.why)); err != nil {
 		return err
 	}

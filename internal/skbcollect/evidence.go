@@ -11,12 +11,17 @@ import (
 )
 
 // evidence is what the start record says of this network namespace besides its settings:
-// what decides, in skb-drops, between causes that the kernel drops for at one place. It is
-// read once, and what the kernel does not tell is left out. has says whether the
+// what decides, in skb-drops, between causes that the kernel drops for at one place. What
+// the kernel does not tell is left out. A watch says when it is no longer so. has says whether the
 // kernel has a module now.
 func evidence(s *format.Start, has func(module, function string) bool) {
 	s.Firewall, s.BPF = firewall(has), bpfPrograms()
 	s.Xfrm, s.SPIs = xfrm()
+	routes(s)
+}
+
+// routes is what rtnetlink tells.
+func routes(s *format.Start) {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
 		return

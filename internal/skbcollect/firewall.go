@@ -2,6 +2,7 @@ package skbcollect
 
 import (
 	"bufio"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -11,27 +12,47 @@ import (
 
 // firewall is what could refuse packets at netfilter's hooks, and at which; nil if the
 // kernel does not tell. It is no list of all: modules and BPF programs may be there too. has
-// says whether the kernel has a module now, by its name or by a function of it: a question to one
-// that lacks nf_tables would have the module loaded.
+// says whether the kernel has a module now, by its name or by a function of it.
 func firewall(has func(module, function string) bool) map[string]string {
-	all := map[string]string{}
-	if has("nf_tables", "nft_do_chain") {
-		conn, err := nftables.New()
-		if err != nil {
-			return nil
-		}
-		chains, err := conn.ListChains()
-		if err != nil {
-			return nil
-		}
-		for _, c := range chains {
-			if c.Hooknum == nil || c.Table == nil || strings.HasPrefix(c.Table.Name, "skb-collect-") {
-				continue // not a base chain, or one of --nft-trace
-			}
-			family := nftFamilies[uint8(c.Table.Family)]
-			all["nft "+family+" "+c.Table.Name+" "+c.Name] = hookName(family, uint32(*c.Hooknum))
-		}
+	all, older := chains(has), olderTables(has)
+	if all == nil || older == nil {
+		return nil
 	}
+	maps.Copy(all, older)
+	return all
+}
+
+// ownTable is how the names of the tables of --nft-trace begin.
+const ownTable = "skb-collect-"
+
+// chains are the base chains of nftables; nil if the kernel does not tell. A question to a kernel that lacks
+// nf_tables would have the module loaded.
+func chains(has func(module, function string) bool) map[string]string {
+	all := map[string]string{}
+	if !has("nf_tables", "nft_do_chain") {
+		return all
+	}
+	conn, err := nftables.New()
+	if err != nil {
+		return nil
+	}
+	chains, err := conn.ListChains()
+	if err != nil {
+		return nil
+	}
+	for _, c := range chains {
+		if c.Hooknum == nil || c.Table == nil || strings.HasPrefix(c.Table.Name, ownTable) {
+			continue // not a base chain, or one of --nft-trace
+		}
+		family := nftFamilies[uint8(c.Table.Family)]
+		all["nft "+family+" "+c.Table.Name+" "+c.Name] = hookName(family, uint32(*c.Hooknum))
+	}
+	return all
+}
+
+// olderTables are those of iptables and its like; nil if the kernel does not tell.
+func olderTables(has func(module, function string) bool) map[string]string {
+	all := map[string]string{}
 	for file, name := range map[string]string{"ip_tables_names": "iptables", "ip6_tables_names": "ip6tables", "arp_tables_names": "arptables"} {
 		b, err := os.ReadFile("/proc/net/" + file)
 		if os.IsNotExist(err) {

@@ -91,7 +91,7 @@ func newTraceTable() (*traceTable, error) {
 	}
 	defer conn.Close()
 	t := &traceTable{socket: -1}
-	name := fmt.Sprintf("skb-collect-%d", os.Getpid())
+	name := fmt.Sprintf(ownTable+"%d", os.Getpid())
 	const owner = 2 // NFT_TABLE_F_OWNER, include/uapi/linux/netfilter/nf_tables.h
 	err = nftBatch(conn, traceRuleset(name, owner))
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {

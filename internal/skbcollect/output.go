@@ -25,9 +25,9 @@ type output interface {
 	Next() error
 }
 
-// openOutput opens what -w, --rotate and -o ask for. begin makes the record that opens
+// openOutput opens what -w, --rotate and -o ask for. begin makes the records that open
 // each file, finish the one that closes it.
-func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (output, error) {
+func openOutput(o *Options, stdout io.Writer, begin func() []format.Raw, finish func() format.Raw) (output, error) {
 	if o.Write == "" {
 		if o.Rotate != 0 {
 			return nil, errors.New("--rotate needs -w FILE")
@@ -36,8 +36,10 @@ func openOutput(o *Options, stdout io.Writer, begin, finish func() format.Raw) (
 		if err != nil {
 			return nil, err
 		}
-		if err := sink.Write(begin()); err != nil {
-			return nil, err
+		for _, r := range begin() {
+			if err := sink.Write(r); err != nil {
+				return nil, err
+			}
 		}
 		return &closer{Sink: sink}, nil
 	}
@@ -67,7 +69,7 @@ func (c *closer) Next() error              { return nil }
 type files struct {
 	name   string
 	limit  uint64 // bytes, 0: none
-	begin  func() format.Raw
+	begin  func() []format.Raw
 	finish func() format.Raw
 
 	n     int
@@ -91,7 +93,12 @@ func (f *files) open() error {
 		return fmt.Errorf("writing %s: %w", f.path(), errors.Unwrap(err))
 	}
 	f.f, f.enc, f.wrote, f.saved = file, format.NewEncoder(file), 0, 0
-	return f.put(f.begin())
+	for _, r := range f.begin() {
+		if err := f.put(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *files) put(r format.Raw) error {

@@ -19,7 +19,7 @@ func TestRotate(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.skb")
 	const limit = 1000
 	out, err := openOutput(&Options{Write: name, Rotate: limit}, io.Discard,
-		func() format.Raw { return (&format.Start{TS: 1}).AppendMsgpack(nil) },
+		func() []format.Raw { return []format.Raw{(&format.Start{TS: 1}).AppendMsgpack(nil)} },
 		func() format.Raw { return (&format.End{TS: 2, Cause: "rotate"}).AppendMsgpack(nil) })
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestRotate(t *testing.T) {
 func TestCut(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.skb")
 	out, err := openOutput(&Options{Write: name}, io.Discard,
-		func() format.Raw { return (&format.Start{TS: 1}).AppendMsgpack(nil) }, nil)
+		func() []format.Raw { return []format.Raw{(&format.Start{TS: 1}).AppendMsgpack(nil)} }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestCut(t *testing.T) {
 func TestRotatedWhole(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.skb")
 	out, err := openOutput(&Options{Write: name, Rotate: 500}, io.Discard,
-		func() format.Raw { return (&format.Start{TS: 1}).AppendMsgpack(nil) },
+		func() []format.Raw { return []format.Raw{(&format.Start{TS: 1}).AppendMsgpack(nil)} },
 		func() format.Raw { return (&format.End{TS: 2, Events: 7, Cause: "rotate"}).AppendMsgpack(nil) })
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestRotatedWhole(t *testing.T) {
 // TestRemoved: that a file was removed while it was written is an error at the end.
 func TestRemoved(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.skb")
-	out, err := openOutput(&Options{Write: name}, io.Discard, func() format.Raw { return (&format.Start{TS: 1}).AppendMsgpack(nil) }, nil)
+	out, err := openOutput(&Options{Write: name}, io.Discard, func() []format.Raw { return []format.Raw{(&format.Start{TS: 1}).AppendMsgpack(nil)} }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -181,6 +181,7 @@ type collector struct {
 	attachment *kernel.Attachment
 	decoder    *decoder
 	losses     *losses
+	watch      *watch
 	out        output
 	close      func() error // of out, once
 	snaplen    uint32
@@ -222,8 +223,12 @@ func (c *collector) run(ctx context.Context) (err error) {
 		}
 	}
 	// The file is opened before anything is attached: a wrong name is told at once.
-	start := c.start()
-	begin := func() format.Raw { return start.AppendMsgpack(nil) }
+	has := hasNow(c.kernel.HasModule)
+	c.watch = newWatch(has)
+	defer c.watch.close()
+	start := c.start(has)
+	c.watch.begin(start)
+	begin := func() []format.Raw { return append([]format.Raw{start.AppendMsgpack(nil)}, c.watch.again()...) }
 	c.out, err = openOutput(c.options, c.stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
 	if err != nil {
 		return err
@@ -526,6 +531,9 @@ func (c *collector) tick(room *stale) error {
 	if err := c.losses.poll(c.write); err != nil {
 		return err
 	}
+	if err := c.watch.tick(c.write); err != nil {
+		return err
+	}
 	return room.poll(time.Now(), c.losses.identities())
 }
 
@@ -552,6 +560,11 @@ func (c *collector) take(b []byte) (done bool, err error) {
 		return false, err
 	}
 	c.progress.taken.Store(c.counts.events)
+	if e, ok := record.(*format.Event); ok && e.Drop.Present() && c.watch.stale(e.TS) {
+		if err := c.watch.poll(c.write); err != nil {
+			return false, err
+		}
+	}
 	if err := c.writeRecord(record); err != nil {
 		return false, err
 	}

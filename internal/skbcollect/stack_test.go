@@ -53,7 +53,7 @@ func TestOwnFrames(t *testing.T) {
 func TestStacksInEachFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.skb")
 	mark := func() format.Raw { return (&format.End{}).AppendMsgpack(nil) }
-	f := &files{name: name, limit: 300, begin: mark, finish: mark}
+	f := &files{name: name, limit: 300, begin: func() []format.Raw { return []format.Raw{mark()} }, finish: mark}
 	if err := f.open(); err != nil {
 		t.Fatal(err)
 	}

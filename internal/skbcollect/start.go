@@ -2,17 +2,18 @@ package skbcollect
 
 import (
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // start is the record that lets the stream explain itself on any machine.
-func (c *collector) start() *format.Start {
+func (c *collector) start(has func(module, function string) bool) *format.Start {
 	s := &format.Start{
 		TS:          monotonic(),
 		ClockOffset: clockOffset(),
@@ -27,7 +28,7 @@ func (c *collector) start() *format.Start {
 		Sysctl:      sysctls(),
 		Speed:       speeds(),
 	}
-	evidence(s, c.kernel.HasModule)
+	evidence(s, has)
 	s.Netns.Inum = ownNetns()
 	s.Host, _ = os.Hostname()
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
@@ -36,35 +37,62 @@ func (c *collector) start() *format.Start {
 	return s
 }
 
-// sysctlGlobs are the settings, of this network namespace, that decide over packets
-// without a rule in sight.
-var sysctlGlobs = []string{
-	"net/ipv4/ip_forward", "net/ipv4/conf/*/rp_filter", "net/ipv4/conf/*/forwarding",
-	"net/ipv4/conf/*/accept_local", "net/ipv4/conf/*/route_localnet", "net/ipv4/conf/*/arp_ignore",
-	"net/ipv4/icmp_echo_ignore_all", "net/ipv4/tcp_syncookies",
-	"net/ipv6/conf/*/forwarding", "net/ipv6/conf/*/disable_ipv6",
-	"net/core/rmem_max", "net/core/rmem_default", "net/core/netdev_max_backlog", "net/core/somaxconn",
-	"net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept", "net/ipv4/icmp_echo_ignore_broadcasts",
-	"net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_count", "net/bridge/bridge-nf-call-iptables",
-	"net/bridge/bridge-nf-call-ip6tables", "net/netfilter/nf_conntrack_tcp_be_liberal",
-}
+// sysctlNames are the settings, of this network namespace, that decide over packets
+// without a rule in sight; confNames those that each device has, in two folders.
+var (
+	sysctlNames = []string{
+		"net/ipv4/ip_forward", "net/ipv4/icmp_echo_ignore_all", "net/ipv4/tcp_syncookies",
+		"net/core/rmem_max", "net/core/rmem_default", "net/core/netdev_max_backlog", "net/core/somaxconn",
+		"net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept", "net/ipv4/icmp_echo_ignore_broadcasts",
+		"net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_count", "net/bridge/bridge-nf-call-iptables",
+		"net/bridge/bridge-nf-call-ip6tables", "net/netfilter/nf_conntrack_tcp_be_liberal",
+	}
+	confNames = map[string][]string{
+		"net/ipv4/conf": {"rp_filter", "forwarding", "accept_local", "route_localnet", "arp_ignore"},
+		"net/ipv6/conf": {"forwarding", "disable_ipv6"},
+	}
+)
 
+// sysctls are their values, by their names. What is not there or not for this user to read is left out. A
+// host of many devices has thousands: so each takes three system calls.
 func sysctls() map[string]string {
 	const root = "/proc/sys/"
 	values := map[string]string{}
-	for _, g := range sysctlGlobs {
-		paths, _ := filepath.Glob(root + g)
-		for _, p := range paths {
-			b, err := os.ReadFile(p)
-			if err != nil {
-				continue // not for this user to read: the stream just does not say
-			}
-			// sysctl(8) writes a dot in a device's name as a slash.
-			name := strings.NewReplacer("/", ".", ".", "/").Replace(strings.TrimPrefix(p, root))
-			values[name] = strings.TrimSpace(string(b))
+	buf := make([]byte, 256)
+	for _, name := range sysctlNames {
+		if value, ok := readSysctl(unix.AT_FDCWD, root+name, buf); ok {
+			values[strings.ReplaceAll(name, "/", ".")] = value
 		}
 	}
+	for folder, names := range confNames {
+		f, err := os.Open(root + folder)
+		if err != nil {
+			continue
+		}
+		devices, _ := f.Readdirnames(-1)
+		prefix := strings.ReplaceAll(folder, "/", ".") + "."
+		for _, device := range devices {
+			for _, name := range names {
+				if value, ok := readSysctl(int(f.Fd()), device+"/"+name, buf); ok {
+					// sysctl(8) writes a dot in a device's name as a slash.
+					values[prefix+strings.ReplaceAll(device, ".", "/")+"."+name] = value
+				}
+			}
+		}
+		f.Close()
+	}
 	return values
+}
+
+// readSysctl reads one below a folder.
+func readSysctl(folder int, name string, buf []byte) (string, bool) {
+	fd, err := unix.Openat(folder, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, buf)
+	return strings.TrimSpace(string(buf[:max(n, 0)])), err == nil
 }
 
 // ownNetns is the number of this process's network namespace; 0 if it cannot be told.
@@ -79,7 +107,7 @@ func ownNetns() uint32 {
 // end is the record that closes the stream.
 func (c *collector) end(why string) *format.End {
 	e := &format.End{TS: monotonic(), Events: c.counts.events, Links: c.counts.links,
-		Frees: c.counts.frees, Lost: c.losses.sum(), Cause: why}
+		Frees: c.counts.frees, Lost: c.losses.sum(), Cause: why, Looked: format.Some(c.watch.keys["sysctl"].read)}
 	if c.child != nil && c.child.ended() {
 		e.Status = format.Some(c.child.status())
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// evidence is what the start record says of the collector's network namespace besides its
-// settings; nil maps: it does not say.
+// evidence is what the start and change records say of the collector's network namespace besides its
+// settings; nil maps: they do not say.
 type evidence struct {
 	devices  map[string]format.Device
 	macs     map[string][]byte     // addresses of the link layer by device
@@ -34,7 +34,13 @@ func readEvidence(r format.Raw) evidence {
 		return evidence{}
 	}
 	e := evidence{devices: s.Devices, filters: s.Filters, actions: s.FilterActions, firewall: s.Firewall, rules: s.Rules, xfrm: s.Xfrm, spis: s.SPIs, programs: s.BPF}
-	e.macs, e.owners = map[string][]byte{}, map[string]string{}
+	e.deriveFromDevices()
+	return e
+}
+
+// deriveFromDevices finds out what addresses there are.
+func (e *evidence) deriveFromDevices() {
+	e.addrs, e.macs, e.owners = nil, map[string][]byte{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(e.devices)) {
 		d := e.devices[name]
 		for _, a := range d.Addrs {
@@ -57,7 +63,6 @@ func readEvidence(r format.Raw) evidence {
 			}
 		}
 	}
-	return e
 }
 
 // broadcastOf is the broadcast address of a network of IPv4, which is local to each host in it
@@ -346,6 +351,8 @@ func (f *facts) evidence(fd *field) value {
 		return f.counted(f.host.xfrm, "states")
 	case fieldXfrmPolicies:
 		return f.counted(f.host.xfrm, "policies")
+	case fieldThen:
+		return f.then()
 	}
 	n, ok := f.host.programs[fd.arg]
 	return num(int64(min(n, 1<<40)), ok)

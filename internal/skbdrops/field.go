@@ -94,6 +94,7 @@ const (
 	fieldOnLink
 	fieldSaddrOwn
 	fieldDaddrOwn
+	fieldThen
 )
 
 var fieldNames = map[string]fieldID{
@@ -110,7 +111,7 @@ var fieldNames = map[string]fieldID{
 	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
 	"spi": fieldSPI, "spi.known": fieldSPIKnown, "daddr.scope": fieldScope, "sock.roomy": fieldRoomy,
 	"daddr.many": fieldMany, "conntrack.count": fieldConntrackCount, "conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn, "daddr.onlink": fieldOnLink,
-	"ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates, "xfrm.policies": fieldXfrmPolicies,
+	"ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates, "xfrm.policies": fieldXfrmPolicies, "then": fieldThen,
 }
 
 // prefixes of fields that name one of many after the dot.

@@ -23,6 +23,14 @@ type host struct {
 	inNetns bool              // netns is known
 	evidence
 	offset int64 // from the stream's times to Unix time, ns; 0: unknown
+
+	since  since                      // from when on all this is known
+	last   since                      // ts of the latest change records that said how it is
+	lost   [len(format.FactKeys)]bool // it is not known any more
+	looked bool                       // a change record said how something is
+	derive bool                       // what is made of devices is not of what they are now
+	grown  int                        // bytes of change records since size was looked at
+	views  map[int]*host              // by what is left out
 }
 
 // hosts are those of the starts seen last: a merge comes back to each again and again.
@@ -31,6 +39,9 @@ type hosts struct {
 	by   map[uint64]*host // by hash of the start
 	size int              // bytes of their records
 	came format.Starts[*host]
+
+	changed []*host         // of which change records came, the latest last
+	gone    map[uint64]bool // hashes of starts that had such, and are not kept
 }
 
 // maxHosts bounds them. What is beyond is read anew.
@@ -45,15 +56,30 @@ func (s *hosts) start(r format.Raw) *host {
 	h := s.by[key]
 	if h == nil {
 		if len(s.by) >= maxHosts || s.size+len(r) > format.MaxStartBytes {
-			clear(s.by)
-			s.size = 0
+			s.clear()
 		}
 		s.size += len(r)
-		h = readHost(r)
+		if h = readHost(r); s.gone[key] || len(s.gone) >= maxEntries {
+			h.forget() // what changed since is not known any more
+		}
 		s.by[key] = h
 	}
 	s.came.Set(r, h)
 	return h
+}
+
+// clear lets go of all hosts.
+func (s *hosts) clear() {
+	for key, h := range s.by {
+		if h.since != (since{}) && len(s.gone) < maxEntries {
+			if s.gone == nil {
+				s.gone = map[uint64]bool{}
+			}
+			s.gone[key] = true
+		}
+	}
+	clear(s.by)
+	s.size = 0
 }
 
 // maxEntries bounds the maps of a start record: a host of a thousand devices has some

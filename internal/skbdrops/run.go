@@ -228,6 +228,8 @@ func (r *run) record(raw format.Raw) error {
 		if h, ok := r.hosts.came.Resume(raw); ok {
 			r.under(h)
 		}
+	case format.TypeChange:
+		r.hosts.change(raw, r.host)
 	case format.TypeStack:
 		r.stacks.add(raw, r.host)
 	case format.TypeLoss:
@@ -302,6 +304,8 @@ func (r *run) drop() error {
 	if frames := r.stacks.of(f); frames != nil {
 		f.setStack(frames)
 	}
+	ts, _ := f.find.Uint(findTS)
+	f.host = f.host.at(ts)
 	r.t.judge(f, r.s == nil)
 	severity := f.verdict.severity
 	r.drops++

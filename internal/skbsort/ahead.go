@@ -156,7 +156,9 @@ func (l *look) record(r format.Raw, offset int64) bool {
 	if !ok {
 		ts = l.last
 	}
-	l.last = ts
+	if r.Type() != format.TypeChange {
+		l.last = ts
+	}
 	for int64(len(l.least)) <= offset/l.block {
 		l.least = append(l.least, math.MaxUint64)
 	}

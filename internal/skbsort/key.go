@@ -31,7 +31,7 @@ func (k *key) compare(l *key) int {
 }
 
 // What follows what at one time. A stack goes to its start: it has no time, and a record that
-// names it may be anywhere behind.
+// names it may be anywhere behind. So does a change where the order is not that of time.
 const (
 	startFirst = iota
 	thenStacks
@@ -58,6 +58,10 @@ func (o order) keyOf(t format.RecordType, r format.Raw, track format.Value, ts, 
 		rank = startFirst
 	case format.TypeStack:
 		ts, rank = start, thenStacks
+	case format.TypeChange:
+		if o != byTime { // where a drop can stand in front of what came before it
+			ts, rank = start, thenStacks
+		}
 	case format.TypeEnd:
 		rank = thenEnd
 	case format.TypeJourney:

@@ -221,7 +221,9 @@ func (s *sorter) take(b *batch) error {
 		if !ok {
 			ts = in.last
 		}
-		in.last = ts
+		if t != format.TypeChange { // whose time can be long before its place
+			in.last = ts
+		}
 		e.start = in.start
 		of := &s.starts.list[e.start]
 		if !in.regular {
@@ -408,7 +410,7 @@ func (s *sorter) write(e *entry, record []byte) error {
 	if s.order == byTime && e.b == thenOthers {
 		if b := &s.starts.boots[of.boot]; e.a >= b.written {
 			b.written = e.a
-		} else if t := format.Raw(record).Type(); t != format.TypeLoss { // told when it is noticed
+		} else if t := format.Raw(record).Type(); t != format.TypeLoss && t != format.TypeChange { // told when it is noticed
 			s.late++
 			s.lateBy = max(s.lateBy, b.written-e.a)
 		}

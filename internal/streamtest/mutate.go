@@ -73,7 +73,7 @@ func Mutate(r *rand.Rand, records, other [][]byte) []byte {
 		m[len(m)-1] = last
 	case 14: // a key or a word is another
 		words := [...]string{"type", "ts", "event", "end", "start", "version", "probe", "events", "links", "frees", "lost", "link", "free", "count", "cause",
-			"cpu", "addr", "head", "len", "data", "at", "name", "ifindex", "inum", "pid", "tgid", "comm", "from", "how", "last", "since", "what", "host", "cmdline"}
+			"cpu", "addr", "head", "len", "data", "at", "name", "ifindex", "inum", "pid", "tgid", "comm", "from", "how", "last", "since", "what", "host", "cmdline", "change", "seen", "keys", "gone", "firewall"}
 		word := words[r.IntN(len(words))]
 		for i := range m {
 			if j := (at + i) % len(m); bytes.Contains(m[j], []byte(word)) {

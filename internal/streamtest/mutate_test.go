@@ -104,6 +104,12 @@ func short(t *testing.T, file, host string, events int) []byte {
 		}
 		end.TS, _ = r.Time()
 		_ = enc.WriteRaw(r)
+		if end.Events == 3 {
+			_ = enc.Write(&format.Change{TS: end.TS, Keys: []string{"firewall", "devices"}})
+			_ = enc.Write(&format.Change{TS: end.TS, Seen: format.Some(end.TS + 1), Keys: []string{"firewall", "devices"}, Facts: format.Facts{
+				"firewall": {"nft inet t c": format.AppendStr(nil, "input")}, "devices": {"eth9": format.Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},
+				Gone: map[string][]string{"devices": {"lo"}}})
+		}
 	}
 	_ = enc.Write(&format.Loss{TS: end.TS, Count: 3, What: "event", Cause: "ring buffer full"})
 	_ = enc.Write(&end)

@@ -42,7 +42,7 @@ func (spec *Spec) whole(stream []byte, part bool) error {
 			return fmt.Errorf("record %d has no type", i)
 		}
 		switch typ {
-		case "start", "event", "link", "free", "loss", "end", "journey":
+		case "start", "event", "link", "free", "loss", "end", "journey", "change":
 			if _, ok := r["ts"].(uint64); !ok {
 				return fmt.Errorf("record %d: ts is %v", i, r["ts"])
 			}
@@ -210,7 +210,7 @@ func (s *Spec) value(section string, row specRow, v any, part, captured bool) er
 			_, ok = v.([]byte)
 		case "map", "maps", "section":
 			_, ok = v.(map[string]any)
-		case "array":
+		case "array", "arrays":
 			_, ok = v.([]any)
 		case "pairs":
 			p, _ := v.([]any)

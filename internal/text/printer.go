@@ -78,6 +78,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.end(r)
 	case format.TypeLoss:
 		p.loss(r)
+	case format.TypeChange:
+		p.change(r)
 	case format.TypeLink:
 		p.link(r)
 	case format.TypeFree:

@@ -1,0 +1,168 @@
+package format
+
+import (
+	"bytes"
+	"slices"
+)
+
+// FactKeys are the keys of a start record that say how the host's network is set up, which can change
+// while a stream is made. Each is a map.
+var FactKeys = [...]string{
+	"sysctl", "qdisc", "devices", "tc_filters", "tc_actions", "firewall", "ip_rules", "xfrm", "xfrm_spis", "bpf_programs",
+}
+
+// Facts are what a start and the change records behind it say: for each of FactKeys that is known, the
+// value of each entry, in msgpack.
+type Facts map[string]map[string]Value
+
+// Facts returns those of a start record, which they are parts of.
+func (r Raw) Facts() Facts {
+	f := Facts{}
+	for _, key := range FactKeys {
+		if v := r.Get(key); v.Kind() == Map {
+			f[key] = entriesOf(v)
+		}
+	}
+	return f
+}
+
+func entriesOf(v Value) map[string]Value {
+	entries := make(map[string]Value, v.Len())
+	_ = v.Each(func(key []byte, v Value) bool {
+		entries[string(key)] = v
+		return true
+	})
+	return entries
+}
+
+// A Change says that what the start record says of the host is not so any more, or may not be.
+type Change struct {
+	TS   uint64      // ns; until then it was as said before
+	Seen Opt[uint64] // ns; from then on it was as said here. Absent: how it is now, a later record may tell
+	Keys []string    // of FactKeys: what this is about
+
+	Facts Facts               // entries that are new or have another value; a key that was not known before has all of its entries
+	Gone  map[string][]string // entries that are no more
+}
+
+// Changes returns what has to be said of keys, which are of FactKeys, where they were as in before and
+// are as in now. Those that now does not have are left out.
+func Changes(before, now Facts, keys []string) *Change {
+	c := &Change{Facts: Facts{}, Gone: map[string][]string{}}
+	for _, key := range keys {
+		entries, known := now[key]
+		if !known {
+			continue
+		}
+		c.Keys = append(c.Keys, key)
+		was, knew := before[key]
+		differ := map[string]Value{}
+		for name, v := range entries {
+			if w, had := was[name]; !had || !bytes.Equal(v, w) {
+				differ[name] = v
+			}
+		}
+		for _, name := range sorted(was) {
+			if _, has := entries[name]; !has {
+				c.Gone[key] = append(c.Gone[key], name)
+			}
+		}
+		if len(differ) > 0 || !knew {
+			c.Facts[key] = differ
+		}
+	}
+	return c
+}
+
+// Empty says that nothing is otherwise.
+func (c *Change) Empty() bool { return len(c.Facts) == 0 && len(c.Gone) == 0 }
+
+// AppendMsgpack appends the record.
+func (c *Change) AppendMsgpack(dst []byte) []byte {
+	n := 3 + len(c.Facts)
+	if c.Seen.OK {
+		n++
+	}
+	if len(c.Gone) > 0 {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeChange))
+	dst = AppendUint(append(dst, "\xa2ts"...), c.TS)
+	if c.Seen.OK {
+		dst = AppendUint(append(dst, "\xa4seen"...), c.Seen.V)
+	}
+	dst = appendNames(append(dst, "\xa4keys"...), c.Keys)
+	for _, key := range FactKeys {
+		entries, ok := c.Facts[key]
+		if !ok {
+			continue
+		}
+		dst = AppendMap(AppendStr(dst, key), len(entries))
+		for _, name := range sorted(entries) {
+			dst = append(AppendStr(dst, name), entries[name]...)
+		}
+	}
+	if len(c.Gone) > 0 {
+		dst = AppendMap(append(dst, "\xa4gone"...), len(c.Gone))
+		for _, key := range sorted(c.Gone) {
+			dst = appendNames(AppendStr(dst, key), c.Gone[key])
+		}
+	}
+	return dst
+}
+
+func appendNames(dst []byte, names []string) []byte {
+	dst = AppendArray(dst, len(names))
+	for _, name := range names {
+		dst = AppendStr(dst, name)
+	}
+	return dst
+}
+
+// Decode reads r, which must be a change. Facts are parts of r.
+func (c *Change) Decode(r Raw) error {
+	if r.Type() != TypeChange {
+		return errType(r, TypeChange)
+	}
+	*c = Change{Facts: r.Facts(), Keys: namesOf(r.Get("keys"))}
+	c.TS, _ = r.Time()
+	c.Seen.V, c.Seen.OK = r.Get("seen").Uint()
+	if v := r.Get("gone"); v != nil {
+		c.Gone = map[string][]string{}
+		_ = v.Each(func(key []byte, v Value) bool {
+			if slices.Contains(FactKeys[:], string(key)) {
+				c.Gone[string(key)] = namesOf(v)
+			}
+			return true
+		})
+	}
+	return nil
+}
+
+func namesOf(v Value) (names []string) {
+	_ = v.Elems(func(v Value) bool {
+		if s, ok := v.Str(); ok {
+			names = append(names, string(s))
+		}
+		return true
+	})
+	return names
+}
+
+// Apply makes f what it is after c, and returns the keys that it changed.
+func (f Facts) Apply(c *Change) {
+	for key, entries := range c.Facts {
+		if f[key] == nil {
+			f[key] = map[string]Value{}
+		}
+		for name, v := range entries {
+			f[key][name] = bytes.Clone(v)
+		}
+	}
+	for key, names := range c.Gone {
+		for _, name := range names {
+			delete(f[key], name)
+		}
+	}
+}
