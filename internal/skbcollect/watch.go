@@ -16,11 +16,13 @@ import (
 // knows in front of the drop what is not as before. How it is now is then found by another look at it,
 // beside the reading. What the kernel does not tell of is compared from time to time.
 
-// How often, at most, and how much of one cpu looking may take: one part in lookShare.
+// How often, at most, is looked at what the kernel tells nothing of, and how much of one cpu that may take,
+// and looking in all: one part in so many. What was not used before, up to so long, may be used at once.
 const (
-	lookEvery = time.Second            // for what the kernel tells nothing of
-	lookSoon  = 100 * time.Millisecond // behind a notice
-	lookShare = 100
+	lookEvery   = time.Second
+	lookShare   = 100
+	lookUnasked = 200
+	lookSaved   = time.Minute
 )
 
 // notAskedAgain is how long it is taken for true what can neither be asked for again nor is told of.
@@ -50,8 +52,8 @@ type watch struct {
 
 	looks   func(lookAt) looked
 	looking chan looked // where the look that goes on tells; nil: none does
-	soon    uint64      // ns: the next look not before that
-	next    uint64      // ns: when there is one without a notice
+	paid    uint64      // ns: up to then, looking has used its share
+	next    uint64      // ns: when there is a look without a notice
 }
 
 // A watched is how it stands with a key of the start record.
@@ -143,7 +145,7 @@ func (w *watch) begin(s *format.Start) {
 			w.chains[name] = hook
 		}
 	}
-	w.next = s.TS + uint64(lookEvery)
+	w.paid, w.next = s.TS-min(s.TS, uint64(lookSaved)), s.TS+uint64(lookEvery)
 	for _, k := range w.keys {
 		k.read = s.TS
 	}
@@ -191,7 +193,7 @@ func (w *watch) chain(m notice) {
 // stale says whether something may have changed before ts that was not told of.
 func (w *watch) stale(ts uint64) bool { return ts > w.clean }
 
-// poll writes what the kernel has told of.
+// poll writes what the kernel has told of, and what a look has found.
 func (w *watch) poll(write func(format.Appender) error) error {
 	now := w.clock()
 	n := 0
@@ -210,7 +212,13 @@ func (w *watch) poll(write func(format.Appender) error) error {
 		}
 	}
 	w.clean = now
-	return nil
+	select {
+	case l := <-w.looking:
+		w.looking = nil
+		return w.found(l, write)
+	default:
+		return nil
+	}
 }
 
 // tell writes which keys are not known any more, and the chains of nftables, of which notices say all.
@@ -329,21 +337,13 @@ func (w *watch) again() (all []format.Raw) {
 	return all
 }
 
-// tick is done every pollInterval: it writes what a look has found, and begins another when it is time.
+// tick is done every pollInterval: it polls, and begins a look when it is time.
 func (w *watch) tick(write func(format.Appender) error) error {
 	if err := w.poll(write); err != nil {
 		return err
 	}
 	if w.looking != nil {
-		select {
-		case l := <-w.looking:
-			w.looking = nil
-			if err := w.found(l, write); err != nil {
-				return err
-			}
-		default:
-			return nil
-		}
+		return nil
 	}
 	now := w.clock()
 	at, due := lookAt{chains: w.chains == nil}, now >= w.next
@@ -354,7 +354,7 @@ func (w *watch) tick(write func(format.Appender) error) error {
 			at.settings = at.settings || k.dirty || due
 		}
 	}
-	if !at.route && !at.settings || !due && now < w.soon {
+	if !at.route && !at.settings || now < w.paid {
 		return nil
 	}
 	for _, k := range w.keys {
@@ -367,9 +367,9 @@ func (w *watch) tick(write func(format.Appender) error) error {
 
 // found writes what a look has found to be otherwise, as far as nothing changed meanwhile.
 func (w *watch) found(l looked, write func(format.Appender) error) error {
-	pause := lookShare * uint64(l.took)
-	if w.soon = l.to + max(pause, uint64(lookSoon)); l.at.settings {
-		w.next = l.to + max(pause, uint64(lookEvery))
+	w.paid = max(w.paid, l.to-min(l.to, uint64(lookSaved))) + lookShare*uint64(l.took)
+	if l.at.settings {
+		w.next = l.to + max(lookUnasked*uint64(l.took), uint64(lookEvery))
 	}
 	steady(w.told, l.facts)
 	w.joinFirewall(&l)

@@ -71,12 +71,15 @@ func (h *host) change(c *format.Change, size int) {
 			return
 		}
 	}
-	for key, entries := range c.Facts {
-		h.put(key, entries)
-	}
-	for key, names := range c.Gone {
-		for _, name := range names {
+	for i, key := range format.FactKeys {
+		if h.lost[i] {
+			continue
+		}
+		for _, name := range c.Gone[key] {
 			h.remove(key, name)
+		}
+		if entries, ok := c.Facts[key]; ok {
+			h.put(key, entries)
 		}
 	}
 	_, devices := c.Facts["devices"]
@@ -85,17 +88,29 @@ func (h *host) change(c *format.Change, size int) {
 
 // forget takes all that can change for not known, for good.
 func (h *host) forget() {
-	for i := range h.since {
-		h.since[i], h.lost[i] = never, true
+	for _, key := range format.FactKeys {
+		h.lose(key)
 	}
 	h.views, h.grown = nil, 0
-	h.sysctl, h.qdisc, h.evidence = map[string]string{}, map[string]string{}, evidence{}
 }
 
 // lose takes what is in one map for not known, for good.
 func (h *host) lose(key string) {
 	i := slices.Index(format.FactKeys[:], key)
 	h.since[i], h.lost[i] = never, true
+	h.leaveOut(key)
+}
+
+// leaveOut has nothing of one of format.FactKeys.
+func (h *host) leaveOut(key string) {
+	if m := h.strings(key); m != nil {
+		*m = nil
+	} else if m := h.numbers(key); m != nil {
+		*m = nil
+	} else {
+		h.devices, h.macs, h.addrs, h.owners = nil, nil, nil, nil
+	}
+	h.qdiscs = h.qdiscs && key != "qdisc"
 }
 
 func (h *host) strings(key string) *map[string]string {
@@ -180,9 +195,7 @@ func (h *host) at(ts uint64) *host {
 	}
 	if h.derive {
 		h.derive, h.views = false, nil
-		if !h.lost[slices.Index(format.FactKeys[:], "devices")] {
-			h.deriveFromDevices()
-		}
+		h.deriveFromDevices()
 	}
 	if mask == 0 {
 		return h
@@ -192,17 +205,9 @@ func (h *host) at(ts uint64) *host {
 	}
 	view := *h
 	for i, key := range format.FactKeys {
-		if mask>>i&1 == 0 {
-			continue
+		if mask>>i&1 == 1 {
+			view.leaveOut(key)
 		}
-		if m := view.strings(key); m != nil {
-			*m = nil
-		} else if m := view.numbers(key); m != nil {
-			*m = nil
-		} else {
-			view.devices, view.macs, view.addrs, view.owners = nil, nil, nil, nil
-		}
-		view.qdiscs = view.qdiscs && key != "qdisc"
 	}
 	if h.views == nil {
 		h.views = map[int]*host{}
