@@ -144,6 +144,38 @@ func TestWatchCompares(t *testing.T) {
 	}
 }
 
+// TestWatchShare: however often the kernel tells of changes, looking takes its share of one cpu, and what was
+// not used for a while at once.
+func TestWatchShare(t *testing.T) {
+	h := watchHost(t)
+	looks := h.w.looks
+	h.w.looks = func(at lookAt) looked {
+		l := looks(at)
+		l.took = 20 * time.Millisecond
+		return l
+	}
+	churn := func(d uint64) int {
+		h.looks = 0
+		for end := h.now + d; h.now < end; {
+			h.notice("devices")
+			h.after(100 * ms)
+		}
+		return h.looks
+	}
+	h.after(120_000 * ms)
+	if n := churn(2000 * ms); n < 10 {
+		t.Errorf("%d looks in 2 s", n)
+	}
+	churn(60_000 * ms)
+	if n := churn(600_000 * ms); n < 250 || n > 310 { // 1 % of 600 s are 6 s
+		t.Errorf("%d looks of 20 ms in 10 minutes", n)
+	}
+	h.after(120_000 * ms)
+	if n := churn(1000 * ms); n < 5 {
+		t.Errorf("%d looks in a second behind a quiet time", n)
+	}
+}
+
 // TestWatchChains: notices of nftables tell what chains there are.
 func TestWatchChains(t *testing.T) {
 	h := watchHost(t)
