@@ -18,13 +18,14 @@ import (
 
 // A stream is what a collector wrote, decoded.
 type stream struct {
-	start  format.Start
-	events []format.Event
-	links  []format.Link
-	frees  []format.Free
-	losses []format.Loss
-	stacks map[uint64][]string // frames by id
-	end    *format.End
+	start   format.Start
+	events  []format.Event
+	links   []format.Link
+	frees   []format.Free
+	losses  []format.Loss
+	changes []format.Change
+	stacks  map[uint64][]string // frames by id
+	end     *format.End
 }
 
 // readStream reads a whole stream, which must be well-formed and have one start.
@@ -91,6 +92,9 @@ func (s *stream) walk(t *testing.T, r io.Reader, event func(*format.Event)) {
 		case format.TypeLoss:
 			s.losses = append(s.losses, format.Loss{})
 			err = s.losses[len(s.losses)-1].Decode(raw)
+		case format.TypeChange:
+			s.changes = append(s.changes, format.Change{})
+			err = s.changes[len(s.changes)-1].Decode(raw)
 		case format.TypeEnd:
 			s.end = &format.End{}
 			err = s.end.Decode(raw)
