@@ -389,8 +389,12 @@ func (w *watch) found(l looked, write func(format.Appender) error) error {
 			}
 			k.read = l.from
 			found = append(found, key)
-		case w.told[key] != nil && !k.open && k.silent && (key != "bpf_programs" || l.to > w.began+uint64(notAskedAgain)):
+		case w.told[key] == nil || k.open || !k.silent:
+		case key != "bpf_programs":
 			k.from = k.read
+			lost = append(lost, key)
+		case l.to > w.began+uint64(notAskedAgain):
+			k.from = w.began + uint64(notAskedAgain)
 			lost = append(lost, key)
 		}
 	}
@@ -423,11 +427,12 @@ func (w *watch) joinFirewall(l *looked) {
 // is known from the start.
 func hasNow(has func(module, function string) bool) func(module, function string) bool {
 	built := map[string]bool{}
-	for module, function := range map[string]string{"nf_tables": "nft_do_chain", "ebtables": "ebt_do_table"} {
-		built[module] = has(module, function)
-	}
-	return func(module, _ string) bool {
+	loaded := func(module string) bool {
 		_, err := os.Stat("/sys/module/" + module)
-		return err == nil || built[module]
+		return err == nil
 	}
+	for module, function := range map[string]string{"nf_tables": "nft_do_chain", "ebtables": "ebt_do_table"} {
+		built[module] = !loaded(module) && has(module, function)
+	}
+	return func(module, _ string) bool { return built[module] || loaded(module) }
 }

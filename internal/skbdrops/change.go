@@ -72,7 +72,7 @@ func (h *host) change(c *format.Change, size int) {
 		}
 	}
 	for i, key := range format.FactKeys {
-		if h.lost[i] {
+		if h.lost[i] || !slices.Contains(c.Keys, key) {
 			continue
 		}
 		for _, name := range c.Gone[key] {
