@@ -47,8 +47,9 @@ type watch struct {
 	keys  map[string]*watched
 	clean uint64 // ns: what the sockets had then was told
 
-	chains map[string]string // base chains of nftables, as the notices say; nil: not known any more
-	moved  bool              // they are not as told
+	chains   map[string]string // base chains of nftables, as the notices say; nil: not known any more
+	moved    bool              // they are not as told
+	chainsAt uint64            // ns: when they were told last
 
 	looks   func(lookAt) looked
 	looking chan looked // where the look that goes on tells; nil: none does
@@ -223,6 +224,10 @@ func (w *watch) poll(write func(format.Appender) error) error {
 
 // tell writes which keys are not known any more, and the chains of nftables, of which notices say all.
 func (w *watch) tell(write func(format.Appender) error) error {
+	now := w.clock()
+	if w.moved && now-w.chainsAt < uint64(pollInterval) {
+		w.changed(firewallKeys...) // chains that come and go all the time are told of now and then
+	}
 	var lost []string
 	for _, key := range format.FactKeys {
 		if k := w.keys[key]; k.dirty && !k.open && w.told[key] != nil {
@@ -237,9 +242,9 @@ func (w *watch) tell(write func(format.Appender) error) error {
 	if !w.moved || k.open || k.dirty || w.told["firewall"] == nil {
 		return nil
 	}
-	w.moved = false
+	w.moved, w.chainsAt = false, now
 	k.from = w.asTold(k)
-	return w.write(write, format.Facts{"firewall": w.withChains(w.told["firewall"])}, firewallKeys, w.clock())
+	return w.write(write, format.Facts{"firewall": w.withChains(w.told["firewall"])}, firewallKeys, now)
 }
 
 // asTold is until when a key, of which a notice came now, was certainly as told.

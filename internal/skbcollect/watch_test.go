@@ -185,9 +185,21 @@ func TestWatchChains(t *testing.T) {
 	h.want(`{"type":"change","ts":10000000000,"seen":10200000000,"keys":["firewall"],"firewall":{"nft inet t b":"forward"}}`)
 	h.after(1500 * ms) // a look does not tell of them
 	h.want()
+	for i := range 1000 { // chains that come and go are no reason for as many records
+		h.w.chains[fmt.Sprint("nft inet t ", i)], h.w.moved = "input", true
+		h.notice()
+		delete(h.w.chains, fmt.Sprint("nft inet t ", i))
+		h.w.moved = true
+		h.notice()
+	}
+	h.after(1500 * ms)
+	if len(h.lines) > 10 || !strings.Contains(h.lines[len(h.lines)-1], `"seen"`) {
+		t.Errorf("written: %q", h.lines)
+	}
+	h.lines = nil
 	h.w.chains = nil // there was no room for the notices
 	h.notice("firewall")
-	h.want(`{"type":"change","ts":11000000000,"keys":["firewall"]}`)
+	h.want(`{"type":"change","ts":12800000000,"keys":["firewall"]}`)
 	h.after(3000 * ms)
 	h.want()
 }
