@@ -174,6 +174,15 @@ func (f *facts) headers() *packet {
 		}
 	}
 	f.packet.parse(f.frame.data, l2, f.frame.protocol)
+	if f.packet.version == 0 {
+		// A tunnel has made skb.protocol that of the packet within, and then took neither (iptunnel_pull_header,
+		// net/ipv4/ip_tunnel_core.c). What the frame says is IP is, and so is what has its version and its length.
+		f.packet.parse(f.frame.data, l2, 0)
+		n := f.frame.len - l2
+		if f.packet.version == 0 || f.packet.length > n || l2 != 14 && (f.packet.length != n || string(f.frame.at) != "network") {
+			f.packet = packet{etherType: f.frame.protocol}
+		}
+	}
 	f.packet.sent = sent
 	return &f.packet
 }

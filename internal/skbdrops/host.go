@@ -21,6 +21,7 @@ type host struct {
 	qdiscs  bool              // they are known: a device that is not there has none
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
+	inner   bool              // netns is not the first one: settings of the whole machine are not to be seen in it
 	evidence
 	offset int64 // from the stream's times to Unix time, ns; 0: unknown
 
@@ -111,6 +112,10 @@ func readHost(r format.Raw) *host {
 			}
 		})
 	}
+	// Both are among what skb-collect reads, and each namespace has one of them (net/core/sysctl_net_core.c).
+	_, machine := h.sysctl["net.core.netdev_max_backlog"]
+	_, own := h.sysctl["net.core.somaxconn"]
+	h.inner = own && !machine
 	return h
 }
 

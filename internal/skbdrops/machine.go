@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// machineSettings are settings of the whole machine, by the beginning or the end of their
-// names. In another network namespace than the first they are not there at all, or not to
-// be seen (net/core/sysctl_net_core.c, net/core/neighbour.c, net/ipv4/sysctl_net_ipv4.c).
+// machineSettings are settings of the whole machine, by the beginning of their names. In another
+// network namespace than the first they are not there at all, or not to be seen (net/core/sysctl_net_core.c,
+// net/core/neighbour.c, net/ipv4/sysctl_net_ipv4.c).
 var machineSettings = []string{
 	"net.core.netdev_", "net.core.qdisc_max_burst", "net.core.rmem_", "net.core.wmem_",
-	"net.ipv4.tcp_mem", "net.ipv4.udp_mem", ".gc_thresh1", ".gc_thresh2", ".gc_thresh3",
+	"net.ipv4.tcp_mem", "net.ipv4.udp_mem", "net.ipv4.neigh.default.", "net.ipv6.neigh.default.",
 }
 
 // wholeMachine tells whether a command is to be run as it is, wherever the packet was.
@@ -30,7 +30,5 @@ func wholeMachine(command string) bool {
 }
 
 func machineSetting(name string) bool {
-	return slices.ContainsFunc(machineSettings, func(part string) bool {
-		return strings.HasPrefix(name, part) || strings.HasPrefix(part, ".gc") && strings.HasSuffix(name, part)
-	})
+	return slices.ContainsFunc(machineSettings, func(part string) bool { return strings.HasPrefix(name, part) })
 }

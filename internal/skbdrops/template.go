@@ -16,6 +16,7 @@ type template struct {
 	parts []part // literal, field, literal, field, ...
 	shell bool   // a command: values are quoted for the shell where they need it
 	all   bool   // a command about the whole machine, not one network namespace
+	first bool   // and one that only the first network namespace answers
 }
 
 type part struct {
@@ -26,6 +27,7 @@ type part struct {
 
 func parseTemplate(text string, shell bool) (template, error) {
 	t := template{text: text, shell: shell, all: shell && wholeMachine(text)}
+	t.first = t.all && strings.HasPrefix(text, "sysctl ")
 	quoted := false
 	for rest := text; rest != ""; {
 		before, after, ok := strings.Cut(rest, "{")

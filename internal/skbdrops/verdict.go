@@ -226,8 +226,11 @@ func (f *facts) sentence(c choice) ([]byte, bool) {
 func (f *facts) command(c choice) ([]byte, bool) {
 	for i := range c {
 		line := f.line[:0]
-		if !c[i].all {
+		switch {
+		case !c[i].all:
 			line = f.appendEnter(line)
+		case c[i].first && f.host.inner:
+			line = append(line, enterFirst...)
 		}
 		var ok bool
 		if f.line, ok = c[i].append(line, f); ok {
@@ -236,6 +239,10 @@ func (f *facts) command(c choice) ([]byte, bool) {
 	}
 	return nil, false
 }
+
+// enterFirst is what a command begins with that sees settings of the machine alone: the first process is in the
+// first network namespace, unless a container has processes of its own, and then only the machine itself has them.
+const enterFirst = "nsenter --net=/proc/1/ns/net "
 
 // appendLook writes the commands that can be filled in, as an array.
 func (f *facts) appendLook(dst []byte, look []choice) []byte {
