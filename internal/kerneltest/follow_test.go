@@ -229,7 +229,7 @@ func find(sights map[uint64]map[sight]bool, is sight) (found uint64) {
 // TestAddressReuse: memory that was one packet's and is another's now is not taken for the
 // same buffer, though most events are lost.
 func TestAddressReuse(t *testing.T) {
-	const packets, senders = 200_000, 2
+	const packets, senders = 80_000, 2
 	n := chain(t, 2)
 	p, file := collect(t, "-f", "udp port 7010", "--buffer", "64KB", "-p", "net:net_dev_start_xmit,udp_queue_rcv_one_skb")
 	receiver := n.socket(1, "10.0.0.2:7010")

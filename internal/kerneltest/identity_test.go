@@ -35,12 +35,17 @@ func number(p format.Packet) int {
 // sendNumbered sends datagrams from one to n, each with its number as the payload.
 func (n *network) sendNumbered(from int, to string, count int) {
 	n.t.Helper()
+	n.sendNumbers(from, to, 1, count)
+}
+
+func (n *network) sendNumbers(from int, to string, first, last int) {
+	n.t.Helper()
 	s := n.socket(from, "0.0.0.0:0")
 	addr, err := net.ResolveUDPAddr("udp4", to)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	for i := 1; i <= count; i++ {
+	for i := first; i <= last; i++ {
 		if _, err := s.WriteTo(fmt.Appendf(nil, "#%08d", i), addr); err != nil {
 			n.t.Fatal(err)
 		}
@@ -112,59 +117,66 @@ func TestHandedOver(t *testing.T) {
 	} else if strings.HasPrefix(string(release), "5.10.") {
 		snaplen = "96" // without loops, each program that copies whole packets takes a guest half a minute to load
 	}
-	for _, tt := range []struct{ name, rule, undo string }{
+	situations := []struct{ name, rule, undo string }{
 		{"redirect", "tc filter add dev r0 egress matchall action mirred egress redirect dev dummy0", "tc filter del dev r0 egress"},
 		{"mirror", "tc filter add dev r0 egress matchall action mirred egress mirror dev dummy0", "tc filter del dev r0 egress"},
 		{"a queue that gives it away", `tc qdisc add dev r0 root handle 1: htb
 			tc filter add dev r0 parent 1: matchall action mirred egress redirect dev dummy0`, "tc qdisc del dev r0 root"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			n.in(0, tt.rule)
-			p, file := collect(t, "-s", snaplen, "-p", "net:*,qdisc:*,ip_output", "-f", "udp port 7001")
-			n.sendNumbered(0, "10.0.0.2:7001", packets)
-			p.stop()
-			n.in(0, tt.undo)
-			s := track(t, file)
-			j := s.numbered(func(h *hop) int { return number(h.Packet) })
-			if len(j) != packets {
-				t.Errorf("%d journeys of %d packets", len(j), packets)
+	}
+	p, file := collect(t, "-s", snaplen, "-p", "net:*,qdisc:*,ip_output", "-f", "udp port 7001")
+	for i, tt := range situations {
+		n.in(0, tt.rule)
+		n.sendNumbers(0, "10.0.0.2:7001", i*packets+1, (i+1)*packets)
+		n.in(0, tt.undo)
+	}
+	p.stop()
+	s := track(t, file)
+	journeys := s.numbered(func(h *hop) int { return number(h.Packet) })
+	of := map[uint64]int{} // the situation, by the identities of the numbered
+	for _, h := range s.hops {
+		if id, ok := h.Skb.Get(format.SkbID); ok && number(h.Packet) > 0 {
+			of[id] = (number(h.Packet) - 1) / packets
+		}
+	}
+	sent := make([]int, len(situations))
+	for _, h := range s.hops {
+		if h.Probe != "net:net_dev_xmit" && h.Probe != "qdisc:qdisc_enqueue" {
+			continue
+		}
+		id, _ := h.Skb.Get(format.SkbID)
+		situation, known := of[id]
+		if has(&h.Event, format.SkbUsers) || h.Packet.At != "" || len(h.Packet.Data) > 0 || !known || h.Dev.Name == "" || h.Netns.Inum != inum(t, "ns0") {
+			t.Errorf("%s: at %s: %+v", situations[situation].name, h.Probe, h.Event)
+		}
+		if h.Probe != "net:net_dev_xmit" {
+			continue
+		}
+		sent[situation]++
+		if l, _ := h.Skb.Get(format.SkbLen); l != 14+20+8+9 || !h.Ret.Has || h.Ret.Value != 0 {
+			t.Errorf("%s: at %s: len %d, ret %+v", situations[situation].name, h.Probe, l, h.Ret)
+		}
+	}
+	for i, tt := range situations {
+		if sent[i] < packets {
+			t.Errorf("%s: %d events at net:net_dev_xmit", tt.name, sent[i])
+		}
+		for packet := i*packets + 1; packet <= (i+1)*packets; packet++ {
+			j := journeys[packet]
+			if j == nil {
+				t.Errorf("%s: packet %d has no journey", tt.name, packet)
+				continue
 			}
-			data := map[uint64]bool{} // identities of the numbered
-			for _, h := range s.hops {
-				if id, ok := h.Skb.Get(format.SkbID); ok && number(h.Packet) > 0 {
-					data[id] = true
-				}
+			// Nobody listens; the queue drops what a clone was taken of.
+			if how := j.End.How; how != "transmitted" && (tt.name == "redirect" || how != "dropped") {
+				t.Errorf("%s: packet %d ended %+v", tt.name, packet, j.End)
 			}
-			sent := 0
-			for _, h := range s.hops {
-				if h.Probe != "net:net_dev_xmit" && h.Probe != "qdisc:qdisc_enqueue" {
-					continue
-				}
-				id, _ := h.Skb.Get(format.SkbID)
-				if has(&h.Event, format.SkbUsers) || h.Packet.At != "" || len(h.Packet.Data) > 0 || !data[id] || h.Dev.Name == "" || h.Netns.Inum != inum(t, "ns0") {
-					t.Errorf("at %s: %+v", h.Probe, h.Event)
-				}
-				if h.Probe != "net:net_dev_xmit" {
-					continue
-				}
-				sent++
-				if l, _ := h.Skb.Get(format.SkbLen); l != 14+20+8+9 || !h.Ret.Has || h.Ret.Value != 0 {
-					t.Errorf("at %s: len %d, ret %+v", h.Probe, l, h.Ret)
-				}
+			if j.Branches != 2 { // mirred takes a clone
+				t.Errorf("%s: packet %d has %d branches, want 2", tt.name, packet, j.Branches)
 			}
-			if sent < packets {
-				t.Errorf("%d events at net:net_dev_xmit", sent)
-			}
-			for i, j := range j {
-				// Nobody listens; the queue drops what a clone was taken of.
-				if how := j.End.How; how != "transmitted" && (tt.name == "redirect" || how != "dropped") {
-					t.Errorf("packet %d ended %+v", i, j.End)
-				}
-				if j.Branches != 2 { // mirred takes a clone
-					t.Errorf("packet %d has %d branches, want 2", i, j.Branches)
-				}
-			}
-		})
+		}
+	}
+	if len(journeys) != len(situations)*packets {
+		t.Errorf("%d journeys of %d packets", len(journeys), len(situations)*packets)
 	}
 }
 
