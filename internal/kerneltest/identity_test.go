@@ -266,7 +266,9 @@ func TestSharedByTCP(t *testing.T) {
 }
 
 // sharedRight checks a recording of TCP: each segment is one journey, no journey begins where
-// memory is freed, and no sk_buff's identity changes before it is freed.
+// memory is freed, and no sk_buff's identity changes before it is freed. TCP gives an sk_buff another head
+// when it puts the data of two segments together that it still holds (skb_shift and skb_unclone,
+// net/core/skbuff.c), though a clone may be on its way: then the stream says so, and the journey stays the same.
 func (s *tracked) sharedRight() {
 	s.t.Helper()
 	segments := s.numbered(func(h *hop) int { return tcpNumber(h.Packet) })
@@ -274,7 +276,15 @@ func (s *tracked) sharedRight() {
 		s.t.Errorf("%d segments: this tests nothing", len(segments))
 	}
 	first := map[uint64]*hop{}
-	id := map[uint64]uint64{} // by the sk_buff
+	type sent struct{ id, journey uint64 }
+	last := map[uint64]sent{} // by the sk_buff
+	type is struct{ addr, id uint64 }
+	expanded := map[is]uint64{} // what an sk_buff with an identity got for it
+	for _, l := range s.links {
+		if l.How == "expand" && l.From.Addr == l.To.Addr && l.From.ID != l.To.ID {
+			expanded[is{l.From.Addr, l.From.ID}] = l.To.ID
+		}
+	}
 	changed, never := 0, 0
 	for _, h := range s.hops {
 		if first[h.track.Packet] == nil {
@@ -285,16 +295,21 @@ func (s *tracked) sharedRight() {
 			}
 		}
 		addr, _ := h.Skb.Get(format.SkbAddr)
-		is, _ := h.Skb.Get(format.SkbID)
+		id, _ := h.Skb.Get(format.SkbID)
 		switch h.Probe {
 		case "__tcp_transmit_skb":
-			id[addr] = is
+			last[addr] = sent{id, h.track.Packet}
 		case "__kfree_skb":
-			if was, ok := id[addr]; ok && was != is {
-				changed++
-				s.t.Logf("sk_buff %x was %d and is %d", addr, was, is)
+			was, ok := last[addr]
+			now := was.id
+			for now != id && expanded[is{addr, now}] != 0 {
+				now = expanded[is{addr, now}]
 			}
-			delete(id, addr)
+			if ok && (now != id || was.id != id && was.journey != h.track.Packet) {
+				changed++
+				s.t.Logf("sk_buff %x was %d in journey %d and is %d in journey %d", addr, was.id, was.journey, id, h.track.Packet)
+			}
+			delete(last, addr)
 		}
 	}
 	if changed+never > 0 {

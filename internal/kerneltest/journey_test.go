@@ -45,6 +45,7 @@ type tracked struct {
 	t        *testing.T
 	hops     []*hop
 	journeys []*format.Journey
+	links    []*format.Link
 	lost     bool // the stream tells of a loss
 }
 
@@ -84,6 +85,12 @@ func track(t *testing.T, file string, args ...string) *tracked {
 			}
 			h.track.Decode(raw.Get("track"))
 			all.hops = append(all.hops, h)
+		case format.TypeLink:
+			l := &format.Link{}
+			if err := l.Decode(raw); err != nil {
+				t.Fatal(err)
+			}
+			all.links = append(all.links, l)
 		case format.TypeJourney:
 			j := &format.Journey{}
 			if err := j.Decode(raw); err != nil {
