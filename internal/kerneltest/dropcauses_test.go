@@ -7,12 +7,15 @@ import (
 	stdnet "net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	bpflink "github.com/cilium/ebpf/link"
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
 )
 
 // Drops at places where the kernel drops for several causes: what is told is this one, or it is
@@ -156,7 +159,7 @@ var dropCauses = []dropGroup{
 			sysctl -n net.netfilter.nf_conntrack_max > /tmp/conntrack-max; nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=1`,
 		after: `nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=$(cat /tmp/conntrack-max); nft delete table inet zoo`,
 		cases: []dropCase{
-			{name: "full table", make: `echo x > /dev/udp/10.0.0.2/6501`, packet: "10.0.0.2.6501: ",
+			{name: "full table", do: datagramPastConntrack, packet: "10.0.0.2.6501: ",
 				reason: "NETFILTER_DROP", at: "nf_hook_slow", severity: "fault", cause: "connection tracking refused the packet: its table was full when the stream began (",
 				each: `nf_conntrack_count = [2-9] .*nf_conntrack_max = 1
 					entries .* drop early_drop `},
@@ -170,6 +173,30 @@ func TestDropCauses(t *testing.T) {
 		run(t, "modprobe", m)
 	}
 	makeDrops(t, dropCauses)
+}
+
+// datagramPastConntrack sends a datagram to port 6501 from a packet socket: where other tests had the sender's
+// namespace track connections, its table is full as well.
+func datagramPastConntrack(t *testing.T, n *network) {
+	mac := func(i int, dev string) stdnet.HardwareAddr {
+		a, err := stdnet.ParseMAC(strings.TrimSpace(n.in(i, "cat /sys/class/net/"+dev+"/address")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: stdnet.IPv4(10, 0, 0, 1), DstIP: stdnet.IPv4(10, 0, 0, 2)}
+	udp := &layers.UDP{SrcPort: 6501, DstPort: 6501}
+	if err := udp.SetNetworkLayerForChecksum(ip); err != nil {
+		t.Fatal(err)
+	}
+	b := gopacket.NewSerializeBuffer()
+	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+		&layers.Ethernet{SrcMAC: mac(0, "r0"), DstMAC: mac(1, "l1"), EthernetType: layers.EthernetTypeIPv4},
+		ip, udp, gopacket.Payload("x")); err != nil {
+		t.Fatal(err)
+	}
+	n.send(0, "r0", [][]byte{b.Bytes()})
 }
 
 // endHandshakesLate begins three connections to port 6200, with SYN cookies, and three to port 6201, without, whose

@@ -50,10 +50,11 @@ func functions(frames []string) []string {
 // TestStacks: a drop's stack names the functions that led to it; each stack is written
 // once; and -p PROBE/stack gives stacks of that probe alone.
 func TestStacks(t *testing.T) {
+	const syns = 8
 	net := chain(t, 2)
 	s := whole(t, func() *stream {
 		collector, file := collect(t, "--no-follow", "--with", "drop,stack", "-p", "ip_rcv")
-		for range 3 {
+		for range syns {
 			net.in(0, "! echo x 2> /dev/null > /dev/tcp/10.0.0.2/81")
 		}
 		collector.stop()
@@ -62,15 +63,19 @@ func TestStacks(t *testing.T) {
 	drops := s.sorted(func(e *format.Event) bool {
 		return e.Probe == "skb:kfree_skb" && strings.HasPrefix(e.Drop.Location, "tcp_v4_rcv+")
 	})
-	if len(drops) != 3 {
-		t.Fatalf("%d drops in tcp_v4_rcv of 3 SYNs: %+v", len(drops), s.events)
+	if len(drops) != syns {
+		t.Fatalf("%d drops in tcp_v4_rcv of %d SYNs: %+v", len(drops), syns, s.events)
 	}
+	connects := 0
 	for _, e := range drops {
 		names := functions(s.stacks[e.Stack])
-		for _, want := range []string{"tcp_v4_rcv", "net_rx_action", "tcp_v4_connect"} {
+		for _, want := range []string{"tcp_v4_rcv", "net_rx_action"} {
 			if !slices.Contains(names, want) {
 				t.Errorf("no %s in the stack %v", want, names)
 			}
+		}
+		if slices.Contains(names, "tcp_v4_connect") {
+			connects++
 		}
 		if strings.HasPrefix(names[0], "bpf_") || strings.HasPrefix(names[0], "0x") || strings.HasPrefix(names[0], "__traceiter") {
 			t.Errorf("the stack begins with our own way there: %v", names)
@@ -78,6 +83,10 @@ func TestStacks(t *testing.T) {
 		if slices.Index(names, "tcp_v4_rcv") > slices.Index(names, "net_rx_action") {
 			t.Errorf("not innermost first: %v", names)
 		}
+	}
+	// The kernel leaves a packet to its thread ksoftirqd now and then.
+	if connects == 0 {
+		t.Errorf("no tcp_v4_connect in any of the stacks %v", s.stacks)
 	}
 	for _, e := range s.events {
 		if len(s.stacks[e.Stack]) == 0 {
