@@ -52,88 +52,88 @@ var dropCauses = []dropGroup{
 		after: `ip xfrm policy flush; ip xfrm state flush; for d in bond0 p1 p2 p3 blue vx0; do ip link del $d; done; ip -n ns0 link del r0.7; ip addr del 10.0.0.22/32 dev lo; ip link set l1 promisc off
 			tc qdisc del dev r1 root; tc qdisc del dev l1 clsact; for a in 22 77; do ip -n ns0 neigh del 10.0.0.$a dev r0; done`,
 		cases: []dropCase{
-			{name: "multicast nobody joined", make: `echo x | socat -u - UDP4-DATAGRAM:239.1.2.3:700,ip-multicast-if=10.0.0.1`, packet: "> 239.1.2.3.700: ",
+			{name: "multicast nobody joined", rule: "multicast-not-joined", make: `echo x | socat -u - UDP4-DATAGRAM:239.1.2.3:700,ip-multicast-if=10.0.0.1`, packet: "> 239.1.2.3.700: ",
 				reason: "NOT_SPECIFIED", at: "ip_rcv_finish_core", severity: "suspect", cause: "nothing on this host has joined the multicast group 239.1.2.3 on l1",
 				each: `ip maddress show dev l1\n\d+: l1 link .* inet 224\.0\.0\.1( inet6 \S+)*\n
 					^ip mroute show\n\n`},
-			{name: "broadcast nobody takes", make: `echo x | socat -u - UDP4-DATAGRAM:10.0.0.255:701,broadcast`, packet: "> 10.0.0.255.701: ",
+			{name: "broadcast nobody takes", rule: "udp-broadcast", make: `echo x | socat -u - UDP4-DATAGRAM:10.0.0.255:701,broadcast`, packet: "> 10.0.0.255.701: ",
 				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", severity: "normal", cause: "no program here takes the UDP broadcast from 10.0.0.1 to port 701 of 10.0.0.255",
 				each: `ss -Hanup 'sport = 701'\n\n`},
-			{name: "VLAN without a device", make: `ping -qc1 -W1 10.7.0.2 > /dev/null || true`, packet: "10.7.0.1 > 10.7.0.2: ",
+			{name: "VLAN without a device", rule: "otherhost-vlan-own", make: `ping -qc1 -W1 10.7.0.2 > /dev/null || true`, packet: "10.7.0.1 > 10.7.0.2: ",
 				reason: "OTHERHOST", at: "ip_rcv_core", severity: "suspect", cause: "the frame on l1 is for this machine and came with a VLAN tag for which l1 has no device",
 				each: `ip -d link show type vlan\n\n
 					link show dev l1\n.* l1@`},
-			{name: "stale MAC address", make: `echo x > /dev/udp/10.0.0.22/702`, packet: "> 10.0.0.22.702: ",
+			{name: "stale MAC address", rule: "otherhost-stale", make: `echo x > /dev/udp/10.0.0.22/702`, packet: "> 10.0.0.22.702: ",
 				reason: "OTHERHOST", at: "ip_rcv_core", severity: "suspect", cause: "the packet is for 10.0.0.22, an address of this host, and its frame is for the MAC address 02:77:77:77:77:77",
 				each: `l1@\S+ UP ..:..:..:..:..:.. <
 					lo UNKNOWN 10\.0\.0\.22/32`},
-			{name: "another machine's frame", make: `echo x > /dev/udp/10.0.0.77/703`, packet: "> 10.0.0.77.703: ",
+			{name: "another machine's frame", rule: "otherhost-neighbour", make: `echo x > /dev/udp/10.0.0.77/703`, packet: "> 10.0.0.77.703: ",
 				reason: "OTHERHOST", at: "ip_rcv_core", severity: "normal", cause: "the frame on l1 is addressed to another machine (02:77:77:77:77:77)",
 				each: `PROMISC.* promiscuity 1
 					? l1@\S+ UP ..:..:..:..:..:.. <`},
-			{name: "inactive bond port", make: `ping -qc1 -W1 10.5.0.2 > /dev/null || true`, packet: "10.5.0.1 > 10.5.0.2: ",
+			{name: "inactive bond port", rule: "inactive-port", make: `ping -qc1 -W1 10.5.0.2 > /dev/null || true`, packet: "10.5.0.1 > 10.5.0.2: ",
 				reason: "UNHANDLED_PROTO PTYPE_ABSENT", at: "__netif_receive_skb_core", severity: "suspect", cause: "p2 is an inactive port of the bond bond0, which takes no frames from it",
 				each: `bond_slave state BACKUP
 					bond mode active-backup active_slave p1`},
-			{name: "unknown SPI", make: raw(50, `\x12\x34\x56\x78\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmn`), packet: "ESP(spi=0x12345678",
+			{name: "unknown SPI", rule: "ipsec-no-state", make: raw(50, `\x12\x34\x56\x78\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmn`), packet: "ESP(spi=0x12345678",
 				reason: "NOT_SPECIFIED", at: "xfrm_input", severity: "fault", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x12345678)",
 				each: `spi 0x00000100
 					XfrmInNoStates 1 `},
-			{name: "wrong IPsec key", make: raw(50, `\x00\x00\x01\x00\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x100,",
+			{name: "wrong IPsec key", rule: "ipsec-wrong-key", make: raw(50, `\x00\x00\x01\x00\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x100,",
 				reason: "NOT_SPECIFIED", at: "xfrm_input", severity: "fault", cause: "the IPsec state for the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000100) could not take it: its key", or: "(replay)",
 				each: `spi 0x00000100.* failed 1
 					XfrmInStateProtoError 1 `},
-			{name: "TCP listener on another device", make: `echo x 2> /dev/null > /dev/tcp/10.0.0.2/6302 || true`, packet: "10.0.0.2.6302: ",
+			{name: "TCP listener on another device", rule: "tcp-no-listener", make: `echo x 2> /dev/null > /dev/tcp/10.0.0.2/6302 || true`, packet: "10.0.0.2.6302: ",
 				reason: "NO_SOCKET", at: "tcp_v4_rcv", severity: "suspect", cause: "nothing listens on TCP port 6302 of 10.0.0.2 for packets that come in on l1",
 				each: `%r1:6302
 					TcpOutRsts [1-9]
 					tcp dport 92 dir in action block
 					XfrmInPolBlock `},
-			{name: "UDP socket on another device", make: `echo x > /dev/udp/10.0.0.2/6304`, packet: "10.0.0.2.6304: ",
+			{name: "UDP socket on another device", rule: "udp-no-listener", make: `echo x > /dev/udp/10.0.0.2/6304`, packet: "10.0.0.2.6304: ",
 				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", severity: "suspect", cause: "nothing listens on UDP port 6304 of 10.0.0.2 for packets that come in on l1",
 				each: `%r1:6304
 					UdpNoPorts [1-9]`},
-			{name: "UDP socket of another peer", make: `echo x > /dev/udp/10.0.0.2/6305`, packet: "10.0.0.2.6305: ",
+			{name: "UDP socket of another peer", rule: "udp-no-listener", make: `echo x > /dev/udp/10.0.0.2/6305`, packet: "10.0.0.2.6305: ",
 				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", severity: "suspect", cause: "nothing listens on UDP port 6305 of 10.0.0.2 for packets that come in on l1",
 				each: `10\.0\.0\.2:6305 10\.0\.0\.1:9
 					UdpNoPorts [1-9]`},
-			{name: "TCP listener outside of the VRF", make: `echo x 2> /dev/null > /dev/tcp/10.6.0.2/6400 || true`, packet: "10.6.0.2.6400: ",
+			{name: "TCP listener outside of the VRF", rule: "tcp-vrf", make: `echo x 2> /dev/null > /dev/tcp/10.6.0.2/6400 || true`, packet: "10.6.0.2.6400: ",
 				reason: "NO_SOCKET", at: "tcp_v4_rcv", severity: "suspect", cause: "nothing in the VRF blue listens on TCP port 6400 of 10.6.0.2",
 				each: `LISTEN .* 0\.0\.0\.0:6400
 					tcp_l3mdev_accept = 0
 					vrf table 10`},
-			{name: "UDP listener outside of the VRF", make: `echo x > /dev/udp/10.6.0.2/6401`, packet: "10.6.0.2.6401: ",
+			{name: "UDP listener outside of the VRF", rule: "udp-vrf", make: `echo x > /dev/udp/10.6.0.2/6401`, packet: "10.6.0.2.6401: ",
 				reason: "NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", severity: "suspect", cause: "nothing in the VRF blue listens on UDP port 6401 of 10.6.0.2",
 				each: `UNCONN .* 0\.0\.0\.0:6401
 					udp_l3mdev_accept = 0
 					vrf table 10`},
-			{name: "policy and closed TCP port", make: `background bash -c 'echo x > /dev/tcp/10.0.0.2/92'; await 'ss -Hnt state syn-sent "dport = 92" | grep -q .'`, packet: "10.0.0.2.92: ", many: true,
+			{name: "policy and closed TCP port", rule: "tcp-no-listener", make: `background bash -c 'echo x > /dev/tcp/10.0.0.2/92'; await 'ss -Hnt state syn-sent "dport = 92" | grep -q .'`, packet: "10.0.0.2.92: ", many: true,
 				reason: "NO_SOCKET", at: "tcp_v4_rcv", severity: "suspect", cause: "nothing listens on TCP port 92 of 10.0.0.2 for packets that come in on l1; the sender was told by a reset, unless an IPsec policy refuses its packets",
 				each: `ss -Hlntp 'sport = 92'\n\n
 					TcpOutRsts
 					tcp dport 92 dir in action block
 					XfrmInPolBlock [2-9]`},
-			{name: "policy and closed UDP port", make: `echo x > /dev/udp/10.0.0.2/93`, packet: "10.0.0.2.93: ",
+			{name: "policy and closed UDP port", rule: "udp-policy", make: `echo x > /dev/udp/10.0.0.2/93`, packet: "10.0.0.2.93: ",
 				reason: "XFRM_POLICY NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", cause: "nothing listens on UDP port 93 of 10.0.0.2, and an IPsec policy refuses packets from 10.0.0.1", bare: "nothing listens on UDP port 93 of 10.0.0.2",
 				shows: "(?s)ss -Hanup 'sport = 93'\n\n"},
-			{name: "htb filter", from: 1, make: `echo x > /dev/udp/10.0.1.2/91`, packet: "10.0.1.2.91: ",
+			{name: "htb filter", rule: "qdisc-filter-drop", from: 1, make: `echo x > /dev/udp/10.0.1.2/91`, packet: "10.0.1.2.91: ",
 				reason: "QDISC_DROP QDISC_DROP_GENERIC", at: "__dev_queue_xmit kfree_skb_list kfree_skb_list_reason __tcf_kfree_skb_list", cause: "a tc filter on the htb queueing discipline on r1 refused the packet",
 				each: `filter parent 1: .* gact action drop .*\(dropped 1,
 					qdisc htb 1: .*\(dropped 1,`},
-			{name: "ingress filter", make: `echo x > /dev/udp/10.0.0.2/94`, packet: "10.0.0.2.94: ",
+			{name: "ingress filter", rule: "tc-ingress tc-ingress-seen", make: `echo x > /dev/udp/10.0.0.2/94`, packet: "10.0.0.2.94: ",
 				reason: "TC_INGRESS", at: "__netif_receive_skb_core sch_handle_ingress", severity: "suspect", cause: "a tc filter ",
 				each: `gact action drop .*\(dropped 1,
 					bpftool net show dev l1\nxdp: tc: `},
-			{name: "VXLAN beyond the MTU", from: 1, make: `ping -qc1 -W1 -s 1460 10.8.0.2 > /dev/null || true`, packet: "> 10.0.1.2.4789: ",
+			{name: "VXLAN beyond the MTU", rule: "too-big", from: 1, make: `ping -qc1 -W1 -s 1460 10.8.0.2 > /dev/null || true`, packet: "> 10.0.1.2.4789: ",
 				reason: "PKT_TOO_BIG", at: "ip_fragment ip_finish_output __ip_finish_output ip_do_fragment", cause: "the packet to 10.0.1.2 (1538 bytes) is larger than the MTU on its way",
 				each: `10\.0\.1\.0/24 dev r1
 					r1@\S+: .* mtu 1500
 					IpFragFails [1-9]`},
-			{name: "UDP socket of a cgroup with a program", make: `echo x > /dev/udp/10.0.0.2/6600`, packet: "10.0.0.2.6600: ",
+			{name: "UDP socket of a cgroup with a program", rule: "cgroup-ingress-sole cgroup-ingress", make: `echo x > /dev/udp/10.0.0.2/6600`, packet: "10.0.0.2.6600: ",
 				reason: "SOCKET_FILTER", at: "udp_queue_rcv_one_skb", severity: "suspect", cause: "a BPF program of the receiver's cgroup refused the packet to port 6600", among: true,
 				each: `:6600 .* cgroup:/refusing
 					/sys/fs/cgroup/refusing\s`},
-			{name: "TCP socket of a cgroup with a program", make: `background bash -c 'echo x > /dev/tcp/10.0.0.2/6601'; await 'ss -Hnt state syn-sent "dport = 6601" | grep -q .'`, packet: "10.0.0.2.6601: ", many: true,
+			{name: "TCP socket of a cgroup with a program", rule: "cgroup-ingress-sole cgroup-ingress tcp-refused-there", make: `background bash -c 'echo x > /dev/tcp/10.0.0.2/6601'; await 'ss -Hnt state syn-sent "dport = 6601" | grep -q .'`, packet: "10.0.0.2.6601: ", many: true,
 				reason: "SOCKET_FILTER", at: "tcp_v4_rcv", severity: "suspect", cause: "a BPF program of the receiver's cgroup refused the packet to port 6601", bare: "something listens on TCP port 6601, and a filter on its socket, a BPF program of its cgroup, ", among: true,
 				each: `:6601 .* cgroup:/refusing
 					/sys/fs/cgroup/refusing\s
@@ -142,10 +142,10 @@ var dropCauses = []dropGroup{
 			// The listener on 6200 takes two connections, of which one is there, and that on 6201 four, of which three are there. Three
 			// handshakes with each stop before their last segment; of those three only the first one to come is taken, on 6200
 			// by its SYN cookie. The segment that ends a handshake is one with data: the kernel drops it for the same.
-			{name: "full accept queue, cookies", do: endHandshakesLate, packet: "10.0.0.2.6200: Flags [P.]", many: true,
+			{name: "full accept queue, cookies", rule: "tcp-accept-full tcp-accept-full-unseen", do: endHandshakesLate, packet: "10.0.0.2.6200: Flags [P.]", many: true,
 				reason: "NO_SOCKET TCP_LISTEN_OVERFLOW", at: "cookie_v4_check tcp_v4_do_rcv tcp_v4_rcv tcp_check_req", cause: "the queue of connections that wait to be accepted is full at the listener on TCP port 6200", severity: "fault suspect", among: true,
 				shows: "(?s)LISTEN 2 1 .*TcpExtListenOverflows [1-9]"},
-			{name: "full accept queue", packet: "10.0.0.2.6201: Flags [P.]", many: true,
+			{name: "full accept queue", rule: "tcp-accept-full tcp-accept-full-unseen", packet: "10.0.0.2.6201: Flags [P.]", many: true,
 				reason: "TCP_LISTEN_OVERFLOW", at: "tcp_v4_rcv tcp_check_req", cause: "the queue of connections that wait to be accepted is full at the listener on TCP port 6201", severity: "fault suspect", among: true,
 				shows: "(?s)LISTEN 4 3 .*TcpExtListenOverflows [1-9]"},
 		},
@@ -159,7 +159,7 @@ var dropCauses = []dropGroup{
 			sysctl -n net.netfilter.nf_conntrack_max > /tmp/conntrack-max; nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=1`,
 		after: `nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=$(cat /tmp/conntrack-max); nft delete table inet zoo`,
 		cases: []dropCase{
-			{name: "full table", do: datagramPastConntrack, packet: "10.0.0.2.6501: ",
+			{name: "full table", rule: "conntrack-full", do: datagramPastConntrack, packet: "10.0.0.2.6501: ",
 				reason: "NETFILTER_DROP", at: "nf_hook_slow", severity: "fault", cause: "connection tracking refused the packet: its table was full when the stream began (",
 				each: `nf_conntrack_count = [2-9] .*nf_conntrack_max = 1
 					entries .* drop early_drop `},

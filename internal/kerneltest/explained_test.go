@@ -61,6 +61,7 @@ func TestDropProfile(t *testing.T) {
 // A layer2Case is a drop below IP: of a ping from ns0 to ns2, which a bridge in ns1 joins.
 type layer2Case struct {
 	name   string
+	rule   string // that of internal/skbdrops that tells it
 	make   string // shell scripts in ns1
 	undo   string
 	xdp    bpflink.XDPAttachFlags // or a program attached to l1 like that
@@ -71,17 +72,17 @@ type layer2Case struct {
 }
 
 var layer2 = []layer2Case{
-	{name: "bridge VLAN", make: "bridge vlan del dev l1 vid 1", undo: "bridge vlan add dev l1 vid 1 pvid untagged",
+	{name: "bridge VLAN", rule: "bridge-vlan", make: "bridge vlan del dev l1 vid 1", undo: "bridge vlan add dev l1 vid 1 pvid untagged",
 		reason: "NOT_SPECIFIED", at: "br_allowed_ingress",
 		cause: "the bridge port l1 takes no frames of this VLAN, or none without a tag (vlan_filtering)", shows: "bridge vlan show dev l1"},
-	{name: "isolated bridge ports", make: "bridge link set dev l1 isolated on; bridge link set dev r1 isolated on",
+	{name: "isolated bridge ports", rule: "bridge-target", make: "bridge link set dev l1 isolated on; bridge link set dev r1 isolated on",
 		undo:   "bridge link set dev l1 isolated off; bridge link set dev r1 isolated off",
 		reason: "NO_TX_TARGET", at: "br_handle_frame_finish br_forward br_flood",
 		cause: "the bridge has no port to send the frame out of: ", shows: "isolated on"},
-	{name: "generic XDP", xdp: bpflink.XDPGenericMode,
+	{name: "generic XDP", rule: "xdp", xdp: bpflink.XDPGenericMode,
 		reason: "XDP", at: "netif_receive_generic_xdp do_xdp_generic",
 		cause: "the XDP program on l1 dropped the packet", shows: "xdpgeneric"},
-	{name: "XDP in veth's driver", xdp: bpflink.XDPDriverMode,
+	{name: "XDP in veth's driver", rule: "xdp", xdp: bpflink.XDPDriverMode,
 		reason: "XDP", at: "veth_poll veth_xdp_rcv_skb veth_xdp_rcv",
 		cause: "the XDP program on l1 dropped the packet", shows: "xdp"},
 }
