@@ -3,10 +3,13 @@
 package kerneltest
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	stdnet "net"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -126,12 +129,16 @@ var (
 			redirectToNowhere(t, net)
 			filteredSocket(t, net, 6800)
 		},
-		host: `ip link add pm address 02:00:00:00:00:aa type veth peer name qm netns ns0; ip link set pm up; ip -n ns0 link set qm up; sysctl -qw net.ipv4.conf.pm.forwarding=0
+		// zb1 is a bond of the address ...c0, and its port pm1 has got another one.
+		host: `modprobe bonding; ip link add zb1 address 02:00:00:00:00:c0 type bond mode balance-rr; ip link add pm1 type veth peer name qm1 netns ns0
+			ip link set pm1 master zb1; ip link set zb1 up; ip -n ns0 link set qm1 up; ip link set pm1 address 02:00:00:00:00:c1
+			ip link add pm address 02:00:00:00:00:aa type veth peer name qm netns ns0; ip link set pm up; ip -n ns0 link set qm up; sysctl -qw net.ipv4.conf.pm.forwarding=0
+			await '[ $(grep -l up /sys/class/net/{pm,pm1,px,zb1}/operstate | wc -l) = 4 ]'
 			sysctl -qw net.ipv4.conf.l1.drop_unicast_in_l2_multicast=1 net.ipv4.conf.l1.rp_filter=1 net.ipv4.conf.r1.rp_filter=2
 			background socat -u UDP4-RECV:6700,ip-add-membership=224.0.0.251:10.0.0.2 OPEN:/dev/null
 			background socat -u UDP4-RECV:6703,ip-add-membership=239.1.2.124:10.0.0.2 OPEN:/dev/null
 			await '[ $(ss -Hlnu | grep -c ":670[03] ") = 2 ]'`,
-		after: `ip link del pm; ip link del px; sysctl -qw net.ipv4.conf.r1.forwarding=1; sysctl -qw net.ipv4.conf.l1.drop_unicast_in_l2_multicast=0 net.ipv4.conf.l1.rp_filter=0 net.ipv4.conf.r1.rp_filter=0 net.ipv4.ipfrag_time=30 net.ipv4.ipfrag_high_thresh=4194304 net.ipv4.ipfrag_low_thresh=3145728`,
+		after: `ip link del pm; ip link del pm1; ip link del zb1; ip link del px; sysctl -qw net.ipv4.conf.r1.forwarding=1; sysctl -qw net.ipv4.conf.l1.drop_unicast_in_l2_multicast=0 net.ipv4.conf.l1.rp_filter=0 net.ipv4.conf.r1.rp_filter=0 net.ipv4.ipfrag_time=30 net.ipv4.ipfrag_high_thresh=4194304 net.ipv4.ipfrag_low_thresh=3145728`,
 		cases: []dropCase{
 			{name: "checksum, and a socket with a filter", rule: "udp-checksum-late", make: toL1(spoilt(ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, &layers.UDP{SrcPort: 4000, DstPort: 6800}, gopacket.Payload(make([]byte, 200))), 28)), packet: "10.0.0.1.4000 > 10.0.0.2.6800: ",
 				cause: "the UDP packet from 10.0.0.1 to port 6800 came with a wrong checksum", fits: true,
@@ -140,9 +147,9 @@ var (
 			{name: "socket's filter", rule: "socket-filter-sole socket-filter", make: `echo xyz > /dev/udp/10.0.0.2/6800`, packet: "10.0.0.2.6800: UDP, length 4",
 				cause: "the filter on the socket of port 6800 refused the packet", also: "a filter on the socket of port 6800 ", fits: true,
 				each: `:6800 .*,d[1-9]\d*\)`},
-			{name: "MAC address changed", rule: "otherhost-changed", make: `ip -n ns1 link set pm address 02:00:00:00:00:bb; ` + wire("qm", "0200000000aa", udp4("10.0.0.1", "10.0.0.2", 815)), packet: "10.0.0.2.815: ",
-				cause: "02:00:00:00:00:aa was the MAC address of pm when the stream began, and is not that of the device that received the frame", fits: true,
-				each: `pm@\S+ UP 02:00:00:00:00:bb`},
+			{name: "MAC address of a bond, whose port has another", rule: "otherhost-changed", make: wire("qm1", "0200000000c0", udp4("10.0.0.1", "10.0.0.2", 815)), packet: "10.0.0.2.815: ",
+				cause: "02:00:00:00:00:c0 was the MAC address of zb1 {then}, and is not that of the device that received the frame", fits: true,
+				each: `zb1 UP 02:00:00:00:00:c0 .*pm1@\S+ UP 02:00:00:00:00:c1`},
 			{name: "another machine's frame", rule: "otherhost", make: wire("qm", "027777777777", udp4("10.0.0.1", "192.0.2.6", 816)), packet: "192.0.2.6.816: ",
 				cause: "the frame on pm is addressed to another machine (02:77:77:77:77:77), and is seen because the device takes all frames", fits: true,
 				each: `\n.*pm@`},
@@ -170,10 +177,6 @@ var (
 			{name: "LLDP", rule: "unhandled-link", make: wire("r0", "0180c200000e", ethertype(0x88cc, unhex("0207 04 020000000001 0403 07 31 0602 0078 0000"))), packet: "LLDP", there: true,
 				at: "__netif_receive_skb_core", cause: "nothing on this host takes frames of type 0x88cc (on l1), which switches send to their neighbours", fits: true,
 				each: `Type Device Function .*ip_rcv`},
-			{name: "forwarding turned off", rule: "forwarding-off-since", from: 2, make: `nsenter --net=/run/netns/ns1 sysctl -qw net.ipv4.conf.r1.forwarding=0; echo x 2> /dev/null > /dev/udp/10.0.0.78/728 || true`, packet: "10.0.0.78.728: ", knows: "IP_INADDRERRORS",
-				cause: "the packet is for 10.0.0.78, which is no address of this host, and this host does not forward what comes in on r1: it did when the stream began", fits: true,
-				each: `conf.r1.forwarding = 0
-					show to 10\.0\.0\.78\n\n`},
 			{name: "IP header checksum", rule: "ip-header-checksum", make: toL1(spoilt(udp4("10.0.0.101", "10.0.0.2", 710), 12)), packet: "10.0.0.2.710: ",
 				cause: "the IPv4 header of a packet from 10.0.0.101 came with a wrong checksum",
 				each: `IpExtInCsumErrors [1-9]
@@ -261,6 +264,14 @@ var (
 				each: `FRAG: inuse
 					ipfrag_high_thresh = 0
 					IpReasmFails [1-9]`},
+			{name: "MAC address changed", changes: true, rule: "otherhost-unseen otherhost", make: `ip -n ns1 link set pm address 02:00:00:00:00:bb; ` + wire("qm", "0200000000aa", udp4("10.0.0.1", "192.0.2.8", 818)), packet: "192.0.2.8.818: ",
+				cause: "the frame on pm is addressed to another machine", fits: true,
+				each: `pm@.* link/ether 02:00:00:00:00:bb`},
+			{name: "forwarding turned off", changes: true, rule: "forwarding-unknown forwarding-off", from: 2, make: `nsenter --net=/run/netns/ns1 sysctl -qw net.ipv4.conf.r1.forwarding=0; echo x 2> /dev/null > /dev/udp/10.0.0.78/728 || true`, packet: "10.0.0.78.728: ", knows: "IP_INADDRERRORS",
+				cause: "the packet is for 10.0.0.78, which is no address of this host, and this host does not forward", fits: true,
+				each: `conf.r1.forwarding = 0
+					? net.ipv4.ip_forward = 1
+					? show to 10\.0\.0\.78\n\n`},
 		},
 	}
 
@@ -304,9 +315,12 @@ var (
 				cause: "the packet is for 10.0.0.77, which is no address of this host, and this host does not forward", fits: true,
 				each: `net.ipv4.ip_forward = 1
 					conf.r1.forwarding = 0`},
-			{name: "own source", rule: "local-source", make: toL1(udp4("10.0.0.2", "10.0.0.2", 730)), packet: "10.0.0.2.730: ",
-				cause: "the packet's source 10.0.0.2 is one of this host's own addresses", fits: true,
-				each: `l1@\S+ UP 10\.0\.0\.2/24`},
+			{name: "own source", rule: "local-source", make: toL1(udp4("10.0.0.2", "10.0.0.2", 730)), packet: "10.0.0.2.730: ", knows: "IP_LOCAL_SOURCE",
+				cause: "the packet's source 10.0.0.2 is one of this host's own addresses",
+				each:  `l1@\S+ UP 10\.0\.0\.2/24`},
+			{name: "own source, or broadcast address", rule: "local-source-unseen", packet: "10.0.0.2.730: ", knows: "!IP_LOCAL_SOURCE",
+				cause: "the packet's source 10.0.0.2 is one of this host's own addresses, or the broadcast address of one of its networks", fits: true,
+				each: `table all match 10\.0\.0\.2\n.*local 10\.0\.0\.2 dev l1`},
 			{name: "VLAN", rule: "vlan-unseen", make: toL1(append([]byte{0x81, 0, 0, 9}, udp4("10.0.0.1", "10.0.0.2", 732)...)), packet: "10.0.0.2.732: ",
 				cause: "the frame came with a VLAN tag for which l1 has no device", fits: true,
 				each: `type vlan\n\n`},
@@ -343,17 +357,17 @@ var (
 			tc qdisc add dev zd18 root handle 1: prio; tc filter add dev zd18 parent 1: protocol ip u32 match ip dport 802 0xffff action police rate 8kbit burst 100 conform-exceed drop
 			tc qdisc add dev zd19 root handle 1: htb default 10; tc class add dev zd19 parent 1: classid 1:10 htb rate 8kbit burst 1500; tc qdisc add dev zd19 parent 1:10 pfifo limit 2
 			for n in 0 1; do ip link add zc$n type veth peer name zc${n}p; ip addr add 10.9.2$n.1/24 dev zc$n; tc qdisc add dev zc$n root pfifo; ip link set zc$n up; ip neigh add 10.9.2$n.2 lladdr 02:00:00:00:00:02 dev zc$n; done
-			ip link set zc1p up; await 'grep -q up /sys/class/net/zc1/operstate'
+			ip link set zc1p up; await '[ $(grep -l up /sys/class/net/{zc1,zv1}/operstate | wc -l) = 2 ]'
 			modprobe -a sch_etf sch_fq sch_tbf sch_red act_gact cls_u32 ip_gre ipip vxlan tun
 			ip rule add to 198.51.103.0/24 prohibit
-			for n in 2 3 4 5 6 7 8; do [ $n = 8 ] || ip link add zd$n type dummy; ip addr add 10.9.$n.1/24 dev zd$n; ip link set zd$n up; ip neigh add 10.9.$n.2 lladdr 02:00:00:00:00:02 dev zd$n; done
+			for n in 2 3 4 5 6 7 8 24; do [ $n = 8 ] || ip link add zd$n type dummy; ip addr add 10.9.$n.1/24 dev zd$n; ip link set zd$n up; ip neigh add 10.9.$n.2 lladdr 02:00:00:00:00:02 dev zd$n; done
 			tc qdisc add dev zd2 root blackhole
 			tc qdisc add dev zd3 root etf clockid CLOCK_TAI delta 100000
 			tc qdisc add dev zd4 root fq flow_limit 1 maxrate 1kbit
 			tc qdisc add dev zd5 root handle 1: tbf rate 8kbit burst 2000 limit 100000; tc qdisc add dev zd5 parent 1:1 red limit 100000 min 1500 max 4500 avpkt 1000 burst 3 probability 1
 			tc qdisc add dev zd6 root tbf rate 8kbit burst 1500 limit 100000
 			tc qdisc add dev zd7 clsact; tc filter add dev zd7 egress protocol ip u32 match ip dport 747 0xffff action drop
-			ip link add zv type veth peer name zw netns ns2; ip addr add 10.9.9.1/24 dev zv; ip link set zv up; ip -n ns2 link set zw up
+			ip link add zv type veth peer name zw netns ns2; ip addr add 10.9.9.1/24 dev zv; ip link set zv up; ip -n ns2 link set zw up; await 'grep -q up /sys/class/net/zv/operstate'
 			ip addr add 10.9.10.1/24 dev zt0; ip link set zt0 up
 			ip link add zo0 type ipip local 10.0.0.2 remote 203.0.113.5; ip addr add 10.9.11.1/24 dev zo0; ip link set zo0 up
 			ip link add zg0 type gre local 10.0.0.2 remote 10.0.0.9; ip link add zi0 type ipip local 10.0.0.2 remote 10.0.0.9
@@ -364,7 +378,7 @@ var (
 			await 'ip -s -d link show dev zt1 | grep -q "qlen 2"'
 			sysctl -qw net.ipv4.neigh.r1.unres_qlen_bytes=3000`,
 		after: `for d in zd16 zd17 zd18 zd19 zc0 zc1; do ip link del $d; done; nsenter --net=/proc/1/ns/net sysctl -qw net.core.netdev_max_backlog=1000
-			ip rule del to 198.51.103.0/24; for d in zd2 zd3 zd4 zd5 zd6 zd7 zd8 zv zo0 zg0 zi0 zx0; do ip link del $d; done
+			ip rule del to 198.51.103.0/24; for d in zd2 zd3 zd4 zd5 zd6 zd7 zd8 zd24 zv zo0 zg0 zi0 zx0; do ip link del $d; done
 			sysctl -qw net.ipv4.neigh.r1.unres_qlen_bytes=212992`,
 		cases: []dropCase{
 			{name: "drr without a class", rule: "qdisc-classes", from: 1, make: `echo x > /dev/udp/10.9.16.2/800`, packet: "10.9.16.2.800: ",
@@ -383,10 +397,10 @@ var (
 				cause: "the htb pfifo queueing discipline on zd19 dropped the packet: its queue is full", fits: true,
 				each: `qdisc pfifo .*dropped [1-9]`},
 			{name: "no carrier from the beginning", rule: "qdisc-no-carrier", from: 1, make: `echo x > /dev/udp/10.9.20.2/804`, packet: "10.9.20.2.804: ",
-				cause: "zc0 has no carrier, as it had none when the stream began", fits: true,
+				cause: "zc0 has no carrier, as it had none {then}", fits: true,
 				each: `NO-CARRIER`},
-			{name: "no carrier since", rule: "qdisc-noop", from: 1, make: `ip link set zc1p down; await '[ $(cat /sys/class/net/zc1/operstate) != up ]'; ip link set dev zc1 alias looks; echo x > /dev/udp/10.9.21.2/805`, packet: "10.9.21.2.805: ",
-				cause: "zc1 has no carrier or is going down: the kernel drops what is to be sent through it", fits: true,
+			{name: "no carrier since", changes: true, rule: "qdisc-noop", from: 1, make: `ip link set zc1p down; await '[ $(cat /sys/class/net/zc1/operstate) != up ]'; ip link set dev zc1 alias looks; echo x > /dev/udp/10.9.21.2/805`, packet: "10.9.21.2.805: ",
+				cause: "zc1 has no carrier or is going down: the kernel drops what is to be sent through it", also: "zc1 has no carrier, as it had none {then}", fits: true,
 				each: `NO-CARRIER`},
 			{name: "no VXLAN end point", rule: "vxlan-target", from: 1, make: `echo x > /dev/udp/10.9.22.2/806`, packet: "10.9.22.2.806: ",
 				cause: "zx0 knows no VXLAN end point to send the frame to", fits: true,
@@ -410,7 +424,7 @@ var (
 			{name: "red", rule: "qdisc-congested qdisc-early", from: 1, make: `exec 9> /dev/udp/10.9.5.2/743; for i in $(seq 40); do printf %01000d $i >&9; done`, packet: "10.9.5.2.743: ", many: true,
 				cause: "the queueing discipline on zd5 keeps its queue short", also: "the tbf red queueing discipline on zd5 dropped the packet: early", fits: true,
 				each: `qdisc red .*dropped [1-9]`},
-			{name: "queue emptied", rule: "qdisc-changed", from: 1, make: `for i in 1 2 3 4 5 6; do printf %01000d $i > /dev/udp/10.9.6.2/744; done; tc qdisc del dev zd6 root`, packet: "10.9.6.2.744: ", many: true,
+			{name: "queue emptied", changes: true, rule: "qdisc-changed", from: 1, make: `for i in 1 2 3 4 5 6; do printf %01000d $i > /dev/udp/10.9.6.2/744; done; tc qdisc del dev zd6 root`, packet: "10.9.6.2.744: ", many: true,
 				cause: "a queue was emptied: the queueing discipline of zd6 was changed or removed, or the device went down", also: "a queue was emptied: zd6 went down or its queueing discipline was changed", fits: true,
 				each: `? qdisc show dev zd6\nqdisc noqueue
 					zd6: `},
@@ -418,11 +432,16 @@ var (
 				cause: "a tc filter or BPF program on the egress of zd7 dropped the packet (actions of its tc filters: ", fits: true,
 				each: `gact action drop .*\(dropped 1,
 					? bpftool net show dev zd7\nxdp: tc: `},
-			{name: "filter made since", rule: "tc-since", from: 1, make: `tc qdisc add dev zd8 clsact; tc filter add dev zd8 egress protocol ip u32 match ip dport 748 0xffff action drop; echo x > /dev/udp/10.9.8.2/748`, packet: "10.9.8.2.748: ",
-				cause: "a tc filter or BPF program on zd8 that was made since the stream began dropped the packet", knows: "TC_EGRESS", fits: true,
+			// The kernel tells of a tc filter that is made, and of a program of tcx it does not.
+			{name: "filter made", changes: true, rule: "tc-egress", from: 1, make: `tc qdisc add dev zd8 clsact; tc filter add dev zd8 egress protocol ip u32 match ip dport 748 0xffff action drop; echo x > /dev/udp/10.9.8.2/748`, packet: "10.9.8.2.748: ",
+				cause: "a tc filter or BPF program on the egress of zd8 dropped the packet", knows: "TC_EGRESS", fits: true,
 				each: `egress\n.*gact action drop .*\(dropped 1,
-					? show dev zd8 ingress\n
 					? bpftool net show dev zd8\nxdp: tc: `},
+			{name: "program of tcx made since", rule: "tc-since", do: tcxSince, packet: "10.9.24.2.749: ", knows: "PACKET_SOCK_ERROR",
+				cause: "a tc filter or BPF program on zd24 that was made since the stream began dropped the packet", fits: true,
+				each: `bpftool link show\n.*(tcx_egress|type 11 prog \d)
+					? tc -s filter show dev zd24 (in|e)gress\n\n
+					? bpftool net show dev zd24\nxdp: tc: `},
 			// tcx is of 6.6. Only bpftool from 7.3 on shows its programs by device.
 			{name: "tcx on egress", rule: "tc-bpf-egress", from: 1, make: `echo x > /dev/udp/10.9.13.2/745 || true`, packet: "10.9.13.2.745: ", knows: "PACKET_SOCK_ERROR",
 				cause: "a BPF program on the egress of zd13 (tcx) dropped the packet", fits: true,
@@ -479,10 +498,10 @@ var (
 				at: "__neigh_event_send", cause: "more packets wait for the MAC address of the next hop on r1 than its queue holds", fits: true,
 				each: `10\.0\.1\.126 
 					neigh.r1.unres_qlen_bytes = 3000`},
-			{name: "neighbour's device down", rule: "neighbour-destroyed", from: 1, make: `echo x > /dev/udp/10.9.9.127/756; ip link set zv down`, packet: "10.9.9.127.756: ",
+			{name: "neighbour's device down", changes: true, rule: "neighbour-destroyed", from: 1, make: `echo x > /dev/udp/10.9.9.127/756; ip link set zv down`, packet: "10.9.9.127.756: ",
 				cause: "the packet waited for the MAC address of the next hop towards 10.9.9.127, and the neighbour entry was removed", fits: true,
 				each: `neigh show dev zv\n\n`},
-			{name: "full backlog", rule: "backlog", from: 1, make: `nsenter --net=/proc/1/ns/net sysctl -qw net.core.netdev_max_backlog=1; ping -qc1 -W1 -s 9000 10.0.0.1 > /dev/null || true`, packet: "10.0.0.1 > 10.0.0.2: ", many: true, there: true,
+			{name: "full backlog", changes: true, rule: "backlog", from: 1, make: `nsenter --net=/proc/1/ns/net sysctl -qw net.core.netdev_max_backlog=1; ping -qc1 -W1 -s 9000 10.0.0.1 > /dev/null || true`, packet: "10.0.0.1 > 10.0.0.2: ", many: true, there: true,
 				at: "enqueue_to_backlog netif_rx_internal", cause: "more packets came than the CPU could take (net.core.netdev_max_backlog)", fits: true,
 				each: `netdev_max_backlog = 1
 					softnet_stat\n([0-9a-f]{8} )+`},
@@ -498,7 +517,7 @@ var (
 			for n in ns0 ns1; do ip -n $n xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x200 mode transport replay-window 32 $keys; done
 			ip -n ns0 xfrm policy add dir out src 10.0.0.1 dst 10.0.0.2 proto udp dport 760 tmpl src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x200 mode transport
 			ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x201 mode transport $keys encap espinudp 4500 4500 0.0.0.0
-			ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x202 mode transport $keys
+			for n in 2 5; do ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x20$n mode transport $keys; done
 			ip xfrm policy add dir in src 10.0.0.1 dst 10.0.0.2 proto 200 action block
 			ip xfrm policy add dir in src 10.0.0.1 dst 10.0.0.2 proto gre action block
 			ip xfrm policy add dir fwd src 10.0.0.1 dst 10.0.1.2 proto udp dport 765 action block
@@ -520,9 +539,9 @@ var (
 				at: "xfrm_input", cause: "the IPsec state has expired, is not complete yet, or is for another direction, mode or encapsulation than the packet's", fits: true,
 				each: `spi 0x00000201.* encap type espinudp
 					XfrmInStateMismatch [1-9]`},
-			{name: "state removed", rule: "ipsec-state-gone", make: `ip -n ns1 xfrm state delete src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x202; ` + raw(50, `\x00\x00\x02\x02\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x202", there: true,
-				at: "xfrm_input", cause: "the IPsec state for SPI 0x00000202 was there when the stream began, and is gone or for other addresses", fits: true,
-				each: `^ip -s xfrm state\n
+			{name: "state for another address", rule: "ipsec-state-gone", make: strings.Replace(raw(50, `\x00\x00\x02\x05\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), "10.0.0.2", "10.0.1.1", 1), packet: "> 10.0.1.1: ESP(spi=0x205", there: true,
+				at: "xfrm_input", cause: "the IPsec state for SPI 0x00000205 was there {then}, and is gone or for other addresses", fits: true,
+				each: `dst 10\.0\.0\.2 proto esp spi 0x00000205
 					XfrmInNoStates [1-9]`},
 			{name: "policy and raw socket", rule: "xfrm-policy", make: raw(200, "abcdefgh"), packet: "ip-proto-200", there: true,
 				at: "raw_rcv", cause: "an IPsec policy refused the packet from 10.0.0.1 to 10.0.0.2", fits: true,
@@ -537,30 +556,46 @@ var (
 				each: `dport 761 .*dir out
 					xfrm state\n
 					XfrmOutNoStates [1-9]`},
+			{name: "state removed", changes: true, rule: "ipsec-no-state", make: `ip -n ns1 xfrm state delete src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x202; ` + raw(50, `\x00\x00\x02\x02\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x202", there: true,
+				at: "xfrm_input", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000202)", fits: true,
+				each: `^ip -s xfrm state\n
+					XfrmInNoStates [1-9]`},
 		},
 	}
 
 	sinceGroup = dropGroup{
-		name: "looks-since", // nothing of IPsec and of netfilter is there when the stream begins
+		name: "looks-since", // nothing of IPsec and of netfilter is there when the stream begins, but what belongs to a socket and to IPVS
+		prepare: func(t *testing.T, net *network) {
+			refusedSocket(t, net, 203)
+			serverlessService(t, net, "10.0.0.2:764")
+		},
 		host: `modprobe -a esp4 nf_tables
 			background socat -u IP4-RECV:201 OPEN:/dev/null; await 'ss -Hnwa | grep -q ":201 "'`,
 		after: `ip xfrm policy flush; ip xfrm state flush; nft delete table ip looks`,
 		cases: []dropCase{
 			{name: "no IPsec state", rule: "ipsec-no-state-at-all", make: raw(50, `\x00\x00\x02\x04\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x204", there: true,
-				at: "xfrm_input", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000204): this host had none when the stream began", fits: true,
+				at: "xfrm_input", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000204): this host had none {then}", fits: true,
 				each: `^ip -s xfrm state\n
 					XfrmInNoStates [1-9]`},
-			{name: "state made since", rule: "ipsec-state-since", make: `ip -n ns1 xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x203 mode transport enc 'cbc(aes)' 0x00112233445566778899aabbccddeeff auth 'hmac(sha1)' 0x00112233445566778899aabbccddeeff00112233; ` +
+			{name: "policy of a socket", rule: "xfrm-policy-since", make: raw(203, "abcdefgh"), packet: "ip-proto-203", there: true, knows: "XFRM_POLICY",
+				at: "raw_rcv", cause: "an IPsec policy made since the stream began, or one of a socket or interface, refused the packet", fits: true,
+				each: `proto 203 .*socket in action block
+					XfrmInPolBlock [1-9]`},
+			{name: "service of IPVS without a server", rule: "nf-hook-module", make: `echo x > /dev/udp/10.0.0.2/764`, packet: "10.0.0.2.764: ",
+				at: "nf_hook_slow", cause: "no rule of nftables or iptables was there {then}: a module of the kernel (IPVS, connection tracking), ", fits: true,
+				each: `^nft -a list ruleset\n`},
+			// The kernel tells of states and policies of IPsec that are made, and then it is not known how many there are.
+			{name: "IPsec state made", changes: true, rule: "ipsec-wrong-key", make: `ip -n ns1 xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x203 mode transport enc 'cbc(aes)' 0x00112233445566778899aabbccddeeff auth 'hmac(sha1)' 0x00112233445566778899aabbccddeeff00112233; ` +
 				raw(50, `\x00\x00\x02\x03\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x203", there: true,
-				at: "xfrm_input", cause: "an IPsec state that was made since the stream began could not take the packet", fits: true,
+				at: "xfrm_input", cause: "the IPsec state for the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000203) could not take it", fits: true,
 				each: `spi 0x00000203
 					XfrmInStateProtoError [1-9]`},
-			{name: "policy made since", rule: "xfrm-policy-since", make: `ip -n ns1 xfrm policy add dir in src 10.0.0.1 dst 10.0.0.2 proto 201 action block; ` + raw(201, "abcdefgh"), packet: "ip-proto-201", there: true, knows: "XFRM_POLICY",
-				at: "raw_rcv", cause: "an IPsec policy made since the stream began, or one of a socket or interface, refused the packet", fits: true,
+			{name: "IPsec policy made", changes: true, rule: "xfrm-policy", make: `ip -n ns1 xfrm policy add dir in src 10.0.0.1 dst 10.0.0.2 proto 201 action block; ` + raw(201, "abcdefgh"), packet: "ip-proto-201", there: true, knows: "XFRM_POLICY",
+				at: "raw_rcv", cause: "an IPsec policy refused the packet from 10.0.0.1 to 10.0.0.2: the policy blocks it", fits: true,
 				each: `proto 201 .*action block
 					XfrmInPolBlock [1-9]`},
-			{name: "firewall rule made since", rule: "nf-hook-module", make: `nsenter --net=/run/netns/ns1 nft 'table ip looks { chain input { type filter hook input priority 0; udp dport 763 counter drop; }; }'; echo x > /dev/udp/10.0.0.2/763`, packet: "10.0.0.2.763: ", there: true,
-				at: "nf_hook_slow", knows: "!PACKET_SOCK_ERROR", cause: "no rule of nftables or iptables was there ", fits: true, // newer: nft_do_chain drops it
+			{name: "firewall rule made", changes: true, rule: "nf-hook", make: `nsenter --net=/run/netns/ns1 nft 'table ip looks { chain input { type filter hook input priority 0; udp dport 763 counter drop; }; }'; echo x > /dev/udp/10.0.0.2/763`, packet: "10.0.0.2.763: ", there: true,
+				at: "nf_hook_slow nft_do_chain", cause: "a firewall rule or a chain's policy at the input hook dropped the packet", fits: true,
 				each: `udp dport 763 counter packets 1 `},
 		},
 	}
@@ -572,7 +607,8 @@ var (
 			blockedSource(t, net)
 		},
 		host: `ip -6 route add unreachable fd98::/64; ip -6 route add prohibit fd97::/64; ip -6 route add blackhole fd96::/64
-			modprobe ip6_gre; ip link add zg6 type ip6gre local fd00::2 remote fd00::9; ip addr show dev l1 | grep -q fd00::2`,
+			modprobe ip6_gre; ip link add zg6 type ip6gre local fd00::2 remote fd00::9; ip addr show dev l1 | grep -q fd00::2
+			` + addressesReady,
 		after: `for n in 96 97 98; do ip -6 route del fd$n::/64; done; ip link del zg6; sysctl -qw net.ipv6.ip6frag_high_thresh=4194304; sysctl -qw net.ipv6.ip6frag_low_thresh=3145728
 			for n in ns0 ns1; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done`,
 		cases: []dropCase{
@@ -660,7 +696,7 @@ var (
 			ip link add zb3 type bridge; ip link set zb3 up; ip link add pb5 type veth peer name qb5 netns ns0; ip link set pb5 master zb3; ip link set pb5 up; ip -n ns0 link set qb5 up
 			await 'grep -q up /sys/class/net/pb5/operstate'; bridge link set dev pb5 locked on || [ "$(uname -r | cut -d. -f1)" = 5 ]
 			ip xfrm policy add dir out src 10.0.1.1 dst 10.0.1.2 proto udp dport 822 tmpl src 10.0.1.1 dst 10.0.1.2 proto esp mode transport`,
-		after: `ip xfrm policy flush; for d in zb0 p6 p7 pb5 zb3; do ip link del $d; done; ip -6 route del fd95::/64
+		after: `ip xfrm policy flush; ip xfrm state flush; for d in zb0 p6 p7 pb5 zb3; do ip link del $d; done; ip -6 route del fd95::/64
 			for n in ns0 ns1; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done`,
 		cases: []dropCase{
 			{name: "prohibited route", rule: "prohibit-route-or-rule-6", make: toL1(udp6("fd00::1", "fd95::1", 820)), packet: "fd95::1.820: ",
@@ -689,7 +725,8 @@ var (
 		prepare: withIPv6,
 		host: `sysctl -qw net.ipv6.conf.all.forwarding=0; modprobe vrf; ip link add blue type vrf table 10; ip link set blue up; ip link add p3 type veth peer name q3 netns ns0; ip link set p3 master blue
 			ip addr add 10.6.0.2/24 dev p3; ip link set p3 up; ip -n ns0 addr add 10.6.0.1/24 dev q3; ip -n ns0 link set q3 up
-			await 'grep -q up /sys/class/net/p3/operstate'; ip -n ns0 route add 203.0.113.0/24 via 10.6.0.2`,
+			await 'grep -q up /sys/class/net/p3/operstate'; ip -n ns0 route add 203.0.113.0/24 via 10.6.0.2
+			` + addressesReady,
 		after: `for n in ns0 ns1; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done; ip link del p3; ip link del blue`,
 		cases: []dropCase{
 			{name: "IPv6, not forwarding", rule: "forwarding-off-6", make: toL1(udp6("fd00::1", "fd00:1::2", 786)), packet: "fd00:1::2.786: ",
@@ -806,11 +843,11 @@ var (
 				at: "nf_hook_slow", cause: "connection tracking could not note the new connection: another one has the same addresses and ports", fits: true,
 				each: `insert_failed
 					snat to 10\.0\.1\.1:5000`},
-			{name: "table full since", rule: "conntrack-refused conntrack-refused-first", make: `nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=1; echo x > /dev/udp/10.0.0.2/793`, packet: "10.0.0.2.793: ",
-				at: "nf_hook_slow", cause: "connection tracking refused the packet: its table is full (it held ", fits: true,
+			{name: "table full since", changes: true, rule: "conntrack-refused conntrack-refused-first conntrack-full", make: `nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=1; echo x > /dev/udp/10.0.0.2/793`, packet: "10.0.0.2.793: ",
+				at: "nf_hook_slow", cause: "connection tracking refused the packet: its table is full (it held ", also: "connection tracking refused the packet: its table was full {then} (", fits: true,
 				each: `nf_conntrack_count = [2-9] .*nf_conntrack_max = 1
 					entries .* drop early_drop `},
-			{name: "table full since, not nftables", rule: "nf-hook-not-nft", packet: "10.0.0.2.793: ", knows: "PACKET_SOCK_ERROR",
+			{name: "table full since, not nftables", changes: true, rule: "nf-hook-not-nft", packet: "10.0.0.2.793: ", knows: "PACKET_SOCK_ERROR",
 				at: "nf_hook_slow", cause: "connection tracking, NAT, IPVS or a BPF program at ", fits: true,
 				each: `entries .* drop early_drop 
 					^bpftool net\nxdp:`},
@@ -819,20 +856,24 @@ var (
 
 	bridgeGroup = dropGroup{
 		name: "looks-bridge",
-		host: `ip link add zbr type bridge stp_state 1; ip link add zb2 type bridge forward_delay 100000
+		// A bridge whose spanning tree is on has its port go through states that the kernel tells of for half a minute, unless the
+		// port forwards before.
+		host: `ip link add zbr type bridge forward_delay 0; ip link add zb2 type bridge forward_delay 100000
 			for n in 0 1 2 3 4; do ip link add pb$n type veth peer name qb$n netns ns0; ip -n ns0 link set qb$n up; ip link set pb$n master $([ $n = 0 ] && echo zbr || echo zb2); done
 			for d in zbr zb2 pb0 pb1 pb2 pb3 pb4; do ip link set $d up; done
-			await '[ $(grep -l up /sys/class/net/pb[0-4]/operstate | wc -l) = 5 ]'; bridge link set dev pb1 state 2; bridge link set dev pb2 state 0
+			await '[ $(grep -l up /sys/class/net/{pb[0-4],zbr,zb2}/operstate | wc -l) = 7 ]'; ip link set zbr type bridge stp_state 1; bridge -d link show dev pb0 | grep -q "state forwarding"
+			bridge link set dev pb1 state 2; bridge link set dev pb2 state 0
 			bridge link set dev pb4 locked on || [ "$(uname -r | cut -d. -f1)" = 5 ]`,
 		after: `for d in pb0 pb1 pb2 pb3 pb4 zbr zb2; do ip link del $d; done`,
 		cases: []dropCase{
 			{name: "blocked port", rule: "bridge-stp-known", make: wire("qb2", allHosts, udp4("10.0.0.1", "10.0.0.255", 812)), packet: "10.0.0.255.812: ",
-				at: "br_handle_frame", cause: "the bridge port pb2 lets no frames pass: its state was disabled when the stream began", fits: true,
+				at: "br_handle_frame", cause: "the bridge port pb2 lets no frames pass: its state was disabled {then}", fits: true,
 				each: `\n.*pb2@.* state disabled
 					\n.*zb2: .* bridge `},
-			{name: "port blocked since", rule: "bridge-stp", make: `ip netns exec ns1 bridge link set dev pb3 state 0; ` + wire("qb3", allHosts, udp4("10.0.0.1", "10.0.0.255", 813)), packet: "10.0.0.255.813: ",
-				at: "br_handle_frame", cause: "the bridge port pb3 lets no frames pass: it is disabled, or the spanning tree has blocked it", fits: true,
-				each: `\n.*pb3@.* state disabled`},
+			{name: "port blocked since", changes: true, rule: "bridge-stp", make: `ip netns exec ns1 bridge link set dev pb3 state 0; ` + wire("qb3", allHosts, udp4("10.0.0.1", "10.0.0.255", 813)), packet: "10.0.0.255.813: ",
+				at: "br_handle_frame", cause: "the bridge port pb3 lets no frames pass: it is disabled, or the spanning tree has blocked it", also: "the bridge port pb3 lets no frames pass: its state was disabled {then}", fits: true,
+				each: `\n.*pb3@.* state disabled
+					? \n.*zb2: .* bridge `},
 			{name: "locked port", rule: "bridge-locked-known", make: wire("qb4", allHosts, udp4("10.0.0.1", "10.0.0.255", 814)), packet: "10.0.0.255.814: ", knows: "NOT_SPECIFIED", there: true, // since 5.18
 				at: "br_handle_frame_finish", cause: "the bridge port pb4 is locked (802.1X)", fits: true,
 				each: `\n.*pb4@.* locked on
@@ -841,9 +882,9 @@ var (
 				at: "br_handle_frame", cause: "an Ethernet pause frame came in on the bridge port pb1",
 				each: `pb1@`},
 			{name: "port that learns", rule: "bridge-learning", make: wire("qb1", allHosts, udp4("10.0.0.1", "10.0.0.255", 795)), packet: "10.0.0.255.795: ",
-				at: "br_handle_frame_finish", cause: "the spanning tree had the bridge port pb1 learn addresses only when the stream began", fits: true,
+				at: "br_handle_frame_finish", cause: "the spanning tree had the bridge port pb1 learn addresses only {then}", fits: true,
 				each: `pb1@.* state learning`},
-			{name: "BPDU on a port", rule: "stp", make: wire("qb0", bpdus, bpdu("8000")), packet: "root 8000.02:00:00:00:00:01", there: true,
+			{name: "BPDU on a port", rule: "stp", make: wire("qb0", bpdus, bpdu("f000")), packet: "root f000.02:00:00:00:00:01", there: true,
 				at: "br_stp_rcv stp_pdu_rcv", cause: "a frame of the spanning tree protocol (BPDU) came in on pb0", fits: true,
 				each: `pb0@`},
 			{name: "GARP that nobody takes", rule: "stp-unwanted", make: wire("r0", "0180c2000021", bpdu("9000")), packet: "root 9000.02:00:00:00:00:01", there: true,
@@ -873,7 +914,7 @@ var (
 				at: "packet_rcv tpacket_rcv", cause: "the buffer of a packet socket, as a capture program has, is full or too small", fits: true,
 				each: `\n.*zd9
 					Rmem`},
-			{name: "netlink", rule: "netlink", from: 1, make: `for i in $(seq 6); do ip link set zd9 alias x$i; done`, packet: "", many: true, there: true,
+			{name: "netlink", changes: true, rule: "netlink", from: 1, make: `for i in $(seq 6); do ip link set zd9 alias x$i; done`, packet: "", many: true, there: true,
 				at: "netlink_broadcast_filtered netlink_broadcast do_one_broadcast", cause: "a netlink message between the kernel and programs that nobody took", fits: true,
 				each: ` [0-9a-f]{8} \d+ \d+ \d+ \d+ [1-9]\d* \d+`},
 			{name: "Unix socket without a listener", rule: "unix-connect", from: 1, make: `socat UNIX-LISTEN:/tmp/looks-stream,unlink-close=0 PIPE > /dev/null 2>&1 & p=$!; await '[ -S /tmp/looks-stream ]'; kill -KILL $p; wait $p || true
@@ -933,6 +974,17 @@ func together(groups ...dropGroup) dropGroup {
 		all.flags, all.typed = all.flags+" "+g.flags, all.typed+" "+g.typed
 		all.cases = append(all.cases[:len(all.cases):len(all.cases)], g.cases...)
 	}
+	// What each group changes comes behind what none does.
+	all.cases = slices.Clone(all.cases)
+	slices.SortStableFunc(all.cases, func(a, b dropCase) int {
+		switch {
+		case a.changes == b.changes:
+			return 0
+		case a.changes:
+			return 1
+		}
+		return -1
+	})
 	return all
 }
 
@@ -1040,6 +1092,41 @@ func blockedSource(t *testing.T, net *network) {
 	})
 }
 
+// refusedSocket has a raw socket of an IP protocol in ns1 with an IPsec policy of its own that lets nothing in. It is not among
+// those that skb-collect counts.
+func refusedSocket(t *testing.T, net *network, protocol int) {
+	t.Helper()
+	run(t, "modprobe", "xfrm_user")
+	net.within(1, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		// struct xfrm_userpolicy_info of include/uapi/linux/xfrm.h: its selector has the family and the protocol, all
+		// else of it fits all packets; XFRM_POLICY_IN is 0.
+		const size, family, proto, action, block = 168, 40, 44, 161, 1
+		policy := make([]byte, size)
+		binary.NativeEndian.PutUint16(policy[family:], unix.AF_INET)
+		policy[proto], policy[action] = byte(protocol), block
+		if err := unix.SetsockoptString(fd, unix.SOL_IP, unix.IP_XFRM_POLICY, string(policy)); err != nil {
+			return fmt.Errorf("IP_XFRM_POLICY: %w", err)
+		}
+		return nil
+	})
+}
+
+// serverlessService has a service of IPVS for UDP in ns1, which has no server.
+func serverlessService(t *testing.T, net *network, at string) {
+	t.Helper()
+	run(t, "modprobe", "-a", "ip_vs", "ip_vs_rr")
+	net.within(1, func() error { return ipvs(netip.MustParseAddrPort(at), netip.AddrPort{}) })
+	t.Cleanup(func() {
+		const flush = 17 // IPVS_CMD_FLUSH, include/uapi/linux/ip_vs.h
+		net.within(1, func() error { return genetlink("IPVS", 1, command(flush)) })
+	})
+}
+
 // detachedTun makes zt0 in ns1, a TUN device whose only queue its program has detached (drivers/net/tun.c, tun_set_queue).
 func detachedTun(t *testing.T, net *network) {
 	t.Helper()
@@ -1098,11 +1185,7 @@ func tcxDrop(t *testing.T, net *network) {
 	net.in(1, `ip link add zd13 type dummy; ip addr add 10.9.13.1/24 dev zd13; ip link set zd13 up; ip neigh add 10.9.13.2 lladdr 02:00:00:00:00:02 dev zd13
 		ip link add zv1 type veth peer name zw1 netns ns0; ip addr add 10.9.14.1/24 dev zv1; ip link set zv1 up; ip -n ns0 link set zw1 up`)
 	t.Cleanup(func() { net.in(1, "ip link del zd13; ip link del zv1") })
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "looks", Type: ebpf.SchedCLS, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 2 /* TC_ACT_SHOT */), asm.Return()}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := tcxProgram(t)
 	defer program.Close()
 	pins := t.TempDir()
 	if err := unix.Mount("bpf", pins, "bpf", 0, ""); err != nil {
@@ -1114,26 +1197,57 @@ func tcxDrop(t *testing.T, net *network) {
 	}
 	for dev, way := range map[string]ebpf.AttachType{"zd13": ebpf.AttachTCXEgress, "zv1": ebpf.AttachTCXIngress} {
 		direction := map[ebpf.AttachType]string{ebpf.AttachTCXEgress: "egress", ebpf.AttachTCXIngress: "ingress"}[way]
-		var refused error
-		net.within(1, func() error {
-			on, err := stdnet.InterfaceByName(dev)
-			if err != nil {
-				return err
-			}
-			attached, err := bpflink.AttachTCX(bpflink.TCXOptions{Interface: on.Index, Program: program, Attach: way})
-			if err != nil {
-				refused = err
-				return nil
-			}
-			t.Cleanup(func() { attached.Close() })
-			return nil
-		})
-		if refused != nil {
-			t.Logf("no tcx: %v", refused)
+		if err := attachTCX(t, net, program, dev, way); err != nil {
+			t.Logf("no tcx: %v", err)
 			net.in(1, fmt.Sprintf("tc qdisc add dev %s clsact; tc filter add dev %s %s bpf direct-action pinned %s/looks", dev, dev, direction, pins))
 		}
 	}
 }
+
+// tcxProgram is a BPF program that drops all.
+func tcxProgram(t *testing.T) *ebpf.Program {
+	t.Helper()
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "looks", Type: ebpf.SchedCLS, License: "GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 2 /* TC_ACT_SHOT */), asm.Return()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// attachTCX attaches a program to a device of ns1. An error is the kernel's, which may have no tcx.
+func attachTCX(t *testing.T, net *network, program *ebpf.Program, dev string, way ebpf.AttachType) (refused error) {
+	t.Helper()
+	net.within(1, func() error {
+		on, err := stdnet.InterfaceByName(dev)
+		if err != nil {
+			return err
+		}
+		attached, err := bpflink.AttachTCX(bpflink.TCXOptions{Interface: on.Index, Program: program, Attach: way})
+		if err != nil {
+			refused = err
+			return nil
+		}
+		t.Cleanup(func() { attached.Close() })
+		return nil
+	})
+	return refused
+}
+
+// tcxSince has a BPF program drop what leaves zd24, by tcx, from now on. A kernel that has none drops nothing.
+func tcxSince(t *testing.T, net *network) {
+	t.Helper()
+	program := tcxProgram(t)
+	defer program.Close()
+	if err := attachTCX(t, net, program, "zd24", ebpf.AttachTCXEgress); err != nil {
+		t.Logf("no tcx: %v", err)
+		return
+	}
+	net.in(1, "echo x > /dev/udp/10.9.24.2/749 || true")
+}
+
+// addressesReady waits until the kernel has said of all addresses of IPv6 that they can be used.
+const addressesReady = `await '[ -z "$(ip -n ns0 -6 -o address show tentative; ip -n ns1 -6 -o address show tentative)" ]'`
 
 // withIPv6 gives ns0 and ns1 the addresses that chain gave them, which zooNetwork takes away.
 func withIPv6(t *testing.T, net *network) {
@@ -1180,6 +1294,9 @@ var unmadeLooks = map[string]string{
 	"udp-checksum-unseen":           "not made yet: a stream with few bytes of each packet (-s)",
 	"tcp-memory-unseen":             "not made yet: as tcp-memory, on a kernel that does not tell the socket",
 	"forward-other-frame-6-unnamed": "a kernel without reasons has it among others that fit, as forward-other-frame-6 on newer ones",
+	// What the kernel tells of, so that skb-collect knows it when it writes the drop.
+	"forwarding-off-since": "the kernel tells that a device stops forwarding: a stream of a skb-collect that did not listen has such a drop",
+	"ipsec-state-since":    "the kernel tells of a state that is made: a stream of a skb-collect that did not listen has such a drop",
 	// Not made yet.
 	"tcp-full":               "it is for kernels without reasons, and 5.10 frees what tcp_drop drops without an event",
 	"tcp-ofo":                "not made yet: a sender whose segments overlap out of order",

@@ -33,13 +33,14 @@ type dropCase struct {
 	make     string                     // a shell script; none: that of the case before also makes this
 	do       func(*testing.T, *network) // or Go
 	packet   string                     // a part of how text names the packet: there is no other like it
+	changes  bool                       // making it changes what skb-collect knows of the host: such cases come last in their group
 	many     bool                       // more than one drop
 	silent   bool                       // a kernel without reasons frees it without saying so
 	there    bool                       // what other functions than at drop of the packet is no matter
 	knows    string                     // a reason: only kernels that know it tell this; with ! before it, only those that don't
 	reason   string                     // the kernel's, or where it gives none ours; several, where kernels differ; none: any
 	at       string                     // functions that drop it, on one kernel or another; none: any
-	cause    string                     // how the cause begins
+	cause    string                     // how the cause begins; {then} in it is when the host was looked at
 	bare     string                     // how it begins on a kernel without reasons, if that tells less
 	also     string                     // or how it begins on some other kernel
 	fits     bool                       // on any kernel it may be among others that fit
@@ -91,7 +92,7 @@ var dropZoo = []dropGroup{
 				reason: "SOCKET_RCVBUFF", at: "udp_queue_rcv_one_skb __udp_queue_rcv_skb __udp_enqueue_schedule_skb", cause: "the receive buffer of the UDP socket on port 5000 is full", shows: `0\.0\.0\.0:5000 .*\("socat",`},
 			{name: "IP protocol", rule: "no-protocol", make: raw(253, `abcdefgh`), packet: "ip-proto-253",
 				reason: "IP_NOPROTO", at: "ip_protocol_deliver_rcu ip_local_deliver_finish", cause: "nothing on this host handles IP protocol 253", shows: "IpInUnknownProtos 1 "},
-			{name: "wrong-protocol frame", rule: "unhandled", make: `to=$(cat /tmp/mac-l1) from=$(sed 's/:/\\x/g; s/^/\\x/' /sys/class/net/r0/address); printf "$to$from\x88\xb5%050d" 0 > /tmp/frame; socat -u OPEN:/tmp/frame INTERFACE:r0`, packet: "0x88b5",
+			{name: "wrong-protocol frame", rule: "unhandled", make: toL1(ethertype(0x88b5, []byte(strings.Repeat("0", 50)))), packet: "0x88b5",
 				reason: "UNHANDLED_PROTO", at: "__netif_receive_skb_core", cause: "nothing on this host takes frames of type 0x88b5 (on l1)", shows: "ip_rcv"},
 		},
 	},
@@ -230,6 +231,7 @@ type dropped struct {
 		Alternatives                               []alternative
 	}
 	packet string // in words, without the packet that an ICMP error quotes
+	looked bool   // a change record before it said how something of the host was
 }
 
 type alternative struct {
@@ -295,7 +297,7 @@ func zooNetwork(t *testing.T) *network {
 	t.Helper()
 	net := chain(t, 3)
 	net.in(0, "ip route add default via 10.0.0.2; sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
-	net.in(1, `sysctl -qw net.ipv6.conf.all.disable_ipv6=1; sed 's/:/\\x/g; s/^/\\x/' /sys/class/net/l1/address > /tmp/mac-l1`)
+	net.in(1, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
 	net.in(2, "ip route add default via 10.0.1.1; sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
 	net.in(0, "ping -qc1 10.0.1.2") // both ways' neighbours
 	net.in(1, "for d in l1 r1; do ip -4 neigh show dev $d | while read -r a _ m _; do ip neigh replace $a lladdr $m dev $d nud permanent; done; done")
@@ -318,7 +320,7 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 		g.prepare(t, net)
 	}
 	defer net.in(1, words+g.after)
-	net.in(1, words+g.host)
+	net.in(1, words+g.host+"\n"+noticed)
 	file := filepath.Join("/skb/out", g.name+".skb")
 	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
 	if !strings.Contains(g.flags, "--nft-trace") { // which rule dropped a packet is known by its identity
@@ -330,8 +332,16 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	trace := traceDrops(t)
 	defer trace.stop()
 	collector := start(t, g.command(append(args, strings.Fields(g.flags)...)...), "attached")
+	still, changing := g.parts(t)
+	if len(changing) > 0 {
+		net.settled(file)
+	}
 	trace.from = monotonic(t)
-	net.makeAll(g.cases)
+	net.makeAll(still)
+	if len(changing) > 0 {
+		net.settled(file)
+		net.makeAll(changing)
+	}
 	trace.to = monotonic(t)
 	collector.stop()
 	s := readStream(t, file)
@@ -357,6 +367,25 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 		}
 	}
 	return true
+}
+
+// noticed ends a script that has changed devices: the kernel puts the state of a link into effect with its lock for devices
+// held, and this command waits for that lock.
+const noticed = "ip link set dev lo up"
+
+// parts are the cases that leave the host as it is, and those behind them that change it.
+func (g *dropGroup) parts(t *testing.T) (still, changing []dropCase) {
+	t.Helper()
+	i := slices.IndexFunc(g.cases, func(c dropCase) bool { return c.changes })
+	if i < 0 {
+		return g.cases, nil
+	}
+	for _, c := range g.cases[i:] {
+		if !c.changes {
+			t.Fatalf("%s comes behind a case that changes the host", c.name)
+		}
+	}
+	return g.cases[:i], g.cases[i:]
 }
 
 // onWire begins a line of a script that the test runs itself: to start a program for each frame costs more than all else.
@@ -437,11 +466,16 @@ func readDrops(t *testing.T, file string) (drops []dropped, reasons bool) {
 	}
 	s := bufio.NewScanner(strings.NewReader(pipeline(t, "skb-drops -o json "+file)))
 	s.Buffer(nil, 1<<20)
+	looked := false
 	for s.Scan() {
+		if strings.HasPrefix(s.Text(), `{"type":"change"`) {
+			looked = looked || strings.Contains(s.Text(), `"seen":`)
+			continue
+		}
 		if !strings.HasPrefix(s.Text(), `{"type":"event"`) {
 			continue
 		}
-		var d dropped
+		d := dropped{looked: looked}
 		if err := json.Unmarshal(s.Bytes(), &d); err != nil {
 			t.Fatalf("%v: %s", err, s.Text())
 		}
@@ -465,9 +499,14 @@ func begins(cause, with string) bool {
 
 var handle = regexp.MustCompile(`^rule \d+`)
 
-// begins tells whether a cause begins as the case says, or as it says of some other kernel.
-func (c *dropCase) begins(cause, with string) bool {
-	return begins(cause, with) || c.also != "" && begins(cause, c.also)
+// begins tells whether a cause of a drop begins as the case says, or as it says of some other kernel.
+func (c *dropCase) begins(d *dropped, cause, with string) bool {
+	then := "when the stream began"
+	if d.looked {
+		then = "when skb-collect last looked"
+	}
+	with, also := strings.ReplaceAll(with, "{then}", then), strings.ReplaceAll(c.also, "{then}", then)
+	return begins(cause, with) || also != "" && begins(cause, also)
 }
 
 // isAt tells whether a place, FUNCTION+OFFSET, is in one of the functions that drop it.
@@ -510,7 +549,7 @@ func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bo
 		why := d.Why
 		for _, a := range why.Alternatives {
 			t.Logf("or: %s", a.Cause)
-			if (c.among && !reasons || c.fits && !c.begins(why.Cause, cause)) && c.begins(a.Cause, cause) {
+			if (c.among && !reasons || c.fits && !c.begins(&d, why.Cause, cause)) && c.begins(&d, a.Cause, cause) {
 				why.Cause, why.Look = a.Cause, a.Look
 				if len(want) > 0 {
 					why.Reason = want[0]
@@ -529,7 +568,7 @@ func (c *dropCase) check(t *testing.T, g *dropGroup, drops []dropped, reasons bo
 		if why.Confidence != confidence || len(want) > 0 && !slices.Contains(want, why.Reason) || (d.Drop.Name == "") == reasons {
 			t.Errorf("kernel: %q; reason %s (%s); want %s (%s)", d.Drop.Name, why.Reason, why.Confidence, want, confidence)
 		}
-		if !c.begins(why.Cause, cause) {
+		if !c.begins(&d, why.Cause, cause) {
 			t.Errorf("cause: %s\nwant: %s", why.Cause, cause)
 		}
 		if c.severity != "" && !slices.Contains(strings.Fields(c.severity), why.Severity) {

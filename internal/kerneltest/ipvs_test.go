@@ -11,7 +11,8 @@ import (
 )
 
 // ipvs makes a service of IPVS for UDP, with one server behind it that gets the packets with its own
-// address in them (masquerading), as ipvsadm(8) does. It runs in the director's namespace.
+// address in them (masquerading), as ipvsadm(8) does; without one if its address is not valid. It runs in
+// the director's namespace.
 func ipvs(service, server netip.AddrPort) error {
 	// include/uapi/linux/ip_vs.h
 	const newService, newDest = 1, 5
@@ -22,7 +23,10 @@ func ipvs(service, server netip.AddrPort) error {
 	be16 := func(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
 	s := slices.Concat(attr16(family, unix.AF_INET), attr16(protocol, unix.IPPROTO_UDP), attr(address, addr(service)), attr(port, be16(service.Port())))
 	all := slices.Concat(s, attr(scheduler, []byte("rr\x00")), attr(flags, make([]byte, 8)), attr32(timeout, 0), attr32(netmask, 0xffffffff))
-	d := slices.Concat(attr(destAddress, addr(server)), attr(destPort, be16(server.Port())), attr32(method, 0), attr32(weight, 1), attr32(upper, 0), attr32(lower, 0))
-	return genetlink("IPVS", 1, command(newService, attr(inService|nested, all)),
-		command(newDest, attr(inService|nested, s), attr(inDest|nested, d)))
+	commands := [][]byte{command(newService, attr(inService|nested, all))}
+	if server.IsValid() {
+		d := slices.Concat(attr(destAddress, addr(server)), attr(destPort, be16(server.Port())), attr32(method, 0), attr32(weight, 1), attr32(upper, 0), attr32(lower, 0))
+		commands = append(commands, command(newDest, attr(inService|nested, s), attr(inDest|nested, d)))
+	}
+	return genetlink("IPVS", 1, commands...)
 }
