@@ -7,15 +7,10 @@ import (
 	stdnet "net"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	bpflink "github.com/cilium/ebpf/link"
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
 )
 
 // Drops at places where the kernel drops for several causes: what is told is this one, or it is
@@ -159,7 +154,8 @@ var dropCauses = []dropGroup{
 			sysctl -n net.netfilter.nf_conntrack_max > /tmp/conntrack-max; nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=1`,
 		after: `nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=$(cat /tmp/conntrack-max); nft delete table inet zoo`,
 		cases: []dropCase{
-			{name: "full table", rule: "conntrack-full", do: datagramPastConntrack, packet: "10.0.0.2.6501: ",
+			// Past the sender's hooks: where other tests had its namespace track connections, its table is full as well.
+			{name: "full table", rule: "conntrack-full", make: toL1(udp4("10.0.0.1", "10.0.0.2", 6501)), packet: "10.0.0.2.6501: ",
 				reason: "NETFILTER_DROP", at: "nf_hook_slow", severity: "fault", cause: "connection tracking refused the packet: its table was full when the stream began (",
 				each: `nf_conntrack_count = [2-9] .*nf_conntrack_max = 1
 					entries .* drop early_drop `},
@@ -169,34 +165,7 @@ var dropCauses = []dropGroup{
 
 // TestDropCauses makes drops at places that have several causes.
 func TestDropCauses(t *testing.T) {
-	for _, m := range []string{"nf_tables", "nft_ct", "nf_conntrack"} {
-		run(t, "modprobe", m)
-	}
 	makeDrops(t, dropCauses)
-}
-
-// datagramPastConntrack sends a datagram to port 6501 from a packet socket: where other tests had the sender's
-// namespace track connections, its table is full as well.
-func datagramPastConntrack(t *testing.T, n *network) {
-	mac := func(i int, dev string) stdnet.HardwareAddr {
-		a, err := stdnet.ParseMAC(strings.TrimSpace(n.in(i, "cat /sys/class/net/"+dev+"/address")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: stdnet.IPv4(10, 0, 0, 1), DstIP: stdnet.IPv4(10, 0, 0, 2)}
-	udp := &layers.UDP{SrcPort: 6501, DstPort: 6501}
-	if err := udp.SetNetworkLayerForChecksum(ip); err != nil {
-		t.Fatal(err)
-	}
-	b := gopacket.NewSerializeBuffer()
-	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
-		&layers.Ethernet{SrcMAC: mac(0, "r0"), DstMAC: mac(1, "l1"), EthernetType: layers.EthernetTypeIPv4},
-		ip, udp, gopacket.Payload("x")); err != nil {
-		t.Fatal(err)
-	}
-	n.send(0, "r0", [][]byte{b.Bytes()})
 }
 
 // endHandshakesLate begins three connections to port 6200, with SYN cookies, and three to port 6201, without, whose
@@ -230,23 +199,11 @@ func endHandshakesLate(t *testing.T, net *network) {
 // and 6601 (TCP) in it.
 func refusingCgroup(t *testing.T, net *network) {
 	t.Helper()
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.CGroupSKB, AttachType: ebpf.AttachCGroupInetIngress, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer program.Close() // its attachment holds it
-	cgroup := newCgroup(t, "refusing")
-	dir, err := os.Open(cgroup)
+	dir, err := os.Open(cgroupRefusing(t, "refusing", ebpf.AttachCGroupInetIngress))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	attached, err := bpflink.AttachCgroup(bpflink.CgroupOptions{Path: cgroup, Attach: ebpf.AttachCGroupInetIngress, Program: program})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { attached.Close() })
 	for _, address := range []string{"UDP-RECV:6600", "TCP-LISTEN:6601"} {
 		cmd := exec.Command("nsenter", "--net=/run/netns/"+net.names[1], "socat", "-u", address, "OPEN:/dev/null")
 		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}

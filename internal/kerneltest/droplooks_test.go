@@ -8,14 +8,12 @@ import (
 	"fmt"
 	stdnet "net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	bpflink "github.com/cilium/ebpf/link"
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -346,7 +344,7 @@ var (
 		name: "looks-senders",
 		prepare: func(t *testing.T, net *network) {
 			detachedTun(t, net)
-			mutedCgroup(t, net)
+			cgroupRefusing(t, "muted", ebpf.AttachCGroupInetEgress)
 			tcxDrop(t, net)
 		},
 		host: `modprobe -a sch_drr sch_prio sch_htb act_mirred act_police cls_u32
@@ -993,9 +991,6 @@ var _ = sameOnAllKernels("TestDropLooks", "how drops are made and what commands 
 // TestDropLooks makes what no other test of drops makes, for the sake of the commands to look at: each of them is run
 // where the packet was dropped, and shows what the cause says.
 func TestDropLooks(t *testing.T) {
-	for _, m := range []string{"nf_tables", "nft_ct", "nf_conntrack"} {
-		run(t, "modprobe", m)
-	}
 	// Before 5.11 a process may have 64 KiB of BPF in memory, unless it is told otherwise; other tests depend on that.
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &before); err != nil {
@@ -1008,15 +1003,23 @@ func TestDropLooks(t *testing.T) {
 	makeDrops(t, dropLooks)
 }
 
-// filteredSocket has a UDP socket in ns1 whose filter takes nothing.
-func filteredSocket(t *testing.T, net *network, port int) {
+// socketOfNS1 opens a socket in ns1, for as long as the test runs, and has set prepare it.
+func socketOfNS1(t *testing.T, net *network, domain, kind, protocol int, set func(fd int) error) {
 	t.Helper()
 	net.within(1, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)
 		if err != nil {
 			return err
 		}
 		t.Cleanup(func() { unix.Close(fd) })
+		return set(fd)
+	})
+}
+
+// filteredSocket has a UDP socket in ns1 whose filter takes nothing.
+func filteredSocket(t *testing.T, net *network, port int) {
+	t.Helper()
+	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port}); err != nil {
 			return err
 		}
@@ -1029,12 +1032,7 @@ func filteredSocket(t *testing.T, net *network, port int) {
 // count yet (SK_MEMORY_PCPU_RESERVE, include/net/sock.h).
 func deafSocket(t *testing.T, net *network, port int) {
 	t.Helper()
-	net.within(1, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
+	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20); err != nil {
 			return err
 		}
@@ -1046,12 +1044,7 @@ func deafSocket(t *testing.T, net *network, port int) {
 // misses: only then is such a message freed as a drop (netlink_broadcast_filtered, net/netlink/af_netlink.c).
 func deafMonitor(t *testing.T, net *network) {
 	t.Helper()
-	net.within(1, func() error {
-		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
+	socketOfNS1(t, net, unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1152); err != nil {
 			return err
 		}
@@ -1065,16 +1058,11 @@ func deafMonitor(t *testing.T, net *network) {
 // blockedSource has a socket in ns1 that has joined ff02::77 and ff15::77 on l1 and takes nothing from fd00::1.
 func blockedSource(t *testing.T, net *network) {
 	t.Helper()
-	net.within(1, func() error {
+	socketOfNS1(t, net, unix.AF_INET6, unix.SOCK_DGRAM, 0, func(fd int) error {
 		l1, err := stdnet.InterfaceByName("l1")
 		if err != nil {
 			return err
 		}
-		fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
 		for _, group := range []string{"ff02::77", "ff15::77"} {
 			mreq := &unix.IPv6Mreq{Multiaddr: [16]byte(stdnet.ParseIP(group)), Interface: uint32(l1.Index)}
 			if err := unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP, mreq); err != nil {
@@ -1106,12 +1094,7 @@ func blockedSource(t *testing.T, net *network) {
 func refusedSocket(t *testing.T, net *network, protocol int) {
 	t.Helper()
 	run(t, "modprobe", "xfrm_user")
-	net.within(1, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
+	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_RAW, protocol, func(fd int) error {
 		// struct xfrm_userpolicy_info of include/uapi/linux/xfrm.h: its selector has the family and the protocol, all
 		// else of it fits all packets; XFRM_POLICY_IN is 0.
 		const size, family, proto, action, block = 168, 40, 44, 161, 1
@@ -1161,32 +1144,6 @@ func detachedTun(t *testing.T, net *network) {
 	})
 }
 
-// mutedCgroup makes a cgroup whose BPF program lets nothing out.
-func mutedCgroup(t *testing.T, net *network) {
-	t.Helper()
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.CGroupSKB, AttachType: ebpf.AttachCGroupInetEgress, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer program.Close()
-	const cgroup = "/sys/fs/cgroup/muted"
-	if err := os.Mkdir(cgroup, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		until(t, "all have left the cgroup", func() (bool, string) {
-			err := os.Remove(cgroup)
-			return err == nil, fmt.Sprint(err)
-		})
-	})
-	attached, err := bpflink.AttachCgroup(bpflink.CgroupOptions{Path: cgroup, Attach: ebpf.AttachCGroupInetEgress, Program: program})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { attached.Close() })
-}
-
 // tcxDrop has a BPF program drop what leaves zd13 and what comes in on zv1, both in ns1: by tcx, and on a kernel that has
 // none (before 6.6) as a tc filter.
 func tcxDrop(t *testing.T, net *network) {
@@ -1216,12 +1173,8 @@ func tcxDrop(t *testing.T, net *network) {
 // tcxProgram is a BPF program that drops all.
 func tcxProgram(t *testing.T) *ebpf.Program {
 	t.Helper()
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "looks", Type: ebpf.SchedCLS, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 2 /* TC_ACT_SHOT */), asm.Return()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program
+	const drop = 2 // TC_ACT_SHOT, include/uapi/linux/pkt_cls.h
+	return returning(t, ebpf.ProgramSpec{Type: ebpf.SchedCLS, Name: "looks"}, drop)
 }
 
 // attachTCX attaches a program to a device of ns1. An error is the kernel's, which may have no tcx.
@@ -1272,11 +1225,7 @@ func withIPv6(t *testing.T, net *network) {
 func redirectToNowhere(t *testing.T, net *network) {
 	t.Helper()
 	net.in(1, "ip link add px type veth peer name qx netns ns0; ip link set px up; ip -n ns0 link set qx up")
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 4), asm.Return()}}) // XDP_REDIRECT
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := returning(t, ebpf.ProgramSpec{Type: ebpf.XDP}, xdpRedirect)
 	defer program.Close()
 	t.Cleanup(attachXDP(t, program, "ns1", "px", bpflink.XDPGenericMode))
 }

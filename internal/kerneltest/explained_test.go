@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	bpflink "github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -100,11 +99,7 @@ func TestDropsBelowIP(t *testing.T) {
 	for i := range 2 { // what ARP would send is not the drop that is looked for
 		net.in(2*i, "for d in r0 l2; do [ ! -e /sys/class/net/$d ] || ip -4 neigh show dev $d | while read -r a _ m _; do ip neigh replace $a lladdr $m dev $d nud permanent; done; done")
 	}
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 1), asm.Return()}}) // XDP_DROP
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := returning(t, ebpf.ProgramSpec{Type: ebpf.XDP}, xdpDrop)
 	defer program.Close()
 	for i, c := range layer2 {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -365,11 +364,7 @@ func TestCopiedForXDP(t *testing.T) {
 	onOneCPU(t) // a packet that is read on another one is freed some time later
 	n := chain(t, 2)
 	n.in(0, "ping -qc 1 10.0.0.2")
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 2), asm.Return()}}) // XDP_PASS
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := returning(t, ebpf.ProgramSpec{Type: ebpf.XDP}, xdpPass)
 	defer program.Close()
 	defer attachXDP(t, program, "ns1", "l1", 1<<2)() // XDP_FLAGS_DRV_MODE
 	socket := n.socket(1, "10.0.0.2:7005")
