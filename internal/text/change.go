@@ -1,7 +1,6 @@
 package text
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -14,15 +13,16 @@ const changeEntries = 8
 func (p *Printer) change(r format.Raw) {
 	p.head(r)
 	p.say("change:", cyan)
-	but := append([]string{"keys", "seen", "gone"}, format.FactKeys[:]...)
-	if _, known := r.Get("seen").Uint(); !known {
-		n := 0
-		elements(r.Get("keys"), func(i int, v format.Value) {
-			p.between(&n)
-			p.line = appendValue(p.line, v)
-		})
+	p.changes(r)
+	p.others(r, append([]string{"keys", "seen", "gone"}, format.FactKeys[:]...)...)
+}
+
+// changes prints the keys that it is about, and their entries.
+func (p *Printer) changes(r format.Raw) {
+	seen, known := r.Get("seen").Uint()
+	if !known {
+		p.keys(r)
 		p.line = append(p.line, " changed, how is not known yet"...)
-		p.others(r, but...)
 		return
 	}
 	keys := 0
@@ -31,31 +31,25 @@ func (p *Printer) change(r format.Raw) {
 		if now == nil && gone == nil {
 			continue
 		}
-		if p.line = append(p.line, ' '); keys > 0 {
-			p.line = append(p.line[:len(p.line)-1], "; "...)
+		if keys > 0 {
+			p.line = append(p.line, ';')
 		}
 		keys++
-		p.line = append(p.line, key...)
+		p.line = append(append(p.line, ' '), key...)
 		n := 0
 		_ = now.Each(func(name []byte, v format.Value) bool {
-			if n < changeEntries {
-				p.between(&n)
-				p.line = appendName(p.line, name)
+			if p.another(&n) {
+				p.line = appendString(p.line, name)
 				if v.Kind() != format.Map {
 					p.line = appendValue(append(p.line, '='), v)
 				}
-				return true
 			}
-			n++
 			return true
 		})
 		_ = gone.Elems(func(v format.Value) bool {
-			if n < changeEntries {
-				p.between(&n)
+			if p.another(&n) {
 				p.line = append(appendValue(p.line, v), " gone"...)
-				return true
 			}
-			n++
 			return true
 		})
 		if n > changeEntries {
@@ -63,18 +57,29 @@ func (p *Printer) change(r format.Raw) {
 		}
 	}
 	if keys == 0 {
-		n := 0
-		elements(r.Get("keys"), func(i int, v format.Value) {
-			p.between(&n)
-			p.line = appendValue(p.line, v)
-		})
+		p.keys(r)
 		p.line = append(p.line, " as before"...)
 	}
-	if seen, ok := r.Get("seen").Uint(); ok {
-		p.line = append(p.line, ", known from "...)
-		p.line = p.clock.appendTime(p.line, seen)
+	p.line = p.clock.appendTime(append(p.line, ", known from "...), seen)
+}
+
+// keys prints which keys of `start` a change is about.
+func (p *Printer) keys(r format.Raw) {
+	n := 0
+	elements(r.Get("keys"), func(i int, v format.Value) {
+		p.between(&n)
+		p.line = appendValue(p.line, v)
+	})
+}
+
+// another begins the n-th of several entries; false: so many are named already that it is only counted.
+func (p *Printer) another(n *int) bool {
+	if *n >= changeEntries {
+		*n++
+		return false
 	}
-	p.others(r, but...)
+	p.between(n)
+	return true
 }
 
 // between puts in front of the n-th of several what stands between them.
@@ -84,9 +89,4 @@ func (p *Printer) between(n *int) {
 	}
 	p.line = append(p.line, ' ')
 	*n++
-}
-
-// appendName adds the name of an entry, as appendValue does a string.
-func appendName(dst, name []byte) []byte {
-	return appendValue(dst, format.AppendStr(slices.Grow([]byte(nil), len(name)+5), name))
 }

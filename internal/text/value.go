@@ -14,10 +14,18 @@ func appendValue(dst []byte, v format.Value) []byte {
 	if n, ok := v.Uint(); ok {
 		return strconv.AppendUint(dst, n, 10)
 	}
-	if s, ok := v.Str(); ok && bare(s) {
-		return append(dst, s...)
+	if s, ok := v.Str(); ok {
+		return appendString(dst, s)
 	}
 	return appendJSON(dst, v, 0)
+}
+
+// appendString adds a string as appendValue does.
+func appendString(dst, s []byte) []byte {
+	if bare(s) {
+		return append(dst, s...)
+	}
+	return appendQuoted(dst, s)
 }
 
 // bare says whether s can stand without quotes: no blanks, and no look of
