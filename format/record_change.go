@@ -150,7 +150,7 @@ func namesOf(v Value) (names []string) {
 	return names
 }
 
-// Apply makes f what it is after c, and returns the keys that it changed.
+// Apply makes f what it is after c.
 func (f Facts) Apply(c *Change) {
 	for key, entries := range c.Facts {
 		if f[key] == nil {

@@ -226,9 +226,9 @@ func (c *collector) run(ctx context.Context) (err error) {
 	has := hasNow(c.kernel.HasModule)
 	c.watch = newWatch(has)
 	defer c.watch.close()
-	start := c.start(has)
+	start := format.Raw(c.start(has).AppendMsgpack(nil))
 	c.watch.begin(start)
-	begin := func() []format.Raw { return append([]format.Raw{start.AppendMsgpack(nil)}, c.watch.again()...) }
+	begin := func() []format.Raw { return append([]format.Raw{start}, c.watch.again()...) }
 	c.out, err = openOutput(c.options, c.stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
 	if err != nil {
 		return err

@@ -135,20 +135,21 @@ func (w *watch) close() {
 }
 
 // begin takes the start record, which was read behind newWatch.
-func (w *watch) begin(s *format.Start) {
-	r := format.Raw(s.AppendMsgpack(nil))
-	w.start, w.told, w.began = r.Facts(), r.Facts(), s.TS
-	if s.Firewall != nil {
+func (w *watch) begin(r format.Raw) {
+	w.start, w.told = r.Facts(), r.Facts()
+	w.began, _ = r.Time()
+	if firewall, known := w.start["firewall"]; known {
 		w.chains = map[string]string{}
-	}
-	for name, hook := range s.Firewall {
-		if strings.HasPrefix(name, nftChain) {
-			w.chains[name] = hook
+		for name, hook := range firewall {
+			if strings.HasPrefix(name, nftChain) {
+				s, _ := hook.Str()
+				w.chains[name] = string(s)
+			}
 		}
 	}
-	w.paid, w.next = s.TS-min(s.TS, uint64(lookSaved)), s.TS+uint64(lookEvery)
+	w.paid, w.next = w.began-min(w.began, uint64(lookSaved)), w.began+uint64(lookEvery)
 	for _, k := range w.keys {
-		k.read = s.TS
+		k.read = w.began
 	}
 }
 

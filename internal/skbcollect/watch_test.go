@@ -57,7 +57,7 @@ func watchHost(t *testing.T, silent ...string) *watchedHost {
 		l.to, l.took = h.now, time.Millisecond
 		return l
 	}
-	h.w.begin(&h.is)
+	h.w.begin(h.is.AppendMsgpack(nil))
 	h.is.Firewall = map[string]string{"iptables nat": ""} // of which alone a look tells
 	return h
 }

@@ -23,9 +23,6 @@ const (
 	maxDevices      = 8192
 )
 
-// maxEvidence bounds the entries of a host's maps.
-const maxEvidence = maxEntries
-
 // change takes a change record of the start in force.
 func (s *hosts) change(r format.Raw, h *host) {
 	var c format.Change
@@ -113,13 +110,35 @@ func (h *host) leaveOut(key string) {
 	h.qdiscs = h.qdiscs && key != "qdisc"
 }
 
+// strings is where the host has what a key has of strings, numbers where it has numbers; nil for other keys.
 func (h *host) strings(key string) *map[string]string {
-	return map[string]*map[string]string{"sysctl": &h.sysctl, "qdisc": &h.qdisc, "tc_filters": &h.filters, "tc_actions": &h.actions,
-		"firewall": &h.firewall, "xfrm_spis": &h.spis}[key]
+	switch key {
+	case "sysctl":
+		return &h.sysctl
+	case "qdisc":
+		return &h.qdisc
+	case "tc_filters":
+		return &h.filters
+	case "tc_actions":
+		return &h.actions
+	case "firewall":
+		return &h.firewall
+	case "xfrm_spis":
+		return &h.spis
+	}
+	return nil
 }
 
 func (h *host) numbers(key string) *map[string]uint64 {
-	return map[string]*map[string]uint64{"ip_rules": &h.rules, "xfrm": &h.xfrm, "bpf_programs": &h.programs}[key]
+	switch key {
+	case "ip_rules":
+		return &h.rules
+	case "xfrm":
+		return &h.xfrm
+	case "bpf_programs":
+		return &h.programs
+	}
+	return nil
 }
 
 // put sets entries of one of format.FactKeys.
@@ -132,7 +151,7 @@ func (h *host) put(key string, entries map[string]format.Value) {
 	} else {
 		n = setAll(&h.devices, entries, func(v format.Value) (format.Device, bool) { return format.DeviceOf(v), v.Kind() == format.Map })
 	}
-	if h.qdiscs = h.qdiscs || key == "qdisc"; n > maxEvidence || key == "devices" && n > maxDevices {
+	if h.qdiscs = h.qdiscs || key == "qdisc"; n > maxEntries || key == "devices" && n > maxDevices {
 		h.lose(key)
 	}
 }

@@ -156,8 +156,8 @@ func (d *differ) wrapped(a, b *headers, how string) bool {
 	case sized:
 	case was.proto == is.proto:
 		unwrapped = how != "fragment" && how != "segment" // what is put together has arrived
-	case carriers[was.proto] != carriers[is.proto]:
-		unwrapped = carriers[was.proto] // of fragments but the first no tunnel is known
+	case (carriers[was.proto] == noTunnel) != (carriers[is.proto] == noTunnel):
+		unwrapped = carriers[was.proto] != noTunnel // of fragments but the first no tunnel is known
 	default:
 		unwrapped = was.proto == protoUDP
 	}
@@ -199,9 +199,9 @@ func (l *layer) isAnother(o *layer, how string) bool {
 	return l.src != o.src && l.dst != o.dst && (!l.ports || !o.ports || l.sport != o.sport && l.dport != o.dport)
 }
 
-// carriers are the protocols of tunnels' headers that stand behind an IP header.
-var carriers = [256]bool{protoIPv4: true, protoIPv6: true, protoGRE: true, protoESP: true, protoAH: true, protoIPComp: true,
-	protoL2TP: true, protoMPLS: true}
+// carriers are the tunnels whose headers stand behind an IP header, by its protocol.
+var carriers = [256]tunnel{protoIPv4: ipip, protoIPv6: ipip, protoGRE: gre, protoESP: esp, protoAH: ah, protoIPComp: ipcomp,
+	protoL2TP: l2tp, protoMPLS: mpls}
 
 func (l *layer) isICMP() bool { return l.proto == protoICMP || l.proto == protoICMPv6 }
 
@@ -212,20 +212,9 @@ func protoName(proto uint8) string {
 		return "udp"
 	case protoTCP:
 		return "tcp"
-	case protoGRE:
-		return tunnelKinds[gre].name
-	case protoIPv4, protoIPv6:
-		return tunnelKinds[ipip].name
-	case protoESP:
-		return tunnelKinds[esp].name
-	case protoAH:
-		return tunnelKinds[ah].name
-	case protoIPComp:
-		return tunnelKinds[ipcomp].name
-	case protoL2TP:
-		return tunnelKinds[l2tp].name
-	case protoMPLS:
-		return tunnelKinds[mpls].name
+	}
+	if kind := carriers[proto]; kind != noTunnel {
+		return tunnelKinds[kind].name
 	}
 	return "ip-proto-" + strconv.Itoa(int(proto))
 }
