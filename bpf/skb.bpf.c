@@ -5,8 +5,8 @@
 // Everything that skb-collect loads into the kernel.
 #include "kernel.h"
 
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
+#include "libbpf/bpf_helpers.h"
+#include "libbpf/bpf_core_read.h"
 
 #include "record.h"
 #include "maps.h"
