@@ -1,56 +1,73 @@
-// Package spell finds what a misspelled name was most likely meant to be.
+// Package spell is about words in messages: which name a misspelled one was most likely meant
+// to be, and how many of a thing there are.
 package spell
 
-// Nearest returns which of known a name was most likely meant to be, the first of several;
-// "" if none is like it. One letter may be wrong, in a longer name two, and in any two
-// neighbours may have changed places.
-func Nearest(name string, known []string) string {
-	best, found := 2, ""
-	if len(name) > 5 {
-		best = 3
+// DidYouMean is " (did you mean NAME?)" for the Nearest of known, "" if none is like the name.
+func DidYouMean(name string, known []string) string {
+	if near := Nearest(name, known); near != "" {
+		return " (did you mean " + near + "?)"
 	}
+	return ""
+}
+
+// Nearest returns which of known a name was most likely meant to be, the first of several;
+// "" if none is like it. A letter that is missing, too many or another one is a mistake, and so
+// are two neighbours that changed places. In up to five letters one mistake may be, in up to
+// eight two, in a longer name one for every three letters.
+func Nearest(name string, known []string) string {
+	limit, found := 1, ""
+	switch {
+	case len(name) < 2:
+		return "" // any other letter would be like it
+	case len(name) > 8:
+		limit = len(name) / 3
+	case len(name) > 5:
+		limit = 2
+	}
+	var m mistakes
 	for _, k := range known {
-		d := distance(name, k)
-		if swapped(name, k) {
-			d = 1
-		}
-		if d < best {
-			best, found = d, k
+		if n := m.count(name, k, limit); n <= limit {
+			found, limit = k, n-1
 		}
 	}
 	return found
 }
 
-// swapped reports whether b is a with two neighbouring letters in each other's place.
-func swapped(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := 0; i+1 < len(a); i++ {
-		if a[i] != b[i] {
-			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
-		}
-	}
-	return false
-}
+// mistakes counts them (optimal string alignment). Its rows are used for many names: a kernel
+// has 50,000 functions.
+type mistakes struct{ before, last, row []int }
 
-// distance counts the letters to put in, take out or change that make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+// count returns the number of mistakes that make b of a; beyond limit any number that is, too.
+func (m *mistakes) count(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	if len(m.row) <= len(b) {
+		m.before, m.last, m.row = make([]int, len(b)+16), make([]int, len(b)+16), make([]int, len(b)+16)
+	}
+	before, last, row := m.before, m.last, m.row
+	for j := range len(b) + 1 {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
+		least := row[0]
 		for j := range len(b) {
-			change := diagonal
+			n := last[j]
 			if a[i] != b[j] {
-				change++
+				n++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			n = min(n, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				n = min(n, before[j-1]+1)
+			}
+			row[j+1] = n
+			least = min(least, n)
 		}
+		if least > limit { // nor will a swap do with less: it adds one to the row before, whose least is one less at best
+			return least
+		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }
