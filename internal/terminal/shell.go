@@ -1,0 +1,119 @@
+package terminal
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// IsPlain reports whether a shell takes value as it is, within quotes and without.
+func IsPlain(value []byte) bool {
+	for _, c := range value {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("_./:@%+,=-", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(value) > 0
+}
+
+// Word makes dst[from:] one word of a POSIX shell. A stream may come from anyone,
+// and its device and chain names may hold anything: whoever pastes the command must run
+// that command and no other. False: the value would be taken for an option, or has bytes
+// that no name to be typed has.
+func Word(dst []byte, from int) ([]byte, bool) {
+	value := dst[from:]
+	if len(value) == 0 || value[0] == '-' {
+		return dst, false
+	}
+	if IsPlain(value) {
+		return dst, true
+	}
+	quotes := 0
+	for i := 0; i < len(value); {
+		r, n := utf8.DecodeRune(value[i:])
+		if r == utf8.RuneError && n == 1 || !strconv.IsPrint(r) {
+			return dst, false
+		}
+		if r == '\'' {
+			quotes++
+		}
+		i += n
+	}
+	word := append(make([]byte, 0, len(value)+2+3*quotes), '\'')
+	for _, c := range value {
+		if c == '\'' {
+			word = append(word, `'\'`...)
+		}
+		word = append(word, c)
+	}
+	return append(append(dst[:from], word...), '\''), true
+}
+
+// Typable reports whether the program that command runs takes value, which is one word of
+// its command line, for a name and nothing else. The shell's quoting says nothing of what
+// a program makes of its words:
+//
+//   - nft joins them and parses the line anew (src/main.c): only what its scanner takes for a
+//     string may stand there (src/scanner.l: string), since ; and { begin a command of its own,
+//     and quotes are not taken for every name;
+//   - sysctl writes where there is a = in a word (sysctl(8));
+//   - ovs-vsctl, ovs-ofctl and ovs-appctl connect to what has a : or / (ovs-ofctl(8)).
+//
+// ip, tc, bridge, iw, ss and bpftool take a word as it is, unless it begins with a dash, which
+// Word refuses (ip-link(8), tc(8)).
+func Typable(command string, value []byte) bool {
+	program, _, _ := strings.Cut(command, " ")
+	switch {
+	case program == "nft":
+		return isNFTName(value)
+	case program == "sysctl":
+		return IsPlain(value) && bytes.IndexByte(value, '=') < 0
+	case strings.HasPrefix(program, "ovs-"):
+		return IsPlain(value) && !bytes.ContainsAny(value, ":/=,")
+	}
+	return true
+}
+
+// isNFTName reports whether nft can type value: a letter, _ or . and then letters, digits
+// and / - _ .
+func isNFTName(value []byte) bool {
+	for i, c := range value {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_', c == '.':
+		case i > 0 && ('0' <= c && c <= '9' || c == '/' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return len(value) > 0
+}
+
+// What a command begins with that is to be run in a network namespace.
+const (
+	enterBegin = `nsenter --net="$(`
+	enterEnd   = `)" `
+)
+
+// AppendEnter appends what a command has to begin with to be run in the network namespace of that
+// inode number. A namespace has a number and no name of its own: a file that stands for it is
+// found by its inode.
+func AppendEnter(dst []byte, inum uint64) []byte {
+	dst = append(dst, enterBegin+`find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum `...)
+	return append(strconv.AppendUint(dst, inum, 10), ` -print -quit 2>/dev/null`+enterEnd...)
+}
+
+// CutEnter parts a command from what AppendEnter put before it; "" if that is nothing.
+func CutEnter[T ~string | ~[]byte](command T) (enter, rest T) {
+	if len(command) < len(enterBegin) || string(command[:len(enterBegin)]) != enterBegin {
+		return enter, command
+	}
+	for i := len(enterBegin); i+len(enterEnd) <= len(command); i++ {
+		if string(command[i:i+len(enterEnd)]) == enterEnd {
+			return command[:i+len(enterEnd)], command[i+len(enterEnd):]
+		}
+	}
+	return enter, command
+}

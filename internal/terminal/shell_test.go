@@ -1,0 +1,90 @@
+package terminal
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// TestWord: a value from a stream is one word of the command that it is put into, whatever it is.
+func TestWord(t *testing.T) {
+	for _, s := range []string{"eth0", "eth0.100", "it's", "a b", "$(touch x)", "`id`", "a;b", `"`, `\`, "*", "a'b'c''", "é"} {
+		q, ok := Word([]byte("printf %s "+s), len("printf %s "))
+		if !ok {
+			t.Fatalf("%q refused", s)
+		}
+		got, err := exec.Command("sh", "-c", string(q)).Output()
+		if err != nil || string(got) != s {
+			t.Errorf("%s gives %q, %v; want %q", q, got, err, s)
+		}
+	}
+	for _, s := range []string{"", "-x", "a\nb", "\x1b[2J", "a\xff", "a\u202eb"} {
+		if q, ok := Word([]byte(s), 0); ok {
+			t.Errorf("%q became %s", s, q)
+		}
+	}
+}
+
+// TestTypable: what a program would take for more than a name is not given to it.
+func TestTypable(t *testing.T) {
+	for _, c := range []struct {
+		command, value string
+		want           bool
+	}{
+		{"nft list chain ip filter {chain}", "input", true},
+		{"nft list chain ip filter {chain}", "a/b-c.d_1", true},
+		{"nft list chain ip filter {chain}", "1st", false},
+		{"nft list chain ip filter {chain}", "a;flush", false},
+		{"nft list chain ip filter {chain}", "a b", false},
+		{"nft list chain ip filter {chain}", "", false},
+		{"sysctl net.ipv4.conf.{dev}.rp_filter", "eth0.100", true},
+		{"sysctl net.ipv4.conf.{dev}.rp_filter", "a=1", false},
+		{"sysctl net.ipv4.conf.{dev}.rp_filter", "a b", false},
+		{"ovs-ofctl show {dev}", "br0", true},
+		{"ovs-ofctl show {dev}", "tcp:10.0.0.1", false},
+		{"ovs-vsctl show {dev}", "a/b", false},
+		{"ip link show {dev}", "a b", true},
+	} {
+		if got := Typable(c.command, []byte(c.value)); got != c.want {
+			t.Errorf("%q in %q: %v", c.value, c.command, got)
+		}
+	}
+}
+
+// TestEnter: what is put before a command is cut off again, and is a command that a shell runs.
+func TestEnter(t *testing.T) {
+	const command = `ip -s link show dev 'a)" b'`
+	whole := AppendEnter([]byte("> "), 4026531840)[2:]
+	if want := `nsenter --net="$(find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum 4026531840 -print -quit 2>/dev/null)" `; string(whole) != want {
+		t.Errorf("%s\nwant\n%s", whole, want)
+	}
+	enter, rest := CutEnter(string(whole) + command)
+	if enter != string(whole) || rest != command {
+		t.Errorf("cut into %q and %q", enter, rest)
+	}
+	if enter, rest := CutEnter([]byte(command)); enter != nil || string(rest) != command {
+		t.Errorf("a command alone is cut into %q and %q", enter, rest)
+	}
+	for _, s := range []string{"", "nsenter", `nsenter --net="$(`, `nsenter --net="$(find`} {
+		if enter, rest := CutEnter(s); enter != "" || rest != s {
+			t.Errorf("%q is cut into %q and %q", s, enter, rest)
+		}
+	}
+	if out, err := exec.Command("sh", "-n", "-c", string(whole)+command).CombinedOutput(); err != nil {
+		t.Errorf("a shell does not take it: %v, %s", err, out)
+	}
+}
+
+// TestNoTerminal: what is none has no width.
+func TestNoTerminal(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, w := range []any{nil, null, "text", (*os.File)(nil)} {
+		if columns, lines := Size(w); Is(w) || Width(w) != 0 || columns != 0 || lines != 0 {
+			t.Errorf("%v is a terminal of %d columns and %d lines", w, columns, lines)
+		}
+	}
+}
