@@ -347,15 +347,6 @@ type Loss struct {
 	CPU   Opt[uint32]
 }
 
-// Opt is a value that may be absent.
-type Opt[T any] struct {
-	V  T
-	OK bool
-}
-
-// Some returns a value that is there.
-func Some[T any](v T) Opt[T] { return Opt[T]{v, true} }
-
 // AppendMsgpack appends the record.
 func (l *Loss) AppendMsgpack(dst []byte) []byte {
 	n := 6
