@@ -1,0 +1,52 @@
+package format
+
+// End closes what a start opened.
+type End struct {
+	TS                         uint64
+	Events, Links, Frees, Lost uint64
+	Cause                      string      // signal, count, duration, command, rotate
+	Status                     Opt[int]    // of the command that was run
+	Looked                     Opt[uint64] // ns, when what the start says was compared last
+}
+
+// AppendMsgpack appends the record.
+func (e *End) AppendMsgpack(dst []byte) []byte {
+	n := 7
+	for _, has := range [...]bool{e.Status.OK, e.Looked.OK} {
+		if has {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeEnd))
+	dst = AppendUint(append(dst, "\xa2ts"...), e.TS)
+	dst = AppendUint(append(dst, "\xa6events"...), e.Events)
+	dst = AppendUint(append(dst, "\xa5links"...), e.Links)
+	dst = AppendUint(append(dst, "\xa5frees"...), e.Frees)
+	dst = AppendUint(append(dst, "\xa4lost"...), e.Lost)
+	dst = AppendStr(append(dst, "\xa5cause"...), e.Cause)
+	if e.Status.OK {
+		dst = AppendInt(append(dst, "\xa6status"...), int64(e.Status.V))
+	}
+	if e.Looked.OK {
+		dst = AppendUint(append(dst, "\xa6looked"...), e.Looked.V)
+	}
+	return dst
+}
+
+// Decode reads r, which must be an end.
+func (e *End) Decode(r Raw) error {
+	if r.Type() != TypeEnd {
+		return errType(r, TypeEnd)
+	}
+	e.TS, _ = r.Time()
+	e.Events, _ = r.Get("events").Uint()
+	e.Links, _ = r.Get("links").Uint()
+	e.Frees, _ = r.Get("frees").Uint()
+	e.Lost, _ = r.Get("lost").Uint()
+	setString(&e.Cause, r.Cause())
+	status, ok := r.Get("status").Int()
+	e.Status = Opt[int]{int(status), ok}
+	e.Looked.V, e.Looked.OK = r.Get("looked").Uint()
+	return nil
+}

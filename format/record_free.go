@@ -1,0 +1,50 @@
+package format
+
+// Free says that an sk_buff which was reported let go of its data.
+type Free struct {
+	TS   uint64
+	CPU  uint32
+	How  string // consumed, dropped, merged
+	Skb  Buffer
+	Last bool // nobody else holds the data buffer: its identity ends
+	Drop Drop // when dropped
+}
+
+// AppendMsgpack appends the record.
+func (f *Free) AppendMsgpack(dst []byte) []byte {
+	n := 6
+	if f.Drop.Present() {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeFree))
+	dst = AppendUint(append(dst, "\xa2ts"...), f.TS)
+	dst = AppendUint(append(dst, "\xa3cpu"...), uint64(f.CPU))
+	dst = AppendStr(append(dst, "\xa3how"...), f.How)
+	dst = f.Skb.append(append(dst, "\xa3skb"...))
+	dst = AppendBool(append(dst, "\xa4last"...), f.Last)
+	if f.Drop.Present() {
+		dst = f.Drop.append(append(dst, "\xa4drop"...))
+	}
+	return dst
+}
+
+// Decode reads r, which must be a free.
+func (f *Free) Decode(r Raw) error {
+	if r.Type() != TypeFree {
+		return errType(r, TypeFree)
+	}
+	f.TS, _ = r.Time()
+	f.CPU = cpu(r)
+	setString(&f.How, r.Get("how"))
+	f.Skb.decode(r.Get("skb"))
+	f.Last, _ = r.Get("last").Bool()
+	f.Drop.reset()
+	if d := r.Get("drop"); d != nil {
+		_ = d.Each(func(key []byte, v Value) bool {
+			f.Drop.decode(key, v)
+			return true
+		})
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package format
+
+// A Buffer names an sk_buff and its data buffer.
+type Buffer struct {
+	Addr uint64 // of the sk_buff
+	Head uint64 // of its data buffer; 0: not known
+	ID   uint64 // identity of the data buffer; 0: it has none
+}
+
+func (b *Buffer) append(dst []byte) []byte {
+	n := 0
+	for _, v := range [...]uint64{b.Addr, b.Head, b.ID} {
+		if v != 0 {
+			n++
+		}
+	}
+	dst = AppendMap(dst, n)
+	for i, v := range [...]uint64{b.Addr, b.Head, b.ID} {
+		if v != 0 {
+			dst = AppendUint(append(dst, skbKeys[i]...), v)
+		}
+	}
+	return dst
+}
+
+func (b *Buffer) decode(v Value) {
+	b.Addr, _ = v.Get("addr").Uint()
+	b.Head, _ = v.Get("head").Uint()
+	b.ID, _ = v.Get("id").Uint()
+}
+
+// A Link says that one buffer came from another, or went into it.
+type Link struct {
+	TS       uint64
+	CPU      uint32
+	How      string // clone, copy, pskb_copy, expand, segment, gro, fragment, reassemble, coalesce, morph
+	From, To Buffer
+}
+
+// AppendMsgpack appends the record.
+func (l *Link) AppendMsgpack(dst []byte) []byte {
+	dst = AppendStr(append(dst, "\x86\xa4type"...), string(TypeLink))
+	dst = AppendUint(append(dst, "\xa2ts"...), l.TS)
+	dst = AppendUint(append(dst, "\xa3cpu"...), uint64(l.CPU))
+	dst = AppendStr(append(dst, "\xa3how"...), l.How)
+	dst = l.From.append(append(dst, "\xa4from"...))
+	return l.To.append(append(dst, "\xa2to"...))
+}
+
+// Decode reads r, which must be a link.
+func (l *Link) Decode(r Raw) error {
+	if r.Type() != TypeLink {
+		return errType(r, TypeLink)
+	}
+	l.TS, _ = r.Time()
+	l.CPU = cpu(r)
+	setString(&l.How, r.Get("how"))
+	l.From.decode(r.Get("from"))
+	l.To.decode(r.Get("to"))
+	return nil
+}

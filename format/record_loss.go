@@ -1,0 +1,44 @@
+package format
+
+// Loss says that something is missing from the stream.
+type Loss struct {
+	TS    uint64 // when the last of it was lost, or when the loss was noticed
+	Since uint64 // nothing of it was lost before
+	Count uint64 // at least
+	What  string // event, link, free, identity, probe
+	Cause string
+	CPU   Opt[uint32]
+}
+
+// AppendMsgpack appends the record.
+func (l *Loss) AppendMsgpack(dst []byte) []byte {
+	n := 6
+	if l.CPU.OK {
+		n++
+	}
+	dst = AppendMap(dst, n)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeLoss))
+	dst = AppendUint(append(dst, "\xa2ts"...), l.TS)
+	if l.CPU.OK {
+		dst = AppendUint(append(dst, "\xa3cpu"...), uint64(l.CPU.V))
+	}
+	dst = AppendUint(append(dst, "\xa5since"...), l.Since)
+	dst = AppendUint(append(dst, "\xa5count"...), l.Count)
+	dst = AppendStr(append(dst, "\xa4what"...), l.What)
+	return AppendStr(append(dst, "\xa5cause"...), l.Cause)
+}
+
+// Decode reads r, which must be a loss.
+func (l *Loss) Decode(r Raw) error {
+	if r.Type() != TypeLoss {
+		return errType(r, TypeLoss)
+	}
+	l.TS, _ = r.Time()
+	l.Since, _ = r.Get("since").Uint()
+	l.Count, _ = r.Get("count").Uint()
+	setString(&l.What, r.Get("what"))
+	setString(&l.Cause, r.Cause())
+	u, ok := r.Get("cpu").Uint()
+	l.CPU = Opt[uint32]{uint32(u), ok}
+	return nil
+}

@@ -1,0 +1,34 @@
+package format
+
+// A Stack is a chain of calls that events refer to by its number. It stands in front of
+// the first of them.
+type Stack struct {
+	ID     uint64   // used once within a start
+	Frames []string // function+0xoffset, the innermost first
+}
+
+// AppendMsgpack appends the record.
+func (s *Stack) AppendMsgpack(dst []byte) []byte {
+	dst = AppendStr(append(dst, "\x83\xa4type"...), string(TypeStack))
+	dst = AppendUint(append(dst, "\xa2id"...), s.ID)
+	dst = AppendArray(append(dst, "\xa6frames"...), len(s.Frames))
+	for _, f := range s.Frames {
+		dst = AppendStr(dst, f)
+	}
+	return dst
+}
+
+// Decode reads r, which must be a stack.
+func (s *Stack) Decode(r Raw) error {
+	if r.Type() != TypeStack {
+		return errType(r, TypeStack)
+	}
+	s.ID, _ = r.Get("id").Uint()
+	s.Frames = s.Frames[:0]
+	_ = r.Get("frames").Elems(func(v Value) bool {
+		f, _ := v.Str()
+		s.Frames = append(s.Frames, string(f))
+		return true
+	})
+	return nil
+}

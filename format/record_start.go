@@ -1,0 +1,183 @@
+package format
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Start opens a stream and says where it is from. What follows belongs to it, up to the
+// next.
+type Start struct {
+	TS          uint64 // ns, CLOCK_MONOTONIC
+	ClockOffset int64  // ns to add to every ts for the wall clock (Unix time)
+	Host        string
+	Kernel      string // release
+	Arch        string
+	Tool        string
+	Cmdline     []string
+	BootID      string
+	CPUs        uint32
+	Snaplen     uint32 // bytes
+	Probes      uint32
+	DropReasons map[uint32]string // that kernel's names
+	Sysctl      map[string]string // the settings that decide over packets, at the start
+	Netns       Netns             // of the tool: that which Sysctl, Qdisc and Speed are of
+	Speed       map[string]uint64 // of devices, Mbit/s, at the start; nil: not known
+	Qdisc       map[string]string // kinds of the queueing disciplines by device, at the start; nil: not known
+
+	// More of the same namespace at the start; nil: not known.
+	Devices       map[string]Device // by name
+	Filters       map[string]string // where a device has tc filters: ingress, egress, kinds of its queueing disciplines
+	FilterActions map[string]string // what those filters do, as ingress:drop, by device
+	Rules         map[string]uint64 // number of `ip rule`s beside the kernel's own: inet, inet6
+	Xfrm          map[string]uint64 // number of IPsec states and policies
+	SPIs          map[string]string // of IPsec's states, as 0x00000100, and the address that they are for
+	Firewall      map[string]string // chains and tables of rules, and the hook that they are at; "": several
+	BPF           map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
+
+	Capture bool // what follows was read from a capture
+}
+
+// AppendMsgpack appends the record. The maps are in order of their keys.
+func (s *Start) AppendMsgpack(dst []byte) []byte {
+	pairs := 15
+	if s.Netns.Present() {
+		pairs++
+	}
+	if s.Qdisc != nil {
+		pairs++
+	}
+	if s.Speed != nil {
+		pairs++
+	}
+	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil, s.Capture} {
+		if has {
+			pairs++
+		}
+	}
+	dst = AppendMap(dst, pairs)
+	dst = AppendStr(append(dst, "\xa4type"...), string(TypeStart))
+	dst = AppendUint(append(dst, "\xa2ts"...), s.TS)
+	dst = AppendUint(append(dst, "\xa7version"...), Version)
+	dst = AppendInt(append(dst, "\xacclock_offset"...), s.ClockOffset)
+	for _, f := range [...]struct{ key, value string }{
+		{"host", s.Host}, {"kernel", s.Kernel}, {"arch", s.Arch}, {"tool", s.Tool}, {"boot_id", s.BootID},
+	} {
+		dst = AppendStr(AppendStr(dst, f.key), f.value)
+	}
+	dst = AppendArray(append(dst, "\xa7cmdline"...), len(s.Cmdline))
+	for _, a := range s.Cmdline {
+		dst = AppendStr(dst, a)
+	}
+	dst = AppendUint(append(dst, "\xa4cpus"...), uint64(s.CPUs))
+	dst = AppendUint(append(dst, "\xa7snaplen"...), uint64(s.Snaplen))
+	dst = AppendUint(append(dst, "\xa6probes"...), uint64(s.Probes))
+	dst = AppendMap(append(dst, "\xacdrop_reasons"...), len(s.DropReasons))
+	for _, n := range sorted(s.DropReasons) {
+		dst = AppendStr(AppendStr(dst, strconv.FormatUint(uint64(n), 10)), s.DropReasons[n])
+	}
+	dst = appendStrings(append(dst, "\xa6sysctl"...), s.Sysctl)
+	if s.Netns.Present() {
+		dst = s.Netns.append(append(dst, "\xa5netns"...))
+	}
+	if s.Qdisc != nil {
+		dst = appendStrings(append(dst, "\xa5qdisc"...), s.Qdisc)
+	}
+	if s.Speed != nil {
+		dst = appendNumbers(append(dst, "\xa5speed"...), s.Speed)
+	}
+	if s.Devices != nil {
+		dst = appendDevices(AppendStr(dst, "devices"), s.Devices)
+	}
+	if s.Filters != nil {
+		dst = appendStrings(AppendStr(dst, "tc_filters"), s.Filters)
+	}
+	if s.FilterActions != nil {
+		dst = appendStrings(AppendStr(dst, "tc_actions"), s.FilterActions)
+	}
+	if s.SPIs != nil {
+		dst = appendStrings(AppendStr(dst, "xfrm_spis"), s.SPIs)
+	}
+	if s.Firewall != nil {
+		dst = appendStrings(AppendStr(dst, "firewall"), s.Firewall)
+	}
+	for _, m := range [...]struct {
+		key   string
+		value map[string]uint64
+	}{{"ip_rules", s.Rules}, {"xfrm", s.Xfrm}, {"bpf_programs", s.BPF}} {
+		if m.value != nil {
+			dst = appendNumbers(AppendStr(dst, m.key), m.value)
+		}
+	}
+	if s.Capture {
+		dst = AppendBool(AppendStr(dst, "capture"), true)
+	}
+	return dst
+}
+
+func appendStrings(dst []byte, m map[string]string) []byte {
+	dst = AppendMap(dst, len(m))
+	for _, k := range sorted(m) {
+		dst = AppendStr(AppendStr(dst, k), m[k])
+	}
+	return dst
+}
+
+func decodeStrings(v Value) map[string]string {
+	m := map[string]string{}
+	_ = v.Each(func(key []byte, v Value) bool {
+		if value, ok := v.Str(); ok {
+			m[string(key)] = string(value)
+		}
+		return true
+	})
+	return m
+}
+
+func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// Decode reads r, which must be a start.
+func (s *Start) Decode(r Raw) error {
+	if r.Type() != TypeStart {
+		return errType(r, TypeStart)
+	}
+	*s = Start{DropReasons: map[uint32]string{}, Sysctl: decodeStrings(r.Get("sysctl"))}
+	s.TS, _ = r.Time()
+	s.ClockOffset, _ = r.Get("clock_offset").Int()
+	setString(&s.Host, r.Get("host"))
+	setString(&s.Kernel, r.Get("kernel"))
+	setString(&s.Arch, r.Get("arch"))
+	setString(&s.Tool, r.Get("tool"))
+	setString(&s.BootID, r.Get("boot_id"))
+	_ = r.Get("cmdline").Elems(func(v Value) bool {
+		a, _ := v.Str()
+		s.Cmdline = append(s.Cmdline, string(a))
+		return true
+	})
+	for key, to := range map[string]*uint32{"cpus": &s.CPUs, "snaplen": &s.Snaplen, "probes": &s.Probes} {
+		u, _ := r.Get(key).Uint()
+		*to = uint32(u)
+	}
+	_ = r.Get("drop_reasons").Each(func(key []byte, v Value) bool {
+		n, err := strconv.ParseUint(string(key), 10, 32)
+		if name, ok := v.Str(); ok && err == nil {
+			s.DropReasons[uint32(n)] = string(name)
+		}
+		return true
+	})
+	_ = r.Get("netns").Each(func(key []byte, v Value) bool {
+		s.Netns.decode(key, v)
+		return true
+	})
+	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "tc_actions": &s.FilterActions, "xfrm_spis": &s.SPIs, "firewall": &s.Firewall} {
+		if v := r.Get(key); v != nil {
+			*to = decodeStrings(v)
+		}
+	}
+	s.Capture, _ = r.Get("capture").Bool()
+	s.Devices, s.Speed = r.Devices(), decodeNumbers(r.Get("speed"))
+	s.Rules, s.Xfrm, s.BPF = decodeNumbers(r.Get("ip_rules")), decodeNumbers(r.Get("xfrm")), decodeNumbers(r.Get("bpf_programs"))
+	return nil
+}
