@@ -25,6 +25,48 @@ type Event struct {
 	Stack  uint64 // number of a `stack` record; 0 makes it absent
 }
 
+var eventSection = Section{"event", []Key{
+	{Name: "type", Form: FormStr, What: "`event`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "ns"},
+	{Name: "cpu", Form: FormUint, What: "number of the CPU"},
+	{Name: "probe", Form: FormStr,
+		What: "a tracepoint `net:netif_receive_skb`, a function at its entry `ip_rcv`, at its return `ret:ip_rcv`"},
+	{Name: "process", Form: FormMap, Of: "process", What: "what ran on the CPU", Absent: "the kernel gave no name"},
+	{Name: "skb", Form: FormMap, Of: "skb", What: "the sk_buff", Absent: "nothing of it is known"},
+	{Name: "dev", Form: FormMap, Of: "dev", What: "the device", Absent: "the packet is on none"},
+	{Name: "netns", Form: FormMap, Of: "netns",
+		What: "the network namespace", Absent: "neither a device nor a socket says it"},
+	{Name: "packet", Form: FormMap, Of: "packet", What: "the packet's bytes", Absent: "they could not be read"},
+	{Name: "drop", Form: FormMap, Of: "drop", What: "why and where it was dropped", Absent: "it was not"},
+	{Name: "gso", Form: FormMap, Of: "gso", What: "how it will be segmented", Absent: "it will not"},
+	{Name: "csum", Form: FormMap, Of: "csum", What: "the state of its checksum", Absent: "not asked for"},
+	{Name: "ret", Form: FormMap, Of: "ret",
+		What:   "what the function returned; at `net:net_dev_xmit` the driver (`rc`)",
+		Absent: "the probe is no return, or the function returns nothing"},
+	{Name: "sock", Form: FormMap, Of: "sock",
+		What: "the socket that the packet belongs to", Absent: "not asked for, or it belongs to none"},
+	{Name: "ct", Form: FormMap, Of: "ct",
+		What: "what connection tracking knows of it", Absent: "not asked for, or the packet was not tracked yet"},
+	{Name: "nft", Form: FormMap, Of: "nft",
+		What: "a step through nftables", Absent: "the probe is not `nft_trace_notify`"},
+	{Name: "args", Form: FormArgs,
+		What: "the function's arguments", Absent: "not asked for, there are none, or the probe is not at an entry"},
+	{Name: "caller", Form: FormStr,
+		What:   "who called the function: function, `+`, offset in hexadecimal",
+		Absent: "not asked for, or the probe is not at an entry"},
+	{Name: "stack", Form: FormUint,
+		What:   "the calls that led here: `id` of a `stack` record that came before, in the same file",
+		Absent: "not asked for"},
+	{Name: "track", Form: FormMap, Of: "track",
+		What:   "written by skb-track: of which packet this is, and where on its way",
+		Absent: "it was not asked, or the event names no buffer"},
+	{Name: "why", Form: FormMap, Of: "why",
+		What: "written by skb-drops: the reason explained", Absent: "it was not asked"},
+	{Name: "pcapng", Form: FormMap, Of: "pcapng",
+		What:   "written by skb-pcap --read: what a capture said besides",
+		Absent: "it is from no capture, or that said no more"},
+}}
+
 // A section is a part of an event that can be absent.
 type section interface {
 	Present() bool

@@ -45,6 +45,29 @@ type Change struct {
 	Gone  map[string][]string // entries that are no more
 }
 
+var changeSection = Section{"change", []Key{
+	{Name: "type", Form: FormStr, What: "`change`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS,
+		What: "until then nothing of this had changed, ns. Of what the kernel tells at once, 100 ms before it " +
+			"was told, as a change can take time"},
+	{Name: "seen", Form: FormUint, Unit: UnitNS, What: "from then on it is known again, ns", Absent: "it is not yet"},
+	{Name: "keys", Form: FormStrs, What: "the keys of `start` that this is about, of those below"},
+	{Name: "sysctl", Form: FormStrMap,
+		What: "as in `start`, the entries that are new or have another value; of a key that was absent from " +
+			"`start`, all",
+		Absent: "no entry is, or without `seen`"},
+	{Name: "qdisc", Form: FormStrMap, What: "likewise", Absent: "likewise"},
+	{Name: "devices", Form: FormMapMap, Of: "device", What: "likewise", Absent: "likewise"},
+	{Name: "tc_filters", Form: FormStrMap, What: "likewise", Absent: "likewise"},
+	{Name: "tc_actions", Form: FormStrMap, What: "likewise", Absent: "likewise"},
+	{Name: "firewall", Form: FormStrMap, What: "likewise", Absent: "likewise"},
+	{Name: "ip_rules", Form: FormUintMap, What: "likewise", Absent: "likewise"},
+	{Name: "xfrm", Form: FormUintMap, What: "likewise", Absent: "likewise"},
+	{Name: "xfrm_spis", Form: FormStrMap, What: "likewise", Absent: "likewise"},
+	{Name: "bpf_programs", Form: FormUintMap, What: "likewise", Absent: "likewise"},
+	{Name: "gone", Form: FormArrMap, What: "by key, the names of entries that are no more", Absent: "there are none"},
+}}
+
 // Changes returns what has to be said of keys, which are of FactKeys, where they were as in before and
 // are as in now. Those that now does not have are left out.
 func Changes(before, now Facts, keys []string) *Change {

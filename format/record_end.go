@@ -9,6 +9,22 @@ type End struct {
 	Looked                     Opt[uint64] // ns, when what the start says was compared last
 }
 
+var endSection = Section{"end", []Key{
+	{Name: "type", Form: FormStr, What: "`end`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "ns"},
+	{Name: "events", Form: FormUint, What: "how many belong to the `start`, in this one of numbered files"},
+	{Name: "links", Form: FormUint, What: "likewise"},
+	{Name: "frees", Form: FormUint, What: "likewise"},
+	{Name: "lost", Form: FormUint, What: "the sum of `count` of its losses, likewise"},
+	{Name: "cause", Form: FormStr,
+		What: "`signal`, `count`, `duration`, `command`, `rotate`; `file` at the end of a capture that was read. " +
+			"In older streams the key is `why`"},
+	{Name: "status", Form: FormInt,
+		What: "exit status of the command that was run", Absent: "none was run, or it still runs"},
+	{Name: "looked", Form: FormUint, Unit: UnitNS,
+		What: "when what `start` says was last compared with what is, ns: see `change`", Absent: "it is not known"},
+}}
+
 // AppendMsgpack appends the record.
 func (e *End) AppendMsgpack(dst []byte) []byte {
 	n := 7

@@ -21,6 +21,31 @@ type Journey struct {
 	Resent    uint32 // how often TCP sent it again
 }
 
+var journeySection = Section{"journey", []Key{
+	{Name: "type", Form: FormStr, What: "`journey`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "of the last record about the packet, ns"},
+	{Name: "packet", Form: FormUint, What: "as in `track`"},
+	{Name: "first", Form: FormUint, Unit: UnitNS, What: "`ts` of its first event"},
+	{Name: "total", Form: FormUint, Unit: UnitNS,
+		What: "from there to `end.ts`, or to `ts` where no record says how it ended, ns"},
+	{Name: "hops", Form: FormUint, What: "events"},
+	{Name: "branches", Form: FormUint, What: "of all kinds, at least 1"},
+	{Name: "slowest", Form: FormUint, Unit: UnitNS, What: "the longest `since` of its events, ns"},
+	{Name: "flow", Form: FormMap, Of: "flow",
+		What: "`first` and `last`: the innermost IP header as first and as last seen, each with `src`, `dst`, " +
+			"`proto` (of IP) and, where it has ports, `sport`, `dport`",
+		Absent: "no event had an IP header"},
+	{Name: "end", Form: FormMap, Of: "journey_end", What: "how it ended, and what says so: see below"},
+	{Name: "ends", Form: FormUintMap, What: "how many branches ended how", Absent: "there is one branch"},
+	{Name: "joined", Form: FormUints, What: "packets that went into this one, 16 at most", Absent: "there are none"},
+	{Name: "by", Form: FormStr, What: "as in `track`, of any of its events", Absent: "all are known by `skb.id`"},
+	{Name: "uncertain", Form: FormStrs, What: "what was lost while it lived, as `what` in `loss`", Absent: "nothing"},
+	{Name: "inferred", Form: FormBool, What: "as in `track`, of any of its events", Absent: "none is"},
+	{Name: "note", Form: FormStr, What: "for people", Absent: "there is nothing to say"},
+	{Name: "resent", Form: FormUint,
+		What: "how often TCP sent the packet again, as far as buffers tell", Absent: "0"},
+}}
+
 // EndNames are how a journey, or a branch of it, ends.
 var EndNames = [...]string{"delivered", "transmitted", "dropped", "consumed", "merged", "lost", "open"}
 
@@ -42,12 +67,43 @@ type JourneyEnd struct {
 	Unclear  string // what it may have been, which the kernel does not tell: a name in docs/drops.md
 }
 
+var journeyEndSection = Section{"journey_end", []Key{
+	{Name: "how", Form: FormStr, What: "as above"},
+	{Name: "branch", Form: FormUint, What: "the one that ended so", Absent: "0"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS,
+		What: "when the record was made that says so, ns", Absent: "no record does"},
+	{Name: "record", Form: FormStr, What: "the type of that record", Absent: "no record does"},
+	{Name: "probe", Form: FormStr, What: "the last event before that tells where it was", Absent: "there is none"},
+	{Name: "dev", Form: FormStr, What: "the device it was on last", Absent: "not known"},
+	{Name: "netns", Form: FormUint, What: "`netns.inum` where it was last", Absent: "not known"},
+	{Name: "reason", Form: FormStr, What: "as `drop.name`", Absent: "not dropped, or not known"},
+	{Name: "location", Form: FormStr, What: "as `drop.location`", Absent: "not dropped, or not known"},
+	{Name: "comm", Form: FormStr, What: "the name of the thread that read it", Absent: "no event tells"},
+	{Name: "tgid", Form: FormUint, What: "the process that read it", Absent: "no event tells"},
+	{Name: "sock", Form: FormUint, What: "`sock.inode`", Absent: "no event tells"},
+	{Name: "into", Form: FormUint,
+		What: "the packet it went into; transmitted and `inferred`, the packet as which another host has it, " +
+			"where that was seen first",
+		Absent: "not merged, or into itself"},
+	{Name: "unclear", Form: FormStr,
+		What: "what it may have been that the kernel does not tell: a name in docs/drops.md, \"What no drop " +
+			"event shows\"",
+		Absent: "nothing"},
+}}
+
 // A Flow is who sends to whom.
 type Flow struct {
 	Src, Dst     netip.Addr // the zero Addr: not known
 	Sport, Dport uint16     // 0, 0: none
 	Proto        uint8      // of IP
 }
+
+var flowSection = Section{"flow", []Key{
+	{Name: "first", Form: FormMap, Of: "tuple",
+		What: "the innermost IP header as first seen", Absent: "it is not known"},
+	{Name: "last", Form: FormMap, Of: "tuple",
+		What: "the innermost IP header as last seen", Absent: "it is not known"},
+}}
 
 func (f *Flow) append(dst []byte) []byte {
 	ports := f.Sport != 0 || f.Dport != 0

@@ -7,6 +7,12 @@ type Buffer struct {
 	ID   uint64 // identity of the data buffer; 0: it has none
 }
 
+var bufferSection = Section{"buffer", []Key{
+	{Name: "addr", Form: FormUint, Unit: UnitAddress, What: "as in `skb`", Absent: "it is not known"},
+	{Name: "head", Form: FormUint, Unit: UnitAddress, What: "as in `skb`", Absent: "it is not known"},
+	{Name: "id", Form: FormUint, What: "as in `skb`", Absent: "it is not known"},
+}}
+
 func (b *Buffer) append(dst []byte) []byte {
 	n := 0
 	for _, v := range [...]uint64{b.Addr, b.Head, b.ID} {
@@ -36,6 +42,18 @@ type Link struct {
 	How      string // clone, copy, pskb_copy, expand, segment, gro, fragment, reassemble, coalesce, morph
 	From, To Buffer
 }
+
+var linkSection = Section{"link", []Key{
+	{Name: "type", Form: FormStr, What: "`link`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "ns"},
+	{Name: "cpu", Form: FormUint, What: "number of the CPU"},
+	{Name: "how", Form: FormStr,
+		What: "`clone`, `copy`, `pskb_copy`, `expand`, `segment`, `gro`, `fragment`, `reassemble`, `coalesce`, " +
+			"`morph`"},
+	{Name: "from", Form: FormMap, Of: "buffer",
+		What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
+	{Name: "to", Form: FormMap, Of: "buffer", What: "likewise"},
+}}
 
 // AppendMsgpack appends the record.
 func (l *Link) AppendMsgpack(dst []byte) []byte {

@@ -10,6 +10,19 @@ type Loss struct {
 	CPU   Opt[uint32]
 }
 
+var lossSection = Section{"loss", []Key{
+	{Name: "type", Form: FormStr, What: "`loss`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS,
+		What: "when the last of it was lost, or else when this was noticed, ns"},
+	{Name: "cpu", Form: FormUint, What: "where it was lost", Absent: "not known"},
+	{Name: "since", Form: FormUint, Unit: UnitNS, What: "nothing of it was lost before, ns"},
+	{Name: "count", Form: FormUint, What: "how much, at least"},
+	{Name: "what", Form: FormStr,
+		What: "`event`, `link`, `free`, `identity` (an event without `skb.id`); in older streams `probe` (any of " +
+			"the first three)"},
+	{Name: "cause", Form: FormStr, What: "why, for people. In older streams the key is `why`"},
+}}
+
 // AppendMsgpack appends the record.
 func (l *Loss) AppendMsgpack(dst []byte) []byte {
 	n := 6

@@ -7,6 +7,12 @@ type Stack struct {
 	Frames []string // function+0xoffset, the innermost first
 }
 
+var stackSection = Section{"stack", []Key{
+	{Name: "type", Form: FormStr, What: "`stack`"},
+	{Name: "id", Form: FormUint, What: "its number, within a `start`"},
+	{Name: "frames", Form: FormStrs, What: "function, `+`, offset, the innermost first"},
+}}
+
 // AppendMsgpack appends the record.
 func (s *Stack) AppendMsgpack(dst []byte) []byte {
 	dst = AppendStr(append(dst, "\x83\xa4type"...), string(TypeStack))

@@ -40,6 +40,74 @@ type Start struct {
 	Capture bool // what follows was read from a capture
 }
 
+var startSection = Section{"start", []Key{
+	{Name: "type", Form: FormStr, What: "`start`"},
+	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "when the stream began, ns"},
+	{Name: "version", Form: FormUint, What: "of this format: 1"},
+	{Name: "clock_offset", Form: FormInt, Unit: UnitNS, What: "add it to a `ts` for the time since 1970, UTC, ns"},
+	{Name: "host", Form: FormStr, What: "name of the host, empty if unknown"},
+	{Name: "kernel", Form: FormStr, What: "its kernel's release, as `uname -r`"},
+	{Name: "arch", Form: FormStr, What: "its architecture, as Go names it: `amd64`, `arm64`"},
+	{Name: "tool", Form: FormStr, What: "what wrote the stream, and its version"},
+	{Name: "boot_id", Form: FormStr, What: "of the host, `/proc/sys/kernel/random/boot_id`; empty if unknown"},
+	{Name: "cmdline", Form: FormStrs, What: "the command and its arguments"},
+	{Name: "cpus", Form: FormUint, What: "number of CPUs"},
+	{Name: "snaplen", Form: FormUint, Unit: UnitBytes, What: "how much of a packet is kept at most, bytes"},
+	{Name: "probes", Form: FormUint, What: "number of probes"},
+	{Name: "drop_reasons", Form: FormStrMap,
+		What: "the names of that kernel's drop reasons, by their number in decimal. Empty where the kernel has none"},
+	{Name: "sysctl", Form: FormStrMap,
+		What: "settings that decide over packets, by their name as sysctl(8) has it, in the network namespace of " +
+			"the tool at the start"},
+	{Name: "netns", Form: FormMap, Of: "netns",
+		What: "the network namespace of the tool, as in an event", Absent: "if it is not known"},
+	{Name: "qdisc", Form: FormStrMap,
+		What: "the kinds of queueing discipline, as tc(8) names them, of each device of that namespace at the " +
+			"start, the root's first. Devices without one are left out",
+		Absent: "if they are not known"},
+	{Name: "speed", Form: FormUintMap, Unit: UnitMbit,
+		What: "the speed of each device of that namespace at the start, Mbit/s, as `/sys/class/net/*/speed` has " +
+			"it. Devices that do not tell are left out",
+		Absent: "no device tells"},
+	{Name: "devices", Form: FormMapMap, Of: "device",
+		What: "the devices of that namespace at the start, by name: see below", Absent: "if they are not known"},
+	{Name: "tc_filters", Form: FormStrMap,
+		What: "where each device of that namespace had tc filters at the start, separated by spaces: `ingress`, " +
+			"`egress`, and the kinds of queueing discipline that have them. Devices without any are left out",
+		Absent: "if they are not known"},
+	{Name: "tc_actions", Form: FormStrMap,
+		What: "the actions of those filters by device, separated by spaces, each behind its place: " +
+			"`ingress:drop`, `htb:police`. An action is named by its kind as tc(8) has it (`police`, `mirred`, " +
+			"`ct`), that of the kind gact by its verdict (`pass`, `drop`, `continue`, `pipe`, `reclassify`, " +
+			"`trap`, `goto`); one of another kind whose verdict is to drop has `drop` beside it. `bpf` is a BPF " +
+			"program that gives verdicts, `unknown` a filter of a kind that is not known. A filter that only " +
+			"chooses a class has none",
+		Absent: "if they are not known"},
+	{Name: "xfrm_spis", Form: FormStrMap,
+		What:   "the SPIs of IPsec's states there, in hexadecimal (`0x00000100`), and the address that each is for",
+		Absent: "there were more than 4,096, or they are not known"},
+	{Name: "firewall", Form: FormStrMap,
+		What: "what could refuse packets at netfilter's hooks in that namespace at the start, and at which hook, " +
+			"empty for several: `nft inet filter input` (family, table, chain; base chains alone), `iptables " +
+			"filter` and `ip6tables filter` (tables of the older iptables, by their name)",
+		Absent: "if it is not known"},
+	{Name: "ip_rules", Form: FormUintMap,
+		What:   "number of rules of ip-rule(8) beside the kernel's own: `inet`, `inet6`",
+		Absent: "if they are not known"},
+	{Name: "xfrm", Form: FormUintMap,
+		What:   "number of IPsec's `states` and `policies` in that namespace at the start",
+		Absent: "if they are not known"},
+	{Name: "bpf_programs", Form: FormUintMap,
+		What: "number of the BPF programs on the whole machine at the start that can refuse packets, by their " +
+			"type as bpftool names it: `cgroup_skb`, `socket_filter`, `sched_cls`, `sched_act`, `xdp`, " +
+			"`netfilter`, `sk_skb`, `sk_reuseport`, `lsm`. A type of which there is none has 0",
+		Absent: "if they are not known"},
+	{Name: "capture", Form: FormBool,
+		What: "what follows was read from a capture, which knows less: events may lack `cpu`, and their sections " +
+			"what they else always have",
+		Absent: "it was not"},
+}}
+
 // AppendMsgpack appends the record. The maps are in order of their keys.
 func (s *Start) AppendMsgpack(dst []byte) []byte {
 	pairs := 15

@@ -17,6 +17,32 @@ type Device struct {
 	Addrs   []string  // its IP addresses with the lengths of their networks: 10.0.0.2/24
 }
 
+var deviceSection = Section{"device", []Key{
+	{Name: "addr", Form: FormStr, What: "address of the link layer, as ip(8) writes it", Absent: "it has none"},
+	{Name: "kind", Form: FormStr,
+		What: "what ip(8) calls it after `type`: `veth`, `vlan`, `bond`", Absent: "the driver has no name"},
+	{Name: "master", Form: FormStr, What: "the bond, team, bridge or VRF that it belongs to", Absent: "to none"},
+	{Name: "port", Form: FormStr,
+		What: "its state there: `active` or `backup` in a bond; `disabled`, `listening`, `learning`, " +
+			"`forwarding` or `blocking` in a bridge",
+		Absent: "neither"},
+	{Name: "link", Form: FormStr,
+		What: "the device below it, as that of a VLAN", Absent: "there is none, or in another namespace"},
+	{Name: "mtu", Form: FormUint, Unit: UnitBytes, What: "bytes"},
+	{Name: "up", Form: FormBool, What: "whether it is switched on (`IFF_UP`)"},
+	{Name: "vlan", Form: FormUint, What: "number of the VLAN that it is for", Absent: "it is none for a VLAN"},
+	{Name: "table", Form: FormUint, What: "routing table of a VRF", Absent: "it is no VRF"},
+	{Name: "xdp", Form: FormBool, What: "an XDP program is attached to it", Absent: "none is"},
+	{Name: "carrier", Form: FormBool,
+		What:   "whether its link is up, as ip(8) has it in `LOWER_UP` and `NO-CARRIER`",
+		Absent: "it is switched off, or it is not known"},
+	{Name: "locked", Form: FormBool,
+		What:   "of a bridge's port: it takes no frames from senders that the bridge does not know",
+		Absent: "it is no such port, or the kernel has no such setting"},
+	{Name: "addrs", Form: FormStrs,
+		What: "its IP addresses with the lengths of their networks: `10.0.0.2/24`", Absent: "it has none"},
+}}
+
 func (d *Device) append(dst []byte) []byte {
 	n := 2
 	for _, has := range [...]bool{d.Addr != "", d.Kind != "", d.Master != "", d.Port != "", d.Link != "", d.VLAN != 0, d.Table != 0, d.XDP, d.Carrier.OK, d.Locked.OK, d.Addrs != nil} {

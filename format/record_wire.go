@@ -9,6 +9,21 @@ type Wire struct {
 	Min, P50, P99, Max int64      // ns, Offset taken off
 }
 
+var wireSection = Section{"wire", []Key{
+	{Name: "type", Form: FormStr, What: "`wire`"},
+	{Name: "from", Form: FormStr, What: "`host` of the `start` they left"},
+	{Name: "to", Form: FormStr, What: "`host` of their `start`"},
+	{Name: "packets", Form: FormUint, What: "seen on both"},
+	{Name: "offset", Form: FormInt, Unit: UnitNS,
+		What: "how far `to`'s clock is taken to be ahead of `from`'s, ns: half the difference of the least times " +
+			"of both directions, as if those were the same",
+		Absent: "no packets of the other direction"},
+	{Name: "min", Form: FormInt, Unit: UnitNS, What: "the least time, ns, `offset` taken off"},
+	{Name: "p50", Form: FormInt, Unit: UnitNS, What: "half took no longer"},
+	{Name: "p99", Form: FormInt, Unit: UnitNS, What: "99 % took no longer"},
+	{Name: "max", Form: FormInt, Unit: UnitNS, What: "the longest"},
+}}
+
 // AppendMsgpack appends the record.
 func (w *Wire) AppendMsgpack(dst []byte) []byte {
 	n := 8

@@ -15,6 +15,17 @@ type Tuple struct {
 	Type, Code   uint8
 }
 
+var tupleSection = Section{"tuple", []Key{
+	{Name: "src", Form: FormStr, What: "address of the sender", Absent: "it is not known"},
+	{Name: "dst", Form: FormStr, What: "address of the receiver", Absent: "it is not known"},
+	{Name: "sport", Form: FormUint, What: "port of the sender", Absent: "the protocol has no ports"},
+	{Name: "dport", Form: FormUint, What: "port of the receiver", Absent: "the protocol has no ports"},
+	{Name: "id", Form: FormUint, What: "identifier of an ICMP or ICMPv6 message", Absent: "of another protocol"},
+	{Name: "type", Form: FormUint, What: "type of that message", Absent: "of another protocol"},
+	{Name: "code", Form: FormUint, What: "code of that message", Absent: "of another protocol"},
+	{Name: "proto", Form: FormUint, What: "number of the protocol", Absent: "it is not known"},
+}}
+
 func (t *Tuple) append(dst []byte) []byte {
 	n := 5
 	if t.ICMP {
@@ -79,6 +90,28 @@ type Ct struct {
 	Helper     string
 	Parent     Tuple // original direction of the connection that this one is expected by
 }
+
+var ctSection = Section{"ct", []Key{
+	{Name: "state", Form: FormStr,
+		What: "`NEW`, `ESTABLISHED`, `RELATED`; `UNTRACKED`: by a rule, then nothing else is there"},
+	{Name: "dir", Form: FormStr, What: "the packet's direction: `original`, `reply`", Absent: "untracked"},
+	{Name: "addr", Form: FormUint, Unit: UnitAddress, What: "address of the `struct nf_conn`", Absent: "untracked"},
+	{Name: "status", Form: FormStrs,
+		What:   "bits `IPS_*` without the prefix: `SEEN_REPLY`, `ASSURED`, `CONFIRMED`, `SRC_NAT`, `DST_NAT`",
+		Absent: "untracked"},
+	{Name: "proto_state", Form: FormStr,
+		What: "state of the protocol, `TCP_CONNTRACK_*` or `SCTP_CONNTRACK_*` without the prefix: `SYN_SENT`, " +
+			"`ESTABLISHED`",
+		Absent: "the protocol has none"},
+	{Name: "orig", Form: FormMap, Of: "tuple", What: "addresses of the first direction", Absent: "untracked"},
+	{Name: "reply", Form: FormMap, Of: "tuple", What: "addresses that a reply has", Absent: "untracked"},
+	{Name: "zone", Form: FormUint, What: "conntrack zone", Absent: "0"},
+	{Name: "mark", Form: FormUint, Unit: UnitMark, What: "the connection's mark", Absent: "0"},
+	{Name: "labels", Form: FormUints, What: "numbers of the labels that are set, 0 to 127", Absent: "none is"},
+	{Name: "helper", Form: FormStr, What: "name of the helper", Absent: "it has none"},
+	{Name: "parent", Form: FormMap, Of: "tuple",
+		What: "first direction of the connection that expected this one", Absent: "there is none"},
+}}
 
 // Present reports whether the section is.
 func (c *Ct) Present() bool { return c.State != "" }

@@ -8,6 +8,14 @@ type Dev struct {
 	Type      uint16 // ARPHRD_*, include/uapi/linux/if_arp.h
 }
 
+var devSection = Section{"dev", []Key{
+	{Name: "name", Form: FormStr, What: "its name, at most 15 bytes"},
+	{Name: "ifindex", Form: FormUint, What: "its index in its network namespace"},
+	{Name: "rx_ifindex", Form: FormUint,
+		What: "`skb->skb_iif`: index of the device where the packet came in", Absent: "it came in nowhere"},
+	{Name: "type", Form: FormUint, What: "`ARPHRD_*` of linux/if_arp.h: 1 Ethernet, 772 loopback, 65534 none"},
+}}
+
 // Present reports whether the section is.
 func (d *Dev) Present() bool { return d.Name != "" }
 
@@ -47,6 +55,12 @@ type Netns struct {
 	Inum   uint32 // as `ls -l /proc/PID/ns/net` shows it; 0 makes the section absent
 	Cookie uint64 // never used twice since boot; 0: the kernel has none
 }
+
+var netnsSection = Section{"netns", []Key{
+	{Name: "inum", Form: FormUint, Unit: UnitNS, What: "inode number, as in `ls -l /proc/PID/ns/net`"},
+	{Name: "cookie", Form: FormUint,
+		What: "a number that is not used again until the next boot", Absent: "the kernel has none"},
+}}
 
 // Present reports whether the section is.
 func (n *Netns) Present() bool { return n.Inum != 0 }

@@ -8,6 +8,18 @@ type Drop struct {
 	RxSk     uint64 // address of the receiving socket; 0: none, or the kernel does not say
 }
 
+var dropSection = Section{"drop", []Key{
+	{Name: "reason", Form: FormUint,
+		What: "the kernel's number, the subsystem in its upper 16 bits", Absent: "the kernel gives no reasons"},
+	{Name: "name", Form: FormStr,
+		What:   "its name on that kernel, without `SKB_DROP_REASON_`; its number where it has none",
+		Absent: "the kernel gives no reasons"},
+	{Name: "location", Form: FormStr, What: "where: function, `+`, offset in hexadecimal: `udp_rcv+0x1a`"},
+	{Name: "rx_sk", Form: FormUint, Unit: UnitAddress,
+		What:   "address of the socket that would have received it",
+		Absent: "there is none, or the kernel does not say"},
+}}
+
 // Present reports whether the section is.
 func (d *Drop) Present() bool { return d.Location != "" }
 

@@ -23,6 +23,13 @@ type GSO struct {
 	Type uint32 // bits of gsoTypes
 }
 
+var gsoSection = Section{"gso", []Key{
+	{Name: "size", Form: FormUint, Unit: UnitBytes, What: "payload of a segment, bytes"},
+	{Name: "segs", Form: FormUint, What: "number of segments, 0 if not computed"},
+	{Name: "type", Form: FormStrs,
+		What: "`SKB_GSO_*` of include/linux/skbuff.h without the prefix: `TCPV4`, `UDP_L4`"},
+}}
+
 // Present reports whether the section is.
 func (g *GSO) Present() bool { return g.Size != 0 }
 
@@ -57,6 +64,16 @@ type Csum struct {
 	Start  uint16 // PARTIAL: bytes from skb->head where summing starts
 	Offset uint16 // PARTIAL: bytes from there where the sum goes
 }
+
+var csumSection = Section{"csum", []Key{
+	{Name: "summed", Form: FormStr,
+		What: "`CHECKSUM_*` without the prefix: `NONE`, `UNNECESSARY`, `COMPLETE`, `PARTIAL`"},
+	{Name: "sum", Form: FormUint, What: "the sum that the device computed", Absent: "not `COMPLETE`"},
+	{Name: "start", Form: FormUint, Unit: UnitBytes,
+		What: "where summing begins, bytes from `skb->head`", Absent: "not `PARTIAL`"},
+	{Name: "offset", Form: FormUint, Unit: UnitBytes,
+		What: "where the sum goes, bytes from there", Absent: "not `PARTIAL`"},
+}}
 
 // Present reports whether the section is.
 func (c *Csum) Present() bool { return c.Has }

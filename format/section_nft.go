@@ -11,6 +11,20 @@ type NFT struct {
 	Jump    string // the chain that jump or goto go to
 }
 
+var nftSection = Section{"nft", []Key{
+	{Name: "type", Form: FormStr, What: "`rule`, `return` (the end of a chain), `policy` (of a base chain)"},
+	{Name: "verdict", Form: FormStr,
+		What: "as nft(8) writes it: `accept`, `drop`, `continue`, `jump`, `goto`, `return`, `queue`"},
+	{Name: "family", Form: FormStr,
+		What: "`ip`, `ip6`, `inet`, `arp`, `bridge`, `netdev`", Absent: "it could not be read"},
+	{Name: "table", Form: FormStr, What: "name, of which the first 63 bytes", Absent: "it could not be read"},
+	{Name: "chain", Form: FormStr, What: "likewise", Absent: "it could not be read"},
+	{Name: "jump", Form: FormStr, What: "the chain that `jump` or `goto` go to, likewise", Absent: "another verdict"},
+	{Name: "handle", Form: FormUint,
+		What:   "of the rule, as `nft -a` shows it",
+		Absent: "no rule: the packet is behind the last, or it is a policy"},
+}}
+
 // Present reports whether the section is.
 func (n *NFT) Present() bool { return n.Type != "" }
 

@@ -9,6 +9,19 @@ type Packet struct {
 	Missing [][2]uint32
 }
 
+var packetSection = Section{"packet", []Key{
+	{Name: "len", Form: FormUint, Unit: UnitBytes, What: "bytes of the packet from where `data` begins, kept or not"},
+	{Name: "at", Form: FormStr,
+		What: "where `data` begins: `mac`, the link layer's header; `network`, the network layer's; `data`, " +
+			"`skb->data`, where no header is set"},
+	{Name: "data", Form: FormBin,
+		What: "the first of them, up to the snaplen of the `start`; less of a packet that lies in more than 256 " +
+			"pieces of memory, before Linux 5.17 in more than 64 or than `snaplen` / 64"},
+	{Name: "missing", Form: FormPairs, Unit: UnitBytes,
+		What:   "stretches of `data` that could not be read and are 0 there: offset and length, bytes",
+		Absent: "all was read"},
+}}
+
 // Present reports whether the section is.
 func (p *Packet) Present() bool { return p.At != "" }
 

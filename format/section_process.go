@@ -8,6 +8,12 @@ type Process struct {
 	Comm string // "" makes the section absent
 }
 
+var processSection = Section{"process", []Key{
+	{Name: "pid", Form: FormUint, What: "of the thread"},
+	{Name: "tgid", Form: FormUint, What: "of the process: what `ps` shows as PID"},
+	{Name: "comm", Form: FormStr, What: "name of the thread, at most 15 bytes"},
+}}
+
 // Present reports whether the section is.
 func (p *Process) Present() bool { return p.Comm != "" }
 

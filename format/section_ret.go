@@ -7,6 +7,16 @@ type Ret struct {
 	Skb   uint64 // the same where the function returns an sk_buff: its address
 }
 
+var retSection = Section{"ret", []Key{
+	{Name: "value", Form: FormInt,
+		What: "the value as its type has it, signed or not; of a function without types the register, as a " +
+			"signed number of 64 bits",
+		Absent: "it is the address of an sk_buff"},
+	{Name: "skb", Form: FormUint, Unit: UnitAddress,
+		What:   "address of the sk_buff returned",
+		Absent: "it returns something else, or none (NULL, or an error as a negative number)"},
+}}
+
 // Present reports whether the section is.
 func (r *Ret) Present() bool { return r.Has }
 

@@ -48,6 +48,49 @@ type Skb struct {
 	values [skbFields]uint64
 }
 
+var skbSection = Section{"skb", []Key{
+	{Name: "addr", Form: FormUint, Unit: UnitAddress,
+		What: "address of the sk_buff. It is used again for other packets"},
+	{Name: "head", Form: FormUint, Unit: UnitAddress, What: "address of its data buffer, likewise"},
+	{Name: "id", Form: FormUint,
+		What:   "identity of the data buffer, used once within a `start`. Clones share it",
+		Absent: "the buffer is not followed, or too many are"},
+	{Name: "len", Form: FormUint, Unit: UnitBytes,
+		What:   "bytes of the packet from `skb->data` on, paged ones included",
+		Absent: "gone, and the tracepoint does not say"},
+	{Name: "data_len", Form: FormUint, Unit: UnitBytes, What: "bytes in pages and fragments", Absent: "gone"},
+	{Name: "mac_len", Form: FormUint, Unit: UnitBytes, What: "bytes of the link layer's header", Absent: "gone"},
+	{Name: "protocol", Form: FormUint, What: "EtherType", Absent: "gone"},
+	{Name: "pkt_type", Form: FormUint,
+		What: "`PACKET_*` of linux/if_packet.h: 0 for us, 1 broadcast, 2 multicast, 3 for another host, 4 " +
+			"outgoing",
+		Absent: "gone"},
+	{Name: "ip_summed", Form: FormUint,
+		What: "`CHECKSUM_*`: 0 none, 1 unnecessary, 2 complete, 3 partial", Absent: "gone"},
+	{Name: "mark", Form: FormUint, Unit: UnitMark, What: "the firewall mark", Absent: "gone"},
+	{Name: "priority", Form: FormUint, What: "the class or band for queueing", Absent: "gone"},
+	{Name: "hash", Form: FormUint, What: "of the flow", Absent: "the kernel computed none (0)"},
+	{Name: "queue", Form: FormUint,
+		What: "`queue_mapping`: of a received packet the queue and 1, 0 is unknown", Absent: "gone"},
+	{Name: "vlan_tci", Form: FormUint,
+		What: "the tag besides the packet's bytes: priority and VLAN", Absent: "no such tag"},
+	{Name: "vlan_proto", Form: FormUint, What: "its EtherType", Absent: "no such tag"},
+	{Name: "napi_id", Form: FormUint,
+		What: "of the receive queue; of a packet to be sent, the sender's CPU", Absent: "0"},
+	{Name: "tstamp", Form: FormUint, Unit: UnitNS,
+		What: "the packet's time stamp, ns; of which clock depends on the place", Absent: "there is none (0)"},
+	{Name: "users", Form: FormUint, What: "references to the sk_buff", Absent: "gone"},
+	{Name: "dataref", Form: FormUint, What: "references to the data buffer", Absent: "it could not be read"},
+	{Name: "cloned", Form: FormBool, What: "whether a clone may share the data buffer", Absent: "gone"},
+	{Name: "nr_frags", Form: FormUint, What: "page fragments", Absent: "it could not be read"},
+	{Name: "mac_header", Form: FormUint, Unit: UnitBytes,
+		What: "offset of the link layer's header", Absent: "not set"},
+	{Name: "network_header", Form: FormUint, Unit: UnitBytes,
+		What: "offset of the network layer's header", Absent: "not set"},
+	{Name: "transport_header", Form: FormUint, Unit: UnitBytes,
+		What: "offset of the transport layer's header", Absent: "not set"},
+}}
+
 // Set sets a field.
 func (s *Skb) Set(f SkbField, v uint64) { s.has |= 1 << f; s.values[f] = v }
 

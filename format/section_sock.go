@@ -29,6 +29,38 @@ type Sock struct {
 	Backlog, MaxBacklog uint32
 }
 
+var sockSection = Section{"sock", []Key{
+	{Name: "addr", Form: FormUint, Unit: UnitAddress, What: "address of the `struct sock`"},
+	{Name: "family", Form: FormStr,
+		What: "`AF_*` of linux/socket.h without the prefix: `INET`, `INET6`, `UNIX`; a number in decimal for " +
+			"those without a name here"},
+	{Name: "state", Form: FormStr,
+		What: "`TCP_*` of include/net/tcp_states.h without the prefix, which sockets of other protocols have too"},
+	{Name: "cookie", Form: FormUint, What: "as `SO_COOKIE`", Absent: "nobody has asked the kernel for it"},
+	{Name: "src", Form: FormStr, What: "address that it is bound to", Absent: "to none, or not `INET` or `INET6`"},
+	{Name: "sport", Form: FormUint, What: "port that it is bound to", Absent: "likewise"},
+	{Name: "dst", Form: FormStr, What: "address that it is connected to", Absent: "likewise"},
+	{Name: "dport", Form: FormUint, What: "port that it is connected to", Absent: "likewise"},
+	{Name: "ifindex", Form: FormUint, What: "index of the device that it is bound to", Absent: "none"},
+	{Name: "type", Form: FormStr, What: "`SOCK_*` without the prefix: `STREAM`, `DGRAM`, `RAW`", Absent: "see above"},
+	{Name: "protocol", Form: FormUint, What: "`IPPROTO_*`, or another family's number", Absent: "see above"},
+	{Name: "uid", Form: FormUint, What: "user id of its owner", Absent: "see above"},
+	{Name: "inode", Form: FormUint,
+		What: "inode number, as in `ls -l /proc/PID/fd`", Absent: "no process has it open"},
+	{Name: "cgroup", Form: FormUint, What: "id of the cgroup (version 2) that it was made in", Absent: "not known"},
+	{Name: "rmem", Form: FormUint, Unit: UnitBytes, What: "bytes of the receive buffer in use", Absent: "see above"},
+	{Name: "rcvbuf", Form: FormUint, Unit: UnitBytes, What: "its size, bytes", Absent: "see above"},
+	{Name: "wmem", Form: FormUint, Unit: UnitBytes, What: "bytes of the send buffer in use", Absent: "see above"},
+	{Name: "sndbuf", Form: FormUint, Unit: UnitBytes, What: "its size, bytes", Absent: "see above"},
+	{Name: "filter", Form: FormBool,
+		What: "it has a filter (`SO_ATTACH_FILTER`, `SO_ATTACH_BPF`)", Absent: "it has none, or see above"},
+	{Name: "backlog", Form: FormUint,
+		What: "connections that wait to be accepted (`sk_ack_backlog`)", Absent: "the state is not `LISTEN`"},
+	{Name: "max_backlog", Form: FormUint,
+		What:   "how many may wait (`sk_max_ack_backlog`): the kernel takes one more",
+		Absent: "the state is not `LISTEN`"},
+}}
+
 // Present reports whether the section is.
 func (s *Sock) Present() bool { return s.Addr != 0 }
 

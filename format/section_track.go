@@ -18,12 +18,50 @@ type Track struct {
 	Resent    uint32 // how often TCP had sent the same before
 }
 
+var trackSection = Section{"track", []Key{
+	{Name: "packet", Form: FormUint, What: "number of the packet, from 1. The same input gets the same numbers"},
+	{Name: "branch", Form: FormUint, What: "number of the branch", Absent: "0"},
+	{Name: "hop", Form: FormUint, What: "events before this one, on this branch and those that it comes from"},
+	{Name: "since", Form: FormUint, Unit: UnitNS,
+		What: "time since the last of them, ns; at hop 0 from a `wire`, the time on that, the clocks' offset as " +
+			"known so far taken off",
+		Absent: "hop 0 else"},
+	{Name: "total", Form: FormUint, Unit: UnitNS, What: "time since the packet's first event, ns"},
+	{Name: "from", Form: FormMap, Of: "from",
+		What: "at the first event in another buffer: `how` as in `link`, or `shared`: another sk_buff of the " +
+			"same data, of which no link tells, or, if `inferred`, `content`: the same packet came in again on " +
+			"this host, `proxy`: a process read and sent the same payload, `wire`: the same packet left another " +
+			"host; `branch` that it comes from, and its `packet` if that is another",
+		Absent: "the buffer is that of the hop before"},
+	{Name: "changed", Form: FormArrMap,
+		What: "what differs from the hop before: name, and an array of its value there and here, nil where it " +
+			"had none",
+		Absent: "nothing differs"},
+	{Name: "by", Form: FormStr,
+		What: "`addr`: known by the address of the sk_buff, as the event has no `skb.id`; `content`: by the " +
+			"packet's bytes, as it has no address either",
+		Absent: "known by `skb.id`"},
+	{Name: "uncertain", Form: FormBool,
+		What: "records were lost that could have told something else", Absent: "no such loss is known"},
+	{Name: "inferred", Form: FormBool,
+		What: "that this is the packet was concluded from its bytes: no record says so", Absent: "a record says so"},
+	{Name: "resent", Form: FormUint,
+		What: "how often TCP had sent the same data before: the event is of a retransmission", Absent: "0"},
+}}
+
 // From says which buffer a hop's buffer comes from.
 type From struct {
 	How    string // as in `link`; "" makes it absent
 	Branch uint32
 	Packet uint64 // when it is another one; else 0
 }
+
+var fromSection = Section{"from", []Key{
+	{Name: "how", Form: FormStr,
+		What: "as `how` in `link`, or `shared`, `content`, `proxy`, `wire`", Absent: "it is not known"},
+	{Name: "branch", Form: FormUint, What: "the branch that it comes from", Absent: "it is not known"},
+	{Name: "packet", Form: FormUint, What: "the packet of that branch", Absent: "it is the same packet"},
+}}
 
 // Present reports whether the section is.
 func (t *Track) Present() bool { return t.Packet != 0 }

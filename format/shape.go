@@ -17,131 +17,45 @@ type shape struct {
 // A member is a key of a shape.
 type member struct {
 	key  string
-	form form
+	form Form
 	of   *shape // of a map, of an array's maps, or of a map's maps
 }
 
-// A form is what a value may be.
-type form uint8
-
-const (
-	formUint form = iota
-	formInt
-	formStr
-	formBool
-	formBin
-	formArray
-	formMap
-	formStrs    // an array of strings
-	formUints   // an array of integers
-	formPairs   // an array of arrays of two integers
-	formMaps    // an array of maps
-	formStrMap  // a map of strings
-	formUintMap // a map of integers
-	formArgs    // a map of integers, which may be negative, and booleans
-	formArrMap  // a map of arrays
-	formMapMap  // a map of maps
-)
-
-// forms are the words in which shapes are written, and those for people.
-var forms = [...]struct{ word, says string }{
-	formUint: {"u", "an integer of 0 or more"}, formInt: {"i", "an integer"}, formStr: {"s", "a string"}, formBool: {"b", "a boolean"},
-	formBin: {"bytes", "bytes"}, formArray: {"a", "an array"}, formMap: {"m", "a map"},
-	formStrs: {"a.s", "an array of strings"}, formUints: {"a.u", "an array of integers of 0 or more"}, formPairs: {"a.pair", "an array of pairs of integers of 0 or more"},
-	formMaps: {"a.m", "an array of maps"}, formStrMap: {"m.s", "a map of strings"}, formUintMap: {"m.u", "a map of integers of 0 or more"},
-	formArgs: {"m.i", "a map of integers"}, formArrMap: {"m.a", "a map of arrays"}, formMapMap: {"m.m", "a map of maps"},
-}
-
-// shapes are those of records and of the maps in them, by the names that the lists below use.
-// A key is written with its form, and with a question mark where it may be absent; what a map
-// has is another shape, in brackets. An event has `cpu` and its sections their members unless
+// shapes are those of the Sections, by name. An event has `cpu` and its sections their members unless
 // it was read from a capture: see Checker. What is `cause` in loss and end was `why` in older
 // streams.
 var shapes = func() map[string]*shape {
 	all := map[string]*shape{}
-	of := func(name string) *shape {
+	of := func(name string, partial bool) *shape { // partial: the same keys, any of them absent
+		switch {
+		case name == "":
+			return nil
+		case partial:
+			name = "any of " + name
+		}
 		if all[name] == nil {
 			all[name] = &shape{}
 		}
 		return all[name]
 	}
-	for name, list := range map[string]string{
-		"start": "type:s ts:u version:u clock_offset:i host:s kernel:s arch:s tool:s boot_id:s cmdline:a.s cpus:u snaplen:u probes:u " +
-			"drop_reasons:m.s sysctl:m.s netns?:m(netns) qdisc?:m.s speed?:m.u devices?:m.m(device) tc_filters?:m.s tc_actions?:m.s xfrm_spis?:m.s " +
-			"firewall?:m.s ip_rules?:m.u xfrm?:m.u bpf_programs?:m.u capture?:b",
-		"device": "addr?:s kind?:s master?:s port?:s link?:s mtu:u up:b vlan?:u table?:u xdp?:b addrs?:a.s carrier?:b locked?:b",
-		"event": "type:s ts:u cpu:u probe:s process?:m(process) skb?:m(skb) dev?:m(dev) netns?:m(netns) packet?:m(packet) drop?:m(drop) " +
-			"gso?:m(gso) csum?:m(csum) ret?:m(ret) sock?:m(sock) ct?:m(ct) nft?:m(nft) args?:m.i caller?:s stack?:u " +
-			"track?:m(track) why?:m(why) pcapng?:m(pcapng)",
-		"process": "pid:u tgid:u comm:s",
-		"skb": "addr:u head:u id?:u len?:u data_len?:u mac_len?:u protocol?:u pkt_type?:u ip_summed?:u mark?:u priority?:u hash?:u queue?:u " +
-			"vlan_tci?:u vlan_proto?:u napi_id?:u tstamp?:u users?:u dataref?:u cloned?:b nr_frags?:u mac_header?:u network_header?:u transport_header?:u",
-		"dev":    "name:s ifindex:u rx_ifindex?:u type:u",
-		"netns":  "inum:u cookie?:u",
-		"packet": "len:u at:s data:bytes missing?:a.pair",
-		"drop":   "reason?:u name?:s location:s rx_sk?:u",
-		"gso":    "size:u segs:u type:a.s",
-		"csum":   "summed:s sum?:u start?:u offset?:u",
-		"ret":    "value?:i skb?:u",
-		"sock": "addr:u family:s state:s cookie?:u src?:s sport?:u dst?:s dport?:u ifindex?:u type?:s protocol?:u uid?:u inode?:u cgroup?:u " +
-			"rmem?:u rcvbuf?:u wmem?:u sndbuf?:u filter?:b backlog?:u max_backlog?:u",
-		"ct":     "state:s dir?:s addr?:u status?:a.s proto_state?:s orig?:m(tuple) reply?:m(tuple) zone?:u mark?:u labels?:a.u helper?:s parent?:m(tuple)",
-		"tuple":  "src?:s dst?:s sport?:u dport?:u id?:u type?:u code?:u proto?:u",
-		"nft":    "type:s verdict:s family?:s table?:s chain?:s jump?:s handle?:u",
-		"why":    "reason:s meaning?:s where?:s cause?:s look?:a.s severity:s confidence:s alternatives?:a.m(why?) more?:u rare?:a.s",
-		"track":  "packet:u branch?:u hop:u since?:u total:u from?:m(from) changed?:m.a by?:s uncertain?:b inferred?:b resent?:u",
-		"from":   "how?:s branch?:u packet?:u",
-		"pcapng": "flags?:u linktype?:u header?:bytes comments?:a.s",
-		"link":   "type:s ts:u cpu:u how:s from:m(buffer) to:m(buffer)",
-		"buffer": "addr?:u head?:u id?:u",
-		"free":   "type:s ts:u cpu:u how:s skb:m(buffer) last:b drop?:m(drop)",
-		"stack":  "type:s id:u frames:a.s",
-		"loss":   "type:s ts:u cpu?:u since:u count:u what:s cause:s",
-		"end":    "type:s ts:u events:u links:u frees:u lost:u cause:s status?:i looked?:u",
-		"journey": "type:s ts:u packet:u first:u total:u hops:u branches:u slowest:u flow?:m(flow) end:m(ended) ends?:m.u joined?:a.u by?:s " +
-			"uncertain?:a.s inferred?:b note?:s resent?:u",
-		"flow": "first?:m(tuple) last?:m(tuple)",
-		"ended": "how:s branch?:u ts?:u record?:s probe?:s dev?:s netns?:u reason?:s location?:s comm?:s tgid?:u sock?:u into?:u " +
-			"unclear?:s",
-		"wire":   "type:s from:s to:s packets:u offset?:i min:i p50:i p99:i max:i",
-		"resume": "type:s back:u",
-		"change": "type:s ts:u seen?:u keys:a.s sysctl?:m.s qdisc?:m.s devices?:m.m(device) tc_filters?:m.s tc_actions?:m.s " +
-			"firewall?:m.s ip_rules?:m.u xfrm?:m.u xfrm_spis?:m.s bpf_programs?:m.u gone?:m.a",
-	} {
-		s := of(name)
-		for i, word := range strings.Fields(list) {
-			key, text, _ := strings.Cut(word, ":")
-			text, inner, _ := strings.Cut(strings.TrimSuffix(text, ")"), "(")
-			name, may := strings.CutSuffix(key, "?")
-			if !may {
+	for _, section := range schema {
+		s := of(section.Name, false)
+		for i := range section.Keys {
+			k := &section.Keys[i]
+			if k.Absent == "" {
 				s.must |= 1 << i
 			}
-			m := member{key: name, form: formOf(text)}
-			if inner, loose := strings.CutSuffix(inner, "?"); inner != "" {
-				if m.of = of(inner); loose { // the same keys, any of them absent
-					m.of = of("any of " + inner)
-				}
-			}
-			s.keys = append(s.keys, m)
+			s.keys = append(s.keys, member{k.Name, k.Form, of(k.Of, k.Partial)})
 		}
+		of(section.Name, true).keys = s.keys
 	}
-	all["any of why"].keys = all["why"].keys
 	return all
 }()
-
-func formOf(word string) form {
-	for i, f := range forms {
-		if f.word == word {
-			return form(i)
-		}
-	}
-	panic("format: no form " + word)
-}
 
 // A shapeError says which key is not as the shape has it; has is whether it is there.
 type shapeError struct {
 	path string
-	form form
+	form Form
 	has  bool
 }
 
@@ -211,16 +125,16 @@ func (k *shapeCheck) value(c *Cursor, m *member) *shapeError {
 	v := Value(c.b[c.at:])
 	kind, ok := v.Kind(), false
 	switch m.form {
-	case formMap:
+	case FormMap:
 		if kind == Map && m.of != nil {
 			return k.check(c, m.of).under(m.key)
 		}
 		ok = kind == Map
-	case formArray, formStrs, formUints, formPairs, formMaps:
-		if ok = kind == Array; ok && m.form != formArray {
+	case FormStrs, FormUints, FormPairs, FormMaps:
+		if kind == Array {
 			return k.elements(c, m)
 		}
-	case formStrMap, formUintMap, formArgs, formArrMap, formMapMap:
+	case FormStrMap, FormUintMap, FormArgs, FormArrMap, FormMapMap:
 		if ok = kind == Map; ok {
 			return k.values(c, m)
 		}
@@ -235,21 +149,21 @@ func (k *shapeCheck) value(c *Cursor, m *member) *shapeError {
 }
 
 // scalar checks a value that is neither map nor array.
-func (k *shapeCheck) scalar(v Value, f form) bool {
+func (k *shapeCheck) scalar(v Value, f Form) bool {
 	switch f {
-	case formUint:
+	case FormUint:
 		_, negative, ok := v.integer()
 		if ok && v[0] >= 0xd0 && v[0] <= 0xd3 {
 			k.signed = true
 		}
 		return ok && !negative
-	case formInt:
+	case FormInt:
 		return v.Kind() == Int
-	case formStr:
+	case FormStr:
 		return v.Kind() == Str
-	case formBin:
+	case FormBin:
 		return v.Kind() == Bin
-	case formBool:
+	case FormBool:
 		return v.Kind() == Bool
 	}
 	return false
@@ -261,27 +175,27 @@ func (k *shapeCheck) elements(c *Cursor, m *member) *shapeError {
 		v := Value(c.b[c.at:])
 		ok := false
 		switch m.form {
-		case formMaps:
+		case FormMaps:
 			if ok = v.Kind() == Map; ok {
 				if err := k.check(c, m.of); err != nil {
 					return err.under(m.key)
 				}
 				continue
 			}
-		case formPairs:
+		case FormPairs:
 			if ok = v.Kind() == Array && v.Len() == 2; ok {
 				for range c.Array() {
-					ok = ok && k.scalar(Value(c.b[c.at:]), formUint)
+					ok = ok && k.scalar(Value(c.b[c.at:]), FormUint)
 					c.Skip()
 				}
 				if ok {
 					continue
 				}
 			}
-		case formUints:
-			ok = k.scalar(v, formUint)
+		case FormUints:
+			ok = k.scalar(v, FormUint)
 		default:
-			ok = k.scalar(v, formStr)
+			ok = k.scalar(v, FormStr)
 		}
 		if !ok {
 			return &shapeError{m.key, m.form, true}
@@ -298,21 +212,21 @@ func (k *shapeCheck) values(c *Cursor, m *member) *shapeError {
 		v := Value(c.b[c.at:])
 		ok := false
 		switch m.form {
-		case formMapMap:
+		case FormMapMap:
 			if ok = v.Kind() == Map; ok {
 				if err := k.check(c, m.of); err != nil {
 					return err.under(escape.String(string(key))).under(m.key)
 				}
 				continue
 			}
-		case formArrMap:
+		case FormArrMap:
 			ok = v.Kind() == Array
-		case formUintMap:
-			ok = k.scalar(v, formUint)
-		case formArgs:
+		case FormUintMap:
+			ok = k.scalar(v, FormUint)
+		case FormArgs:
 			ok = v.Kind() == Int || v.Kind() == Bool
 		default:
-			ok = k.scalar(v, formStr)
+			ok = k.scalar(v, FormStr)
 		}
 		if !ok {
 			return &shapeError{m.key, m.form, true}
@@ -409,7 +323,7 @@ func IsString(path string) bool {
 		case i < 0:
 			return false
 		case !inner:
-			return s.keys[i].form == formStr || s.keys[i].form == formStrs
+			return s.keys[i].form == FormStr || s.keys[i].form == FormStrs
 		case s.keys[i].of == nil:
 			return false
 		}

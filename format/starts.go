@@ -17,6 +17,11 @@ type Resume struct {
 	Back uint64 // 1: the start that was in force before this one; 2: the one before that
 }
 
+var resumeSection = Section{"resume", []Key{
+	{Name: "type", Form: FormStr, What: "`resume`"},
+	{Name: "back", Form: FormUint, What: "1: the start that was in force before this one; 2: the one before that"},
+}}
+
 // AppendMsgpack appends the record.
 func (s *Resume) AppendMsgpack(dst []byte) []byte {
 	dst = AppendStr(append(dst, "\x82\xa4type"...), string(TypeResume))

@@ -1,0 +1,149 @@
+package format
+
+import "strings"
+
+// A Section says which keys a map of the stream has: a record, a section of an event, or a map within these. What
+// FORMAT.md and schema.json say of keys is made from the Sections, and CheckKeys goes by them.
+//
+// Each stands beside the type that it is of; schema lists them all.
+type Section struct {
+	Name string // the record's type, the section's key; of other maps a name that Of of a Key gives
+	Keys []Key  // in the order in which they are written
+}
+
+// A Key is what is known of a key.
+type Key struct {
+	Name    string
+	Form    Form
+	Of      string // of a map, of the maps of an array or of a map: the Section that says what they have; "": any keys
+	Partial bool   // and any key of that may be absent
+	Unit    Unit
+	What    string // its meaning in one line, as in FORMAT.md, with its Markdown
+	Absent  string // when it is absent; "": never
+}
+
+// A Form is what a value may be.
+type Form uint8
+
+// The forms of values.
+const (
+	FormUint    Form = iota // an integer of 0 or more
+	FormInt                 // an integer
+	FormStr                 // a string
+	FormBool                // a boolean
+	FormBin                 // bytes
+	FormMap                 // a map
+	FormStrs                // an array of strings
+	FormUints               // an array of integers of 0 or more
+	FormPairs               // an array of arrays of two integers of 0 or more
+	FormMaps                // an array of maps
+	FormStrMap              // a map of strings
+	FormUintMap             // a map of integers of 0 or more
+	FormArgs                // a map of integers and booleans
+	FormArrMap              // a map of arrays
+	FormMapMap              // a map of maps
+)
+
+// forms are the words for each in FORMAT.md, and those in errors.
+var forms = [...]struct{ word, says string }{
+	FormUint:    {"integer", "an integer of 0 or more"},
+	FormInt:     {"integer, may be negative", "an integer"},
+	FormStr:     {"string", "a string"},
+	FormBool:    {"boolean", "a boolean"},
+	FormBin:     {"bytes", "bytes"},
+	FormMap:     {"map", "a map"},
+	FormStrs:    {"array of strings", "an array of strings"},
+	FormUints:   {"array of integers", "an array of integers of 0 or more"},
+	FormPairs:   {"array of pairs", "an array of pairs of integers of 0 or more"},
+	FormMaps:    {"array of maps", "an array of maps"},
+	FormStrMap:  {"map of strings", "a map of strings"},
+	FormUintMap: {"map of integers", "a map of integers of 0 or more"},
+	FormArgs:    {"map of integers", "a map of integers"},
+	FormArrMap:  {"map of arrays", "a map of arrays"},
+	FormMapMap:  {"map of maps", "a map of maps"},
+}
+
+// String is what FORMAT.md calls the form.
+func (f Form) String() string { return forms[f].word }
+
+// Scalar reports whether a value of the form is one number, string or boolean.
+func (f Form) Scalar() bool { return f <= FormBool }
+
+// A Unit is what a number, or each of several, counts or is.
+type Unit string
+
+// The units of numbers. Others are counts, indices, and numbers that something has.
+const (
+	UnitNS      Unit = "ns"      // a time or a duration
+	UnitBytes   Unit = "bytes"   // a length or an offset
+	UnitMbit    Unit = "Mbit/s"  // a speed
+	UnitAddress Unit = "address" // of the kernel's memory: people know it in hexadecimal
+	UnitMark    Unit = "mark"    // bits that a user sets: people know them in hexadecimal
+)
+
+// Hex reports whether people know such numbers in hexadecimal.
+func (u Unit) Hex() bool { return u == UnitAddress || u == UnitMark }
+
+// schema lists the sections in the order of FORMAT.md.
+var schema = [...]*Section{
+	&startSection, &deviceSection, &changeSection, &resumeSection,
+	&eventSection, &processSection, &skbSection, &devSection, &netnsSection, &packetSection, &dropSection,
+	&gsoSection, &csumSection, &retSection, &sockSection, &ctSection, &tupleSection, &nftSection,
+	&whySection, &trackSection, &fromSection, &pcapngSection,
+	&linkSection, &bufferSection, &freeSection, &stackSection, &lossSection, &endSection,
+	&journeySection, &flowSection, &journeyEndSection, &wireSection,
+}
+
+// Schema returns what is known of every record, section and map, in the order of FORMAT.md. It is not to be changed.
+func Schema() []*Section { return schema[:] }
+
+// EventKeys returns what is known of the keys of an event: its Sections are what Of of these names.
+func EventKeys() []Key { return eventSection.Keys }
+
+// EventKey returns what is known of the key at a path into an event: "ct.orig.src". It is false of others.
+func EventKey(path string) (Key, bool) {
+	for s := &eventSection; s != nil; {
+		name, rest, deeper := strings.Cut(path, ".")
+		k := s.key(name)
+		switch {
+		case k == nil:
+			return Key{}, false
+		case !deeper:
+			return *k, true
+		}
+		s, path = sectionNamed(k.Of), rest
+	}
+	return Key{}, false
+}
+
+func (s *Section) key(name string) *Key {
+	for i := range s.Keys {
+		if s.Keys[i].Name == name {
+			return &s.Keys[i]
+		}
+	}
+	return nil
+}
+
+// sectionNamed returns the Section of a name, nil if there is none.
+func sectionNamed(name string) *Section {
+	for _, s := range schema {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// isSection reports whether a map is a section of an event, which FORMAT.md describes under a title of its own.
+func isSection(k *Key) bool {
+	if k.Form != FormMap && k.Form != FormArgs {
+		return false
+	}
+	for i := range eventSection.Keys {
+		if e := &eventSection.Keys[i]; e.Form == k.Form && e.Of == k.Of {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,21 @@
+package format
+
+// whySection is what skb-drops adds to an event: the reason of its drop explained.
+var whySection = Section{"why", []Key{
+	{Name: "reason", Form: FormStr,
+		What: "name of the drop reason, taken from the place where the kernel gives none"},
+	{Name: "meaning", Form: FormStr, What: "the reason in a sentence", Absent: "not known"},
+	{Name: "where", Form: FormStr, What: "the place", Absent: "not known"},
+	{Name: "cause", Form: FormStr, What: "what in this packet or on this host led to it", Absent: "not known"},
+	{Name: "look", Form: FormStrs, What: "commands that show more", Absent: "there are none"},
+	{Name: "severity", Form: FormStr, What: "how much it should worry"},
+	{Name: "confidence", Form: FormStr,
+		What: "`kernel`: the kernel said so; `inferred`: it follows from the place and the packet"},
+	{Name: "alternatives", Form: FormMaps, Of: "why", Partial: true,
+		What: "other causes that fit; without `cause`, the drop has one of these", Absent: "there are none"},
+	{Name: "more", Form: FormUint, What: "causes that fit besides `alternatives`", Absent: "there are none"},
+	{Name: "rare", Form: FormStrs,
+		What: "at most 6 further ways to the same place that take a moment's shortage of memory, a race with a " +
+			"change or a thing hardly ever seen",
+		Absent: "there are none"},
+}}
