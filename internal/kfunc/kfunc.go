@@ -1,0 +1,158 @@
+// Package kfunc is the one table of the kernel's functions and tracepoints that this project knows by
+// name: what each is for, what it tells of a packet, which kernels have it. All packages ask it; none
+// has a list of such names of its own. Where a kernel renames a function, a row is added here, and
+// nothing else changes.
+//
+// The rows are in table_*.go, by subsystem. A test in a guest of each kernel holds them against its
+// symbols (TestNames).
+package kfunc
+
+import "strings"
+
+// Kernels are the releases whose sources and symbols the rows were held against, oldest first. Func.On
+// and Func.Inlined name them.
+var Kernels = [...]string{"5.10", "6.1", "6.12", "7.2"}
+
+// A Func is a function or tracepoint of the kernel.
+type Func struct {
+	Name  string // as after -p: "ip_rcv", "net:netif_receive_skb"
+	Where string // what it is for, in words, as skb-drops says; "": no words yet
+	Class Class  // what it tells of the end of a packet that was seen there last
+	Way   Way    // whether packets come in or go out there
+	// Hook is the netfilter hook that nf_hook_slow runs when this function calls it, or a function
+	// that the compiler has put into this one; "": none.
+	Hook string
+	// Before is the tracepoint that the same CPU passes before this one, which HandsOver; else "".
+	Before string
+	Roles  Role
+	// Module is what to load for it, or the option (CONFIG_...) that puts it into the kernel; "": each
+	// kernel has it in itself. Where the module is built in, it is in the kernel itself, too.
+	Module string
+	Was    string // its name on older kernels, where another row has it; ""
+	// On are those of Kernels whose sources have it, Inlined those of them where the compiler leaves no
+	// symbol of it, so that nothing can be probed and no stack has it: with spaces between; "all". On is
+	// "" for all, Inlined is "" for none. What the compiler does is another matter on each build:
+	// where Inlined has a kernel the symbol may be there.
+	On, Inlined string
+}
+
+// A Class says what a probe tells of a packet's end: where a packet is seen last before its
+// buffer is consumed, it ended there. What packet sockets get is a clone for an observer, and
+// no delivery: their functions are Neutral.
+type Class uint8
+
+// Callers compare: what is at least Receive is a place where a packet may end well.
+const (
+	Passing  Class = iota // it goes on from here
+	Neutral               // says nothing: functions that free, and returns
+	Freed                 // neutral; the sk_buff has no user left
+	Freeing               // neutral; frees the sk_buff if this was its last user
+	Receive               // a device hands it in
+	Transmit              // handed to a device
+	Handed                // handed to a socket's protocol, which takes it or not
+	Deliver               // a socket has it
+	Read                  // read from a socket, by the process at hand
+)
+
+// A Way is where packets go at a place, seen from the host.
+type Way uint8
+
+const (
+	In  Way = 1 + iota // from a device
+	Out                // to a device
+)
+
+// Roles are what else is known of a function: a bit each.
+type Role uint32
+
+const (
+	Frees Role = 1 << iota // frees for the function that calls it, which decided to drop
+	// FreesCopy: frees as a drop, among others, a copy for somebody besides the packet; or the packet,
+	// which goes on as a copy.
+	FreesCopy
+	FreesUsed // frees what it used as it frees drops
+	Reads     // frees what a program has read, or could not, as a drop without a reason
+	OnlyReads // Reads, and frees nothing else there
+	LeftOver  // frees a message, of which raw sockets have got clones, as a drop
+	Closes    // empties the queue of a socket that is closed
+	// OtherHost: drops what is addressed to another host, and what is no IP packet; kernels without
+	// reasons don't tell which.
+	OtherHost
+
+	Sends       // TCP has the sk_buff that it keeps until it is acknowledged, about to send it
+	SendsAgain  // Sends, not for the first time
+	Established // only segments of connections pass it
+	Resets      // answers a segment by a TCP reset
+	Whole       // what is read may be all of the packet, from its link-layer header on
+	RunsHook    // runs a netfilter hook: which one its caller's Hook tells
+	OnlyHook    // behind it a packet comes to no hook but its own, up to where its device changes
+
+	HandsOver       // a tracepoint that fires when the sk_buff has been handed on, and may have been freed
+	Released        // within skb_release_data or behind it: the data is gone; the sk_buff or data is the first argument
+	Dying           // the data may be on its way out
+	FillsFromSecond // fills in an sk_buff, the first argument, from another, the second
+	Unmade          // makes an sk_buff in memory that is none yet
+
+	Lifetime // bpf/lifetime.h hooks it
+	Links    // bpf/links.h hooks it
+)
+
+// Return is what the name of a probe at a function's return begins with, before the function's name.
+const Return = "ret:"
+
+// Lookup returns the row of a name as it is; nil: there is none.
+func Lookup[T ~string | ~[]byte](name T) *Func { return byName[string(name)] }
+
+// Probe returns the row of the function or tracepoint where a probe is; nil: there is none. A
+// function's return is where its entry is.
+func Probe[T ~string | ~[]byte](probe T) *Func {
+	if len(probe) > len(Return) && string(probe[:len(Return)]) == Return {
+		probe = probe[len(Return):]
+	}
+	return byName[string(probe)]
+}
+
+// Is reports whether f has one of the roles. A nil f has none.
+func (f *Func) Is(r Role) bool { return f != nil && f.Roles&r != 0 }
+
+// ClassOf returns the class of a probe, by its row, or by its name's family where it has none.
+func ClassOf(probe string) Class {
+	if strings.HasPrefix(probe, Return) {
+		return Neutral
+	}
+	if f := byName[probe]; f != nil {
+		return f.Class
+	}
+	if hasPrefix(probe, freeing) {
+		return Freeing
+	}
+	return Passing
+}
+
+// WayOf returns the way of a probe, 0 where packets of both pass, or where it is not known.
+func WayOf[T ~string | ~[]byte](probe T) Way {
+	if f := Probe(probe); f != nil {
+		return f.Way
+	}
+	return 0
+}
+
+// Function cuts a symbol of the kernel down to the name that its source has:
+// "ip_rcv_core.isra.0+0x1f [module]" is ip_rcv_core. It has no copy made.
+func Function[T ~string | ~[]byte](symbol T) T {
+	for i := range len(symbol) {
+		if c := symbol[i]; c == '+' || c == ' ' || c == '.' && i > 0 {
+			return symbol[:i]
+		}
+	}
+	return symbol
+}
+
+// IsOn reports whether the sources of one of Kernels have it.
+func (f *Func) IsOn(kernel string) bool { return f.On == "" || names(f.On, kernel) }
+
+// HasSymbol reports whether the function has a symbol in one of Kernels, as Debian builds it: a row
+// that HasSymbol can be probed there, and be in a stack.
+func (f *Func) HasSymbol(kernel string) bool {
+	return f.IsOn(kernel) && f.Inlined != "all" && !names(f.Inlined, kernel)
+}
