@@ -22,7 +22,11 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // higher; headers are in the first.
 #define FILTER_FRAGS 17
 
-#define NOT_LOOKED_AT ((__u64)-2)
+// What packet_bytes says in the place of bytes.
+enum no_bytes {
+	NOT_READABLE = -1,
+	NOT_LOOKED_AT = -2, // they may lie in frag_list, whose sk_buffs are more than a verifier follows here
+};
 
 // shinfo, and how many fragments it has, of an sk_buff.
 #define PAGED_PART(s)                                                  \
@@ -41,8 +45,7 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // size (at most 4) bytes at offset off of the packet that begins at addr, of which
 // `linear` bytes (negative: none, and so many of the paged ones are not the packet's) are
 // linear. In the lower bytes, as a load would put them there; zeros behind the packet's
-// end. -1: they can't be read. NOT_LOOKED_AT: they may lie in frag_list, whose sk_buffs are more than
-// a verifier follows here; such a packet passes, whatever the filter says.
+// end. Or enum no_bytes: a packet whose bytes are NOT_LOOKED_AT passes, whatever the filter says.
 //
 // Global, with numbers for arguments, like all functions here: the verifier then looks at
 // each once for a program, not once for each way there. Its stack is 96 bytes at most.
@@ -63,14 +66,14 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 	if (want < 0) {
 		got = at_most(at_most(-want, size), 4);
 		if (bpf_probe_read_kernel(&u.bytes, got, (void *)(addr + off)))
-			return -1;
+			return NOT_READABLE;
 		value = u.bytes;
 		if (got == size)
 			return value;
 		want = 0;
 	}
 	if (!frags_at)
-		return -1;
+		return NOT_READABLE;
 	PAGED_PART(s);
 	// Where it begins is looked for first, and only then read: else kernels before 5.12
 	// would verify the reading again for each fragment.
@@ -81,7 +84,7 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 				return next ? NOT_LOOKED_AT : 0;
 			}
 			if (frag == FILTER_FRAGS)
-				return -1;
+				return NOT_READABLE;
 			bpf_probe_read_kernel(&u.frag, sizeof(u.frag), frag_at(shinfo, frag));
 			if (want < u.frag.len)
 				break;
@@ -94,7 +97,7 @@ __u64 packet_bytes(__u64 skb, __u64 addr, __s64 linear, __u64 off, __u64 size)
 		at = frag_address(&u.frag);
 		u.bytes = 0;
 		if (!at || bpf_probe_read_kernel(&u.bytes, len, (void *)(at + want)))
-			return -1;
+			return NOT_READABLE;
 		value |= u.bytes << (8 * got);
 		got += len;
 		want = 0;
@@ -120,7 +123,7 @@ static __noinline const void *packet_window(const void *addr)
 	{                                                                                      \
 		if (direct_loads)                                                              \
 			linear += *(const __u8 *)packet_window((void *)addr);                  \
-		return packet_bytes(skb, addr, linear, len, info) != -1;                       \
+		return packet_bytes(skb, addr, linear, len, info) != NOT_READABLE;             \
 	}
 FILTER(filter_l2) // it begins with an Ethernet header
 FILTER(filter_l3) // with an IP header
@@ -152,7 +155,7 @@ __attribute__((weak)) __u64 inner_packet(__u64 skb, __u64 addr, __s64 linear, __
 		off += 2;
 	}
 	v = BYTES(off, 1);
-	if (v == -1 || v == NOT_LOOKED_AT)
+	if (v == NOT_READABLE || v == NOT_LOOKED_AT)
 		return NO_INNER;
 	if (v >> 4 == 4) {
 		if (BYTES(off + 6, 2) & BE16(0x1fff)) // not the first fragment

@@ -4,7 +4,7 @@
 // a buffer that nobody reported is two loads and one lookup.
 #pragma once
 
-static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, __u8 how, bool last, struct drop *d)
+static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, enum free_how how, bool last, struct drop *d)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct free *f;

@@ -63,7 +63,7 @@ int inherit_number(__u64 how, __u64 skb, __u64 head, __u64 id, __u64 child)
 }
 
 // What comes from a program's context is a pointer to the verifier, and no number to pass on.
-static __always_inline void inherit(__u8 how, struct buffer_ref *from, __u64 child)
+static __always_inline void inherit(enum link_how how, struct buffer_ref *from, __u64 child)
 {
 	inherit_number(how, address_of((void *)from->skb), from->head, from->id, address_of((void *)child));
 }
@@ -116,7 +116,7 @@ int on_skb_copy_header(void *ctx)
 {
 	__u64 old = address_of((void *)ctx_arg(ctx, 1)), new = ctx_arg(ctx, 0), *slot;
 	struct buffer_ref from;
-	__u8 how = LINK_COPY;
+	enum link_how how = LINK_COPY;
 
 	if (!reported(&from, old))
 		return 0;
@@ -170,7 +170,7 @@ SEGMENT(skb_segment_list)
 
 // from's packet lives on in to. Its data may be held by others, as TCP's is until it has been
 // acknowledged, and from itself is let go of later: then its free record says that it was merged.
-static __always_inline int merge(__u8 how, __u64 to, __u64 from)
+static __always_inline int merge(enum link_how how, __u64 to, __u64 from)
 {
 	struct buffer_ref f;
 	struct buffer *b;

@@ -204,7 +204,7 @@ static __always_inline __u64 fetch_add(__u64 *p, __u64 n)
 	return v;
 }
 
-static __always_inline void count_loss(__u32 what, __u64 ts)
+static __always_inline void count_loss(enum loss what, __u64 ts)
 {
 	struct lost *l = bpf_map_lookup_elem(&losses, &what);
 

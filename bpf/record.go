@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// The records of record.h, as they lie in the ring buffer: host byte order.
+// The records of record.h, as they lie in the ring buffer: host byte order. Types and numbers are made
+// from the C (gen.go); what stands here are their names in Go, and the words of the stream.
 type (
 	Event  = SkbEvent
 	Link   = SkbLink
@@ -23,105 +24,35 @@ type (
 
 // Kinds of records: the first byte of each.
 const (
-	KindEvent = 1
-	KindLink  = 2
-	KindFree  = 3
+	KindEvent = uint8(SkbRecordKindRECORD_EVENT)
+	KindLink  = uint8(SkbRecordKindRECORD_LINK)
+	KindFree  = uint8(SkbRecordKindRECORD_FREE)
 )
 
-// Where an event's packet bytes begin.
+// Event.At: where an event's packet bytes begin.
 const (
-	AtMAC     = 1
-	AtNetwork = 2
-	AtData    = 3
+	AtNone    = uint8(SkbPacketAtAT_NONE)
+	AtMAC     = uint8(SkbPacketAtAT_MAC)
+	AtNetwork = uint8(SkbPacketAtAT_NETWORK)
+	AtData    = uint8(SkbPacketAtAT_DATA)
 )
 
 // Bits of Event.Has and Free.Has: which parts were read.
 const (
-	HasID = 1 << iota
-	HasShinfo
-	HasDev
-	HasNetns
-	HasCookie
-	HasDrop
-	HasFront
-	HasReason
-	HasRxSk
-	HasRet
-	HasLast
-	HasGone
-	HasLen
+	HasID     = uint16(SkbEventHasHAS_ID)
+	HasShinfo = uint16(SkbEventHasHAS_SHINFO)
+	HasDev    = uint16(SkbEventHasHAS_DEV)
+	HasNetns  = uint16(SkbEventHasHAS_NETNS)
+	HasCookie = uint16(SkbEventHasHAS_COOKIE)
+	HasDrop   = uint16(SkbEventHasHAS_DROP)
+	HasFront  = uint16(SkbEventHasHAS_FRONT)
+	HasReason = uint16(SkbEventHasHAS_REASON)
+	HasRxSk   = uint16(SkbEventHasHAS_RX_SK)
+	HasRet    = uint16(SkbEventHasHAS_RET)
+	HasLast   = uint16(SkbEventHasHAS_LAST)
+	HasGone   = uint16(SkbEventHasHAS_GONE)
+	HasLen    = uint16(SkbEventHasHAS_LEN)
 )
-
-// Sections: what a program can add to its events, enum section of record.h.
-type Sections uint16
-
-// The sections.
-const (
-	SectionSock Sections = 1 << iota
-	SectionCt
-	SectionNFT
-	SectionCaller
-	SectionArgs
-	SectionStack
-)
-
-// Args is how many arguments of a function SectionArgs holds: those in registers.
-const Args = 6
-
-// At returns where in an event's data each section begins, in the order of the bits above,
-// and how many bytes they have together. stackSize is what a stack may have, in bytes.
-func (s Sections) At(stackSize uint32) (at [6]uint32, size uint32) {
-	sizes := [...]uint32{uint32(unsafe.Sizeof(SockInfo{})), uint32(unsafe.Sizeof(CtInfo{})),
-		uint32(unsafe.Sizeof(NFTInfo{})), 8, 8 * Args, 8 + stackSize}
-	for i, n := range sizes {
-		if s>>i&1 != 0 {
-			at[i] = size
-			size += n
-		}
-	}
-	return at, size
-}
-
-// More is what lies in front of an event's packet bytes; nil where a section was not asked
-// for. It aliases the record.
-type More struct {
-	Sock   *SockInfo
-	Ct     *CtInfo
-	NFT    *NFTInfo
-	Caller *uint64
-	Args   *[Args]uint64
-	Stack  []uint64 // return addresses, the innermost first; empty: it could not be read
-}
-
-// more finds the sections s in b, which has the size that s.At says.
-func (s Sections) more(b []byte, at *[6]uint32) (m More) {
-	if s == 0 {
-		return m
-	}
-	if s&SectionSock != 0 {
-		m.Sock = (*SockInfo)(unsafe.Pointer(&b[at[0]]))
-	}
-	if s&SectionCt != 0 {
-		m.Ct = (*CtInfo)(unsafe.Pointer(&b[at[1]]))
-	}
-	if s&SectionNFT != 0 {
-		m.NFT = (*NFTInfo)(unsafe.Pointer(&b[at[2]]))
-	}
-	if s&SectionCaller != 0 {
-		m.Caller = (*uint64)(unsafe.Pointer(&b[at[3]]))
-	}
-	if s&SectionArgs != 0 {
-		m.Args = (*[Args]uint64)(unsafe.Pointer(&b[at[4]]))
-	}
-	if s&SectionStack != 0 {
-		b = b[at[5]:]
-		n := *(*int64)(unsafe.Pointer(&b[0]))
-		if n > 0 && n <= int64(len(b)-8) {
-			m.Stack = unsafe.Slice((*uint64)(unsafe.Pointer(&b[8])), n/8)
-		}
-	}
-	return m
-}
 
 // Sizes of the raw copies within an Event, in bytes.
 const (
@@ -135,26 +66,40 @@ const (
 )
 
 // LinkHow names Link.How, as `link` records spell it.
-var LinkHow = [...]string{1: "clone", "copy", "pskb_copy", "expand", "segment", "gro",
-	"fragment", "reassemble", "coalesce", "morph"}
+var LinkHow = [...]string{
+	SkbLinkHowLINK_CLONE:      "clone",
+	SkbLinkHowLINK_COPY:       "copy",
+	SkbLinkHowLINK_PSKB_COPY:  "pskb_copy",
+	SkbLinkHowLINK_EXPAND:     "expand",
+	SkbLinkHowLINK_SEGMENT:    "segment",
+	SkbLinkHowLINK_GRO:        "gro",
+	SkbLinkHowLINK_FRAGMENT:   "fragment",
+	SkbLinkHowLINK_REASSEMBLE: "reassemble",
+	SkbLinkHowLINK_COALESCE:   "coalesce",
+	SkbLinkHowLINK_MORPH:      "morph",
+}
 
 // FreeHow names Free.How, as `free` records spell it.
-var FreeHow = [...]string{1: "consumed", "dropped", "merged"}
+var FreeHow = [...]string{
+	SkbFreeHowFREE_CONSUMED: "consumed",
+	SkbFreeHowFREE_DROPPED:  "dropped",
+	SkbFreeHowFREE_MERGED:   "merged",
+}
 
 // NoReason is the reason of a drop on kernels that have none.
-const NoReason = ^uint32(0)
+const NoReason = uint32(SkbRecordNumberNO_REASON)
 
 // What can be lost: indexes of the map `losses`.
 const (
-	LossEvent = iota
-	LossLink
-	LossFree
-	LossIdentity
-	LossUnreadable
-	LossReturn
-	LossPending
-	LossSegments
-	LossKinds
+	LossEvent      = int(SkbLossLOSS_EVENT)
+	LossLink       = int(SkbLossLOSS_LINK)
+	LossFree       = int(SkbLossLOSS_FREE)
+	LossIdentity   = int(SkbLossLOSS_IDENTITY)
+	LossUnreadable = int(SkbLossLOSS_UNREADABLE)
+	LossReturn     = int(SkbLossLOSS_RETURN)
+	LossPending    = int(SkbLossLOSS_PENDING)
+	LossSegments   = int(SkbLossLOSS_SEGMENTS)
+	LossKinds      = int(SkbLossLOSS_KINDS)
 )
 
 // ErrRecord is a record that this package's C code can't have written.
@@ -173,7 +118,7 @@ func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err err
 	s := Sections(e.Sections)
 	at, size := s.At(stackSize)
 	data = b[head:]
-	if uint64(size)+uint64(e.Caplen) > uint64(len(data)) {
+	if uint64(size)+uint64(e.Caplen) > uint64(len(data)) || s&^allSections != 0 || e.At > AtData {
 		return nil, m, nil, ErrRecord
 	}
 	return e, s.more(data[:size], &at), data[size:][:e.Caplen], nil
@@ -181,7 +126,7 @@ func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err err
 
 // AsLink views a record as a link.
 func AsLink(b []byte) (*Link, error) {
-	if len(b) < int(unsafe.Sizeof(Link{})) || int(b[1]) >= len(LinkHow) {
+	if len(b) < int(unsafe.Sizeof(Link{})) || !isHow(LinkHow[:], b[1]) {
 		return nil, ErrRecord
 	}
 	return (*Link)(unsafe.Pointer(&b[0])), nil
@@ -189,11 +134,13 @@ func AsLink(b []byte) (*Link, error) {
 
 // AsFree views a record as a free.
 func AsFree(b []byte) (*Free, error) {
-	if len(b) < int(unsafe.Sizeof(Free{})) || int(b[1]) >= len(FreeHow) {
+	if len(b) < int(unsafe.Sizeof(Free{})) || !isHow(FreeHow[:], b[1]) {
 		return nil, ErrRecord
 	}
 	return (*Free)(unsafe.Pointer(&b[0])), nil
 }
+
+func isHow(words []string, how uint8) bool { return int(how) < len(words) && words[how] != "" }
 
 // Belongs tells whether a record is of what happened until a time, in ns: events and links
 // until then, and how buffers ended later.

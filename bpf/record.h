@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 //
-// What the programs write into the ring buffer; package bpf's record.go reads it.
+// What the programs write into the ring buffer; package bpf's record.go reads it. The Go types and
+// numbers are made from these (skb.bpf.c, `shared`).
 // Host byte order, natural alignment, no holes left unnamed.
 #pragma once
 
@@ -30,8 +31,8 @@ enum event_has {
 	HAS_REASON = 1 << 7,
 	HAS_RX_SK = 1 << 8,
 	HAS_RET = 1 << 9,
-	HAS_GONE = 1 << 11, // the sk_buff may have been freed: nothing of it was read
 	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
+	HAS_GONE = 1 << 11, // the sk_buff may have been freed: nothing of it was read
 	HAS_LEN = 1 << 12,  // with HAS_GONE: len is skb->len, as the probe itself says
 };
 
@@ -45,7 +46,10 @@ enum section {
 	SECTION_STACK = 1 << 5,  // __s64: bytes or an error; then return addresses
 };
 
-#define ARGS 6
+enum record_number {
+	ARGS = 6,               // arguments in registers
+	NO_REASON = 0xffffffff, // of a drop, on kernels that have none
+};
 
 // A socket. family 0: there is none, or it could not be read. Not full: of a connection
 // that is being made or has ended, of which the kernel keeps a struct sock_common only.
@@ -106,8 +110,6 @@ struct nft_info {
 // The start of struct skb_shared_info, up to dataref and frag_list.
 #define SHINFO 48
 
-#define NO_REASON 0xffffffff // the kernel has none
-
 // Unreadable stretches of a packet that are told apart; a power of two.
 #define HOLES 4
 
@@ -119,9 +121,9 @@ struct drop {
 };
 
 struct event {
-	__u8 kind;
-	__u8 at;
-	__u16 has;
+	__u8 kind; // enum record_kind
+	__u8 at;   // enum packet_at
+	__u16 has; // enum event_has
 	__u32 cpu;
 	__u64 ts;
 	__u64 probe; // address of the function, or the number that user space gave a tracepoint
@@ -161,8 +163,8 @@ struct buffer_ref {
 };
 
 struct link {
-	__u8 kind;
-	__u8 how;
+	__u8 kind; // enum record_kind
+	__u8 how;  // enum link_how
 	__u16 pad;
 	__u32 cpu;
 	__u64 ts;
@@ -171,9 +173,9 @@ struct link {
 };
 
 struct free {
-	__u8 kind;
-	__u8 how;
-	__u16 has;
+	__u8 kind; // enum record_kind
+	__u8 how;  // enum free_how
+	__u16 has; // enum event_has
 	__u32 cpu;
 	__u64 ts;
 	struct buffer_ref skb;

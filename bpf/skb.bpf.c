@@ -24,10 +24,24 @@
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-// These keep the record types in the object's BTF, from which the Go types are made.
-const struct event *event_type __attribute__((unused));
-const struct link *link_type __attribute__((unused));
-const struct free *free_type __attribute__((unused));
-const struct sock_info *sock_type __attribute__((unused));
-const struct ct_info *ct_type __attribute__((unused));
-const struct nft_info *nft_type __attribute__((unused));
+// What user space shares with the programs. This keeps it in the object's BTF, from which the Go types
+// are made: a type that no variable, map or function names is not in there.
+const union {
+	struct event event;
+	struct link link;
+	struct free free;
+	struct sock_info sock;
+	struct ct_info ct;
+	struct nft_info nft;
+	enum record_kind record_kind;
+	enum packet_at packet_at;
+	enum event_has event_has;
+	enum section section;
+	enum link_how link_how;
+	enum free_how free_how;
+	enum loss loss;
+	enum record_number record_number;
+	enum filter_in_use filter_in_use;
+	enum no_bytes no_bytes;
+	enum peek_what peek_what;
+} *shared __attribute__((unused));

@@ -110,11 +110,38 @@ type SkbEvent struct {
 	Data    [0]uint8
 }
 
+type SkbEventHas uint32
+
+const (
+	SkbEventHasHAS_ID     SkbEventHas = 1
+	SkbEventHasHAS_SHINFO SkbEventHas = 2
+	SkbEventHasHAS_DEV    SkbEventHas = 4
+	SkbEventHasHAS_NETNS  SkbEventHas = 8
+	SkbEventHasHAS_COOKIE SkbEventHas = 16
+	SkbEventHasHAS_DROP   SkbEventHas = 32
+	SkbEventHasHAS_FRONT  SkbEventHas = 64
+	SkbEventHasHAS_REASON SkbEventHas = 128
+	SkbEventHasHAS_RX_SK  SkbEventHas = 256
+	SkbEventHasHAS_RET    SkbEventHas = 512
+	SkbEventHasHAS_LAST   SkbEventHas = 1024
+	SkbEventHasHAS_GONE   SkbEventHas = 2048
+	SkbEventHasHAS_LEN    SkbEventHas = 4096
+)
+
 type SkbExpansion struct {
 	_      structs.HostLayout
 	Was    SkbBufferRef
 	Shared uint64
 }
+
+type SkbFilterInUse uint32
+
+const (
+	SkbFilterInUseFILTER_PACKET SkbFilterInUse = 1
+	SkbFilterInUseFILTER_INFO   SkbFilterInUse = 2
+	SkbFilterInUseFILTER_INNER  SkbFilterInUse = 4
+	SkbFilterInUseFILTER_WHERE  SkbFilterInUse = 8
+)
 
 type SkbFree struct {
 	_    structs.HostLayout
@@ -126,6 +153,14 @@ type SkbFree struct {
 	Skb  SkbBufferRef
 	Drop SkbDrop
 }
+
+type SkbFreeHow uint32
+
+const (
+	SkbFreeHowFREE_CONSUMED SkbFreeHow = 1
+	SkbFreeHowFREE_DROPPED  SkbFreeHow = 2
+	SkbFreeHowFREE_MERGED   SkbFreeHow = 3
+)
 
 type SkbHanded struct {
 	_       structs.HostLayout
@@ -146,6 +181,35 @@ type SkbLink struct {
 	From SkbBufferRef
 	To   SkbBufferRef
 }
+
+type SkbLinkHow uint32
+
+const (
+	SkbLinkHowLINK_CLONE      SkbLinkHow = 1
+	SkbLinkHowLINK_COPY       SkbLinkHow = 2
+	SkbLinkHowLINK_PSKB_COPY  SkbLinkHow = 3
+	SkbLinkHowLINK_EXPAND     SkbLinkHow = 4
+	SkbLinkHowLINK_SEGMENT    SkbLinkHow = 5
+	SkbLinkHowLINK_GRO        SkbLinkHow = 6
+	SkbLinkHowLINK_FRAGMENT   SkbLinkHow = 7
+	SkbLinkHowLINK_REASSEMBLE SkbLinkHow = 8
+	SkbLinkHowLINK_COALESCE   SkbLinkHow = 9
+	SkbLinkHowLINK_MORPH      SkbLinkHow = 10
+)
+
+type SkbLoss uint32
+
+const (
+	SkbLossLOSS_EVENT      SkbLoss = 0
+	SkbLossLOSS_LINK       SkbLoss = 1
+	SkbLossLOSS_FREE       SkbLoss = 2
+	SkbLossLOSS_IDENTITY   SkbLoss = 3
+	SkbLossLOSS_UNREADABLE SkbLoss = 4
+	SkbLossLOSS_RETURN     SkbLoss = 5
+	SkbLossLOSS_PENDING    SkbLoss = 6
+	SkbLossLOSS_SEGMENTS   SkbLoss = 7
+	SkbLossLOSS_KINDS      SkbLoss = 8
+)
 
 type SkbLost struct {
 	_     structs.HostLayout
@@ -196,6 +260,56 @@ type SkbNftLayout struct {
 	TableFamily     uint16
 	VerdictChain    uint16
 }
+
+type SkbNoBytes uint32
+
+const (
+	SkbNoBytesNOT_READABLE  SkbNoBytes = 4294967295
+	SkbNoBytesNOT_LOOKED_AT SkbNoBytes = 4294967294
+)
+
+type SkbPacketAt uint32
+
+const (
+	SkbPacketAtAT_NONE    SkbPacketAt = 0
+	SkbPacketAtAT_MAC     SkbPacketAt = 1
+	SkbPacketAtAT_NETWORK SkbPacketAt = 2
+	SkbPacketAtAT_DATA    SkbPacketAt = 3
+)
+
+type SkbPeekWhat uint32
+
+const (
+	SkbPeekWhatPEEK_MEMORY SkbPeekWhat = 0
+	SkbPeekWhatPEEK_EVENTS SkbPeekWhat = 1
+	SkbPeekWhatPEEK_TASK   SkbPeekWhat = 2
+)
+
+type SkbRecordKind uint32
+
+const (
+	SkbRecordKindRECORD_EVENT SkbRecordKind = 1
+	SkbRecordKindRECORD_LINK  SkbRecordKind = 2
+	SkbRecordKindRECORD_FREE  SkbRecordKind = 3
+)
+
+type SkbRecordNumber uint32
+
+const (
+	SkbRecordNumberARGS      SkbRecordNumber = 6
+	SkbRecordNumberNO_REASON SkbRecordNumber = 4294967295
+)
+
+type SkbSection uint32
+
+const (
+	SkbSectionSECTION_SOCK   SkbSection = 1
+	SkbSectionSECTION_CT     SkbSection = 2
+	SkbSectionSECTION_NFT    SkbSection = 4
+	SkbSectionSECTION_CALLER SkbSection = 8
+	SkbSectionSECTION_ARGS   SkbSection = 16
+	SkbSectionSECTION_STACK  SkbSection = 32
+)
 
 type SkbSockInfo struct {
 	_          structs.HostLayout
@@ -292,30 +406,25 @@ const (
 	SkbVarCtHelperId               = "ct_helper_id"
 	SkbVarCtHelperNameAt           = "ct_helper_name_at"
 	SkbVarCtLabelsId               = "ct_labels_id"
-	SkbVarCtType                   = "ct_type"
 	SkbVarDeferred                 = "deferred"
 	SkbVarDevArg                   = "dev_arg"
 	SkbVarDirectLoads              = "direct_loads"
 	SkbVarDropping                 = "dropping"
 	SkbVarEntries                  = "entries"
-	SkbVarEventType                = "event_type"
 	SkbVarExpansions               = "expansions"
 	SkbVarFilters                  = "filters"
 	SkbVarFollow                   = "follow"
 	SkbVarFragsAt                  = "frags_at"
-	SkbVarFreeType                 = "free_type"
 	SkbVarFuncIp                   = "func_ip"
 	SkbVarHaveLoop                 = "have_loop"
 	SkbVarIsDrop                   = "is_drop"
 	SkbVarKeepReleased             = "keep_released"
 	SkbVarLenArg                   = "len_arg"
 	SkbVarLifetimes                = "lifetimes"
-	SkbVarLinkType                 = "link_type"
 	SkbVarLocationArg              = "location_arg"
 	SkbVarMoreSize                 = "more_size"
 	SkbVarNft                      = "nft"
 	SkbVarNftAt                    = "nft_at"
-	SkbVarNftType                  = "nft_type"
 	SkbVarNoNew                    = "no_new"
 	SkbVarOff                      = "off"
 	SkbVarPageOffset               = "page_offset"
@@ -331,11 +440,11 @@ const (
 	SkbVarRxSkArg                  = "rx_sk_arg"
 	SkbVarSecond                   = "second"
 	SkbVarSections                 = "sections"
+	SkbVarShared                   = "shared"
 	SkbVarSkbArg                   = "skb_arg"
 	SkbVarSnaplen                  = "snaplen"
 	SkbVarSockArg                  = "sock_arg"
 	SkbVarSockAt                   = "sock_at"
-	SkbVarSockType                 = "sock_type"
 	SkbVarStackAt                  = "stack_at"
 	SkbVarStackSize                = "stack_size"
 	SkbVarTrack                    = "track"
@@ -462,30 +571,25 @@ type SkbVariableSpecs struct {
 	CtHelperId     *ebpf.VariableSpec `ebpf:"ct_helper_id"`
 	CtHelperNameAt *ebpf.VariableSpec `ebpf:"ct_helper_name_at"`
 	CtLabelsId     *ebpf.VariableSpec `ebpf:"ct_labels_id"`
-	CtType         *ebpf.VariableSpec `ebpf:"ct_type"`
 	Deferred       *ebpf.VariableSpec `ebpf:"deferred"`
 	DevArg         *ebpf.VariableSpec `ebpf:"dev_arg"`
 	DirectLoads    *ebpf.VariableSpec `ebpf:"direct_loads"`
 	Dropping       *ebpf.VariableSpec `ebpf:"dropping"`
 	Entries        *ebpf.VariableSpec `ebpf:"entries"`
-	EventType      *ebpf.VariableSpec `ebpf:"event_type"`
 	Expansions     *ebpf.VariableSpec `ebpf:"expansions"`
 	Filters        *ebpf.VariableSpec `ebpf:"filters"`
 	Follow         *ebpf.VariableSpec `ebpf:"follow"`
 	FragsAt        *ebpf.VariableSpec `ebpf:"frags_at"`
-	FreeType       *ebpf.VariableSpec `ebpf:"free_type"`
 	FuncIp         *ebpf.VariableSpec `ebpf:"func_ip"`
 	HaveLoop       *ebpf.VariableSpec `ebpf:"have_loop"`
 	IsDrop         *ebpf.VariableSpec `ebpf:"is_drop"`
 	KeepReleased   *ebpf.VariableSpec `ebpf:"keep_released"`
 	LenArg         *ebpf.VariableSpec `ebpf:"len_arg"`
 	Lifetimes      *ebpf.VariableSpec `ebpf:"lifetimes"`
-	LinkType       *ebpf.VariableSpec `ebpf:"link_type"`
 	LocationArg    *ebpf.VariableSpec `ebpf:"location_arg"`
 	MoreSize       *ebpf.VariableSpec `ebpf:"more_size"`
 	Nft            *ebpf.VariableSpec `ebpf:"nft"`
 	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
-	NftType        *ebpf.VariableSpec `ebpf:"nft_type"`
 	NoNew          *ebpf.VariableSpec `ebpf:"no_new"`
 	Off            *ebpf.VariableSpec `ebpf:"off"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
@@ -501,11 +605,11 @@ type SkbVariableSpecs struct {
 	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
 	Second         *ebpf.VariableSpec `ebpf:"second"`
 	Sections       *ebpf.VariableSpec `ebpf:"sections"`
+	Shared         *ebpf.VariableSpec `ebpf:"shared"`
 	SkbArg         *ebpf.VariableSpec `ebpf:"skb_arg"`
 	Snaplen        *ebpf.VariableSpec `ebpf:"snaplen"`
 	SockArg        *ebpf.VariableSpec `ebpf:"sock_arg"`
 	SockAt         *ebpf.VariableSpec `ebpf:"sock_at"`
-	SockType       *ebpf.VariableSpec `ebpf:"sock_type"`
 	StackAt        *ebpf.VariableSpec `ebpf:"stack_at"`
 	StackSize      *ebpf.VariableSpec `ebpf:"stack_size"`
 	Track          *ebpf.VariableSpec `ebpf:"track"`
@@ -578,30 +682,25 @@ type SkbVariables struct {
 	CtHelperId     *ebpf.Variable `ebpf:"ct_helper_id"`
 	CtHelperNameAt *ebpf.Variable `ebpf:"ct_helper_name_at"`
 	CtLabelsId     *ebpf.Variable `ebpf:"ct_labels_id"`
-	CtType         *ebpf.Variable `ebpf:"ct_type"`
 	Deferred       *ebpf.Variable `ebpf:"deferred"`
 	DevArg         *ebpf.Variable `ebpf:"dev_arg"`
 	DirectLoads    *ebpf.Variable `ebpf:"direct_loads"`
 	Dropping       *ebpf.Variable `ebpf:"dropping"`
 	Entries        *ebpf.Variable `ebpf:"entries"`
-	EventType      *ebpf.Variable `ebpf:"event_type"`
 	Expansions     *ebpf.Variable `ebpf:"expansions"`
 	Filters        *ebpf.Variable `ebpf:"filters"`
 	Follow         *ebpf.Variable `ebpf:"follow"`
 	FragsAt        *ebpf.Variable `ebpf:"frags_at"`
-	FreeType       *ebpf.Variable `ebpf:"free_type"`
 	FuncIp         *ebpf.Variable `ebpf:"func_ip"`
 	HaveLoop       *ebpf.Variable `ebpf:"have_loop"`
 	IsDrop         *ebpf.Variable `ebpf:"is_drop"`
 	KeepReleased   *ebpf.Variable `ebpf:"keep_released"`
 	LenArg         *ebpf.Variable `ebpf:"len_arg"`
 	Lifetimes      *ebpf.Variable `ebpf:"lifetimes"`
-	LinkType       *ebpf.Variable `ebpf:"link_type"`
 	LocationArg    *ebpf.Variable `ebpf:"location_arg"`
 	MoreSize       *ebpf.Variable `ebpf:"more_size"`
 	Nft            *ebpf.Variable `ebpf:"nft"`
 	NftAt          *ebpf.Variable `ebpf:"nft_at"`
-	NftType        *ebpf.Variable `ebpf:"nft_type"`
 	NoNew          *ebpf.Variable `ebpf:"no_new"`
 	Off            *ebpf.Variable `ebpf:"off"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
@@ -617,11 +716,11 @@ type SkbVariables struct {
 	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
 	Second         *ebpf.Variable `ebpf:"second"`
 	Sections       *ebpf.Variable `ebpf:"sections"`
+	Shared         *ebpf.Variable `ebpf:"shared"`
 	SkbArg         *ebpf.Variable `ebpf:"skb_arg"`
 	Snaplen        *ebpf.Variable `ebpf:"snaplen"`
 	SockArg        *ebpf.Variable `ebpf:"sock_arg"`
 	SockAt         *ebpf.Variable `ebpf:"sock_at"`
-	SockType       *ebpf.Variable `ebpf:"sock_type"`
 	StackAt        *ebpf.Variable `ebpf:"stack_at"`
 	StackSize      *ebpf.Variable `ebpf:"stack_size"`
 	Track          *ebpf.Variable `ebpf:"track"`

@@ -211,14 +211,10 @@ func (b *body) packetBytes(size int) {
 		asm.LoadMem(asm.R3, asm.R10, slotLinear, asm.DWord),
 		asm.Mov.Imm(asm.R5, int32(size)),
 		asm.Call.Label("packet_bytes"),
-		asm.JEq.Imm(asm.R0, -1, b.label("reject")),
+		asm.JEq.Imm(asm.R0, notReadable, b.label("reject")),
 		asm.JEq.Imm(asm.R0, notLookedAt, b.label("done")), // not 0: it passes
 	)
 }
-
-// notLookedAt is what packet_bytes says of bytes that may lie in frag_list: NOT_LOOKED_AT of
-// bpf/filter.h.
-const notLookedAt = -2
 
 // translate appends prog.
 func (b *body) translate(prog []bpf.Instruction, name string) error {

@@ -13,14 +13,6 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// What is in use: enum filter_in_use of bpf/filter.h.
-const (
-	inUsePacket = 1 << iota
-	inUseInfo
-	inUseInner
-	inUseWhere
-)
-
 // A Filter is the compiled Options. A nil *Filter passes every packet.
 type Filter struct {
 	direct bool // packet_window may be called

@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/bpf"
 )
 
 // A pageMap is where the kernel has its array of struct page and the memory that it maps:
@@ -219,11 +221,11 @@ func (k *Kernel) offset(structure, member string) (uint64, error) {
 	return uint64(m.bitOffset / 8), nil
 }
 
-// What the BPF program peek can be asked: enum peek_what of bpf/peek.h.
+// What the BPF program peek can be asked.
 const (
-	peekMemory = iota
-	peekEvents
-	peekTask
+	peekMemory = uint64(bpf.SkbPeekWhatPEEK_MEMORY)
+	peekEvents = uint64(bpf.SkbPeekWhatPEEK_EVENTS)
+	peekTask   = uint64(bpf.SkbPeekWhatPEEK_TASK)
 )
 
 // A peeker is a memory by a BPF program. err is the first error of running it.

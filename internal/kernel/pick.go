@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -14,14 +15,15 @@ import (
 const symbolNames = "names"
 
 // nameBits are the hashes of names, as bpf/symbols.h makes them.
-func nameBits(names map[string][]uint64) (bits bpf.SkbNameBits) {
+func nameBits(names map[string][]uint64) (set bpf.SkbNameBits) {
+	shift := 64 - bits.TrailingZeros(uint(64*len(set.Words))) // 64 - NAME_BITS
 	for name := range names {
 		var begin [8]byte
 		copy(begin[:], name)
-		hash := binary.LittleEndian.Uint64(begin[:]) * 0x9e3779b97f4a7c15 >> 48
-		bits.Words[hash/64] |= 1 << (hash % 64)
+		hash := binary.LittleEndian.Uint64(begin[:]) * 0x9e3779b97f4a7c15 >> shift
+		set.Words[hash/64] |= 1 << (hash % 64)
 	}
-	return bits
+	return set
 }
 
 // pick has a BPF program look for symbols, on kernels that have the iterator for it (6.0). f is

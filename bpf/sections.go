@@ -1,0 +1,87 @@
+package bpf
+
+import "unsafe"
+
+// Sections: what a program can add to its events, enum section of record.h.
+type Sections uint16
+
+// The sections.
+const (
+	SectionSock   = Sections(SkbSectionSECTION_SOCK)
+	SectionCt     = Sections(SkbSectionSECTION_CT)
+	SectionNFT    = Sections(SkbSectionSECTION_NFT)
+	SectionCaller = Sections(SkbSectionSECTION_CALLER)
+	SectionArgs   = Sections(SkbSectionSECTION_ARGS)
+	SectionStack  = Sections(SkbSectionSECTION_STACK)
+)
+
+const allSections = SectionSock | SectionCt | SectionNFT | SectionCaller | SectionArgs | SectionStack
+
+// Args is how many arguments of a function SectionArgs holds: those in registers.
+const Args = int(SkbRecordNumberARGS)
+
+// At returns where in an event's data each section begins, in the order of the constants above,
+// and how many bytes they have together. stackSize is what a stack may have, in bytes.
+func (s Sections) At(stackSize uint32) (at [6]uint32, size uint32) {
+	if s == 0 {
+		return at, 0
+	}
+	for i, section := range [...]struct {
+		bit  Sections
+		size uint32
+	}{
+		{SectionSock, uint32(unsafe.Sizeof(SockInfo{}))},
+		{SectionCt, uint32(unsafe.Sizeof(CtInfo{}))},
+		{SectionNFT, uint32(unsafe.Sizeof(NFTInfo{}))},
+		{SectionCaller, 8},
+		{SectionArgs, uint32(8 * Args)},
+		{SectionStack, 8 + stackSize},
+	} {
+		if s&section.bit != 0 {
+			at[i] = size
+			size += section.size
+		}
+	}
+	return at, size
+}
+
+// More is what lies in front of an event's packet bytes; nil where a section was not asked
+// for. It aliases the record.
+type More struct {
+	Sock   *SockInfo
+	Ct     *CtInfo
+	NFT    *NFTInfo
+	Caller *uint64
+	Args   *[Args]uint64
+	Stack  []uint64 // return addresses, the innermost first; empty: it could not be read
+}
+
+// more finds the sections s in b, which has the size that s.At says.
+func (s Sections) more(b []byte, at *[6]uint32) (m More) {
+	if s == 0 {
+		return m
+	}
+	if s&SectionSock != 0 {
+		m.Sock = (*SockInfo)(unsafe.Pointer(&b[at[0]]))
+	}
+	if s&SectionCt != 0 {
+		m.Ct = (*CtInfo)(unsafe.Pointer(&b[at[1]]))
+	}
+	if s&SectionNFT != 0 {
+		m.NFT = (*NFTInfo)(unsafe.Pointer(&b[at[2]]))
+	}
+	if s&SectionCaller != 0 {
+		m.Caller = (*uint64)(unsafe.Pointer(&b[at[3]]))
+	}
+	if s&SectionArgs != 0 {
+		m.Args = (*[Args]uint64)(unsafe.Pointer(&b[at[4]]))
+	}
+	if s&SectionStack != 0 {
+		b = b[at[5]:]
+		n := *(*int64)(unsafe.Pointer(&b[0]))
+		if n > 0 && n <= int64(len(b)-8) {
+			m.Stack = unsafe.Slice((*uint64)(unsafe.Pointer(&b[8])), n/8)
+		}
+	}
+	return m
+}
