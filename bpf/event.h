@@ -89,7 +89,7 @@ static __always_inline void read_rest(struct event *e, struct look *l, __u64 has
 	__builtin_memcpy(e->tail, l->copy, SKB_TAIL);
 	if (bpf_probe_read_kernel(e->shinfo, SHINFO, l->head + COPIED(l, end)) == 0)
 		e->has |= HAS_SHINFO;
-	if (bpf_probe_read_kernel(e->front, SKB_FRONT, (void *)l->skb + bpf_core_field_offset(struct sk_buff, dev)) == 0) {
+	if (!bpf_probe_read_kernel(e->front, SKB_FRONT, (void *)l->skb + bpf_core_field_offset(struct sk_buff, dev))) {
 		struct net_device *dev = *(struct net_device **)e->front;
 		struct sock *sk = *(struct sock **)(e->front + 8);
 
@@ -216,7 +216,8 @@ static __always_inline void read_dev(struct event *e, struct net_device *dev)
 
 // An event about an sk_buff that must not be looked at any more. dev and len are what the probe
 // itself says of it, with HAS_LEN.
-static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h, struct net_device *dev, __u32 len)
+static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h, struct net_device *dev,
+				       __u32 len)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 

@@ -17,7 +17,6 @@ const volatile __u32 filters = 0; // enum filter_in_use
 // `info` of the functions below: what sk_buff knows and the packet's bytes don't say.
 #define INFO_TAG_PRESENT (1 << 16) // bits 0 to 15 are vlan_tci
 
-
 // The most page fragments that a sk_buff can have (MAX_SKB_FRAGS) is 17 unless configured
 // higher; headers are in the first.
 #define FILTER_FRAGS 17
@@ -29,17 +28,17 @@ enum no_bytes {
 };
 
 // shinfo, and how many fragments it has, of an sk_buff.
-#define PAGED_PART(s)                                                  \
-	({                                                             \
-		u.bytes = 0;                                           \
-		bpf_core_read(&u.bytes, 8, &(s)->head);                \
-		shinfo = (void *)u.bytes;                              \
-		u.bytes = 0;                                           \
-		bpf_core_read(&u.bytes, 4, &(s)->end);                 \
-		shinfo = (void *)shinfo + u.bytes;                     \
-		u.bytes = 0;                                           \
-		bpf_core_read(&u.bytes, 1, &shinfo->nr_frags);         \
-		nr = u.bytes;                                          \
+#define PAGED_PART(s)                                          \
+	({                                                     \
+		u.bytes = 0;                                   \
+		bpf_core_read(&u.bytes, 8, &(s)->head);        \
+		shinfo = (void *)u.bytes;                      \
+		u.bytes = 0;                                   \
+		bpf_core_read(&u.bytes, 4, &(s)->end);         \
+		shinfo = (void *)shinfo + u.bytes;             \
+		u.bytes = 0;                                   \
+		bpf_core_read(&u.bytes, 1, &shinfo->nr_frags); \
+		nr = u.bytes;                                  \
 	})
 
 // size (at most 4) bytes at offset off of the packet that begins at addr, of which
@@ -118,15 +117,15 @@ static __noinline const void *packet_window(const void *addr)
 
 // The packet begins at addr in kernel memory, or would if it were linear, and has len bytes.
 // Packets pass where no instructions were put in.
-#define FILTER(name)                                                                           \
+#define FILTER(name)                                                                               \
 	__attribute__((weak)) int name(__u64 skb, __u64 addr, __u64 len, __s64 linear, __u64 info) \
-	{                                                                                      \
-		if (direct_loads)                                                              \
-			linear += *(const __u8 *)packet_window((void *)addr);                  \
-		return packet_bytes(skb, addr, linear, len, info) != NOT_READABLE;             \
+	{                                                                                          \
+		if (direct_loads)                                                                  \
+			linear += *(const __u8 *)packet_window((void *)addr);                      \
+		return packet_bytes(skb, addr, linear, len, info) != NOT_READABLE;                 \
 	}
-FILTER(filter_l2) // it begins with an Ethernet header
-FILTER(filter_l3) // with an IP header
+FILTER(filter_l2)       // it begins with an Ethernet header
+FILTER(filter_l3)       // with an IP header
 FILTER(filter_inner_l2) // the same for a packet within a tunnel
 FILTER(filter_inner_l3)
 
@@ -245,7 +244,8 @@ static __always_inline bool passes(struct look *l)
 	if (use & FILTER_PACKET) {
 		__u64 info = use & FILTER_INFO ? info_of(l->skb) : 0;
 
-		if (!(l->at == AT_MAC ? filter_l2(skb, addr, len, linear, info) : filter_l3(skb, addr, len, linear, info)))
+		if (!(l->at == AT_MAC ? filter_l2(skb, addr, len, linear, info) :
+					filter_l3(skb, addr, len, linear, info)))
 			return false;
 	}
 	if (use & FILTER_INNER) {

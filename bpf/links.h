@@ -73,15 +73,15 @@ static __always_inline bool is_error(__u64 pointer)
 	return !pointer || pointer > (__u64)-4096;
 }
 
-#define COPY(function, how) \
-	SEC("fexit/" #function) \
-	int on_##function(void *ctx) \
-	{ \
-		struct buffer_ref from; \
-		__u64 child = ctx_arg(ctx, ret_arg); \
+#define COPY(function, how)                                               \
+	SEC("fexit/" #function)                                           \
+	int on_##function(void *ctx)                                      \
+	{                                                                 \
+		struct buffer_ref from;                                   \
+		__u64 child = ctx_arg(ctx, ret_arg);                      \
 		if (!is_error(child) && reported(&from, ctx_arg(ctx, 0))) \
-			inherit(how, &from, child); \
-		return 0; \
+			inherit(how, &from, child);                       \
+		return 0;                                                 \
 	}
 COPY(skb_clone, LINK_CLONE)
 COPY(ip_frag_next, LINK_FRAGMENT)
@@ -149,21 +149,21 @@ __noinline __u64 inherit_segments(__u64 skb, __u64 head, __u64 id, __u64 next)
 }
 
 // A list of segments comes back.
-#define SEGMENT(function) \
-	SEC("fexit/" #function) \
-	int on_##function(void *ctx) \
-	{ \
-		__u64 next = address_of((void *)ctx_arg(ctx, ret_arg)), skb; \
-		struct buffer_ref from; \
-		int i; \
-		if (is_error(next) || !reported(&from, ctx_arg(ctx, 0))) \
-			return 0; \
-		skb = address_of((void *)from.skb); \
-		for (i = 0; i < MAX_SEGMENTS / SEGMENTS_AT_ONCE && next; i++) \
+#define SEGMENT(function)                                                       \
+	SEC("fexit/" #function)                                                 \
+	int on_##function(void *ctx)                                            \
+	{                                                                       \
+		__u64 next = address_of((void *)ctx_arg(ctx, ret_arg)), skb;    \
+		struct buffer_ref from;                                         \
+		int i;                                                          \
+		if (is_error(next) || !reported(&from, ctx_arg(ctx, 0)))        \
+			return 0;                                               \
+		skb = address_of((void *)from.skb);                             \
+		for (i = 0; i < MAX_SEGMENTS / SEGMENTS_AT_ONCE && next; i++)   \
 			next = inherit_segments(skb, from.head, from.id, next); \
-		if (next) \
-			count_loss(LOSS_SEGMENTS, bpf_ktime_get_ns()); \
-		return 0; \
+		if (next)                                                       \
+			count_loss(LOSS_SEGMENTS, bpf_ktime_get_ns());          \
+		return 0;                                                       \
 	}
 SEGMENT(skb_segment)
 SEGMENT(skb_segment_list)

@@ -17,27 +17,27 @@ const volatile bool is_drop = false;      // this tracepoint is skb:kfree_skb,
 const volatile __u8 location_arg = 0xff;  // and these are its other arguments, 0xff: not on this kernel
 const volatile __u8 reason_arg = 0xff;
 const volatile __u8 rx_sk_arg = 0xff;
-const volatile __u8 dev_arg = 0xff;       // of a tracepoint that fires when the sk_buff was handed over: its other arguments,
-const volatile __u8 txq_arg = 0xff;       // 0xff: it has none
+const volatile __u8 dev_arg = 0xff; // of a tracepoint that fires when the sk_buff was handed over: its other arguments,
+const volatile __u8 txq_arg = 0xff; // 0xff: it has none
 const volatile __u8 len_arg = 0xff;
 const volatile __u8 rc_arg = 0xff;
-const volatile bool deferred = false;     // another cpu may have brought the sk_buff to this tracepoint
-const volatile bool no_new = false;       // what this program sees may be on its way out: it gets no identity
-const volatile bool any_drop = false;     // a packet may be seen first when its drop has been announced
+const volatile bool deferred = false;      // another cpu may have brought the sk_buff to this tracepoint
+const volatile bool no_new = false;        // what this program sees may be on its way out: it gets no identity
+const volatile bool any_drop = false;      // a packet may be seen first when its drop has been announced
 const volatile bool count_leaving = false; // skb_free_head is no function here that could be hooked
 const volatile bool keep_released = false; // what was released last is asked for
-const volatile __u8 ret_arg = 0;          // of an fexit program: where the return value is
-const volatile __u8 cpu_bits = 10;        // bits that hold a cpu's number
-const volatile __u32 sections = 0;        // enum section: what this program adds to its events,
-const volatile __u32 more_size = 0;       // in so many bytes in front of the packet's:
-const volatile __u32 stack_at = 0;        // where each begins in them
+const volatile __u8 ret_arg = 0;           // of an fexit program: where the return value is
+const volatile __u8 cpu_bits = 10;         // bits that hold a cpu's number
+const volatile __u32 sections = 0;         // enum section: what this program adds to its events,
+const volatile __u32 more_size = 0;        // in so many bytes in front of the packet's:
+const volatile __u32 stack_at = 0;         // where each begins in them
 const volatile __u32 sock_at = 0;
 const volatile __u32 ct_at = 0;
 const volatile __u32 nft_at = 0;
 const volatile __u32 caller_at = 0;
 const volatile __u32 args_at = 0;
-const volatile __u32 stack_size = 0;      // bytes that a stack may have
-const volatile __u8 sock_arg = 0;         // of a function program: which argument is a struct sock, from 1; 0: none
+const volatile __u32 stack_size = 0; // bytes that a stack may have
+const volatile __u8 sock_arg = 0;    // of a function program: which argument is a struct sock, from 1; 0: none
 
 // Set when collecting ends: what programs do is over at the same moment for all of them, long
 // before the last is taken off. In a map of its own, for user space to write it alone.
@@ -51,7 +51,7 @@ struct {
 // One data buffer that was reported, by the address of its head.
 struct buffer {
 	__u64 id;
-	__u64 seen; // ns; user space collects entries whose release was missed
+	__u64 seen;     // ns; user space collects entries whose release was missed
 	__u64 releases; // how many sk_buffs have let go of it
 	__u64 merged;   // the sk_buff whose packet went into another, and that will be released next
 	__u64 leaving;  // with count_leaving: how many sk_buffs are within skb_release_data

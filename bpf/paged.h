@@ -26,10 +26,10 @@ struct walk {
 	struct skb_shared_info *shinfo; // of the sk_buff whose fragments come next
 	struct sk_buff *next;           // of frag_list, after them
 	__u32 nr_frags, frag;
-	__u32 off;   // where in the packet the next piece begins
-	__u32 want;  // and where the last ends
-	__u32 len;   // of the piece
-	__u64 addr;  // 0: not readable
+	__u32 off;  // where in the packet the next piece begins
+	__u32 want; // and where the last ends
+	__u32 len;  // of the piece
+	__u64 addr; // 0: not readable
 };
 
 // The memory of a fragment, 0: not readable. Its page is a struct page in system memory, or,
@@ -165,11 +165,10 @@ static __noinline long copy_large(__u32 i, struct copy *c)
 // Without bpf_loop (5.17) there is code for each piece: in a loop the verifier would forget,
 // from round to round, what it has looked at. Even so it walks some 3,000 steps for each, of
 // the million that it does: thus 64 pieces, and not more than one for 64 bytes.
-#define PIECE(i)                                       \
-	if ((i) > size / 64 || copy(i, &c))            \
+#define PIECE(i)                            \
+	if ((i) > size / 64 || copy(i, &c)) \
 		goto end;
-#define PIECES(i) \
-	PIECE(i) PIECE(i + 1) PIECE(i + 2) PIECE(i + 3) PIECE(i + 4) PIECE(i + 5) PIECE(i + 6) PIECE(i + 7)
+#define PIECES(i) PIECE(i) PIECE(i + 1) PIECE(i + 2) PIECE(i + 3) PIECE(i + 4) PIECE(i + 5) PIECE(i + 6) PIECE(i + 7)
 
 // Copies what lies between linear and want to e->data, for which the record has 2 * size
 // bytes: the verifier can't see that offset plus length stay below want, only that each

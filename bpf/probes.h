@@ -6,8 +6,8 @@
 // The n-th of the 64-bit values in the context of a raw tracepoint or tracing program.
 // n is a setting, so constant when verified; but the verifier wants the offset in the
 // load itself, not in a register, and clang would merge the branches into that: hence asm.
-#define CTX_LOAD(n) \
-	case n: \
+#define CTX_LOAD(n)                                                                  \
+	case n:                                                                      \
 		asm volatile("%0 = *(u64 *)(%1 + " #n " * 8)" : "=r"(v) : "r"(ctx)); \
 		break;
 static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
@@ -29,10 +29,10 @@ static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
 
 // Entry of a function whose n-th argument is an sk_buff: one program for each n serves
 // every such function.
-#define FUNCTION(n) \
-	SEC("kprobe/skb_arg" #n) \
-	int function_arg##n(struct pt_regs *ctx) \
-	{ \
+#define FUNCTION(n)                                                         \
+	SEC("kprobe/skb_arg" #n)                                            \
+	int function_arg##n(struct pt_regs *ctx)                            \
+	{                                                                   \
 		return on_function((struct sk_buff *)REG_ARG##n(ctx), ctx); \
 	}
 FUNCTION(1)
@@ -92,10 +92,10 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 	return 0;
 }
 
-#define CALL(n) \
-	SEC("kprobe/call_arg" #n) \
-	int call_arg##n(struct pt_regs *ctx) \
-	{ \
+#define CALL(n)                                       \
+	SEC("kprobe/call_arg" #n)                     \
+	int call_arg##n(struct pt_regs *ctx)          \
+	{                                             \
 		return on_call(ctx, REG_ARG##n(ctx)); \
 	}
 CALL(1)

@@ -133,8 +133,8 @@ struct event {
 	__u32 pid;
 	__u32 tgid;
 	char comm[16];
-	__u32 len;     // bytes of the packet from its start, paged data included
-	__u32 caplen;  // bytes of them in data[]
+	__u32 len;    // bytes of the packet from its start, paged data included
+	__u32 caplen; // bytes of them in data[]
 	__u32 ifindex;
 	__u32 netns;
 	__u64 netns_cookie;
@@ -203,13 +203,13 @@ enum free_how {
 
 // What was lost, counted per cpu; user space turns growth into loss records.
 enum loss {
-	LOSS_EVENT = 0,    // ring buffer full
+	LOSS_EVENT = 0, // ring buffer full
 	LOSS_LINK = 1,
 	LOSS_FREE = 2,
-	LOSS_IDENTITY = 3, // buffer map full
+	LOSS_IDENTITY = 3,   // buffer map full
 	LOSS_UNREADABLE = 4, // an argument that was no readable sk_buff
-	LOSS_RETURN = 5,   // of a return probe: its entry could not be kept, or another's return never came
-	LOSS_PENDING = 6,  // too many buffers within pskb_expand_head or IP reassembly
-	LOSS_SEGMENTS = 7, // more segments than are looked through
+	LOSS_RETURN = 5,     // of a return probe: its entry could not be kept, or another's return never came
+	LOSS_PENDING = 6,    // too many buffers within pskb_expand_head or IP reassembly
+	LOSS_SEGMENTS = 7,   // more segments than are looked through
 	LOSS_KINDS = 8,
 };

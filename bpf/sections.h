@@ -18,13 +18,13 @@ struct hit {
 };
 
 // *to = the field of an object that is known to be readable.
-#define LOAD(to, type, object, field)                                           \
-	do {                                                                    \
-		type *o_ = (type *)(object);                                    \
-		if (direct_loads)                                               \
-			to = CAST(type, o_)->field;                             \
-		else                                                            \
-			bpf_core_read(&(to), sizeof(o_->field), &o_->field);    \
+#define LOAD(to, type, object, field)                                        \
+	do {                                                                 \
+		type *o_ = (type *)(object);                                 \
+		if (direct_loads)                                            \
+			to = CAST(type, o_)->field;                          \
+		else                                                         \
+			bpf_core_read(&(to), sizeof(o_->field), &o_->field); \
 	} while (0)
 
 // Sockets of these states are smaller than struct sock: include/net/tcp_states.h.

@@ -26,7 +26,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 // What user space shares with the programs. This keeps it in the object's BTF, from which the Go types
 // are made: a type that no variable, map or function names is not in there.
-const union {
+union shared {
 	struct event event;
 	struct link link;
 	struct free free;
@@ -44,4 +44,5 @@ const union {
 	enum filter_in_use filter_in_use;
 	enum no_bytes no_bytes;
 	enum peek_what peek_what;
-} *shared __attribute__((unused));
+};
+const union shared *shared __attribute__((unused));

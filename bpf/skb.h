@@ -46,7 +46,7 @@ struct look {
 	__u32 linear;         // those of them that are linear
 	__u32 want;           // those to keep: here, because of a value on the stack the verifier knows less
 	__u8 at;
-	bool fresh;           // its identity was made for this event
+	bool fresh; // its identity was made for this event
 };
 
 // What says where the packet is, besides.
@@ -64,11 +64,11 @@ struct headers {
 #define TAIL_BASE (bpf_core_field_offset(struct sk_buff, len) & ~7)
 // The empty asm keeps clang from subtracting from the stack pointer, which the verifier
 // forbids, instead of from the offset.
-#define COPIED(l, field)                                                             \
-	({                                                                         \
+#define COPIED(l, field)                                                               \
+	({                                                                             \
 		__u64 off_ = bpf_core_field_offset(struct sk_buff, field) - TAIL_BASE; \
-		asm volatile("" : "+r"(off_));                                     \
-		*(typeof(((struct sk_buff *)0)->field) *)((l)->copy + off_);       \
+		asm volatile("" : "+r"(off_));                                         \
+		*(typeof(((struct sk_buff *)0)->field) *)((l)->copy + off_);           \
 	})
 
 // The second half of sk_buff, from the 8 bytes that hold `len` on, in one read.
@@ -81,7 +81,7 @@ static __always_inline bool copy_tail(__u8 *to, const struct sk_buff *skb)
 	return bpf_probe_read_kernel(to, n, (void *)skb + TAIL_BASE) == 0;
 }
 
-#define BE16(n) (((n) >> 8 & 0xff) | ((n) & 0xff) << 8)
+#define BE16(n) (((n) >> 8 & 0xff) | (0xff & (n)) << 8)
 
 // ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1 (include/uapi/linux/if_ether.h), in network byte order.
 static __always_inline bool is_tag(__u16 type)
