@@ -5,10 +5,10 @@ KERNEL ?= 6.12
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FILTERS := skb-track skb-sort skb-pcap skb-drops
 LDFLAGS := -s -w -X github.com/skb-tools/skb-tools/internal/pipe.Version=$(VERSION)
-TESTBED := go run ./internal/testbed
+TESTBED := go run ./test/bed
 
 # Instructions per event, the same on every machine.
-INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in contrib/bench/instructions -- instructions budget
+INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
 .PHONY: build install deps census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
@@ -23,7 +23,7 @@ install: build
 
 # Installs, with apt-get, what is missing of the packages that the targets here need.
 deps:
-	@internal/testbed/install-deps
+	@test/bed/install-deps
 
 # What kernels' sources have and the census of drops lacks, and the other way round.
 # SOURCES: unpacked trees, as linux-5.10 linux-6.1 linux-6.12 linux-7.2 (Debian's packages linux-source-*).
@@ -59,7 +59,7 @@ test-quick: test-unit build-kernel-tests
 	$(TEST_KERNELS)
 
 test-unit: build
-	go vet ./... && go vet -tags kernel ./internal/kerneltest
+	go vet ./... && go vet -tags kernel ./test/kernel
 	go test -short ./...
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
 
@@ -84,7 +84,7 @@ test-kernels: build-kernel-tests
 TEST_KERNELS := $(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
 
 build-kernel-tests: build
-	go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
+	go test -c -tags kernel -o build/kernel.test ./test/kernel
 
 # What depends on the architecture, on an arm64 kernel.
 TEST_ARM64 := --foreign build/arm64 --foreign-run '^Test(EveryByte|UnreadableFragments|ParityWithTcpdump|JourneyThroughNAT|Stacks|CallerArgsRet|ConntrackAndNFT)$$'
@@ -95,26 +95,26 @@ test-arm64: build-kernel-tests build-arm64
 
 build-arm64: deps
 	GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/arm64/ ./cmd/...
-	GOARCH=arm64 CGO_ENABLED=0 go test -c -tags kernel -o build/arm64/kernel.test ./internal/kerneltest
+	GOARCH=arm64 CGO_ENABLED=0 go test -c -tags kernel -o build/arm64/kernel.test ./test/kernel
 
-# What an event costs, against contrib/bench/budget/figures; allocations are in test-unit.
+# What an event costs, against bench/budget/figures; allocations are in test-unit.
 test-budget: build check-budget
 
 check-budget:
-	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget
+	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./bench/budget
 
 # Commits to what an event costs now.
 budget: build
-	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./contrib/bench/budget --write
+	@figures=$$($(INSTRUCTIONS)) || { echo "$$figures"; exit 1; }; echo "$$figures" | go run ./bench/budget --write
 
-# The tables of docs/performance.md: some 70 minutes. contrib/bench/ has each alone.
+# The tables of docs/performance.md: some 70 minutes. bench/ has each alone.
 bench: build
-	contrib/bench/kernel instructions
-	contrib/bench/kernel attach
-	contrib/bench/kernel rate
-	contrib/bench/filters
-	contrib/bench/sort
-	contrib/bench/text
+	bench/kernel instructions
+	bench/kernel attach
+	bench/kernel rate
+	bench/filters
+	bench/sort
+	bench/text
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...
 
 demo: build

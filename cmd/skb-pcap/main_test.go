@@ -9,8 +9,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/scripttest"
 	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) {

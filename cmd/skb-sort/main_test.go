@@ -12,10 +12,10 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/scripttest"
 	"github.com/skb-tools/skb-tools/internal/skbdrops"
 	"github.com/skb-tools/skb-tools/internal/skbpcap"
 	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) {

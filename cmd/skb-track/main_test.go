@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/skb-tools/skb-tools/internal/scripttest"
+	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"skb-track": main}) }

@@ -16,7 +16,7 @@ import (
 )
 
 // packetExpressions are such that each kind of load, jump and scratch memory occurs. That
-// expressions mean what they mean to tcpdump is tested on kernels (internal/kerneltest).
+// expressions mean what they mean to tcpdump is tested on kernels (test/kernel).
 var packetExpressions = []string{
 	"tcp", "udp port 53", "host 10.0.0.1", "ip6", "net 10.0.0.0/24 and not port 22", "len > 60", "less 40",
 	"tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn", "tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420",

@@ -21,8 +21,8 @@ var update = flag.Bool("update", false, "write the golden files anew from what t
 // has its NAME.golden. In a stream whose name begins with innocent nothing is a fault. They
 // are what TestDropZoo leaves of its groups on each kernel:
 //
-//	make build && CGO_ENABLED=0 go test -c -tags kernel -o build/kernel.test ./internal/kerneltest
-//	go run ./internal/testbed test --bin build/kernel.test --in bin --run TestDropZoo --out build/zoo
+//	make build && CGO_ENABLED=0 go test -c -tags kernel -o build/kernel.test ./test/kernel
+//	go run ./test/bed test --bin build/kernel.test --in bin --run TestDropZoo --out build/zoo
 //	cp build/zoo/5.10/route.skb internal/skbdrops/testdata/drops/route-5.10.skb
 //	go test ./internal/skbdrops -run TestGolden -update
 //

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A madeCase is what the source of the kernel's tests (internal/kerneltest) says of one drop that they make.
+// A madeCase is what the source of the kernel's tests (test/kernel) says of one drop that they make.
 type madeCase struct {
 	where, name   string
 	rules, causes []string
@@ -21,7 +21,7 @@ type madeCase struct {
 // madeCases reads them, and the table of the rules of which no drop is made: rule and why.
 func madeCases(t *testing.T) (cases []madeCase, unmade map[string]string) {
 	t.Helper()
-	files, err := filepath.Glob("../kerneltest/*_test.go")
+	files, err := filepath.Glob("../../test/kernel/*_test.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
@@ -149,7 +149,7 @@ func TestLooksAreRun(t *testing.T) {
 	}
 	for _, r := range table().rules {
 		if r.look != nil && !made[r.name] && unmade[r.name] == "" {
-			t.Errorf("%s: no kernel test runs the commands of the rule %s: a case of internal/kerneltest names it, or unmadeLooks says why not", r.file, r.name)
+			t.Errorf("%s: no kernel test runs the commands of the rule %s: a case of test/kernel names it, or unmadeLooks says why not", r.file, r.name)
 		}
 	}
 	for name := range unmade {

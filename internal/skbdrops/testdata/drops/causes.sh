@@ -1,7 +1,7 @@
 #!/bin/bash
 # What made the streams causes-*.skb here, as root in a virtual machine with kernel 6.12:
 #
-#	go run ./internal/testbed run --kernel 6.12 --in bin --in causes.sh --out out -- bash causes.sh
+#	go run ./test/bed run --kernel 6.12 --in bin --in causes.sh --out out -- bash causes.sh
 #
 # ns1 is the host that drops; skb-collect runs in it.
 for m in nf_tables sch_netem sch_htb cls_u32 act_gact bonding vrf 8021q xfrm_user esp4; do modprobe $m; done

@@ -121,7 +121,7 @@ func (k *kernel) tool(name string) (string, error) {
 	if !k.foreign() {
 		p, err := exec.LookPath(name)
 		if err != nil {
-			return "", fmt.Errorf("%s is not on this machine: run internal/testbed/install-deps", name)
+			return "", fmt.Errorf("%s is not on this machine: run test/bed/install-deps", name)
 		}
 		return filepath.EvalSymlinks(p)
 	}

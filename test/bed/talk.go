@@ -9,7 +9,7 @@ import (
 )
 
 // A talk is with the test binary in a guest, which asks for one test after another (TestMain of
-// internal/kerneltest tells what it says). It is the stdout of the guest.
+// test/kernel tells what it says). It is the stdout of the guest.
 type talk struct {
 	queue   *queue
 	changed func()                    // the queue has changed

@@ -131,7 +131,7 @@ func parsed(options any, words []string, run func() error) error {
 const module = "github.com/skb-tools/skb-tools"
 
 func generated(args ...string) ([]byte, error) {
-	cmd := exec.Command("go", append([]string{"run", module + "/contrib/bench/stream"}, args...)...)
+	cmd := exec.Command("go", append([]string{"run", module + "/bench/stream"}, args...)...)
 	cmd.Stderr = os.Stderr
 	return cmd.Output()
 }

@@ -1,5 +1,5 @@
 // Budget compares what an event costs with what it cost when somebody last looked: the
-// lines of `title TAB figure` on stdin, which contrib/bench/instructions prints, with those
+// lines of `title TAB figure` on stdin, which bench/instructions prints, with those
 // in the file `figures`. A figure that grew by more than 5 %, or is missing, ends it with
 // status 1. --write measures the allocations as well and makes the file anew.
 package main
@@ -19,7 +19,7 @@ import (
 //go:embed figures
 var committed string
 
-const file = "contrib/bench/budget/figures"
+const file = "bench/budget/figures"
 
 const head = `# What an event costs: a change that makes a figure grow by more than 5 % fails 'make test'.
 # When it is worth that, 'make budget' writes this file anew; say why in the commit.
