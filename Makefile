@@ -28,7 +28,7 @@ deps:
 # What kernels' sources have and the census of drops lacks, and the other way round.
 # SOURCES: unpacked trees, as linux-5.10 linux-6.1 linux-6.12 linux-7.2 (Debian's packages linux-source-*).
 census:
-	go run ./internal/skbdrops/census/find $(SOURCES)
+	go run ./internal/drops/census/find $(SOURCES)
 
 # The BPF objects are committed; this makes them again.
 generate: deps
@@ -75,7 +75,7 @@ test-debian13: deps debian13
 
 debian13:
 	tools=$$($(TESTBED) tools trixie) && export PATH="$$tools:$$PATH" && \
-	tshark --version | grep -q '^TShark (Wireshark) 4\.4' && go test -count 1 ./cmd/skb-pcap ./internal/pcapng ./internal/skbpcap
+	tshark --version | grep -q '^TShark (Wireshark) 4\.4' && go test -count 1 ./cmd/skb-pcap ./internal/pcapng ./internal/pcap
 
 # Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
 test-kernels: build-kernel-tests

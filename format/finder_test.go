@@ -133,7 +133,7 @@ func recordedRaws(tb testing.TB, files ...string) (raws []Raw) {
 	return raws
 }
 
-var finderStreams = []string{"../internal/skbpcap/testdata/nat.skb", "../internal/skbdrops/testdata/drops/receive-7.2.skb"}
+var finderStreams = []string{"../internal/pcap/testdata/nat.skb", "../internal/drops/testdata/drops/receive-7.2.skb"}
 
 // What a Finder says does not depend on what it has seen before: of good records, and of
 // those in which a byte is another one, one is missing or one too many.

@@ -13,10 +13,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
-	"github.com/skb-tools/skb-tools/internal/skbpcap"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/drops"
+	"github.com/skb-tools/skb-tools/internal/pcap"
+	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 // allocationUnit ends the titles of these figures; allocationNoise is what of them is the
@@ -48,9 +48,9 @@ var commands = []struct {
 	{"skb-pcap", packets},
 	{"skb-pcap --no-comment", packets},
 	{"skb-pcap --read -", capture},
-	{"skb-drops -o stream", drops},
-	{"skb-drops -o text", drops},
-	{"skb-drops --summary", drops},
+	{"skb-drops -o stream", dropStream},
+	{"skb-drops -o text", dropStream},
+	{"skb-drops --summary", dropStream},
 }
 
 // measureAllocations returns how often each of commands allocates memory for an event.
@@ -101,17 +101,17 @@ func runCommand(line string, in io.Reader) error {
 	ctx := context.Background()
 	switch words[0] {
 	case "skb-track":
-		var o skbtrack.Options
-		return parsed(&o, words, func() error { return skbtrack.Run(ctx, o, in, io.Discard, io.Discard) })
+		var o track.Options
+		return parsed(&o, words, func() error { return track.Run(ctx, o, in, io.Discard, io.Discard) })
 	case "skb-sort":
-		var o skbsort.Options
-		return parsed(&o, append(words, "--temp-dir", dir), func() error { return skbsort.Run(ctx, o, in, io.Discard, io.Discard) })
+		var o sort.Options
+		return parsed(&o, append(words, "--temp-dir", dir), func() error { return sort.Run(ctx, o, in, io.Discard, io.Discard) })
 	case "skb-pcap":
-		var o skbpcap.Options
-		return parsed(&o, words, func() error { return skbpcap.Run(ctx, o, in, io.Discard, io.Discard) })
+		var o pcap.Options
+		return parsed(&o, words, func() error { return pcap.Run(ctx, o, in, io.Discard, io.Discard) })
 	case "skb-drops":
-		var o skbdrops.Options
-		return parsed(&o, words, func() error { return skbdrops.Run(ctx, o, in, io.Discard, io.Discard) })
+		var o drops.Options
+		return parsed(&o, words, func() error { return drops.Run(ctx, o, in, io.Discard, io.Discard) })
 	}
 	return fmt.Errorf("no such program")
 }
@@ -147,17 +147,17 @@ func capture(events int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var o skbpcap.Options
+	var o pcap.Options
 	var b bytes.Buffer
 	err = parsed(&o, []string{"skb-pcap"}, func() error {
-		return skbpcap.Run(context.Background(), o, bytes.NewReader(in), &b, io.Discard)
+		return pcap.Run(context.Background(), o, bytes.NewReader(in), &b, io.Discard)
 	})
 	return b.Bytes(), err
 }
 
-// drops are those of a recorded stream, again and again.
-func drops(events int) ([]byte, error) {
-	folder, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"/internal/skbdrops").Output()
+// dropStream has the drops of a recorded stream, again and again.
+func dropStream(events int) ([]byte, error) {
+	folder, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"/internal/drops").Output()
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,14 @@ import (
 	"context"
 	"os"
 
+	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
 )
 
 func main() {
-	var o skbdrops.Options
+	var o drops.Options
 	pipe.Parse("skb-drops", "Find the drops in a stream of packet events and explain each, or count them.", &o)
 	pipe.MainFilter("skb-drops", func(ctx context.Context) error {
-		return skbdrops.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+		return drops.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/track"
 	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": track})
+	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": trackMain})
 }
 
 func TestScripts(t *testing.T) {
@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			e.Setenv("WIRESHARK", wireshark)
-			recorded, err := os.ReadFile("../../internal/skbpcap/testdata/nat.skb")
+			recorded, err := os.ReadFile("../../internal/pcap/testdata/nat.skb")
 			if err != nil {
 				return err
 			}
@@ -66,11 +66,11 @@ func tojson() {
 	})
 }
 
-// track is skb-track.
-func track() {
-	var o skbtrack.Options
+// trackMain is skb-track.
+func trackMain() {
+	var o track.Options
 	pipe.Parse("skb-track", "", &o)
 	pipe.MainFilter("skb-track", func(ctx context.Context) error {
-		return skbtrack.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+		return track.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
 }

@@ -6,13 +6,13 @@ import (
 	"os"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
+	"github.com/skb-tools/skb-tools/internal/sort"
 )
 
 func main() {
-	var o skbsort.Options
+	var o sort.Options
 	pipe.Parse("skb-sort", "Put the records of streams in the order of their times, or journey by journey; merge several streams.", &o)
 	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
-		return skbsort.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+		return sort.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
 }

@@ -11,35 +11,35 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/drops"
+	"github.com/skb-tools/skb-tools/internal/pcap"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
-	"github.com/skb-tools/skb-tools/internal/skbpcap"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/track"
 	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-sort": main, "skb-track": track, "skb-drops": drops, "skb-pcap": pcap})
+	testscript.Main(m, map[string]func(){"skb-sort": main, "skb-track": trackMain, "skb-drops": dropsMain, "skb-pcap": pcapMain})
 }
 
 // The other programs that read streams, for what all of them do.
 
-func track() {
-	var o skbtrack.Options
+func trackMain() {
+	var o track.Options
 	pipe.Parse("skb-track", "", &o)
-	pipe.MainFilter("skb-track", func(ctx context.Context) error { return skbtrack.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
+	pipe.MainFilter("skb-track", func(ctx context.Context) error { return track.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
 }
 
-func drops() {
-	var o skbdrops.Options
+func dropsMain() {
+	var o drops.Options
 	pipe.Parse("skb-drops", "", &o)
-	pipe.MainFilter("skb-drops", func(ctx context.Context) error { return skbdrops.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
+	pipe.MainFilter("skb-drops", func(ctx context.Context) error { return drops.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
 }
 
-func pcap() {
-	var o skbpcap.Options
+func pcapMain() {
+	var o pcap.Options
 	pipe.Parse("skb-pcap", "", &o)
-	pipe.MainFilter("skb-pcap", func(ctx context.Context) error { return skbpcap.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
+	pipe.MainFilter("skb-pcap", func(ctx context.Context) error { return pcap.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
 }
 
 func TestScripts(t *testing.T) {

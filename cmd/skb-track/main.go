@@ -7,14 +7,14 @@ import (
 	"runtime/debug"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 func main() {
-	var o skbtrack.Options
+	var o track.Options
 	pipe.Parse("skb-track", "Tell which events are of one packet, hop by hop, and how each journey ended.", &o)
-	debug.SetMemoryLimit(skbtrack.Memory * 3 / 4) // the rest is the runtime's
+	debug.SetMemoryLimit(track.Memory * 3 / 4) // the rest is the runtime's
 	pipe.MainFilter("skb-track", func(ctx context.Context) error {
-		return skbtrack.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+		return track.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
 }

@@ -12,8 +12,8 @@ import (
 // recordings are streams whose events differ: with sections, tracked, dropped, cut off.
 var recordings = map[string]string{
 	"traffic": "../../testdata/traffic-6.12.skb",
-	"nat":     "../skbpcap/testdata/nat.skb",
-	"drops":   "../skbdrops/testdata/drops/receive-7.2.skb",
+	"nat":     "../pcap/testdata/nat.skb",
+	"drops":   "../drops/testdata/drops/receive-7.2.skb",
 }
 
 func recorded(tb testing.TB, file string) (records []format.Raw) {

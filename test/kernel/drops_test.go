@@ -21,14 +21,14 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
+	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
 // A dropCase is one kind of drop, made for real.
 type dropCase struct {
 	name     string
-	rule     string                     // names of the rules of internal/skbdrops that tell it, on one kernel or another
+	rule     string                     // names of the rules of internal/drops that tell it, on one kernel or another
 	from     int                        // the namespace that make runs in
 	make     string                     // a shell script; none: that of the case before also makes this
 	do       func(*testing.T, *network) // or Go
@@ -242,7 +242,7 @@ type alternative struct {
 // TestDropZoo makes each kind of drop and holds what skb-drops says of it against what is
 // known of how it was made. The commands that it gives are run where the packet was
 // dropped, and one of them must show the thing. The streams are left in /skb/out: those of
-// internal/skbdrops/testdata/drops are made so.
+// internal/drops/testdata/drops are made so.
 func TestDropZoo(t *testing.T) {
 	run(t, "modprobe", "-a", "sch_netem", "sch_tbf")
 	makeDrops(t, dropZoo)
@@ -643,14 +643,14 @@ func TestDropReasonsExplained(t *testing.T) {
 			if e, ok := typ.(*btf.Enum); ok && strings.HasSuffix(e.Name, "drop_reason") {
 				for _, v := range e.Values {
 					names = append(names, v.Name)
-					if skbdrops.Lookup(v.Name) != nil { // and not a mark between the reasons
-						want[uint32(v.Value)] = skbdrops.Name(v.Name)
+					if drops.Lookup(v.Name) != nil { // and not a mark between the reasons
+						want[uint32(v.Value)] = drops.Name(v.Name)
 					}
 				}
 			}
 		}
 	}
-	if missing := skbdrops.Unexplained(names); missing != nil {
+	if missing := drops.Unexplained(names); missing != nil {
 		t.Errorf("not explained: %v", missing)
 	}
 	collector, file := collect(t, "--no-follow", "-p", "skb:kfree_skb")

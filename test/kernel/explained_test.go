@@ -60,7 +60,7 @@ func TestDropProfile(t *testing.T) {
 // A layer2Case is a drop below IP: of a ping from ns0 to ns2, which a bridge in ns1 joins.
 type layer2Case struct {
 	name   string
-	rule   string // that of internal/skbdrops that tells it
+	rule   string // that of internal/drops that tells it
 	make   string // shell scripts in ns1
 	undo   string
 	xdp    bpflink.XDPAttachFlags // or a program attached to l1 like that

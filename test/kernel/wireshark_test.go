@@ -57,7 +57,7 @@ var _ = sameOnAllKernels("TestLiveCapture", "how soon the filters and their read
 // TestLiveCapture: tcpdump and tshark at the end of the pipe print a packet while nothing
 // comes after it, and soon: tcpdump within 200 ms of its time, which is what people take for at
 // once. Of tshark, which takes seconds for a packet where each of its instructions is emulated,
-// only that it need not wait for the next one; TestTshark of internal/skbpcap times it. The
+// only that it need not wait for the next one; TestTshark of internal/pcap times it. The
 // fastest of the lines counts: a guest is emulated on a machine that others use, and now and then
 // it stands still for longer than that.
 func TestLiveCapture(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 // TestCases: inputs that passed for good ones. Each program ends with an error that says
@@ -63,12 +63,12 @@ func TestCases(t *testing.T) {
 	ext := read("ext-after-good.skb")
 	for program, run := range map[string]func(io.Reader, io.Writer) error{
 		"skb-sort": func(in io.Reader, out io.Writer) error {
-			return skbsort.Run(context.Background(), skbsort.Options{Options: pipe.Options{Output: "json"}, Memory: 1 << 20}, in, out, io.Discard)
+			return sort.Run(context.Background(), sort.Options{Options: pipe.Options{Output: "json"}, Memory: 1 << 20}, in, out, io.Discard)
 		},
 		"skb-track": func(in io.Reader, out io.Writer) error {
 			o := tracking()
 			o.Options.Output = "json"
-			return skbtrack.Run(context.Background(), o, in, out, io.Discard)
+			return track.Run(context.Background(), o, in, out, io.Discard)
 		},
 	} {
 		var out bytes.Buffer
@@ -83,12 +83,12 @@ func TestCases(t *testing.T) {
 	// Of a summary that nothing could be counted for there is none.
 	for _, name := range []string{"version-99.jsonl", "float-ts.jsonl"} {
 		var out bytes.Buffer
-		if err := skbdrops.Run(context.Background(), skbdrops.Options{Summary: true}, bytes.NewReader(read(name)), &out, io.Discard); err == nil || out.Len() > 0 {
+		if err := drops.Run(context.Background(), drops.Options{Summary: true}, bytes.NewReader(read(name)), &out, io.Discard); err == nil || out.Len() > 0 {
 			t.Errorf("%s: %v, and a summary of nothing: %s", name, err, out.String())
 		}
 		o := tracking()
 		o.Summary, o.Options.Output = true, ""
-		if err := skbtrack.Run(context.Background(), o, bytes.NewReader(read(name)), &out, io.Discard); err == nil || out.Len() > 0 {
+		if err := track.Run(context.Background(), o, bytes.NewReader(read(name)), &out, io.Discard); err == nil || out.Len() > 0 {
 			t.Errorf("%s: %v, and a summary of nothing: %s", name, err, out.String())
 		}
 	}

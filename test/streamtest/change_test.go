@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 // changing is a stream of a host on which a firewall comes at 5 s. Its `change` comes behind events of later,
@@ -46,29 +46,29 @@ func changing(host string) []byte {
 // TestChangeKept: skb-track and skb-sort hand `change` records on, each with its own start, and where they stand
 // skb-drops says of no drop behind the change that there was no rule.
 func TestChangeKept(t *testing.T) {
-	sort := func(by string) func(in io.Reader, out io.Writer) error {
+	sorting := func(by string) func(in io.Reader, out io.Writer) error {
 		return func(in io.Reader, out io.Writer) error {
-			return skbsort.Run(context.Background(), skbsort.Options{Options: pipe.Options{Output: "stream"}, Memory: 1 << 20, By: by}, in, out, io.Discard)
+			return sort.Run(context.Background(), sort.Options{Options: pipe.Options{Output: "stream"}, Memory: 1 << 20, By: by}, in, out, io.Discard)
 		}
 	}
-	track := func(in io.Reader, out io.Writer) error {
-		return skbtrack.Run(context.Background(), tracking(), in, out, io.Discard)
+	tracked := func(in io.Reader, out io.Writer) error {
+		return track.Run(context.Background(), tracking(), in, out, io.Discard)
 	}
 	two := append(changing("a"), changing("b")...)
 	for name, c := range map[string]struct {
 		steps []func(in io.Reader, out io.Writer) error
 		known int // drops of each host of which it is known that there was no rule
 	}{
-		"skb-sort":                         {[]func(io.Reader, io.Writer) error{sort("time")}, 1},
-		"skb-track | skb-sort":             {[]func(io.Reader, io.Writer) error{track, sort("time")}, 1},
-		"skb-track | skb-sort --by":        {[]func(io.Reader, io.Writer) error{track, sort("journey")}, 0},
-		"skb-track | skb-sort --by packet": {[]func(io.Reader, io.Writer) error{track, sort("packet")}, 0},
-		"skb-sort | skb-sort":              {[]func(io.Reader, io.Writer) error{sort("time"), sort("time")}, 1},
+		"skb-sort":                         {[]func(io.Reader, io.Writer) error{sorting("time")}, 1},
+		"skb-track | skb-sort":             {[]func(io.Reader, io.Writer) error{tracked, sorting("time")}, 1},
+		"skb-track | skb-sort --by":        {[]func(io.Reader, io.Writer) error{tracked, sorting("journey")}, 0},
+		"skb-track | skb-sort --by packet": {[]func(io.Reader, io.Writer) error{tracked, sorting("packet")}, 0},
+		"skb-sort | skb-sort":              {[]func(io.Reader, io.Writer) error{sorting("time"), sorting("time")}, 1},
 		"--ended": {[]func(io.Reader, io.Writer) error{func(in io.Reader, out io.Writer) error {
 			o := tracking()
 			o.Ended = []string{"dropped"}
-			return skbtrack.Run(context.Background(), o, in, out, io.Discard)
-		}, sort("time")}, 1},
+			return track.Run(context.Background(), o, in, out, io.Discard)
+		}, sorting("time")}, 1},
 	} {
 		stream := two
 		for _, step := range c.steps {
@@ -85,7 +85,7 @@ func TestChangeKept(t *testing.T) {
 			}
 		}
 		var out bytes.Buffer
-		if err := skbdrops.Run(context.Background(), skbdrops.Options{Options: pipe.Options{Output: "json"}}, bytes.NewReader(stream), &out, io.Discard); err != nil {
+		if err := drops.Run(context.Background(), drops.Options{Options: pipe.Options{Output: "json"}}, bytes.NewReader(stream), &out, io.Discard); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		none := 0

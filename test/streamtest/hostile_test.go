@@ -13,12 +13,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/pcap"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
-	"github.com/skb-tools/skb-tools/internal/skbpcap"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 // evil is what a terminal must not get: an escape sequence, a C1 control, controls of
@@ -201,55 +201,55 @@ func TestHostile(t *testing.T) {
 		"skb-track --svg": func(in io.Reader, out, stderr io.Writer) error {
 			o := tracking()
 			o.Input, o.Options.Output, o.SVG, o.Packet, o.Again = part, "text", svg, []uint64{1}, true
-			err := skbtrack.Run(ctx, o, in, out, stderr)
+			err := track.Run(ctx, o, in, out, stderr)
 			if picture, rerr := os.ReadFile(svg); rerr == nil {
 				_, _ = out.Write(picture)
 			}
 			return err
 		},
 		"skb-pcap --list-probes": func(in io.Reader, out, stderr io.Writer) error {
-			return skbpcap.Run(ctx, skbpcap.Options{Input: part, ListProbes: true}, in, out, stderr)
+			return pcap.Run(ctx, pcap.Options{Input: part, ListProbes: true}, in, out, stderr)
 		},
 		"skb-pcap, stderr": func(in io.Reader, out, stderr io.Writer) error {
-			return skbpcap.Run(ctx, skbpcap.Options{Input: part}, in, io.Discard, stderr)
+			return pcap.Run(ctx, pcap.Options{Input: part}, in, io.Discard, stderr)
 		},
 		"skb-pcap | --read, stderr": func(in io.Reader, out, stderr io.Writer) error {
 			var capture bytes.Buffer
-			if err := skbpcap.Run(ctx, skbpcap.Options{Input: part}, in, &capture, io.Discard); unread(err) != nil {
+			if err := pcap.Run(ctx, pcap.Options{Input: part}, in, &capture, io.Discard); unread(err) != nil {
 				return err
 			}
-			return skbpcap.Run(ctx, skbpcap.Options{Read: "-"}, &capture, io.Discard, stderr)
+			return pcap.Run(ctx, pcap.Options{Read: "-"}, &capture, io.Discard, stderr)
 		},
 	}
 	for _, form := range []string{"text", "json"} {
 		for _, clock := range []string{"utc", "mono", "delta"} {
 			o := pipe.Options{Output: form, Time: clock}
 			runs["skb-sort -o "+form+" "+clock] = func(in io.Reader, out, stderr io.Writer) error {
-				return skbsort.Run(ctx, skbsort.Options{Options: o, Input: part, Memory: 1 << 20}, in, out, stderr)
+				return sort.Run(ctx, sort.Options{Options: o, Input: part, Memory: 1 << 20}, in, out, stderr)
 			}
 			runs["skb-sort --by journey -o "+form+" "+clock] = func(in io.Reader, out, stderr io.Writer) error {
-				return skbsort.Run(ctx, skbsort.Options{Options: o, Input: part, Memory: 1 << 20, By: "journey"}, in, out, stderr)
+				return sort.Run(ctx, sort.Options{Options: o, Input: part, Memory: 1 << 20, By: "journey"}, in, out, stderr)
 			}
 			for _, again := range []bool{false, true} {
 				runs[fmt.Sprintf("skb-track --again=%v -o %s %s", again, form, clock)] = func(in io.Reader, out, stderr io.Writer) error {
 					t := tracking()
 					t.Options, t.Input, t.Again, t.Infer = o, part, again, again
-					return skbtrack.Run(ctx, t, in, out, stderr)
+					return track.Run(ctx, t, in, out, stderr)
 				}
 			}
 			runs["skb-drops -o "+form+" "+clock] = func(in io.Reader, out, stderr io.Writer) error {
-				return skbdrops.Run(ctx, skbdrops.Options{Options: o, Input: part, Frees: true}, in, out, stderr)
+				return drops.Run(ctx, drops.Options{Options: o, Input: part, Frees: true}, in, out, stderr)
 			}
 		}
 		o := pipe.Options{Output: form}
 		runs["skb-track --summary -o "+form] = func(in io.Reader, out, stderr io.Writer) error {
 			t := tracking()
 			t.Options, t.Input, t.Summary = o, part, true
-			return skbtrack.Run(ctx, t, in, out, stderr)
+			return track.Run(ctx, t, in, out, stderr)
 		}
 		for _, by := range []string{"reason,location", "dev.name,cause,host", "flow,process.comm,sock.state", "nft.table,caller,function"} {
 			runs["skb-drops --summary --by "+by+" -o "+form] = func(in io.Reader, out, stderr io.Writer) error {
-				return skbdrops.Run(ctx, skbdrops.Options{Options: o, Input: part, Summary: true, Normal: true, Frees: true, By: strings.Split(by, ",")}, in, out, stderr)
+				return drops.Run(ctx, drops.Options{Options: o, Input: part, Summary: true, Normal: true, Frees: true, By: strings.Split(by, ",")}, in, out, stderr)
 			}
 		}
 	}

@@ -10,46 +10,46 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/drops"
+	"github.com/skb-tools/skb-tools/internal/pcap"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbdrops"
-	"github.com/skb-tools/skb-tools/internal/skbpcap"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 // programs are the ways to read a stream, each with its form of output.
 var programs = map[string]func(in io.Reader, out io.Writer) error{
 	"skb-sort": func(in io.Reader, out io.Writer) error {
-		return skbsort.Run(context.Background(), skbsort.Options{Memory: 1 << 20, Window: time.Second}, in, out, io.Discard)
+		return sort.Run(context.Background(), sort.Options{Memory: 1 << 20, Window: time.Second}, in, out, io.Discard)
 	},
 	"skb-sort -o text": func(in io.Reader, out io.Writer) error {
-		return skbsort.Run(context.Background(), skbsort.Options{Options: pipe.Options{Output: "text"}, Memory: 1 << 20}, in, out, io.Discard)
+		return sort.Run(context.Background(), sort.Options{Options: pipe.Options{Output: "text"}, Memory: 1 << 20}, in, out, io.Discard)
 	},
 	"skb-track": func(in io.Reader, out io.Writer) error {
-		return skbtrack.Run(context.Background(), tracking(), in, out, io.Discard)
+		return track.Run(context.Background(), tracking(), in, out, io.Discard)
 	},
 	"skb-track --summary": func(in io.Reader, out io.Writer) error {
 		o := tracking()
 		o.Summary = true
-		return skbtrack.Run(context.Background(), o, in, out, io.Discard)
+		return track.Run(context.Background(), o, in, out, io.Discard)
 	},
 	"skb-track --ended dropped": func(in io.Reader, out io.Writer) error {
 		o := tracking()
 		o.Ended = []string{"dropped"}
-		return skbtrack.Run(context.Background(), o, in, out, io.Discard)
+		return track.Run(context.Background(), o, in, out, io.Discard)
 	},
 	"skb-drops": func(in io.Reader, out io.Writer) error {
-		return skbdrops.Run(context.Background(), skbdrops.Options{Options: pipe.Options{Output: "stream"}}, in, out, io.Discard)
+		return drops.Run(context.Background(), drops.Options{Options: pipe.Options{Output: "stream"}}, in, out, io.Discard)
 	},
 	"skb-drops --summary --fail-if fault": func(in io.Reader, out io.Writer) error {
 		fault := "fault"
-		return skbdrops.Run(context.Background(), skbdrops.Options{Summary: true, FailIf: &fault}, in, out, io.Discard)
+		return drops.Run(context.Background(), drops.Options{Summary: true, FailIf: &fault}, in, out, io.Discard)
 	},
 	"skb-pcap": func(in io.Reader, out io.Writer) error {
-		return skbpcap.Run(context.Background(), skbpcap.Options{}, in, out, io.Discard)
+		return pcap.Run(context.Background(), pcap.Options{}, in, out, io.Discard)
 	},
 	"skb-pcap --list-probes": func(in io.Reader, out io.Writer) error {
-		return skbpcap.Run(context.Background(), skbpcap.Options{ListProbes: true}, in, out, io.Discard)
+		return pcap.Run(context.Background(), pcap.Options{ListProbes: true}, in, out, io.Discard)
 	},
 }
 
@@ -63,8 +63,8 @@ func spec(t *testing.T) *Spec {
 	return s
 }
 
-func tracking() skbtrack.Options {
-	return skbtrack.Options{Options: pipe.Options{Output: "stream"}, MaxOpen: 1000, Idle: 30 * time.Second, Window: 10 * time.Millisecond}
+func tracking() track.Options {
+	return track.Options{Options: pipe.Options{Output: "stream"}, MaxOpen: 1000, Idle: 30 * time.Second, Window: 10 * time.Millisecond}
 }
 
 // filters write streams, which are whole when what they read is.

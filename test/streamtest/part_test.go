@@ -8,8 +8,8 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/skbsort"
-	"github.com/skb-tools/skb-tools/internal/skbtrack"
+	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/track"
 )
 
 // TestPart: what jq has chosen from a stream is whole again behind a filter with --part.
@@ -27,12 +27,12 @@ func TestPart(t *testing.T) {
 		}
 		for name, run := range map[string]func(io.Reader, io.Writer) error{
 			"skb-sort": func(in io.Reader, out io.Writer) error {
-				return skbsort.Run(context.Background(), skbsort.Options{Input: pipe.Input{Part: true}, Memory: 1 << 20}, in, out, io.Discard)
+				return sort.Run(context.Background(), sort.Options{Input: pipe.Input{Part: true}, Memory: 1 << 20}, in, out, io.Discard)
 			},
 			"skb-track": func(in io.Reader, out io.Writer) error {
 				o := tracking()
 				o.Part = true
-				return skbtrack.Run(context.Background(), o, in, out, io.Discard)
+				return track.Run(context.Background(), o, in, out, io.Discard)
 			},
 		} {
 			var out bytes.Buffer

@@ -1,0 +1,197 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/internal/kernel"
+)
+
+// A section is what --with can name.
+type section struct {
+	name  string
+	cost  string // guest instructions per event on Linux 6.12; docs/performance.md
+	about string
+	bits  bpf.Sections // what the BPF programs do for it; 0: nothing, it is in what they send anyway
+}
+
+// sectionList is in the order in which --with list prints it.
+var sectionList = []section{
+	{"process", "", "the task that the CPU was running (always)", 0},
+	{"skb", "", "struct sk_buff (always)", 0},
+	{"dev", "", "the device (always)", 0},
+	{"netns", "", "the network namespace (always)", 0},
+	{"packet", "", "the packet's bytes (always; -s says how many)", 0},
+	{"drop", "", "why and where it was dropped; adds the probe skb:kfree_skb when named", 0},
+	{"ret", "", "what a function returned, at ret: probes (always)", 0},
+	{"gso", "0", "how the packet will be segmented", 0},
+	{"csum", "0", "the state of its checksum", 0},
+	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock},
+	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt},
+	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe nft_trace_notify", bpf.SectionNFT},
+	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller},
+	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs},
+	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack},
+}
+
+// Instructions per event beside those of the default sections, as docs/performance.md has
+// them.
+const (
+	costSock   = "824"
+	costCt     = "412"
+	costNFT    = "1430"
+	costCaller = "131"
+	costArgs   = "57"
+	costStack  = "6176"
+)
+
+// A wanted is what --with asks for.
+type wanted struct {
+	named map[string]bool
+	all   bool
+	bits  bpf.Sections // of every probe
+}
+
+func (w *wanted) has(name string) bool { return w.all || w.named[name] }
+
+// wanted is what the options ask for.
+func (o *Options) wanted() (*wanted, error) {
+	w, err := parseWith(o.With)
+	if err != nil {
+		return nil, err
+	}
+	if o.StackDepth < 1 || o.StackDepth > maxDepth {
+		return nil, fmt.Errorf("--stack-depth %d: from 1 to %d", o.StackDepth, maxDepth)
+	}
+	if o.NFTTrace {
+		w.named["nft"] = true
+	}
+	if o.ProbeStack {
+		if reflect.ValueOf(o.Packets).IsZero() {
+			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe every function")
+		}
+		w.bits |= bpf.SectionStack
+		o.Probes = append(o.Probes, "skb:kfree_skb", "skb:consume_skb")
+	}
+	return w, nil
+}
+
+// parseWith reads the arguments of --with.
+func parseWith(args []string) (*wanted, error) {
+	w := &wanted{named: map[string]bool{}}
+	for _, a := range args {
+		if a == "all" {
+			w.all = true
+			continue
+		}
+		s, err := sectionNamed(a)
+		if err != nil {
+			return nil, fmt.Errorf("--with %w", err)
+		}
+		w.named[s.name] = true
+	}
+	for _, s := range sectionList {
+		if w.has(s.name) {
+			w.bits |= s.bits
+		}
+	}
+	w.bits &^= bpf.SectionNFT // of one probe only
+	return w, nil
+}
+
+func sectionNamed(name string) (section, error) {
+	var names []string
+	for _, s := range sectionList {
+		if s.name == name {
+			return s, nil
+		}
+		names = append(names, s.name)
+	}
+	return section{}, fmt.Errorf("%s: no such section%s; there are %s", name, didYouMean(name, names), strings.Join(names, ", "))
+}
+
+// listSections is --with list.
+func listSections(stdout io.Writer) error {
+	if _, err := fmt.Fprintf(stdout, "%-8s %12s  %s\n", "SECTION", "INSTRUCTIONS", "WHAT"); err != nil {
+		return err
+	}
+	for _, s := range sectionList {
+		if _, err := fmt.Fprintf(stdout, "%-8s %12s  %s\n", s.name, s.cost, s.about); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probeSections are those of -p PROBE/SECTION/...: what is special to that probe.
+func probeSections(arg string) (probe string, s bpf.Sections, err error) {
+	probe, names, _ := strings.Cut(arg, "/")
+	if names == "" {
+		return probe, 0, nil
+	}
+	for name := range strings.SplitSeq(names, "/") {
+		sec, err := sectionNamed(name)
+		if err != nil {
+			return "", 0, fmt.Errorf("%s: %w", arg, err)
+		}
+		if sec.bits == 0 || sec.bits == bpf.SectionNFT {
+			return "", 0, fmt.Errorf("%s: the section %s can't be had at one probe alone; ask for it with --with", arg, name)
+		}
+		s |= sec.bits
+	}
+	return probe, s, nil
+}
+
+// apply completes the selection with the probes and sections of --with. What this kernel
+// can't do is an error where it was named, and a note where it came with all.
+func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error {
+	without := func(name string, err error) error {
+		if w.named[name] {
+			return fmt.Errorf("--with %s: %w", name, err)
+		}
+		say("--with all: without %s: %v", name, err)
+		return nil
+	}
+	if w.bits&bpf.SectionCt != 0 {
+		if _, err := p.kernel.CtLayout(); err != nil {
+			if err := without("ct", err); err != nil {
+				return err
+			}
+			w.bits &^= bpf.SectionCt
+		}
+	}
+	if w.has("drop") && !slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool { return t.Name == "kfree_skb" }) {
+		if err := p.addTracepoints(s, "skb:kfree_skb", map[string]bool{}, 0); err != nil {
+			return err
+		}
+	}
+	if w.has("nft") {
+		f, err := p.kernel.NFTTrace()
+		if err != nil {
+			if err := without("nft", err); err != nil {
+				return err
+			}
+		} else {
+			f.Sections = bpf.SectionNFT
+			s.nft = &f
+		}
+	}
+	for i := range s.functions {
+		s.functions[i].Sections |= w.bits
+	}
+	for i := range s.returns {
+		s.returns[i].Sections |= w.bits
+	}
+	for i := range s.tracepoints {
+		s.tracepoints[i].Sections |= w.bits
+	}
+	if s.nft != nil {
+		s.nft.Sections |= w.bits
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package drops
+
+// What the events before the drop said of the same packet: the verdict of nftables, the
+// connection, what functions returned.
+//
+// The packets are kept in a table of fixed size; of two that share a place the later one
+// stays. So memory is bounded, and what is forgotten is missing from an explanation but
+// never wrong in one.
+type earlier struct {
+	slots [earlierSlots]*memory
+}
+
+// 8192 packets of at most 1 kB each.
+const earlierSlots = 8192
+
+// What is kept of the events before.
+type kept uint8
+
+const (
+	keptNFT kept = iota
+	keptCT
+	keptHook // the function that ran a netfilter hook, or was about to
+	allKept
+)
+
+const returns = 4
+
+type memory struct {
+	key    uint64
+	buf    [768]byte // the sections' bytes
+	used   int
+	at     [allKept][2]int // from, to
+	rets   [returns]returned
+	latest int
+	drop   bool // an event said that the buffer was dropped
+	reset  bool // it was answered by a TCP reset
+}
+
+type returned struct {
+	function [40]byte
+	n        int // of function
+	value    int32
+}
+
+// identity is what an event and those before it have in common if they are one packet's:
+// skb-track's number if the stream has it, else that of the buffer.
+func (f *facts) identity() (uint64, bool) {
+	if id, ok := f.find.Uint(findTrackPacket); ok {
+		return id ^ f.host.id ^ 1<<63, true
+	}
+	return f.buffer()
+}
+
+func (f *facts) buffer() (uint64, bool) {
+	id, ok := f.find.Uint(findSkbID)
+	return id ^ f.host.id, ok
+}
+
+func (e *earlier) find(key uint64) *memory {
+	if m := e.slots[slot(key)]; m != nil && m.key == key {
+		return m
+	}
+	return nil
+}
+
+func slot(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 >> 51 }
+
+func (e *earlier) make(key uint64) *memory {
+	p := &e.slots[slot(key)]
+	if *p == nil {
+		*p = new(memory)
+	}
+	if m := *p; m.key != key {
+		m.key, m.used, m.at, m.rets, m.latest, m.drop, m.reset = key, 0, [allKept][2]int{}, [returns]returned{}, 0, false, false
+	}
+	return *p
+}
+
+// resets answer a segment that nothing here takes.
+var resets = map[string]bool{"tcp_v4_send_reset": true, "tcp_v6_send_reset": true}
+
+// remember takes what may explain a later drop out of an event that is none.
+func (e *earlier) remember(f *facts) {
+	probe, _ := f.find.Str(findProbe)
+	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !certain[string(probe)] && !resets[string(probe)] {
+		return
+	}
+	key, ok := f.identity()
+	if !ok {
+		return
+	}
+	m := e.make(key)
+	m.set(keptNFT, f.find.Value(findNft))
+	m.set(keptCT, f.find.Value(findCt))
+	m.reset = m.reset || resets[string(probe)]
+	switch {
+	case certain[string(probe)]:
+		m.set(keptHook, probe)
+	case string(probe) == "nf_hook_slow":
+		caller, _ := f.find.Str(findCaller)
+		m.set(keptHook, caller)
+	}
+	// The kernel's functions return an int, of which the register has the lower half.
+	function := functionOf(trimPrefix(probe, "ret:"))
+	if v, ok := f.find.Uint(findRetValue); ok {
+		m.addReturn(function, int32(v))
+	} else if v, ok := f.find.Value(findRetValue).Int(); ok {
+		m.addReturn(function, int32(v))
+	}
+}
+
+func trimPrefix(b []byte, prefix string) []byte {
+	if len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix {
+		return b[len(prefix):]
+	}
+	return b
+}
+
+func (m *memory) set(s kept, b []byte) {
+	if b == nil {
+		return
+	}
+	if to := m.at[s][1]; to-m.at[s][0] >= len(b) { // fits where the one before was
+		n := copy(m.buf[m.at[s][0]:to], b)
+		m.at[s][1] = m.at[s][0] + n
+		return
+	}
+	if m.used+len(b) > len(m.buf) {
+		m.at[s] = [2]int{} // better none than the one before
+		return
+	}
+	m.at[s] = [2]int{m.used, m.used + len(b)}
+	m.used += copy(m.buf[m.used:], b)
+}
+
+func (m *memory) get(s kept) []byte {
+	if m.at[s][1] == m.at[s][0] {
+		return nil
+	}
+	return m.buf[m.at[s][0]:m.at[s][1]]
+}
+
+func (m *memory) addReturn(function []byte, v int32) {
+	r := &m.rets[m.latest%returns]
+	if len(function) > len(r.function) {
+		return
+	}
+	r.n = copy(r.function[:], function)
+	r.value = v
+	m.latest++
+}
+
+// ret gives what a function returned when it was last called with the packet.
+func (m *memory) ret(function string) (int32, bool) {
+	for i := m.latest - 1; i >= 0 && i >= m.latest-returns; i-- {
+		if r := &m.rets[i%returns]; string(r.function[:r.n]) == function {
+			return r.value, true
+		}
+	}
+	return 0, false
+}

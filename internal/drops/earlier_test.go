@@ -1,0 +1,39 @@
+package drops
+
+import (
+	"strings"
+	"testing"
+)
+
+// What another buffer of the same packet met explains its drop, if skb-track has been
+// there: after a copy the buffer is another one, the packet is not.
+func TestEarlierOfTheSamePacket(t *testing.T) {
+	const verdict = `{"type":"event","ts":1,"probe":"nft:trace","skb":{"id":7}%s,"nft":{"type":"rule","verdict":"drop","family":"inet","table":"filter","chain":"input","handle":9}}`
+	const drop = `{"type":"event","ts":2,"probe":"skb:kfree_skb","skb":{"id":8}%s,"drop":{"location":"nf_hook_slow+0x1"}}`
+	for _, c := range []struct {
+		before, at string // the track sections
+		known      bool
+	}{
+		{`,"track":{"packet":3,"hop":1}`, `,"track":{"packet":3,"hop":2}`, true},
+		{`,"track":{"packet":3,"hop":1}`, `,"track":{"packet":4,"hop":2}`, false},
+		{"", "", false}, // without skb-track they are two buffers
+		{`,"track":{"packet":8}`, "", false},
+	} {
+		w := explained(t, record(t, `{"type":"start","ts":1,"version":1}`),
+			record(t, strings.Replace(verdict, "%s", c.before, 1)), record(t, strings.Replace(drop, "%s", c.at, 1)))[0]
+		if known := strings.HasPrefix(w.Cause, "rule 9 of the nftables chain input"); known != c.known {
+			t.Errorf("%s and %s: %s", c.before, c.at, w.Cause)
+		}
+	}
+}
+
+// Two hosts' packets have the same numbers, and nothing to do with each other.
+func TestEarlierOfAnotherHost(t *testing.T) {
+	w := explained(t, record(t, `{"type":"start","ts":1,"version":1,"host":"a"}`),
+		record(t, `{"type":"event","ts":1,"probe":"nft:trace","track":{"packet":3},"nft":{"verdict":"drop","family":"inet","table":"filter","chain":"input","handle":9}}`),
+		record(t, `{"type":"start","ts":1,"version":1,"host":"b"}`),
+		record(t, `{"type":"event","ts":2,"probe":"skb:kfree_skb","track":{"packet":3},"drop":{"location":"nf_hook_slow+0x1"}}`))[0]
+	if strings.Contains(w.Cause, "rule 9") {
+		t.Errorf("another host's rule: %s", w.Cause)
+	}
+}

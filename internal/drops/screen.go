@@ -1,0 +1,75 @@
+package drops
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// A screen is the terminal while --live has it. On anything else --live is --summary.
+type screen struct {
+	w    io.Writer
+	fd   int
+	mu   sync.Mutex
+	left bool
+}
+
+// newScreen gives nil if w is no terminal.
+func newScreen(w io.Writer) *screen {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return &screen{w: w, fd: int(f.Fd())}
+}
+
+// leave gives the terminal back. It may be called at any time, and again.
+func (s *screen) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.left {
+		s.left = true
+		_, _ = io.WriteString(s.w, leaveScreen)
+	}
+}
+
+// enter takes the terminal, and gives it back at the first signal that asks for the end:
+// the input may take a while to end, and a second signal ends us at once.
+func (s *screen) enter() {
+	_, _ = io.WriteString(s.w, enterScreen)
+	go func() {
+		pipe.WaitEnd()
+		s.leave()
+	}()
+}
+
+func (s *screen) draw(sum *summary, tick time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left {
+		return nil
+	}
+	columns, lines, err := term.GetSize(s.fd)
+	if err != nil || columns <= 0 || lines <= 0 {
+		columns, lines = 80, 24
+	}
+	return sum.draw(s.w, columns, lines, tick)
+}
+
+// width is how many characters a line of w may have: 0 if w is no terminal.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 80
+	}
+	return columns
+}

@@ -1,0 +1,196 @@
+package pcap
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/skb-tools/skb-tools/internal/pcapng"
+)
+
+// Lengths of an Ethernet header, of an 802.1Q tag and of a cooked header, in bytes.
+const (
+	etherLen = 14
+	tagLen   = 4
+	sll2Len  = 20
+)
+
+// Numbers of protocols in an Ethernet header, include/uapi/linux/if_ether.h.
+const (
+	etherIPv4 = 0x0800
+	etherIPv6 = 0x86dd
+	etherVLAN = 0x8100
+	etherQinQ = 0x88a8
+)
+
+// Types of devices whose packets begin with an Ethernet header,
+// include/uapi/linux/if_arp.h.
+const (
+	arphrdEther    = 1
+	arphrdLoopback = 772
+)
+
+// packetOutgoing is skb->pkt_type of what leaves, include/uapi/linux/if_packet.h.
+const packetOutgoing = 4
+
+// A frame is an event's packet as tcpdump would have captured it on a device of the link
+// type, with the VLAN tag that the device took off, or will put on, back in place.
+type frame struct {
+	header    [sll2Len + tagLen]byte // what goes before rest
+	headerLen int
+	rest      []byte
+	original  uint32 // bytes of the whole frame
+	synthetic bool   // the Ethernet header is made up, its addresses are zero
+	shift     int    // from the place of a byte in the event to its place here
+}
+
+func (f *frame) captured() int { return f.headerLen + len(f.rest) }
+
+// frame makes e's frame; false when nothing is known of it, or the link type has no place
+// for it. One whose length is known has no bytes, as if it had been captured so.
+func (e *event) frame(f *frame, linkType uint16) bool {
+	*f = frame{}
+	if len(e.data) == 0 && e.len == 0 {
+		return false
+	}
+	length, ether := max(e.len, uint64(len(e.data))), false
+	switch string(e.at) {
+	case "network":
+		f.rest = e.data
+	case "mac":
+		l2 := 0
+		ether = !e.devType.ok || e.devType.v == arphrdEther || e.devType.v == arphrdLoopback
+		if !ether {
+			l2 = e.macHeaderLen()
+		}
+		if uint64(l2) >= length || len(e.data) > 0 && l2 >= len(e.data) {
+			return false
+		}
+		f.rest = e.data[min(l2, len(e.data)):]
+		length -= uint64(l2)
+	default:
+		return false
+	}
+	if len(f.rest) == 0 && ether && linkType != pcapng.LinkTypeEthernet {
+		if length <= etherLen {
+			return false
+		}
+		length, ether = length-etherLen, false
+	}
+	whole := len(f.rest)
+	ok := false
+	switch linkType {
+	case pcapng.LinkTypeRaw:
+		ok = e.raw(f, ether)
+	case pcapng.LinkTypeSLL2:
+		ok = e.cooked(f, ether)
+	default:
+		ok = e.ethernet(f, ether)
+	}
+	f.original = uint32(min(length+uint64(f.captured())-uint64(whole), math.MaxUint32))
+	f.shift = f.headerLen - (len(e.data) - len(f.rest))
+	// Readers refuse a file with a longer packet.
+	f.rest = f.rest[:min(len(f.rest), pcapng.SnapLen-f.headerLen)]
+	return ok
+}
+
+// ethernet makes f a frame with an Ethernet header.
+func (e *event) ethernet(f *frame, ether bool) bool {
+	switch {
+	case !ether:
+		binary.BigEndian.PutUint16(f.header[12:], e.etherType(f.rest))
+		f.headerLen, f.synthetic = etherLen, true
+	case e.skb.vlanProto.v != 0 && len(f.rest) >= 12:
+		copy(f.header[:12], f.rest)
+		binary.BigEndian.PutUint16(f.header[12:], uint16(e.skb.vlanProto.v))
+		binary.BigEndian.PutUint16(f.header[14:], uint16(e.skb.vlanTCI.v))
+		f.headerLen, f.rest = 12+tagLen, f.rest[12:]
+	}
+	return true
+}
+
+// raw makes f a frame that begins with the IP header.
+func (e *event) raw(f *frame, ether bool) bool {
+	proto := uint16(0)
+	if ether {
+		at := 12
+		for {
+			if len(f.rest) <= at+2 {
+				return false
+			}
+			proto = binary.BigEndian.Uint16(f.rest[at:])
+			at += 2
+			if proto != etherVLAN && proto != etherQinQ {
+				break
+			}
+			at += 2
+		}
+		f.rest = f.rest[at:]
+	} else {
+		proto = e.etherType(f.rest)
+	}
+	if len(f.rest) == 0 {
+		return proto == etherIPv4 || proto == etherIPv6 || proto == 0
+	}
+	version := f.rest[0] >> 4 // tells a reader which it is
+	return proto == etherIPv4 && version == 4 || proto == etherIPv6 && version == 6
+}
+
+// cooked makes f a frame with a LINKTYPE_LINUX_SLL2 header,
+// https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html
+func (e *event) cooked(f *frame, ether bool) bool {
+	h := &f.header
+	proto := uint16(0)
+	if ether {
+		if len(f.rest) <= etherLen {
+			return false
+		}
+		proto = binary.BigEndian.Uint16(f.rest[12:])
+		h[11] = 6
+		copy(h[12:18], f.rest[6:12])
+		f.rest = f.rest[etherLen:]
+	} else {
+		proto = e.etherType(f.rest)
+	}
+	f.headerLen = sll2Len
+	if e.skb.vlanProto.v != 0 {
+		binary.BigEndian.PutUint16(h[sll2Len:], uint16(e.skb.vlanTCI.v))
+		binary.BigEndian.PutUint16(h[sll2Len+2:], proto)
+		proto = uint16(e.skb.vlanProto.v)
+		f.headerLen += tagLen
+	}
+	if e.linkType.v == pcapng.LinkTypeSLL2 && len(e.header) == sll2Len {
+		copy(h[:], e.header) // read from a capture: as it was there
+		return true
+	}
+	binary.BigEndian.PutUint16(h[0:], proto)
+	binary.BigEndian.PutUint32(h[4:], uint32(e.ifindex.v))
+	binary.BigEndian.PutUint16(h[8:], uint16(e.devType.v))
+	h[10] = byte(e.skb.pktType.v)
+	if e.epbFlags()&pcapng.DirectionMask == pcapng.Outbound {
+		h[10] = packetOutgoing
+	}
+	return true
+}
+
+// macHeaderLen is the length of a header that is not Ethernet's, which a tunnel's device
+// may not have at all.
+func (e *event) macHeaderLen() int {
+	s := &e.skb
+	if s.macHeader.ok && s.networkHeader.ok && s.networkHeader.v >= s.macHeader.v {
+		return int(min(s.networkHeader.v-s.macHeader.v, math.MaxInt32))
+	}
+	return int(min(s.macLen.v, math.MaxInt32))
+}
+
+// etherType is skb->protocol, or, while that is not set yet, what the IP version says.
+func (e *event) etherType(l3 []byte) uint16 {
+	if e.skb.protocol.v == 0 && len(l3) > 0 {
+		switch l3[0] >> 4 {
+		case 4:
+			return etherIPv4
+		case 6:
+			return etherIPv6
+		}
+	}
+	return uint16(e.skb.protocol.v)
+}

@@ -1,0 +1,83 @@
+// Package pcap is the skb-pcap command: it turns a stream into pcapng, and a capture
+// into a stream.
+package pcap
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Options are skb-pcap's flags and arguments.
+type Options struct {
+	pipe.Input
+
+	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
+	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Begin a new FILE (FILE1, FILE2, ...) when this one is larger than SIZE, as tcpdump does: millions of bytes. With a suffix k, m or g, which not every tcpdump knows, 1024 bytes and so on."`
+	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: that many files at most, then the first is written anew. Alone it does nothing, as with tcpdump."`
+	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events of these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
+	ListProbes  bool     `help:"Print how many events of which probe the stream holds, and write no capture."`
+	InterfaceBy string   `enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What is an interface of the capture: probe, dev, netns or cpu."`
+	Linktype    string   `enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (made up where there is none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
+	Once        string   `enum:"first,last,all" default:"all" placeholder:"WHICH" help:"One event of each packet: first or last. Best after skb-track."`
+	Names       string   `placeholder:"FILE" help:"Put the names of addresses in FILE, in the form of /etc/hosts, into the capture."`
+	Read        string   `placeholder:"FILE" help:"The way back: turn a capture, pcapng or pcap, into a stream. - is stdin."`
+	NoComment   bool     `help:"No comments: packets only."`
+
+	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
+}
+
+// Validate refuses what makes no sense together.
+func (o *Options) Validate() error {
+	for _, g := range o.Probe {
+		if _, err := path.Match(g, ""); err != nil {
+			return fmt.Errorf("--probe %s: not a valid glob", g)
+		}
+	}
+	switch {
+	case o.FileSize > 0 && (o.Write == "" || o.Write == "-"):
+		return errors.New("-C needs the name of a file: -w FILE")
+	case o.FileCount < 0:
+		return errors.New("-W: a number of files is not negative")
+	case o.Read != "" && len(o.Files) > 0:
+		return errors.New("--read reads the one capture that it names, and no streams")
+	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment || o.Once == "first" || o.Once == "last" || o.FileCount > 0 || !o.defaults()):
+		return errors.New("--read writes a stream: of the other flags only -w goes with it")
+	case o.ListProbes && (o.Write != "" || o.FileSize > 0 || o.FileCount > 0 || len(o.Probe) > 0 || o.Names != "" || o.NoComment || o.Once == "first" || o.Once == "last" || !o.defaults()):
+		return errors.New("--list-probes writes no capture: none of the other flags goes with it")
+	}
+	return nil
+}
+
+// defaults reports whether interfaces and packets are to be written as they are unless
+// something else is asked for.
+func (o *Options) defaults() bool {
+	return (o.InterfaceBy == "" || o.InterfaceBy == "probe") && (o.Linktype == "" || o.Linktype == "ethernet")
+}
+
+// fileSize is tcpdump's -C, in bytes.
+type fileSize int64
+
+// UnmarshalText reads millions of bytes, or a number with a suffix k, m or g of 1024s.
+func (s *fileSize) UnmarshalText(text []byte) error {
+	t := strings.ToLower(string(text))
+	unit := int64(1_000_000)
+	switch digits := strings.TrimRight(t, "kmg"); t[len(digits):] {
+	case "k":
+		t, unit = digits, 1<<10
+	case "m":
+		t, unit = digits, 1<<20
+	case "g":
+		t, unit = digits, 1<<30
+	}
+	n, err := strconv.ParseInt(t, 10, 64)
+	if err != nil || n <= 0 || n > (1<<62)/unit {
+		return fmt.Errorf("%q is not a size (10: millions of bytes, 500k, 100m, 2g)", text)
+	}
+	*s = fileSize(n * unit)
+	return nil
+}

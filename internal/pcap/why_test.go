@@ -1,0 +1,86 @@
+package pcap
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// The words for people are the cause, or else the meaning; the reason is the kernel's, or
+// else the one that was concluded, and that it was is said.
+func TestWhy(t *testing.T) {
+	for _, c := range []struct{ kernel, reason, meaning, cause, want string }{
+		{"NO_SOCKET", "NO_SOCKET", "no socket", "", "drop=NO_SOCKET why=no socket why.confidence=kernel"},
+		{"NO_SOCKET", "OTHER", "no socket", "nobody listens", "drop=NO_SOCKET why=nobody listens why.meaning=no socket why.confidence=kernel"},
+		{"", "GUESSED", "a guess", "", "drop=GUESSED why=a guess why.confidence=inferred"},
+		{"", "", "", "", "drop=? why.confidence=inferred"},
+	} {
+		e := someEvent(1)
+		e.Drop = format.Drop{Name: c.kernel, Location: "f+0x1"}
+		confidence := "kernel"
+		if c.kernel == "" {
+			confidence = "inferred"
+		}
+		why := format.AppendMap(nil, 4)
+		for _, p := range [...][2]string{{"reason", c.reason}, {"meaning", c.meaning}, {"cause", c.cause}, {"confidence", confidence}} {
+			why = format.AppendStr(format.AppendStr(why, p[0]), p[1])
+		}
+		raw := recorded(format.Splice(nil, e.AppendMsgpack(nil), "why", why))
+		r, err := pcapgo.NewNgReader(bytes.NewReader(run(t, Options{}, stream(t, someStart(), raw))), pcapgo.DefaultNgReaderOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, o, err := r.ReadPacketDataWithOptions()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.DeleteFunc(o.Comments, func(s string) bool { return !strings.HasPrefix(s, "why") && !strings.HasPrefix(s, "drop") })
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%+v: %q", c, s)
+		}
+	}
+}
+
+// With --once last, the buffer's last free lets go of its event, and so does the journey.
+func TestOnceReleased(t *testing.T) {
+	e := someEvent(1)
+	e.Skb.Set(format.SkbID, 9)
+	tracked := format.Track{Packet: 4}
+	for name, c := range map[string]struct {
+		event format.Appender
+		end   format.Appender
+		gone  bool
+	}{
+		"free":          {e, &format.Free{How: "consumed", Skb: format.Buffer{ID: 9}, Last: true}, true},
+		"another free":  {e, &format.Free{How: "consumed", Skb: format.Buffer{ID: 8}, Last: true}, false},
+		"not the last":  {e, &format.Free{How: "consumed", Skb: format.Buffer{ID: 9}}, false},
+		"journey":       {recorded(format.Splice(nil, e.AppendMsgpack(nil), "track", tracked.AppendMsgpack(nil))), &format.Journey{Packet: 4, End: format.JourneyEnd{How: "lost"}}, true},
+		"other journey": {recorded(format.Splice(nil, e.AppendMsgpack(nil), "track", tracked.AppendMsgpack(nil))), &format.Journey{Packet: 5, End: format.JourneyEnd{How: "lost"}}, false},
+	} {
+		w, err := newWriter(&Options{Once: "last"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.out = &output{Writer: &bytes.Buffer{}}
+		for _, r := range []format.Appender{someStart(), c.event, c.end} {
+			raw := format.Raw(r.AppendMsgpack(nil))
+			if err := w.finder.Find(raw); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.record(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if gone := w.lasts.order.Len() == 0; gone != c.gone {
+			t.Errorf("%s: let go %v, want %v", name, gone, c.gone)
+		}
+		if said := bytes.Contains(w.buf, []byte("journey.end=lost")); said != (name == "journey") {
+			t.Errorf("%s: the journey's end is said: %v", name, said)
+		}
+	}
+}

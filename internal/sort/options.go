@@ -1,0 +1,38 @@
+// Package sort is the skb-sort command: it puts records in the order of their times, or
+// journey by journey.
+package sort
+
+import (
+	"errors"
+	"time"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Options are skb-sort's flags and arguments.
+type Options struct {
+	pipe.Options
+	pipe.Input
+
+	By      string        `enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey: a journey's events together, journeys by their first; packet: by the packet's number, and branch by branch. Default: journey behind skb-track, else time."`
+	Window  time.Duration `default:"1s" placeholder:"TIME" help:"On a live stream: hold a record for so long at most, to let earlier ones overtake (default 1s). 0: wait for the end."`
+	Memory  pipe.Size     `default:"256MB" placeholder:"SIZE" help:"Memory for records; what goes beyond is sorted on disk (default 256MB)."`
+	TempDir string        `type:"existingdir" placeholder:"DIR" help:"Where to sort on disk (default $TMPDIR or /tmp)."`
+
+	Files []string `arg:"" optional:"" help:"Streams to sort, or to merge into one; none or - is stdin. Pipes among them are read at the same time."`
+}
+
+// minMemory is the least that --memory may be, in bytes: with less, each few records would
+// be a run of their own on disk.
+const minMemory = 1e6
+
+// Validate checks what the flags' types don't.
+func (o *Options) Validate() error {
+	switch {
+	case o.Memory < minMemory:
+		return errors.New("--memory: 1MB is the least")
+	case o.Window < 0:
+		return errors.New("--window: below 0")
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package track
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const lingering = 250 * time.Millisecond
+
+const maxLingering = 1 << 14
+
+func (t *tracker) expire(g *group, now uint64) {
+	for g.first != 0 && (t.branches.at(g.first).queuedAt+uint64(t.limits.linger) <= now || g.queued > maxLingering) {
+		g.queued--
+		i := g.first
+		b := t.branches.at(i)
+		if g.first = b.fifo; g.first == 0 {
+			g.last = 0
+		}
+		b.fifo = 0
+		b.flags &^= queued
+		if b.journey == 0 { // let go of already
+			t.giveBranch(i)
+			continue
+		}
+		t.fold(g, i)
+	}
+	for g.oldest != 0 && t.journeys.at(g.oldest).placed+uint64(t.limits.idle) <= now {
+		n := t.unseenLongest(g)
+		if t.journeys.at(n).end+uint64(t.limits.idle) > now {
+			break
+		}
+		t.letGo(g, n, noRecord, 0, fmt.Sprintf("nothing was seen of it for %v", t.limits.idle))
+	}
+}
+
+func (t *tracker) queue(g *group, i uint32) {
+	b := t.branches.at(i)
+	b.flags &^= held
+	if b.flags&queued != 0 {
+		return
+	}
+	b.flags |= queued
+	b.queuedAt = g.now
+	if g.last != 0 {
+		t.branches.at(g.last).fifo = i
+	} else {
+		g.first = i
+	}
+	g.last = i
+	g.queued++
+}
+
+func (t *tracker) fold(g *group, i uint32) {
+	b := t.branches.at(i)
+	n := b.journey
+	j := t.journeys.at(n)
+	t.unhash(g, i)
+	if t.infer != nil {
+		t.forgetContent(g, i)
+	}
+	if b.prev != 0 {
+		t.branches.at(b.prev).more = b.more
+	} else {
+		j.list = b.more
+	}
+	if b.more != 0 {
+		t.branches.at(b.more).prev = b.prev
+	}
+	j.ends[b.end]++
+	j.live--
+	switch {
+	case b.end == dropped && t.isSurplus(b):
+		b.flags |= surplus
+	case b.end == dropped && t.wasForAnother(b):
+		b.flags |= elsewhere
+	}
+	if worse := j.best; worse == 0 || b.better(t.branches.at(worse), j.resent) {
+		j.best, i = i, worse
+	}
+	if i != 0 {
+		t.giveBranch(i)
+	}
+	if j.live == 0 {
+		t.close(g, n)
+	}
+}
+
+func (t *tracker) giveBranch(i uint32) {
+	b := t.branches.at(i)
+	t.headers.give(b.headers)
+	*b = branch{flags: b.flags & queued, queuedAt: b.queuedAt, fifo: b.fifo}
+	if b.flags&queued == 0 {
+		t.branches.give(i)
+	}
+}
+
+func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note string) {
+	j := t.journeys.at(n)
+	loss, lossTS := t.lossBehind(g, j)
+	undecided := false
+	for j.list != 0 {
+		i := j.list
+		b := t.branches.at(i)
+		if b.flags&ended == 0 && b.class == read {
+			// Who read it has it, whatever becomes of the memory: kernels put off freeing it.
+			b.end, b.record, b.endTS = delivered, eventRecord, b.last
+		} else if b.flags&ended == 0 {
+			undecided = true
+			b.end, b.record, b.endTS = open, record, ts
+			if loss {
+				b.end, b.record, b.endTS = lost, lossRecord, lossTS
+			}
+		}
+		if j.live == 1 && undecided {
+			t.note = note
+		}
+		t.fold(g, i)
+	}
+	t.note = ""
+}
+
+// isSurplus knows drops that are not the packet's: of a copy that the kernel had made, and of an
+// ICMP message that raw sockets, as ping's, have got clones of: icmp_rcv (net/ipv4/icmp.c) frees
+// what it was left with as a drop, for want of a socket. Where there is another branch, the journey
+// ended as that.
+func (t *tracker) isSurplus(b *branch) bool {
+	function, _, _ := strings.Cut(t.names.text(b.location), "+")
+	switch {
+	case copies[function]:
+		return true
+	case strings.HasPrefix(function, "skb_queue_purge"), function == "inet_sock_destruct", strings.HasPrefix(function, "udp_destruct_"), function == "udpv6_destruct_sock":
+		return b.flags&seen == 0 // no probe came by it in the queue of a socket that was closed, as tcpdump's
+	}
+	if function != "icmp_rcv" && function != "icmpv6_rcv" && function != "ping_rcv" {
+		return false
+	}
+	reason := t.names.text(b.reason)
+	return reason == "" || reason == "NO_SOCKET" || reason == "NOT_SPECIFIED"
+}
+
+// wasForAnother knows drops of frames that are addressed to another host (net/ipv4/ip_input.c,
+// net/ipv6/ip6_input.c). Kernels without reasons drop at the same place what is no IP packet, which
+// would be so of all branches.
+func (t *tracker) wasForAnother(b *branch) bool {
+	if reason := t.names.text(b.reason); reason != "" {
+		return reason == "OTHERHOST"
+	}
+	switch function, _, _ := strings.Cut(t.names.text(b.location), "+"); function {
+	case "ip_rcv", "ip_rcv_core", "ipv6_rcv", "ip6_rcv_core":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,306 @@
+package track
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// An inference finds, by what packets hold, journeys that go on where no record says so:
+// across a TAP or another way through user space, a proxy, or the wire to another host.
+type inference struct {
+	seed     maphash.Seed
+	sent     crossings // packets that left a host, by content
+	received crossings // packets that came in from nowhere
+	wires    map[[2]uint32]*wireTimes
+	hosts    []host
+}
+
+// inferTime is how long after its last event a packet may go on elsewhere on its host.
+const inferTime = time.Second
+
+// A host is what a start record says of it.
+type host struct {
+	number      uint32 // from 1, by boot id
+	bootID      string
+	name        string
+	clockOffset int64 // ns
+}
+
+func (h *host) decode(r format.Raw) {
+	var s format.Start
+	if s.Decode(r) == nil {
+		h.bootID, h.name, h.clockOffset = s.BootID, s.Host, s.ClockOffset
+	}
+}
+
+func newInference() *inference {
+	return &inference{seed: maphash.MakeSeed(), wires: map[[2]uint32]*wireTimes{}}
+}
+
+// contentKeys tell a packet by what it holds; 0 is no key.
+type contentKeys struct {
+	packet  uint64 // addresses, ports, identification, sequence number, payload
+	payload uint64 // only that, in the hands of a process
+}
+
+// keyPayload is how much payload counts, in bytes: what a short snaplen has of it.
+const keyPayload = 48
+
+func (t *tracker) contentKeys(v *view) (k contentKeys) {
+	h := &t.parsed
+	if len(t.packed) == 0 || h.n == 0 || h.cut {
+		return k
+	}
+	l := h.inner(0)
+	payload := h.payload[:min(len(h.payload), keyPayload)]
+	var m maphash.Hash
+	m.SetSeed(t.infer.seed)
+	m.Write(payload)
+	if len(payload) > 0 {
+		m.WriteByte(byte(v.tgid))
+		m.WriteByte(byte(v.tgid >> 8))
+		m.WriteByte(byte(v.tgid >> 16))
+		k.payload = m.Sum64() | 1
+	}
+	m.Reset()
+	m.Write(payload)
+	m.Write(l.src[:])
+	m.Write(l.dst[:])
+	for _, n := range [...]uint64{uint64(l.sport)<<16 | uint64(l.dport), l.print, uint64(l.proto)} {
+		for ; n > 0; n >>= 8 {
+			m.WriteByte(byte(n))
+		}
+		m.WriteByte(0)
+	}
+	k.packet = m.Sum64() | 1
+	return k
+}
+
+// inferred returns a branch for an event of no known buffer, where another's packet goes
+// on in it; else 0.
+func (t *tracker) inferred(v *view, class class, k contentKeys) uint32 {
+	if t.infer == nil {
+		return 0
+	}
+	g := t.group
+	i, how := uint32(0), ""
+	switch class {
+	case receive:
+		i, how = t.table.get(g.sent(), k.packet), "content"
+	case passing, transmit:
+		i, how = t.table.get(g.read(), k.payload), "proxy"
+	}
+	if k.packet == 0 || i == 0 {
+		return 0
+	}
+	b := t.branches.at(i)
+	if b.flags&ended != 0 && b.end == merged || b.last > v.ts || v.ts-b.last > uint64(inferTime) || how == "proxy" && b.tgid != v.tgid {
+		return 0
+	}
+	c := t.child(g, i, v.id, v.addr, how)
+	b = t.branches.at(c)
+	b.flags |= inferredBranch
+	t.journeys.at(b.journey).flags |= guessed
+	return c
+}
+
+// remember keeps by what it can be found again.
+func (t *tracker) remember(i uint32, v *view, class class, k contentKeys) {
+	b := t.branches.at(i)
+	if k.packet == 0 {
+		return
+	}
+	switch class {
+	case transmit:
+		if b.content != k.packet {
+			t.forgetKey(t.group.sent(), b.content, i)
+			b.content = k.packet
+		}
+		t.table.set(t.group.sent(), k.packet, i)
+	case read:
+		if k.payload == 0 {
+			return
+		}
+		if b.payload != k.payload {
+			t.forgetKey(t.group.read(), b.payload, i)
+			b.payload = k.payload
+		}
+		t.table.set(t.group.read(), k.payload, i)
+	}
+}
+
+func (t *tracker) forgetKey(space uint32, key uint64, i uint32) {
+	if key != 0 && t.table.get(space, key) == i {
+		t.table.remove(space, key)
+	}
+}
+
+func (t *tracker) forgetContent(g *group, i uint32) {
+	b := t.branches.at(i)
+	t.forgetKey(g.sent(), b.content, i)
+	t.forgetKey(g.read(), b.payload, i)
+}
+
+// A crossing is a packet at one end of a wire.
+type crossing struct {
+	packet uint64
+	branch uint32
+	host   uint32
+	wall   int64 // ns since 1970 by that host's clock
+}
+
+// crossings are the latest, by content.
+type crossings struct {
+	by   map[uint64]crossing
+	ring []uint64
+	next int
+}
+
+// maxCrossings bounds them.
+const maxCrossings = 1 << 18
+
+func (c *crossings) add(key uint64, x crossing) {
+	if c.by == nil {
+		c.by = map[uint64]crossing{}
+	}
+	if _, known := c.by[key]; !known {
+		if len(c.ring) < maxCrossings {
+			c.ring = append(c.ring, key)
+		} else {
+			delete(c.by, c.ring[c.next])
+			c.ring[c.next] = key
+			c.next = (c.next + 1) % maxCrossings
+		}
+	}
+	c.by[key] = x
+}
+
+// wireTimes are the times from one host to another, as the two clocks have them.
+type wireTimes struct {
+	count uint64
+	least int64 // ns
+	all   []int64
+}
+
+// maxTimes bounds the times of one wire that are kept for its quantiles.
+const maxTimes = 100_000
+
+func (w *wireTimes) add(ns int64) {
+	w.least = min(w.least, ns)
+	w.count++
+	if len(w.all) < maxTimes {
+		w.all = append(w.all, ns)
+	} else {
+		w.all[int(w.count%maxTimes)] = ns
+	}
+}
+
+// offset is how far the second host's clock is ahead of the first's, so that the quickest
+// packets take as long in both directions; false without packets of both.
+func (n *inference) offset(a, b uint32) (ns int64, ok bool) {
+	there, back := n.wires[[2]uint32{a, b}], n.wires[[2]uint32{b, a}]
+	if there == nil || back == nil {
+		return 0, false
+	}
+	return (there.least - back.least) / 2, true
+}
+
+// hostNumber gives the current host's.
+func (t *tracker) hostNumber(g *group) uint32 {
+	n := t.infer
+	if g.host.number == 0 {
+		i := slices.IndexFunc(n.hosts, func(h host) bool {
+			return h.bootID == g.host.bootID && h.name == g.host.name
+		})
+		if i < 0 && len(n.hosts) < maxGroups {
+			i = len(n.hosts)
+			n.hosts = append(n.hosts, g.host)
+		}
+		g.host.number = uint32(i + 1)
+	}
+	return g.host.number
+}
+
+// overWire joins a packet's first event with the one that left another host: by reference,
+// since that one's number has been handed on long ago.
+//
+// A capture has no probes: there each packet may have come in, and may be sent.
+func (t *tracker) overWire(b *branch, j *journey, v *view, class class, captured bool, k contentKeys, track *format.Track) {
+	if k.packet == 0 || class != receive && class != transmit && !captured {
+		return
+	}
+	n := t.infer
+	h := t.hostNumber(t.group)
+	if h == 0 {
+		return
+	}
+	x := crossing{j.packet, b.number, h, int64(v.ts) + t.group.host.clockOffset}
+	if captured {
+		defer n.sent.add(k.packet, x)
+	} else if class == transmit {
+		if r, ok := n.received.by[k.packet]; ok && r.host != h {
+			// It has come in already, by the clocks or by the order of the streams.
+			delete(n.received.by, k.packet)
+			b.into = r.packet
+			j.flags |= guessed
+			t.crossed(h, r.host, r.wall-x.wall)
+			return
+		}
+		n.sent.add(k.packet, x)
+		return
+	}
+	if b.hop > 0 || b.number > 0 {
+		return
+	}
+	s, ok := n.sent.by[k.packet]
+	if !ok || s.host == h {
+		n.received.add(k.packet, x)
+		return
+	}
+	delete(n.sent.by, k.packet)
+	t.crossed(s.host, h, x.wall-s.wall)
+	track.From = format.From{How: "wire", Branch: s.branch, Packet: s.packet}
+	track.Inferred = true
+	b.flags |= inferredBranch
+	j.flags |= guessed
+	if offset, ok := n.offset(s.host, h); ok {
+		track.Since = uint64(max(0, x.wall-s.wall-offset))
+		track.Wire = true
+	}
+}
+
+func (t *tracker) crossed(from, to uint32, ns int64) {
+	key := [2]uint32{from, to}
+	w := t.infer.wires[key]
+	if w == nil {
+		w = &wireTimes{least: ns}
+		t.infer.wires[key] = w
+	}
+	w.add(ns)
+}
+
+// reportWires states the times between hosts and the offsets of their clocks.
+func (t *tracker) reportWires() {
+	n := t.infer
+	var keys [][2]uint32
+	for key := range n.wires {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b [2]uint32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	for _, key := range keys {
+		w := n.wires[key]
+		slices.Sort(w.all)
+		r := format.Wire{From: n.hosts[key[0]-1].name, To: n.hosts[key[1]-1].name, Packets: w.count,
+			Min: w.least, P50: w.all[(len(w.all)-1)/2], P99: w.all[(len(w.all)-1)*99/100], Max: w.all[len(w.all)-1]}
+		if offset, ok := n.offset(key[0], key[1]); ok {
+			r.Offset = format.Some(offset)
+			r.Min, r.P50, r.P99, r.Max = r.Min-offset, r.P50-offset, r.P99-offset, r.Max-offset
+		}
+		t.record = r.AppendMsgpack(t.record[:0])
+		t.write(t.record)
+	}
+}

@@ -1,0 +1,138 @@
+package track
+
+// An unclear is an index of silents: what an end may have been that a branch's end does not
+// tell. 0 is none.
+type unclear uint8
+
+const (
+	told unclear = iota
+	unclearSYN
+	unclearTCP
+	unclearMPTCP
+	unclearSCTP
+	unclearWireGuard
+	unclearInside
+	unclearSend
+	unclearRead
+	unclearICMP6
+	unclearSockmap
+)
+
+// A silent is a way for a packet to end of which no drop event tells: the kernel frees it as
+// it frees what it is done with, by consume_skb, or there is no sk_buff. docs/drops.md has
+// them in a table; skb-track names the one that an end may have been.
+type silent struct {
+	name    string
+	where   string // functions, and on which of the kernels 5.10, 6.1, 6.12, 7.2 where not on all
+	what    string // a sentence
+	counter string // what tells, in the network namespace of the packet
+	note    string // for the journey record: why its end is not told; "" where skb-track never names it
+}
+
+// silents were found by reading every consume_skb, dev_kfree_skb and __kfree_skb of net/ and
+// of the virtual devices in drivers/net/ in linux-5.10, 6.1, 6.12 and 7.2.
+var silents = []silent{
+	told: {},
+	unclearSYN: {"tcp-syn", "`tcp_conn_request`, `tcp_v4_conn_request`, `tcp_v6_conn_request`",
+		"A SYN to a listening socket whose accept queue or SYN queue is full, for which there is no route or no memory, or to a broadcast address. One that is answered ends in the same way.",
+		"`nstat -asz TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies`, `ss -ltn` (Recv-Q above Send-Q)",
+		"a SYN that is answered ends as one that a full queue ignores: TcpExtListenOverflows, TcpExtListenDrops and TcpExtTCPReqQFullDrop tell"},
+	unclearTCP: {"tcp-segment", "`tcp_drop` (5.10)",
+		"Whatever TCP drops of a connection: duplicates, segments outside of the window, bad acknowledgements, data for which there is no room. Later kernels have reasons for these.",
+		"`nstat -asz 'TcpExt*'`, `ss -tmi` (`d` in skmem)",
+		"this kernel's TCP drops without a word: whether it took the segment is not known without a probe that tells, as tcp_queue_rcv"},
+	unclearMPTCP: {"mptcp", "`mptcp_drop`",
+		"Data of MPTCP that came twice, by two subflows, or for which there was no room.",
+		"`nstat -asz MPTcpExtDuplicateData MPTcpExtOFOQueue MPTcpExtRcvPruned`",
+		"MPTCP discards what came twice without a word: MPTcpExtDuplicateData tells"},
+	unclearSCTP: {"sctp", "`sctp_chunk_destroy`, by way of `sctp_rcv`",
+		"Chunks of SCTP that are not used: duplicates, those of a state in which they have no place, data for which there is no room. Those that are used end in the same way; the data goes on in a clone.",
+		"`grep -E 'Discards|OutOfBlues|Abort' /proc/net/sctp/snmp`",
+		"SCTP frees what it used and what it discarded alike: SctpInPktDiscards and SctpInDataChunkDiscards tell"},
+	unclearWireGuard: {"wireguard-receive", "`wg_packet_receive`, `wg_packet_handshake_receive_worker`, `wg_packet_consume_data`, `wg_packet_rx_poll`, `wg_packet_consume_data_done`",
+		"Whatever WireGuard does not accept: no message of its own, a key that it does not know, a packet that can't be decrypted or came before, one whose source is not among the peer's allowed IPs. Its handshakes end in the same way.",
+		"`ip -s link show dev wg0` (rx errors, frame: not an allowed IP), `wg show` (latest handshake); why, only `echo module wireguard +p > /sys/kernel/debug/dynamic_debug/control` tells",
+		"WireGuard frees what it used and what it discarded alike: rx errors of its device, wg show and the module's dynamic debug tell"},
+	unclearInside: {"tunnel-receive", "`udp_queue_rcv_one_skb`, `udpv6_queue_rcv_one_skb`",
+		"Nothing that is discarded here: a datagram of a tunnel (VXLAN, Geneve, ESP, L2TP), whose content goes on in the same sk_buff and ended where no probe was.",
+		"more probes: `-p net:netif_receive_skb,icmp_rcv,arp_process,tcp_v4_rcv,udp_rcv`",
+		"what the tunnel carried went on, and ended where no probe was"},
+	unclearSend: {"tunnel-send", "`vxlan_xmit_one` (5.10, 6.1, 6.12), `geneve_xmit`, `bareudp_xmit`, `gtp_dev_xmit`, `amt_dev_xmit`, `ipip6_tunnel_xmit`, `teql_master_xmit`, `wg_xmit`, `wg_socket_send_skb_to_peer`",
+		"A packet given to a tunnel's device that has no route, no peer or no memory for it, or for which it is too large; of WireGuard's also the oldest of more than 128 that wait for a handshake. What goes on is seen at the device below.",
+		"`ip -s -s link show dev DEVICE` (tx errors, dropped, carrier, collsns)",
+		"it was given to a tunnel's device and not seen to go on: the device's tx counters tell what it discards without a word"},
+	unclearRead: {"read-as-drop", "`sctp_recvmsg`, `tsk_advance_rx_queue`, `espintcp_recvmsg`, `pppol2tp_recvmsg`, `ppp_read`, `virtio_transport_seqpacket_do_dequeue`, `ovpn_tcp_recvmsg` (7.2), `qrtr_tun_read_iter`",
+		"The other way round: data that a program has read is freed as a drop, by the same line as data that could not be written to the program's memory (EFAULT).",
+		"the reader: its call fails with EFAULT",
+		"what was read ends as what could not be written to the reader's memory: its call fails with EFAULT then"},
+	unclearICMP6: {"icmp6-as-drop", "`icmpv6_rcv`",
+		"The other way round: every ICMPv6 message to this host is freed as a drop, those that it used (an echo request that it answered, neighbour discovery) and those that it refused. On 6.12 and 7.2 that is so for neighbour discovery alone, and for some of it: an answered check for duplicate addresses, a router's advertisement without its link-layer address.",
+		"`nstat -asz Icmp6InMsgs Icmp6InErrors Icmp6InEchos Icmp6OutEchoReplies`",
+		"this kernel frees ICMPv6 that it used as it frees what it refused: Icmp6InErrors tells"},
+	unclearSockmap: {"sockmap-send", "`sk_psock_backlog` (5.10)",
+		"The other way round: data that a sockmap's BPF program sent on to another socket is freed as a drop, by the same function as data that this socket did not take.",
+		"`bpftool map show`; whether the other socket is open",
+		"this kernel frees what a sockmap's BPF program sent on as it frees what the other socket did not take"},
+
+	{"vxlan-reduce", "`arp_reduce`, `neigh_reduce`",
+		"ARP and NDP that a VXLAN device with `proxy` answers itself, or has no answer to.",
+		"`bridge fdb show dev DEVICE`, `ip neigh show dev DEVICE`", ""},
+	{"sink-device", "`dummy_xmit`, `nlmon_xmit`, `vsockmon_xmit`, `ifb_xmit`",
+		"What is sent by a dummy device is gone, by design; by an ifb device what no tc action redirected to it.",
+		"`ip -s link show dev DEVICE`", ""},
+	{"arp", "`arp_rcv`, `arp_process`",
+		"ARP for another host, on a device without ARP, or not to be answered (arp_ignore, arp_filter). What is answered ends in the same way.",
+		"`sysctl -a --pattern 'arp_(ignore|filter|accept|announce)'`, `tcpdump -ni DEVICE arp`", ""},
+	{"icmp", "`icmp_rcv`, `icmpv6_rcv`",
+		"Echo requests that are not to be answered (icmp_echo_ignore_all, icmp_echo_ignore_broadcasts), or whose answer the rate limit forbids; on 5.10 and 6.1 also neighbour discovery that is not valid (`ndisc_rcv`). What is answered ends in the same way.",
+		"`nstat -asz IcmpInMsgs IcmpInErrors IcmpOutMsgs IcmpOutRateLimitGlobal IcmpOutRateLimitHost Icmp6InErrors`, `sysctl net.ipv4.icmp_echo_ignore_all`", ""},
+	{"igmp", "`igmp_rcv`, `__mld_query_work`, `__mld_report_work`",
+		"IGMP and MLD, used or not, and those whose checksum is wrong.",
+		"`cat /proc/net/igmp /proc/net/mcfilter`", ""},
+	{"packet-socket", "`packet_rcv`, `tpacket_rcv`",
+		"A program's copy (tcpdump's), when its filter does not want it. Where its buffer is full there is a drop event, with the reason PACKET_SOCK_ERROR, of the copy alone.",
+		"the program: tcpdump says `dropped by kernel`; `ss -0 -em` (`d` in skmem)", ""},
+	{"cake-acks", "`cake_enqueue`",
+		"Acknowledgements that cake's ack-filter takes out of the queue.",
+		"`tc -s qdisc show dev DEVICE` (ack_drop)", ""},
+	{"tc-stolen", "`sch_handle_ingress`, `sch_handle_egress`, `tcx_run`",
+		"What a tc action took: mirred's redirect, a BPF program's TC_ACT_STOLEN.",
+		"`tc -s filter show dev DEVICE ingress`, `tc -s actions`", ""},
+	{"openvswitch", "`do_execute_actions` (5.10, 6.1), `ovs_dp_process_packet`",
+		"A flow without an output, which is how Open vSwitch drops, before it has drop reasons (6.6); and what is handed to ovs-vswitchd.",
+		"`ovs-appctl dpctl/dump-flows`, `ovs-dpctl show` (lookups: lost)", ""},
+	{"synproxy", "`nft_synproxy_eval_v4`, `nft_synproxy_eval_v6`, `synproxy_tg4`, `synproxy_tg6`",
+		"SYNs and ACKs that SYNPROXY answers itself or finds wrong.",
+		"`cat /proc/net/stat/synproxy`", ""},
+	{"rxrpc", "`rxrpc_free_skb`, `rxrpc_input_packet`",
+		"Packets of AF_RXRPC, used or not.",
+		"`cat /proc/net/rxrpc/stats` (6.1 and later)", ""},
+	{"dccp", "`dccp_rcv_state_process`, `dccp_recvmsg` (5.10, 6.1, 6.12)",
+		"Packets of DCCP that a connection has no use for.",
+		"`cat /proc/net/snmp`", ""},
+	{"unix-send", "`unix_dgram_sendmsg`, `unix_stream_sendmsg` (7.2)",
+		"A message that could not be sent: the program is told.",
+		"the program: its call fails", ""},
+	{"veth-xdp", "`veth_convert_skb_to_xdp_buff` (6.1, 6.12, 7.2)",
+		"A packet that a veth has to copy for its XDP program in native mode, where it is too large for that or memory is short.",
+		"`ethtool -S DEVICE` (rx_queue_0_drops), `ip -s link show dev DEVICE` (dropped)", ""},
+	{"xdp", "the driver, before there is an sk_buff",
+		"What an XDP program drops, redirects or sends back in native mode. In generic mode there is a drop event: without a reason for what is dropped, with the reason XDP for what can't be redirected. An XDP program that passes a packet on a veth lets the driver copy it: the first sk_buff ends without a word.",
+		"`ethtool -S DEVICE` (xdp), `ip -s link show dev DEVICE`, the program's maps, `xdp:xdp_exception`", ""},
+	{"hardware", "the device",
+		"Frames that the device discards: bad checksums of frames, no buffer, filters.",
+		"`ethtool -S DEVICE`, `ip -s -s link show dev DEVICE` (errors, missed, over, fifo)", ""},
+}
+
+// readers are functions that free what a program has read as a drop without a reason; sure
+// are those that free nothing else there (net/llc/af_llc.c, net/bluetooth/af_bluetooth.c,
+// net/nfc/llcp_sock.c, net/caif/caif_socket.c, net/iucv/af_iucv.c, net/tipc/socket.c). The
+// others come there too when the program's memory can't be written (net/sctp/socket.c,
+// net/xfrm/espintcp.c, net/l2tp/l2tp_ppp.c, drivers/net/ppp/ppp_generic.c,
+// net/vmw_vsock/virtio_transport_common.c, drivers/net/ovpn/tcp.c, net/qrtr/tun.c).
+var readers = map[string]struct{ sure bool }{
+	"llc_ui_recvmsg": {true}, "bt_sock_stream_recvmsg": {true}, "llcp_sock_recvmsg": {true}, "caif_stream_recvmsg": {true},
+	"iucv_sock_recvmsg": {true}, "tsk_advance_rx_queue": {true}, "tipc_recvmsg": {true}, "tipc_recvstream": {true}, "__tipc_recvstream": {true},
+	"sctp_recvmsg": {}, "espintcp_recvmsg": {}, "pppol2tp_recvmsg": {}, "ppp_read": {}, "virtio_transport_seqpacket_do_dequeue": {},
+	"ovpn_tcp_recvmsg": {}, "qrtr_tun_read_iter": {},
+}

@@ -1,0 +1,516 @@
+package track
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/spell"
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// A summary is a stage that counts journeys instead of handing them on.
+type summary struct {
+	out  io.Writer
+	json bool
+
+	names     *names
+	at        map[spot]lastSeen // where an open branch was last
+	pairs     map[[2]uint32]*latencies
+	totals    *latencies
+	again     *latencies        // from an event to that of a retransmission
+	resent    [2]uint64         // journeys that TCP sent again, and how often
+	bars      map[uint64]uint64 // journeys by their total, by the end of the bar, ns
+	endings   map[string]uint64
+	reasons   map[string]uint64
+	unclear   map[string]uint64
+	flows     map[format.Flow]*flowCount
+	events    uint64
+	journeys  uint64
+	branches  uint64
+	uncertain uint64
+	inferred  uint64
+	byAddr    uint64
+	lost      map[string]uint64
+	more      uint64 // pairs of probes beyond maxPairs, in hops
+	others    flowCount
+	j         format.Journey // that of the record at hand
+}
+
+type spot struct {
+	packet uint64
+	branch uint32
+}
+
+// lastSeen is where a branch was: the probe, and how often TCP had sent the packet before.
+type lastSeen struct {
+	probe  uint32
+	resent uint32
+}
+
+type flowCount struct {
+	journeys uint64
+	endings  [len(format.EndNames)]uint64
+}
+
+// What bounds a summary. A histogram takes 34 kB.
+const (
+	maxPairs = 500
+	maxFlows = 50_000
+	maxSpots = 1 << 18
+)
+
+// latencies are a histogram of times in ns, true to 1 %, up to an hour.
+type latencies struct {
+	*hdrhistogram.Histogram
+	max uint64
+}
+
+const longest = 3600e9
+
+func newLatencies() *latencies { return &latencies{Histogram: hdrhistogram.New(1, longest, 2)} }
+
+func (l *latencies) add(ns uint64) {
+	l.max = max(l.max, ns)
+	_ = l.RecordValue(int64(min(ns, longest)))
+}
+
+func newSummary(out io.Writer, json bool) *summary {
+	return &summary{out: out, json: json, names: newNames(), at: map[spot]lastSeen{}, pairs: map[[2]uint32]*latencies{},
+		totals: newLatencies(), again: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{}, reasons: map[string]uint64{},
+		unclear: map[string]uint64{}, flows: map[format.Flow]*flowCount{}, lost: map[string]uint64{}}
+}
+
+func (s *summary) Flush() error { return nil }
+
+func (s *summary) Write(r format.Raw) error {
+	switch r.Type() {
+	case format.TypeEvent:
+		s.event(r)
+	case format.TypeJourney:
+		return s.journey(r)
+	case format.TypeLoss:
+		what, _ := r.Get("what").Str()
+		n, _ := r.Get("count").Uint()
+		if len(what) <= maxWhat && len(s.lost) < maxWhat {
+			s.lost[string(what)] += n
+		}
+	}
+	return nil
+}
+
+// maxWhat bounds the kinds of losses, and their names in bytes.
+const maxWhat = 64
+
+func (s *summary) event(r format.Raw) {
+	s.events++
+	// One walk over the record: to find the keys one by one takes as long again.
+	var probe []byte
+	var here, from spot
+	var since, resent uint64
+	var timed, linked bool
+	c := r.Cursor()
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "probe":
+			probe, _ = c.Str()
+		case "track":
+			for n := c.Map(); n > 0; n-- {
+				switch string(c.Key()) {
+				case "packet":
+					here.packet, _ = c.Uint()
+				case "branch":
+					u, _ := c.Uint()
+					here.branch = uint32(u)
+				case "since":
+					since, timed = c.Uint()
+				case "resent":
+					resent, _ = c.Uint()
+				case "from":
+					linked = true
+					for n := c.Map(); n > 0; n-- {
+						switch string(c.Key()) {
+						case "packet":
+							from.packet, _ = c.Uint()
+						case "branch":
+							u, _ := c.Uint()
+							from.branch = uint32(u)
+						default:
+							c.Skip()
+						}
+					}
+				default:
+					c.Skip()
+				}
+			}
+		default:
+			c.Skip()
+		}
+	}
+	if here.packet == 0 {
+		return
+	}
+	at := s.names.number(probe)
+	before, kept := s.at[here]
+	known := kept
+	if linked {
+		if from.packet == 0 {
+			from.packet = here.packet
+		}
+		if p, ok := s.at[from]; ok {
+			before, known = p, true
+		}
+	}
+	switch now := (lastSeen{at, uint32(resent)}); {
+	case timed && before.resent < now.resent && (known || linked):
+		s.again.add(since) // no probe's doing: TCP waited, or was told
+	case timed && known:
+		s.hop([2]uint32{before.probe, at}, since)
+	}
+	if kept || len(s.at) < maxSpots {
+		s.at[here] = lastSeen{at, uint32(resent)}
+	}
+}
+
+// hop counts the time between two probes.
+func (s *summary) hop(pair [2]uint32, since uint64) {
+	l := s.pairs[pair]
+	if l == nil && len(s.pairs) < maxPairs {
+		l = newLatencies()
+		s.pairs[pair] = l
+	}
+	if l == nil {
+		s.more++
+		return
+	}
+	l.add(since)
+}
+
+func (s *summary) journey(r format.Raw) error {
+	j := &s.j
+	if err := j.Decode(r); err != nil {
+		return err
+	}
+	for b := range min(j.Branches, maxSpots) {
+		delete(s.at, spot{j.Packet, b})
+	}
+	s.journeys++
+	s.branches += uint64(j.Branches)
+	s.totals.add(j.Total())
+	s.bars[bar(j.Total())]++
+	end := slices.Index(format.EndNames[:], j.End.How)
+	if end < 0 {
+		return nil
+	}
+	s.endings[j.End.How]++
+	if j.End.How == "dropped" {
+		reason := cmp.Or(j.End.Reason, j.End.Location, "not known")
+		if _, known := s.reasons[reason]; !known && len(s.reasons) >= maxPairs {
+			reason = "other"
+		}
+		s.reasons[reason]++
+	}
+	if j.Resent > 0 {
+		s.resent[0]++
+		s.resent[1] += uint64(j.Resent)
+	}
+	if what := j.End.Unclear; what != "" {
+		if _, known := s.unclear[what]; !known && len(s.unclear) >= maxPairs {
+			what = "other"
+		}
+		s.unclear[what]++
+	}
+	if len(j.Uncertain) > 0 {
+		s.uncertain++
+	}
+	if j.Inferred {
+		s.inferred++
+	}
+	if j.By != "" {
+		s.byAddr++
+	}
+	f := s.flows[j.From]
+	if f == nil {
+		f = &s.others
+		if len(s.flows) < maxFlows && j.From.Src.IsValid() {
+			f = &flowCount{}
+			s.flows[j.From] = f
+		}
+	}
+	f.journeys++
+	f.endings[end]++
+	return nil
+}
+
+// bar is the end of the bar that a time is in: 1, 2 or 5 times a power of ten.
+func bar(ns uint64) uint64 {
+	for b := uint64(1); ; b *= 10 {
+		for _, n := range [...]uint64{b, 2 * b, 5 * b} {
+			if ns <= n || b >= 1e18 {
+				return n
+			}
+		}
+	}
+}
+
+// quantiles are what is told of times, in ns.
+type quantiles struct {
+	Count uint64 `json:"count"`
+	P50   uint64 `json:"p50"`
+	P90   uint64 `json:"p90"`
+	P99   uint64 `json:"p99"`
+	Max   uint64 `json:"max"`
+}
+
+func (l *latencies) quantiles() quantiles {
+	at := func(q float64) uint64 { return min(uint64(l.ValueAtQuantile(q)), l.max) }
+	return quantiles{uint64(l.TotalCount()), at(50), at(90), at(99), l.max}
+}
+
+// A report is a summary as it is written. Times are in ns.
+type report struct {
+	Events    uint64            `json:"events"`
+	Journeys  uint64            `json:"journeys"`
+	Branches  uint64            `json:"branches"`
+	Uncertain uint64            `json:"uncertain"`
+	Inferred  uint64            `json:"inferred"`
+	ByAddr    uint64            `json:"by_addr"`
+	Lost      map[string]uint64 `json:"lost"`
+	Endings   map[string]uint64 `json:"endings"`
+	Reasons   map[string]uint64 `json:"reasons"`
+	Unclear   map[string]uint64 `json:"unclear"` // names of docs/drops.md: what ends may have been
+	Resent    reportResent      `json:"resent"`
+	Total     quantiles         `json:"total"`
+	Histogram []reportBar       `json:"histogram"`
+	Hops      []reportHop       `json:"hops"`
+	MoreHops  uint64            `json:"more_hops,omitempty"`
+	Flows     []reportFlow      `json:"flows"`
+	MoreFlows uint64            `json:"more_flows,omitempty"`
+}
+
+// reportResent is what TCP sent again: journeys, how often in all, and how long behind the
+// last event before. The journeys' total times have these in them, the times between probes not.
+type reportResent struct {
+	Journeys uint64    `json:"journeys"`
+	Times    uint64    `json:"times"`
+	After    quantiles `json:"after"`
+}
+
+type reportBar struct {
+	UpTo  uint64 `json:"up_to"`
+	Count uint64 `json:"count"`
+}
+
+type reportHop struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	quantiles
+	sum float64
+}
+
+type reportFlow struct {
+	Src      string            `json:"src"`
+	Dst      string            `json:"dst"`
+	Sport    uint16            `json:"sport,omitempty"`
+	Dport    uint16            `json:"dport,omitempty"`
+	Proto    uint8             `json:"proto"`
+	Journeys uint64            `json:"journeys"`
+	Endings  map[string]uint64 `json:"endings"`
+	flow     format.Flow
+}
+
+func (s *summary) report() *report {
+	r := &report{Events: s.events, Journeys: s.journeys, Branches: s.branches, Uncertain: s.uncertain, Inferred: s.inferred,
+		ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear, Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
+		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
+	for _, end := range slices.Sorted(maps.Keys(s.bars)) {
+		r.Histogram = append(r.Histogram, reportBar{end, s.bars[end]})
+	}
+	for pair, l := range s.pairs {
+		r.Hops = append(r.Hops, reportHop{s.names.text(pair[0]), s.names.text(pair[1]), l.quantiles(), l.Mean() * float64(l.TotalCount())})
+	}
+	// Where the time goes comes first.
+	slices.SortFunc(r.Hops, func(a, b reportHop) int {
+		return cmp.Or(cmp.Compare(b.sum, a.sum), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	for flow, f := range s.flows {
+		endings := map[string]uint64{}
+		for i, n := range f.endings {
+			if n > 0 {
+				endings[format.EndNames[i]] = n
+			}
+		}
+		r.Flows = append(r.Flows, reportFlow{flow.Src.String(), flow.Dst.String(), flow.Sport, flow.Dport, flow.Proto, f.journeys, endings, flow})
+	}
+	slices.SortFunc(r.Flows, func(a, b reportFlow) int {
+		return cmp.Or(cmp.Compare(b.Journeys, a.Journeys), a.flow.Src.Compare(b.flow.Src), a.flow.Dst.Compare(b.flow.Dst),
+			cmp.Compare(a.Sport, b.Sport), cmp.Compare(a.Dport, b.Dport), cmp.Compare(a.Proto, b.Proto))
+	})
+	return r
+}
+
+// Close writes the summary.
+func (s *summary) Close() error {
+	r := s.report()
+	var b bytes.Buffer
+	if s.json {
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+		b = *bytes.NewBuffer(escape.JSON(nil, b.Bytes()))
+	} else {
+		r.text(&b)
+	}
+	_, err := s.out.Write(b.Bytes())
+	return err
+}
+
+// What text shows at most; JSON has all.
+const (
+	textHops  = 40
+	textFlows = 20
+)
+
+func (r *report) text(b *bytes.Buffer) {
+	branches := "1 branch"
+	if r.Branches != 1 {
+		branches = fmt.Sprintf("%d branches", r.Branches)
+	}
+	fmt.Fprintf(b, "%s of %s, %s\n", spell.Count(r.Journeys, "journey"), branches, spell.Count(r.Events, "event"))
+	for _, note := range [...]struct {
+		n    uint64
+		text string
+	}{
+		{r.Uncertain, "uncertain: records were lost that could have told otherwise"},
+		{r.Inferred, "inferred from the packets' bytes"},
+		{r.ByAddr, "known by address, as the events have no identities"},
+	} {
+		if note.n > 0 {
+			fmt.Fprintf(b, "%d of them %s\n", note.n, note.text)
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(r.Lost)) {
+		fmt.Fprintf(b, "lost: %d of kind %s\n", r.Lost[what], clean(what))
+	}
+	if r.Journeys == 0 {
+		return
+	}
+	rows := [][]string{{"ended", "journeys", ""}}
+	for _, how := range format.EndNames {
+		if n := r.Endings[how]; n > 0 {
+			why := ""
+			if how == "dropped" {
+				why = counts(r.Reasons)
+			}
+			rows = append(rows, []string{how, fmt.Sprint(n), why})
+		}
+	}
+	columns(b, rows, 1)
+	if n := r.Resent; n.Journeys > 0 {
+		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
+		if q := n.After; q.Count > 0 {
+			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them", duration(q.P50), duration(q.Max))
+		}
+		b.WriteByte('\n')
+	}
+	if len(r.Unclear) > 0 {
+		fmt.Fprintf(b, "not told by the kernel (docs/drops.md): %s\n", counts(r.Unclear))
+	}
+
+	b.WriteString("\nfrom first to last\n")
+	most := uint64(0)
+	for _, bar := range r.Histogram {
+		most = max(most, bar.Count)
+	}
+	rows = nil
+	for _, bar := range r.Histogram {
+		// Eighths of a character, at least one.
+		eighths := max(1, int(float64(bar.Count)*40*8/float64(most)))
+		picture := strings.Repeat("█", eighths/8)
+		if eighths%8 > 0 {
+			picture += string(rune('█' + 8 - eighths%8))
+		}
+		rows = append(rows, []string{"up to " + duration(bar.UpTo), fmt.Sprint(bar.Count), picture})
+	}
+	columns(b, rows, 1)
+	q := r.Total
+	fmt.Fprintf(b, "half within %s, 90%% %s, 99%% %s, longest %s\n", duration(q.P50), duration(q.P90), duration(q.P99), duration(q.Max))
+
+	if len(r.Hops) > 0 {
+		rows = [][]string{{"from", "to", "count", "p50", "p90", "p99", "max"}}
+		for _, h := range r.Hops[:min(len(r.Hops), textHops)] {
+			rows = append(rows, []string{clean(h.From), clean(h.To), fmt.Sprint(h.Count), duration(h.P50), duration(h.P90), duration(h.P99), duration(h.Max)})
+		}
+		b.WriteByte('\n')
+		columns(b, rows, 2, 3, 4, 5, 6)
+		if n := len(r.Hops) - textHops; n > 0 {
+			fmt.Fprintf(b, "and %d more: -o json has them\n", n)
+		}
+	}
+	if len(r.Flows) > 0 {
+		rows = [][]string{{"flow", "journeys", ""}}
+		for _, f := range r.Flows[:min(len(r.Flows), textFlows)] {
+			rows = append(rows, []string{string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings)})
+		}
+		b.WriteByte('\n')
+		columns(b, rows, 1)
+		if n := len(r.Flows) - textFlows; n > 0 {
+			fmt.Fprintf(b, "and %d more: -o json has them\n", n)
+		}
+	}
+}
+
+func duration(ns uint64) string { return string(text.AppendDuration(nil, ns)) }
+
+// clean makes a name from the stream fit for a terminal.
+func clean(s string) string { return escape.String(s) }
+
+// counts are the counts by name, the largest first: "NO_SOCKET 12, TCP_CSUM 1".
+func counts(m map[string]uint64) string {
+	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	var out []string
+	for _, k := range keys[:min(len(keys), 8)] {
+		out = append(out, fmt.Sprint(clean(k), " ", m[k]))
+	}
+	if len(keys) > 8 {
+		out = append(out, "...")
+	}
+	return strings.Join(out, ", ")
+}
+
+// columns writes rows in columns, those named to the right.
+func columns(b *bytes.Buffer, rows [][]string, right ...int) {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if slices.Contains(right, i) {
+				line += pad + cell + "  "
+			} else {
+				line += cell + pad + "  "
+			}
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}

@@ -1,0 +1,94 @@
+package track
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// A summary has the counts and quantiles that can be counted from the stream itself.
+func TestSummary(t *testing.T) {
+	w := newWorld(seed(t))
+	stream := runTrack(t, options(), w.stream(w.make(3000, false), 0))
+	var out bytes.Buffer
+	s := newSummary(&out, true)
+	var since []uint64
+	events, endings, flows := 0, map[string]uint64{}, map[string]uint64{}
+	at := map[string]string{}
+	each(t, stream, func(r format.Raw) {
+		switch r.Type() {
+		case format.TypeEvent:
+			events++
+			var track format.Track
+			track.Decode(r.Get("track"))
+			probe, _ := r.Get("probe").Str()
+			key := fmt.Sprint(track.Packet, track.Branch)
+			from := at[key]
+			if track.From.How != "" {
+				packet := track.Packet
+				if track.From.Packet != 0 {
+					packet = track.From.Packet
+				}
+				if p := at[fmt.Sprint(packet, track.From.Branch)]; p != "" {
+					from = p
+				}
+			}
+			if from == "ip_rcv" && string(probe) == "ip_forward" {
+				since = append(since, track.Since)
+			}
+			at[key] = string(probe)
+		case format.TypeJourney:
+			var j format.Journey
+			j.Decode(r)
+			endings[j.End.How]++
+			flows[j.From.Src.String()]++
+		}
+		if err := s.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got report
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if int(got.Events) != events || int(got.Journeys) != len(w.packets) || fmt.Sprint(got.Endings) != fmt.Sprint(endings) {
+		t.Errorf("%d events, %d journeys, %v; want %d, %d, %v", got.Events, got.Journeys, got.Endings, events, len(w.packets), endings)
+	}
+	i := slices.IndexFunc(got.Hops, func(h reportHop) bool { return h.From == "ip_rcv" && h.To == "ip_forward" })
+	if i < 0 {
+		t.Fatal("no hops from ip_rcv to ip_forward")
+	}
+	slices.Sort(since)
+	h := got.Hops[i]
+	near := func(got, want uint64) bool { return max(got, want)-min(got, want) <= want/50+1 }
+	n := len(since)
+	quantile := func(q float64) uint64 { return since[int(q*float64(n)+0.5)-1] }
+	if int(h.Count) != n || h.Max != since[n-1] || !near(h.P50, quantile(0.5)) || !near(h.P90, quantile(0.9)) {
+		t.Errorf("ip_rcv to ip_forward: %+v, want %d, half within %d, 90%% within %d, all within %d", h, n, quantile(0.5), quantile(0.9), since[n-1])
+	}
+	for _, f := range got.Flows {
+		flows[f.Src] -= f.Journeys
+	}
+	for src, n := range flows {
+		if n != 0 {
+			t.Errorf("%d of %s's journeys are in no flow", n, src)
+		}
+	}
+	bars := uint64(0)
+	for _, b := range got.Histogram {
+		bars += b.Count
+	}
+	if int(bars) != len(w.packets) {
+		t.Errorf("%d journeys are in the histogram, want %d", bars, len(w.packets))
+	}
+	if len(s.at) != 0 {
+		t.Errorf("%d branches are remembered", len(s.at))
+	}
+}

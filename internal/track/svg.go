@@ -1,0 +1,239 @@
+package track
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// A drawer is a stage that draws the first journey whose end it sees, and hands everything
+// on. Behind a selector it has that journey's events, and no more.
+type drawer struct {
+	file  string
+	next  stage
+	drawn bool
+	hops  map[uint64][]drawnHop // by packet
+	count int
+}
+
+type drawnHop struct {
+	event format.Event
+	track format.Track
+}
+
+// maxDrawn bounds the hops that are kept and drawn.
+const maxDrawn = 10_000
+
+func newDrawer(file string, next stage) *drawer {
+	return &drawer{file: file, next: next, hops: map[uint64][]drawnHop{}}
+}
+
+func (d *drawer) Flush() error { return d.next.Flush() }
+
+func (d *drawer) Write(r format.Raw) error {
+	if !d.drawn {
+		switch r.Type() {
+		case format.TypeEvent:
+			var h drawnHop
+			h.track.Decode(append(format.Value(nil), r.Get("track")...))
+			if h.track.Present() && d.count < maxDrawn && h.event.Decode(r) == nil {
+				h.event.Packet = format.Packet{}
+				d.hops[h.track.Packet] = append(d.hops[h.track.Packet], h)
+				d.count++
+			}
+		case format.TypeJourney:
+			var j format.Journey
+			if err := j.Decode(r); err != nil {
+				return err
+			}
+			if err := d.draw(&j); err != nil {
+				return err
+			}
+		}
+	}
+	return d.next.Write(r)
+}
+
+// Close tells where nothing was drawn.
+func (d *drawer) Close() error {
+	if !d.drawn {
+		return errors.New("--svg: no journey was selected, nothing is drawn")
+	}
+	return nil
+}
+
+// A lane is a row of the drawing.
+type lane struct {
+	netns uint32
+	name  string
+}
+
+// Measures of the drawing, px.
+const (
+	drawLeft   = 220
+	drawWidth  = 960
+	drawLane   = 28
+	drawTop    = 64
+	drawDot    = 8
+	drawLegend = 18
+)
+
+// draw writes the file: a lane for each device, by namespace, and for each cpu; time goes
+// to the right; each hop is a dot with its number, and has a line in the list below.
+func (d *drawer) draw(j *format.Journey) error {
+	hops := d.hops[j.Packet]
+	slices.SortStableFunc(hops, func(a, b drawnHop) int { return cmp.Compare(a.event.TS, b.event.TS) })
+	var lanes, cpus []lane
+	of := func(all *[]lane, l lane) int {
+		i := slices.Index(*all, l)
+		if i < 0 {
+			i = len(*all)
+			*all = append(*all, l)
+		}
+		return i
+	}
+	last := map[uint32]lane{} // a hop without a device is where its branch was
+	rows, cpuRows := make([]int, len(hops)), make([]int, len(hops))
+	for i := range hops {
+		e := &hops[i].event
+		l := lane{e.Netns.Inum, e.Dev.Name}
+		if l.name == "" {
+			if l = last[hops[i].track.Branch]; l.name == "" {
+				l = lane{e.Netns.Inum, "no device yet"}
+			}
+		}
+		last[hops[i].track.Branch] = l
+		rows[i] = of(&lanes, l)
+		cpuRows[i] = of(&cpus, lane{name: fmt.Sprint("cpu ", e.CPU)})
+	}
+	// Lanes in order of namespaces, as they were first seen; cpus by number.
+	order := laneOrder(lanes, func(a, b lane) int {
+		first := func(l lane) int { return slices.IndexFunc(lanes, func(o lane) bool { return o.netns == l.netns }) }
+		return first(a) - first(b)
+	})
+	cpuOrder := laneOrder(cpus, func(a, b lane) int { return cmp.Or(len(a.name)-len(b.name), cmp.Compare(a.name, b.name)) })
+
+	var b bytes.Buffer
+	cpuTop := drawTop + len(lanes)*drawLane + drawLane
+	axis := cpuTop + len(cpus)*drawLane
+	height := axis + 3*drawLegend + (len(hops)+1)*drawLegend
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="monospace" font-size="12">
+<rect width="100%%" height="100%%" fill="white"/>
+`, drawLeft+drawWidth+40, height)
+	title := string(text.AppendFlow([]byte(fmt.Sprintf("#%d  ", j.Packet)), j.From))
+	write(&b, 12, 24, `font-size="15" font-weight="bold"`, title)
+	write(&b, 12, 44, "", string(text.AppendEnding(nil, j)))
+	for i, l := range lanes {
+		name := l.name
+		if l.netns != 0 {
+			name += fmt.Sprint("  netns ", l.netns)
+		}
+		drawLaneAt(&b, drawTop+order[i]*drawLane, name)
+	}
+	for i, l := range cpus {
+		drawLaneAt(&b, cpuTop+cpuOrder[i]*drawLane, l.name)
+	}
+
+	span := uint64(1)
+	for _, h := range hops {
+		span = max(span, h.track.Total)
+	}
+	at := func(ns uint64) int { return drawLeft + int(float64(ns)/float64(span)*drawWidth) }
+	for tick := range 5 {
+		ns := span / 4 * uint64(tick)
+		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#ddd"/>`+"\n", at(ns), drawTop, at(ns), axis)
+		write(&b, at(ns), axis+14, `text-anchor="middle" fill="#666"`, duration(ns))
+	}
+	// Dots that would lie on one another stand side by side.
+	free := map[int]int{}
+	place := func(ns uint64, y int) int {
+		x := max(at(ns), free[y])
+		free[y] = x + 2*drawDot
+		return x
+	}
+	type point struct{ x, y int }
+	points := make([]point, len(hops))
+	previous := map[uint32]int{} // hop of a branch
+	var dots bytes.Buffer
+	for i, h := range hops {
+		y := drawTop + order[rows[i]]*drawLane + drawLane/2
+		points[i] = point{place(h.track.Total, y), y}
+		from, ok := previous[h.track.Branch]
+		if !ok && h.track.From.How != "" {
+			from, ok = previous[h.track.From.Branch]
+		}
+		if ok {
+			p := points[from]
+			fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="1.5"/>`+"\n", p.x, p.y, points[i].x, y, branchColor(h.track.Branch))
+		}
+		previous[h.track.Branch] = i
+		cy := cpuTop + cpuOrder[cpuRows[i]]*drawLane + drawLane/2
+		for _, p := range [...]point{points[i], {place(h.track.Total, cy), cy}} {
+			fmt.Fprintf(&dots, `<g><title>%s at %s</title><circle cx="%d" cy="%d" r="%d" fill="%s"/>`, markup(h.event.Probe), duration(h.track.Total),
+				p.x, p.y, drawDot, branchColor(h.track.Branch))
+			write(&dots, p.x, p.y+3, `text-anchor="middle" fill="white" font-size="9"`, fmt.Sprint(i))
+			dots.WriteString("</g>\n")
+		}
+	}
+	b.Write(dots.Bytes())
+	y := axis + 3*drawLegend
+	for i, h := range hops {
+		line := fmt.Sprintf("%3d  %9s  +%-8s %-28s cpu %d", i, duration(h.track.Total), duration(h.track.Since), h.event.Probe, h.event.CPU)
+		if h.track.Branch != 0 {
+			line += fmt.Sprintf("  branch %d", h.track.Branch)
+		}
+		if h.track.From.How != "" {
+			line += "  from " + h.track.From.How
+		}
+		line += string(text.AppendChanges(nil, h.track.Changed))
+		write(&b, 12, y, `xml:space="preserve" fill="`+branchColor(h.track.Branch)+`"`, line)
+		y += drawLegend
+	}
+	b.WriteString("</svg>\n")
+	d.drawn, d.hops = true, nil
+	if err := os.WriteFile(d.file, b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("--svg %s: %w", d.file, errors.Unwrap(err))
+	}
+	return nil
+}
+
+// laneOrder returns the row of each lane when they are sorted.
+func laneOrder(lanes []lane, compare func(a, b lane) int) []int {
+	sorted := slices.Clone(lanes)
+	slices.SortStableFunc(sorted, compare)
+	rows := make([]int, len(lanes))
+	for i, l := range lanes {
+		rows[i] = slices.Index(sorted, l)
+	}
+	return rows
+}
+
+func drawLaneAt(b *bytes.Buffer, y int, name string) {
+	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#bbb"/>`+"\n", drawLeft, y+drawLane/2, drawLeft+drawWidth, y+drawLane/2)
+	write(b, 12, y+drawLane/2+4, "", name)
+}
+
+func write(b *bytes.Buffer, x, y int, attributes, s string) {
+	fmt.Fprintf(b, `<text x="%d" y="%d" %s>%s</text>`+"\n", x, y, attributes, markup(s))
+}
+
+// markup is s as text of the picture, fit for a terminal too.
+func markup(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, escape.AppendCommand(nil, s)) // a Buffer takes everything; what text made of names is escaped already
+	return b.String()
+}
+
+// branchColor tells branches apart, also in print.
+func branchColor(branch uint32) string {
+	colors := [...]string{"#1f5fa8", "#b5442e", "#2f7d3b", "#7a4aa0", "#a06c00", "#00798c"}
+	return colors[branch%uint32(len(colors))]
+}

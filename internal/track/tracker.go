@@ -1,0 +1,232 @@
+package track
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"time"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// A tracker puts the events of a stream, which come in order, together to packets.
+type tracker struct {
+	limits limits
+	out    func(format.Raw) error
+
+	journeys slab[journey]
+	branches slab[branch]
+	headers  hold
+	table    table
+	names    *names
+	joined   map[uint32][]uint64 // packets that went into a journey
+	packets  uint64              // numbers given
+	groups   map[[sha256.Size]byte]*group
+	order    []*group // as they began
+	group    *group   // that of the last start
+	numbers  uint32   // of groups
+	recent   format.Starts[[sha256.Size]byte]
+
+	view    view
+	parsed  headers
+	packed  []byte
+	merged  []byte
+	diff    differ
+	changed []byte
+	section []byte
+	record  []byte
+	infer   *inference        // nil: only what records say
+	syns    map[segment]synOf // whose answer may come
+	note    string
+	err     error // of out
+}
+
+// limits bound what a tracker keeps.
+type limits struct {
+	open   int           // journeys
+	memory int           // bytes
+	idle   time.Duration // without a record about it a journey is let go of
+	linger time.Duration // a journey that ended is kept for what is still to come
+}
+
+// lingering is how long an ended journey waits for events at returns of functions, and for
+// word of losses: skb-collect looks for those every 100 ms.
+// maxLingering bounds the branches that wait so: those of 65,000 packets a second.
+// A group is what follows one start record. Identities and times are its own.
+type group struct {
+	key            [sha256.Size]byte
+	number         uint32
+	now            uint64 // ns
+	oldest, newest uint32 // open journeys, by their last record
+	first, last    uint32 // queue of branches that ended
+	queued         int
+	losses         [len(lossKinds)]intervals
+	lossy          bool
+	strangers      [256]uint64 // identities that ended last, and of which there was no event
+	stranger       int         // the next place there
+	host           host
+	start          []byte                // the record, unless it is very long
+	unreasoned     bool                  // the kernel's TCP drops without a word
+	ndisc          bool                  // its ICMPv6 frees what it uses otherwise than what it drops
+	wrapping       map[[2]uint32]bool    // devices that put packets into others: netns, name
+	wireguardPorts *[1 << 16 / 64]uint64 // a bit for each
+}
+
+// Spaces of the table.
+func (g *group) ids() uint32       { return 4 * g.number }
+func (g *group) addresses() uint32 { return 4*g.number + 1 }
+func (g *group) sent() uint32      { return 4*g.number + 2 } // by what is in the packet
+func (g *group) read() uint32      { return 4*g.number + 3 } // by its reader and payload
+
+func newTracker(l limits, out func(format.Raw) error) *tracker {
+	t := &tracker{limits: l, out: out, names: newNames(), merged: make([]byte, 0, 2*maxPacked), joined: map[uint32][]uint64{},
+		groups: map[[sha256.Size]byte]*group{}}
+	t.enter([sha256.Size]byte{})
+	return t
+}
+
+// maxGroups bounds how many streams can be open at once.
+const maxGroups = 1024
+
+func (t *tracker) enter(key [sha256.Size]byte) {
+	t.group = t.groups[key]
+	if t.group != nil {
+		return
+	}
+	if len(t.order) >= maxGroups {
+		t.leave(t.order[0], noRecord, 0, "too many streams at once")
+	}
+	t.group = &group{key: key, number: t.numbers}
+	t.numbers++
+	t.groups[key] = t.group
+	t.order = append(t.order, t.group)
+}
+
+// start makes what follows belong to a start record. A merged stream goes from one to the
+// other with nearly every record, so the latest are known by their bytes.
+func (t *tracker) start(r format.Raw) {
+	const latest, longest = 8, 64 << 10
+	for _, g := range t.order[max(0, len(t.order)-latest):] {
+		if bytes.Equal(g.start, r) {
+			t.group = g
+			t.recent.Set(r, g.key)
+			return
+		}
+	}
+	t.enter(sha256.Sum256(r))
+	t.recent.Set(r, t.group.key)
+	if len(r) <= longest {
+		t.group.start = bytes.Clone(r)
+	}
+	t.group.reasons(r)
+	if t.infer != nil {
+		t.group.host.decode(r)
+	}
+}
+
+// leave ends all that is open in g.
+func (t *tracker) leave(g *group, record recordKind, ts uint64, note string) {
+	for g.oldest != 0 {
+		t.letGo(g, g.oldest, record, ts, note)
+	}
+	delete(t.groups, g.key)
+	for i, o := range t.order {
+		if o == g {
+			t.order = append(t.order[:i], t.order[i+1:]...)
+			break
+		}
+	}
+}
+
+// Record takes the next record.
+func (t *tracker) Record(r format.Raw) error {
+	switch r.Type() {
+	case format.TypeEvent:
+		t.event(r)
+	case format.TypeLink:
+		t.link(r)
+		t.write(r)
+	case format.TypeFree:
+		t.write(r)
+		t.free(r)
+	case format.TypeStart:
+		t.start(r)
+		t.write(r)
+	case format.TypeResume:
+		if key, ok := t.recent.Resume(r); ok {
+			t.enter(key)
+		}
+		t.write(r)
+	case format.TypeLoss:
+		t.loss(r)
+		t.write(r)
+	case format.TypeEnd:
+		ts, _ := r.Time()
+		t.group.advance(ts)
+		key := t.group.key
+		t.leave(t.group, endRecord, ts, "")
+		t.write(r)
+		t.enter(key)
+	default:
+		t.write(r)
+	}
+	return t.err
+}
+
+func (t *tracker) write(r format.Raw) {
+	if t.err == nil {
+		t.err = t.out(r)
+	}
+}
+
+// Finish ends all that is open: the input has ended.
+func (t *tracker) Finish() error {
+	for len(t.order) > 0 {
+		t.leave(t.order[0], noRecord, 0, "the stream is cut off")
+	}
+	if t.infer != nil {
+		t.reportWires()
+	}
+	return t.err
+}
+
+// Tick tells that the input has been silent for a while.
+func (t *tracker) Tick(silence time.Duration) error {
+	t.expire(t.group, t.group.now+uint64(silence))
+	return t.err
+}
+
+func (g *group) advance(ts uint64) { g.now = max(g.now, ts) }
+
+// advance is called before each record of a time.
+func (t *tracker) advance(ts uint64) {
+	g := t.group
+	if ts > g.now {
+		g.now = ts
+		t.expire(g, ts)
+	}
+}
+
+// expire ends what has waited for long enough.
+// event tracks an event.
+// freedBy ends a branch by the event that tells of it. A free record comes too, where
+// there are such records, and tells more.
+// outcome is how a branch ended that was freed without an error.
+// compare finds what differs from the hop before.
+// learn keeps what the next hop is compared with.
+// find returns the branch that an event is of.
+// same tells whether an event is of a packet known by its sk_buff's address.
+// reused ends a branch whose address belongs to another packet now.
+// maxSharers bounds the sk_buffs of one data buffer that are looked through.
+// lookup returns the branch of an identity with the sk_buff's address; that becomes the
+// first of the buffer's. addr is 0 where it is not known: then it is any, as is a branch
+// whose address was not known before.
+// hash puts a branch into the table, in front of others of its buffer.
+// unhash removes a branch from the table.
+// newPacket begins a journey.
+// place is where the table has a branch.
+// child is a new branch that comes from branch i.
+// inherit makes b go on from where from is.
+// comesFrom tells the next event of b where its buffer is from.
+// queue lets a branch that ended linger before it is counted.
+// fold counts a branch that ended; the journey ends with its last one.
+// letGo ends what is open of a journey, and the journey.

@@ -1,0 +1,210 @@
+package track
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// usedAsDrop tells whether the kernel frees what it used at a place as it frees drops, and how
+// a packet that is freed there ended.
+func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end ending, u unclear) {
+	if len(reason) > 0 && string(reason) != "NOT_SPECIFIED" {
+		return false, dropped, told
+	}
+	function, _, _ := bytes.Cut(location, []byte("+"))
+	switch string(function) {
+	case "icmpv6_rcv": // net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there (net/ipv6/ndisc.c)
+		if !g.ndisc || b.flags&discovery != 0 {
+			return true, consumed, unclearICMP6
+		}
+	case "sk_psock_backlog": // net/core/skmsg.c
+		if g.unreasoned {
+			return true, consumed, unclearSockmap
+		}
+		return true, delivered, told
+	}
+	r, yes := readers[string(function)]
+	if yes && !r.sure {
+		u = unclearRead
+	}
+	return yes, delivered, u
+}
+
+// copies are functions that free as a drop, among others, what is a copy for somebody besides the
+// packet, which itself goes on: a packet socket's whose queue is full (net/packet/af_packet.c), what snooping looks into (net/core/skbuff.c, net/ipv4/igmp.c,
+// net/ipv6/mcast_snoop.c), what tells of the time of sending (net/core/skbuff.c, net/core/sock.c), what an
+// ICMP error is made of (net/ipv6/icmp.c, net/ipv6/ip6_tunnel.c), a rule's (net/ipv4/netfilter/nf_dup_ipv4.c,
+// net/ipv6/netfilter/nf_dup_ipv6.c); or the packet itself, which goes on as a copy (net/netfilter/nfnetlink_queue.c,
+// net/core/skbuff.c, drivers/net/macvlan.c).
+var copies = map[string]bool{
+	"packet_rcv": true, "tpacket_rcv": true, "packet_rcv_spkt": true, "packet_rcv_fanout": true,
+	"skb_checksum_trimmed": true, "ip_mc_check_igmp": true, "ip_mc_check_igmp_csum": true, "ipv6_mc_check_icmpv6": true, "ipv6_mc_check_mld": true,
+	"__skb_complete_tx_timestamp": true, "skb_complete_tx_timestamp": true, "__skb_tstamp_tx": true, "skb_complete_wifi_ack": true, "sock_recv_errqueue": true,
+	"ip6_err_gen_icmpv6_unreach": true, "ip4ip6_err": true, "ip6ip6_err": true, "nf_dup_ipv4": true, "nf_dup_ipv6": true,
+	"nfqnl_mangle": true, "nfqnl_recv_verdict": true, "skb_cow_data": true, "macvlan_handle_frame": true,
+}
+
+// A segment is what tells a SYN from others, in the direction of the SYN.
+type segment struct {
+	src, dst     [16]byte
+	sport, dport uint16
+	seq          uint32
+}
+
+// A synOf is the branch that a SYN is, which is another packet's later.
+type synOf struct {
+	branch uint32
+	packet uint64
+}
+
+// maxSYNs bounds the SYNs whose answers are looked for.
+const maxSYNs = 4096
+
+// answers keeps a SYN for its answer, and notes at an answer that its SYN was taken: the
+// kernel makes a SYN-ACK while it has the SYN (tcp_conn_request, net/ipv4/tcp_input.c).
+func (t *tracker) answers(i uint32) {
+	h := &t.parsed
+	b := t.branches.at(i)
+	if h.n == 0 || h.cut || h.layers[h.n-1].proto != protoTCP {
+		return
+	}
+	l := &h.layers[h.n-1]
+	switch {
+	case h.syn:
+		b.flags |= isSYN
+		if len(t.syns) >= maxSYNs {
+			t.syns = nil
+		}
+		if t.syns == nil {
+			t.syns = map[segment]synOf{}
+		}
+		syn := synOf{i, t.journeys.at(b.journey).packet}
+		t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq}] = syn
+		if h.sent > 0 { // RFC 7413: the data may be acknowledged, too
+			t.syns[segment{l.src, l.dst, l.sport, l.dport, h.seq + h.sent}] = syn
+		}
+	case h.synack:
+		s, ok := t.syns[segment{l.dst, l.src, l.dport, l.sport, h.ack - 1}]
+		if !ok || s.branch == i {
+			return
+		}
+		b := t.branches.at(s.branch)
+		if b.flags&(isSYN|ended) == isSYN && t.journeys.at(b.journey).packet == s.packet {
+			b.flags |= answered
+			b.unclear = told
+		}
+	default:
+		b.flags &^= isSYN
+	}
+}
+
+// unclearAt tells what a packet's end may have been that is consumed without passing
+// another probe.
+func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
+	switch {
+	case string(v.probe) == "net:net_dev_xmit":
+		return b.unclear // the driver is done; what went on has passed the device below
+	case class == transmit && t.group.wrapping[[2]uint32{b.netns, b.dev}]:
+		return unclearSend
+	case class == transmit || class == deliver || class == read || b.flags&answered != 0:
+		return told
+	}
+	h := &t.parsed
+	known := len(t.packed) > 0 && h.n > 0 && !(h.cut && !h.sealed())
+	if b.flags&isSYN != 0 {
+		return unclearSYN
+	}
+	if class != handed {
+		return told
+	}
+	probe := string(v.probe)
+	proto := protoTCP
+	switch {
+	case strings.Contains(probe, "udp"):
+		proto = protoUDP
+	case strings.HasPrefix(probe, "sctp"):
+		return unclearSCTP
+	}
+	switch {
+	case proto == protoTCP && !known && !isEstablished(probe):
+		return unclearSYN // or not a SYN: no bytes tell
+	case proto == protoTCP && h.mptcp:
+		return unclearMPTCP
+	case proto == protoTCP && t.group.unreasoned:
+		return unclearTCP
+	case proto == protoTCP || h.n == 0:
+		return told
+	}
+	l := &h.layers[0]
+	if l.proto == protoUDP && h.tunnels > 0 && h.tunnel[0].outside == 1 {
+		if h.tunnel[0].kind != wireguard {
+			return unclearInside
+		}
+		t.group.wireguard(l.dport)
+		return unclearWireGuard
+	}
+	if t.group.isWireGuard(l.dport) {
+		return unclearWireGuard
+	}
+	return told
+}
+
+// isEstablished tells whether only segments of connections pass a probe.
+func isEstablished(probe string) bool {
+	switch probe {
+	case "tcp_rcv_established", "tcp_data_queue", "tcp_ack", "tcp_validate_incoming", "tcp_timewait_state_process":
+		return true
+	}
+	return false
+}
+
+// portWireGuard is the one that its documentation uses.
+const portWireGuard = 51820
+
+// maxWrapping bounds the devices that are known to put packets into others.
+const maxWrapping = 1 << 12
+
+// wraps notes that a packet which was given to a device went on in another. Such a device's
+// driver sends nothing itself: what it is given goes on in the same sk_buff, or is discarded.
+func (g *group) wraps(netns, dev uint32) {
+	if g.wrapping == nil {
+		g.wrapping = map[[2]uint32]bool{}
+	}
+	if len(g.wrapping) < maxWrapping {
+		g.wrapping[[2]uint32{netns, dev}] = true
+	}
+}
+
+// wireguard notes that WireGuard has a port: whatever else comes there it discards.
+func (g *group) wireguard(port uint16) {
+	if g.wireguardPorts == nil {
+		g.wireguardPorts = new([1 << 16 / 64]uint64)
+	}
+	g.wireguardPorts[port/64] |= 1 << (port % 64)
+}
+
+func (g *group) isWireGuard(port uint16) bool {
+	return port == portWireGuard || g.wireguardPorts != nil && g.wireguardPorts[port/64]&(1<<(port%64)) != 0
+}
+
+// reasons notes what a start record tells of the kernel's drop reasons. TCP came to tell of all that
+// it drops when it got the first of its reasons, in Linux 5.18, ICMPv6 with those of neighbour discovery, in 6.3.
+func (g *group) reasons(start format.Raw) {
+	g.unreasoned = true
+	reasons := start.Get("drop_reasons")
+	if reasons.Kind() != format.Map {
+		return
+	}
+	_ = reasons.Each(func(_ []byte, name format.Value) bool {
+		s, _ := name.Str()
+		switch string(s) {
+		case "TCP_OLD_DATA":
+			g.unreasoned = false
+		case "IPV6_NDISC_BAD_CODE":
+			g.ndisc = true
+		}
+		return g.unreasoned || !g.ndisc
+	})
+}
