@@ -1,5 +1,3 @@
-// Package format reads and writes the stream that the skb-tools exchange: frames of a
-// 4-byte big-endian length and one msgpack map each. FORMAT.md is its specification.
 package format
 
 import (
