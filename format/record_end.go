@@ -12,9 +12,9 @@ type End struct {
 var endSection = Section{"end", []Key{
 	{Name: "type", Form: FormStr, What: "`end`"},
 	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "ns"},
-	{Name: "events", Form: FormUint, What: "how many belong to the `start`, in this one of numbered files"},
-	{Name: "links", Form: FormUint, What: "likewise"},
-	{Name: "frees", Form: FormUint, What: "likewise"},
+	{Name: "events", Form: FormUint, What: "how many events belong to the `start`, in this one of numbered files"},
+	{Name: "links", Form: FormUint, What: "how many links belong to it, likewise"},
+	{Name: "frees", Form: FormUint, What: "how many frees belong to it, likewise"},
 	{Name: "lost", Form: FormUint, What: "the sum of `count` of its losses, likewise"},
 	{Name: "cause", Form: FormStr,
 		What: "`signal`, `count`, `duration`, `command`, `rotate`; `file` at the end of a capture that was read. " +

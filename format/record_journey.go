@@ -68,7 +68,8 @@ type JourneyEnd struct {
 }
 
 var journeyEndSection = Section{"journey_end", []Key{
-	{Name: "how", Form: FormStr, What: "as above"},
+	{Name: "how", Form: FormStr,
+		What: "`delivered`, `transmitted`, `dropped`, `consumed`, `merged`, `lost` or `open`, as above"},
 	{Name: "branch", Form: FormUint, What: "the one that ended so", Absent: "0"},
 	{Name: "ts", Form: FormUint, Unit: UnitNS,
 		What: "when the record was made that says so, ns", Absent: "no record does"},

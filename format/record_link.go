@@ -52,7 +52,7 @@ var linkSection = Section{"link", []Key{
 			"`morph`"},
 	{Name: "from", Form: FormMap, Of: "buffer",
 		What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
-	{Name: "to", Form: FormMap, Of: "buffer", What: "likewise"},
+	{Name: "to", Form: FormMap, Of: "buffer", What: "the other buffer, as `from`"},
 }}
 
 // AppendMsgpack appends the record.

@@ -72,7 +72,7 @@ var csumSection = Section{"csum", []Key{
 	{Name: "start", Form: FormUint, Unit: UnitBytes,
 		What: "where summing begins, bytes from `skb->head`", Absent: "not `PARTIAL`"},
 	{Name: "offset", Form: FormUint, Unit: UnitBytes,
-		What: "where the sum goes, bytes from there", Absent: "not `PARTIAL`"},
+		What: "where the sum goes, bytes behind `start`", Absent: "not `PARTIAL`"},
 }}
 
 // Present reports whether the section is.

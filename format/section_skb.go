@@ -51,7 +51,7 @@ type Skb struct {
 var skbSection = Section{"skb", []Key{
 	{Name: "addr", Form: FormUint, Unit: UnitAddress,
 		What: "address of the sk_buff. It is used again for other packets"},
-	{Name: "head", Form: FormUint, Unit: UnitAddress, What: "address of its data buffer, likewise"},
+	{Name: "head", Form: FormUint, Unit: UnitAddress, What: "address of its data buffer. It is used again, too"},
 	{Name: "id", Form: FormUint,
 		What:   "identity of the data buffer, used once within a `start`. Clones share it",
 		Absent: "the buffer is not followed, or too many are"},
@@ -74,7 +74,7 @@ var skbSection = Section{"skb", []Key{
 		What: "`queue_mapping`: of a received packet the queue and 1, 0 is unknown", Absent: "gone"},
 	{Name: "vlan_tci", Form: FormUint,
 		What: "the tag besides the packet's bytes: priority and VLAN", Absent: "no such tag"},
-	{Name: "vlan_proto", Form: FormUint, What: "its EtherType", Absent: "no such tag"},
+	{Name: "vlan_proto", Form: FormUint, What: "EtherType of that tag", Absent: "no such tag"},
 	{Name: "napi_id", Form: FormUint,
 		What: "of the receive queue; of a packet to be sent, the sender's CPU", Absent: "0"},
 	{Name: "tstamp", Form: FormUint, Unit: UnitNS,
