@@ -73,7 +73,7 @@ func (c *collector) finish() error {
 	if err := c.losses.poll(c.write); err != nil {
 		return err
 	}
-	if err := c.watch.poll(c.write); err != nil {
+	if err := c.watch.Poll(c.write); err != nil {
 		return err
 	}
 	if err := c.write(c.end(c.why)); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/clock"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
@@ -35,13 +36,13 @@ type losses struct {
 }
 
 func newLosses(l *kernel.Loader, stderr io.Writer) *losses {
-	return &losses{counters: l.Map("losses"), missed: l.Missed, since: monotonic(),
+	return &losses{counters: l.Map("losses"), missed: l.Missed, since: clock.Monotonic(),
 		total: map[string]uint64{}, stderr: stderr}
 }
 
 // poll reads the counters and hands what was lost since the last time to write.
 func (l *losses) poll(write func(format.Appender) error) error {
-	now := monotonic()
+	now := clock.Monotonic()
 	for what := range lossWords {
 		var cpus []bpf.Lost
 		if err := l.counters.Lookup(uint32(what), &cpus); err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/host"
 )
 
 // A traceTable is an nftables table that has every IPv4 and IPv6 packet of a network
@@ -91,7 +93,7 @@ func newTraceTable() (*traceTable, error) {
 	}
 	defer conn.Close()
 	t := &traceTable{socket: -1}
-	name := fmt.Sprintf(ownTable+"%d", os.Getpid())
+	name := fmt.Sprintf(host.OwnTable+"%d", os.Getpid())
 	const owner = 2 // NFT_TABLE_F_OWNER, include/uapi/linux/netfilter/nf_tables.h
 	err = nftBatch(conn, traceRuleset(name, owner))
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {

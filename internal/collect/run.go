@@ -17,6 +17,8 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/clock"
+	"github.com/skb-tools/skb-tools/internal/collect/host"
 	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -179,7 +181,7 @@ type collector struct {
 	attachment *kernel.Attachment
 	decoder    *decoder
 	losses     *losses
-	watch      *watch
+	watch      *host.Watch
 	out        output
 	close      func() error // of out, once
 	snaplen    uint32
@@ -221,12 +223,12 @@ func (c *collector) run(ctx context.Context) (err error) {
 		}
 	}
 	// The file is opened before anything is attached: a wrong name is told at once.
-	has := hasNow(c.kernel.HasModule)
-	c.watch = newWatch(has)
-	defer c.watch.close()
+	has := host.HasNow(c.kernel.HasModule)
+	c.watch = host.NewWatch(has)
+	defer c.watch.Close()
 	start := format.Raw(c.start(has).AppendMsgpack(nil))
-	c.watch.begin(start)
-	begin := func() []format.Raw { return append([]format.Raw{start}, c.watch.again()...) }
+	c.watch.Begin(start)
+	begin := func() []format.Raw { return append([]format.Raw{start}, c.watch.Again()...) }
 	c.out, err = openOutput(c.options, c.stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
 	if err != nil {
 		return err
@@ -460,8 +462,8 @@ func (c *collector) detach() {
 	c.attachment = nil
 }
 
-// pollInterval is how often losses are looked at, and whether the reader is still there.
-const pollInterval = 100 * time.Millisecond
+// pollInterval is how often losses are looked at, what changed of the host, and whether the reader is still there.
+const pollInterval = host.Interval
 
 // pause is how long the ring buffer fills when events follow each other closely. Else each is
 // a wake-up by an interrupt, a write, and the same for every filter behind. What comes
@@ -473,7 +475,7 @@ const linger = 100 * time.Millisecond
 
 // collect copies records until something ends it: an end of ctx by way of a flush of reader.
 func (c *collector) collect(ctx context.Context, reader *kernel.Ring) error {
-	room := stale{clock: monotonic, collect: c.loader.Collect, last: time.Now()}
+	room := stale{clock: clock.Monotonic, collect: c.loader.Collect, last: time.Now()}
 	defer room.stop()
 	busy := 0
 	var emptied time.Time
@@ -529,7 +531,7 @@ func (c *collector) tick(room *stale) error {
 	if err := c.losses.poll(c.write); err != nil {
 		return err
 	}
-	if err := c.watch.tick(c.write); err != nil {
+	if err := c.watch.Tick(c.write); err != nil {
 		return err
 	}
 	return room.poll(time.Now(), c.losses.identities())
@@ -558,8 +560,8 @@ func (c *collector) take(b []byte) (done bool, err error) {
 		return false, err
 	}
 	c.progress.taken.Store(c.counts.events)
-	if e, ok := record.(*format.Event); ok && e.Drop.Present() && c.watch.stale(e.TS) {
-		if err := c.watch.poll(c.write); err != nil {
+	if e, ok := record.(*format.Event); ok && e.Drop.Present() && c.watch.Stale(e.TS) {
+		if err := c.watch.Poll(c.write); err != nil {
 			return false, err
 		}
 	}

@@ -144,13 +144,6 @@ var sockStates = [...]string{1: "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT
 // sockTypes are SOCK_* of include/linux/net.h.
 var sockTypes = [...]string{1: "STREAM", "DGRAM", "RAW", "RDM", "SEQPACKET", "DCCP", 10: "PACKET"}
 
-func nameOf(names []string, i int) string {
-	if i < len(names) && names[i] != "" {
-		return names[i]
-	}
-	return strconv.Itoa(i)
-}
-
 const (
 	afInet  = 2
 	afInet6 = 10
@@ -165,9 +158,9 @@ func (d *decoder) sock(s *format.Sock, r *bpf.SockInfo) {
 		}
 		family = strconv.Itoa(int(r.Family))
 	}
-	*s = format.Sock{Addr: r.Addr, Family: family, State: nameOf(sockStates[:], int(r.State)),
+	*s = format.Sock{Addr: r.Addr, Family: family, State: kernel.NameOf(sockStates[:], int(r.State)),
 		Full: r.Full != 0, Cookie: r.Cookie, Ifindex: r.BoundDevIf,
-		Type: nameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino, Cgroup: r.Cgroup,
+		Type: kernel.NameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino, Cgroup: r.Cgroup,
 		Rmem: r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf,
 		Filter: r.Filter != 0, Backlog: r.Backlog, MaxBacklog: r.MaxBacklog}
 	if r.Wmem > 0 {
@@ -274,14 +267,12 @@ func tuple(t *format.Tuple, l *kernel.TupleLayout, raw []byte) {
 	t.Sport, t.Dport = uint16(sport), uint16(dport)
 }
 
-// nftTypes are enum nft_trace_types, nftVerdicts NF_* and enum nft_verdicts, nftFamilies
-// NFPROTO_*: include/uapi/linux/netfilter.h and netfilter/nf_tables.h. The words are those
-// of nft(8).
+// nftTypes are enum nft_trace_types, nftVerdicts NF_* and enum nft_verdicts:
+// include/uapi/linux/netfilter.h and netfilter/nf_tables.h. The words are those of nft(8).
 var (
 	nftTypes    = [...]string{1: "policy", "return", "rule"}
 	nftVerdicts = map[int32]string{0: "drop", 1: "accept", 2: "stolen", 3: "queue", 4: "repeat", 5: "stop",
 		-1: "continue", -2: "break", -3: "jump", -4: "goto", -5: "return"}
-	nftFamilies = map[uint8]string{1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 )
 
 func (d *decoder) nft(n *format.NFT, r *bpf.NFTInfo) {
@@ -289,7 +280,7 @@ func (d *decoder) nft(n *format.NFT, r *bpf.NFTInfo) {
 	if code > 0 {
 		code &= 0xff // NF_VERDICT_MASK: a queue's number and an error are above
 	}
-	n.Type = nameOf(nftTypes[:], int(r.Type))
+	n.Type = kernel.NameOf(nftTypes[:], int(r.Type))
 	if n.Type == "policy" {
 		code = int32(r.Policy)
 	} else if r.HasRule != 0 && (n.Type != "return" || code != -1) {
@@ -301,7 +292,7 @@ func (d *decoder) nft(n *format.NFT, r *bpf.NFTInfo) {
 	if n.Verdict, ok = nftVerdicts[code]; !ok {
 		n.Verdict = strconv.Itoa(int(code))
 	}
-	if n.Family, ok = nftFamilies[r.Family]; !ok {
+	if n.Family, ok = kernel.NFTFamilies[r.Family]; !ok {
 		n.Family = strconv.Itoa(int(r.Family))
 	}
 	n.Table, n.Chain, n.Jump = d.nftName(r.Table), d.nftName(r.Chain), d.nftName(r.Jump)

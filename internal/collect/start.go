@@ -3,20 +3,18 @@ package collect
 import (
 	"os"
 	"runtime"
-	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/clock"
+	"github.com/skb-tools/skb-tools/internal/collect/host"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // start is the record that lets the stream explain itself on any machine.
 func (c *collector) start(has func(module, function string) bool) *format.Start {
 	s := &format.Start{
-		TS:          monotonic(),
-		ClockOffset: clockOffset(),
+		TS:          clock.Monotonic(),
+		ClockOffset: clock.Offset(),
 		Kernel:      c.kernel.Release,
 		Arch:        runtime.GOARCH,
 		Tool:        "skb-collect " + pipe.Version,
@@ -25,89 +23,15 @@ func (c *collector) start(has func(module, function string) bool) *format.Start 
 		Snaplen:     c.snaplen,
 		Probes:      uint32(c.selection.len()),
 		DropReasons: c.decoder.reasons,
-		Sysctl:      sysctls(),
-		Speed:       speeds(),
 	}
-	evidence(s, has)
-	s.Netns.Inum = ownNetns()
-	s.Host, _ = os.Hostname()
-	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
-		s.BootID = strings.TrimSpace(string(id))
-	}
+	host.Describe(s, has)
 	return s
-}
-
-// sysctlNames are the settings, of this network namespace, that decide over packets
-// without a rule in sight; confNames those that each device has, in two folders.
-var (
-	sysctlNames = []string{
-		"net/ipv4/ip_forward", "net/ipv4/icmp_echo_ignore_all", "net/ipv4/tcp_syncookies",
-		"net/core/rmem_max", "net/core/rmem_default", "net/core/netdev_max_backlog", "net/core/somaxconn",
-		"net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept", "net/ipv4/icmp_echo_ignore_broadcasts",
-		"net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_count", "net/bridge/bridge-nf-call-iptables",
-		"net/bridge/bridge-nf-call-ip6tables", "net/netfilter/nf_conntrack_tcp_be_liberal",
-	}
-	confNames = map[string][]string{
-		"net/ipv4/conf": {"rp_filter", "forwarding", "accept_local", "route_localnet", "arp_ignore"},
-		"net/ipv6/conf": {"forwarding", "disable_ipv6"},
-	}
-)
-
-// sysctls are their values, by their names. What is not there or not for this user to read is left out. A
-// host of many devices has thousands: so each takes three system calls.
-func sysctls() map[string]string {
-	const root = "/proc/sys/"
-	values := map[string]string{}
-	buf := make([]byte, 256)
-	for _, name := range sysctlNames {
-		if value, ok := readSysctl(unix.AT_FDCWD, root+name, buf); ok {
-			values[strings.ReplaceAll(name, "/", ".")] = value
-		}
-	}
-	for folder, names := range confNames {
-		f, err := os.Open(root + folder)
-		if err != nil {
-			continue
-		}
-		devices, _ := f.Readdirnames(-1)
-		prefix := strings.ReplaceAll(folder, "/", ".") + "."
-		for _, device := range devices {
-			for _, name := range names {
-				if value, ok := readSysctl(int(f.Fd()), device+"/"+name, buf); ok {
-					// sysctl(8) writes a dot in a device's name as a slash.
-					values[prefix+strings.ReplaceAll(device, ".", "/")+"."+name] = value
-				}
-			}
-		}
-		f.Close()
-	}
-	return values
-}
-
-// readSysctl reads one below a folder.
-func readSysctl(folder int, name string, buf []byte) (string, bool) {
-	fd, err := unix.Openat(folder, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", false
-	}
-	defer unix.Close(fd)
-	n, err := unix.Read(fd, buf)
-	return strings.TrimSpace(string(buf[:max(n, 0)])), err == nil
-}
-
-// ownNetns is the number of this process's network namespace; 0 if it cannot be told.
-func ownNetns() uint32 {
-	info, err := os.Stat("/proc/self/ns/net")
-	if err != nil {
-		return 0
-	}
-	return uint32(info.Sys().(*syscall.Stat_t).Ino)
 }
 
 // end is the record that closes the stream.
 func (c *collector) end(why string) *format.End {
-	e := &format.End{TS: monotonic(), Events: c.counts.events, Links: c.counts.links,
-		Frees: c.counts.frees, Lost: c.losses.sum(), Cause: why, Looked: format.Some(c.watch.keys["sysctl"].read)}
+	e := &format.End{TS: clock.Monotonic(), Events: c.counts.events, Links: c.counts.links,
+		Frees: c.counts.frees, Lost: c.losses.sum(), Cause: why, Looked: format.Some(c.watch.Looked())}
 	if c.child != nil && c.child.ended() {
 		e.Status = format.Some(c.child.status())
 	}

@@ -1,12 +1,8 @@
 package sort
 
 import (
-	"bytes"
-	"os"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -117,17 +113,4 @@ func (l *liveness) is(now int64) bool {
 		l.from, l.wall = now, l.newest
 	}
 	return l.live
-}
-
-// monotonic is CLOCK_MONOTONIC, by which records are timed, in ns.
-func monotonic() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails only for unknown clocks
-	return t.Nano()
-}
-
-// bootID is that of this boot of this host, "" when the kernel does not tell.
-func bootID() string {
-	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return string(bytes.TrimSpace(b))
 }

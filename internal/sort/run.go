@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/clock"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
@@ -25,8 +26,8 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	s := newSorter(o, sink, stderr, monotonic, bootID())
-	s.stdout, s.offset = stdout, time.Now().UnixNano()-monotonic()
+	s := newSorter(o, sink, stderr, func() int64 { return int64(clock.Monotonic()) }, clock.BootID())
+	s.stdout, s.offset = stdout, clock.Offset()
 	if o.Window > 0 {
 		t := time.NewTicker(max(o.Window/4, time.Millisecond))
 		defer t.Stop()

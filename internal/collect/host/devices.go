@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"encoding/binary"
@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
 // A link is a device as RTM_GETLINK tells of it.
@@ -123,9 +124,9 @@ func linkInfo(a *netlink.AttributeDecoder, d *format.Device) {
 				for a.Next() {
 					switch {
 					case slave == "bond" && a.Type() == iflaBondSlaveState:
-						d.Port = nameOf(bondStates[:], int(a.Uint8()))
+						d.Port = kernel.NameOf(bondStates[:], int(a.Uint8()))
 					case slave == "bridge" && a.Type() == iflaBrportState:
-						d.Port = nameOf(bridgeStates[:], int(a.Uint8()))
+						d.Port = kernel.NameOf(bridgeStates[:], int(a.Uint8()))
 					case slave == "bridge" && a.Type() == iflaBrportLocked:
 						d.Locked = format.Some(a.Uint8() != 0)
 					}

@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
 // A notices is a socket on which the kernel tells, unasked, that something of this network namespace
@@ -169,7 +171,7 @@ func chainOf(m notice) (c chainNotice, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	family := nftFamilies[m.data[0]]
+	family := kernel.NFTFamilies[m.data[0]]
 	table := ""
 	for a.Next() {
 		switch {
@@ -189,7 +191,7 @@ func chainOf(m notice) (c chainNotice, ok bool) {
 			})
 		}
 	}
-	if table == "" || strings.HasPrefix(table, ownTable) {
+	if table == "" || strings.HasPrefix(table, OwnTable) {
 		return c, false
 	}
 	c.table, c.gone = "nft "+family+" "+table+" ", message != newChain

@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 // A host is what a watch under test looks at, with a clock that stands still between steps.
 type watchedHost struct {
 	t     *testing.T
-	w     *watch
+	w     *Watch
 	now   uint64
 	is    format.Start // as the host is
 	lines []string     // change records, as JSON
@@ -28,7 +28,7 @@ func watchHost(t *testing.T, silent ...string) *watchedHost {
 	h.is = format.Start{TS: h.now, Sysctl: map[string]string{"net.ipv4.ip_forward": "0"}, Devices: map[string]format.Device{"e0": {MTU: 1500}},
 		Qdisc: map[string]string{}, Rules: map[string]uint64{"inet": 0}, Firewall: map[string]string{"nft inet t a": "input", "iptables nat": ""},
 		Xfrm: map[string]uint64{"states": 0, "policies": 0}, BPF: map[string]uint64{"xdp": 0}}
-	h.w = &watch{clock: func() uint64 { return h.now }, has: func(string, string) bool { return true }, epoll: -1, keys: map[string]*watched{}}
+	h.w = &Watch{clock: func() uint64 { return h.now }, has: func(string, string) bool { return true }, epoll: -1, keys: map[string]*watched{}}
 	for _, key := range format.FactKeys {
 		h.w.keys[key] = &watched{partly: key == "sysctl" || key == "firewall"}
 	}
@@ -57,7 +57,7 @@ func watchHost(t *testing.T, silent ...string) *watchedHost {
 		l.to, l.took = h.now, time.Millisecond
 		return l
 	}
-	h.w.begin(h.is.AppendMsgpack(nil))
+	h.w.Begin(h.is.AppendMsgpack(nil))
 	h.is.Firewall = map[string]string{"iptables nat": ""} // of which alone a look tells
 	return h
 }
@@ -73,7 +73,7 @@ func (h *watchedHost) after(d uint64) {
 	h.t.Helper()
 	for end := h.now + d; h.now < end; {
 		h.now += min(100*ms, end-h.now)
-		if err := h.w.tick(h.write); err != nil {
+		if err := h.w.Tick(h.write); err != nil {
 			h.t.Fatal(err)
 		}
 		if h.w.looking != nil { // it takes none of the host's time
@@ -242,7 +242,7 @@ func TestWatchConnections(t *testing.T) {
 // TestWatchAgain: another file says all that changed so far, and what is not known.
 func TestWatchAgain(t *testing.T) {
 	h := watchHost(t)
-	if all := h.w.again(); all != nil {
+	if all := h.w.Again(); all != nil {
 		t.Errorf("%q without a change", all)
 	}
 	for i := range 50 { // what comes and goes leaves nothing
@@ -254,7 +254,7 @@ func TestWatchAgain(t *testing.T) {
 	at := h.lines[len(h.lines)-1]
 	last := h.lines[len(h.lines)-2]
 	h.lines = nil
-	for _, r := range h.w.again() {
+	for _, r := range h.w.Again() {
 		line, _ := format.AppendJSON(nil, r)
 		h.lines = append(h.lines, string(line))
 	}
@@ -292,7 +292,7 @@ func TestChainNotices(t *testing.T) {
 		"no base": {0xa03, attr(1, "t\x00") + attr(3, "c\x00"), chainNotice{}, false},
 		"gone":    {0xa05, attr(1, "t\x00") + attr(3, "c\x00") + hook, chainNotice{"nft inet t ", "c", "forward", true, true}, true},
 		"table":   {0xa02, attr(1, "t\x00"), chainNotice{table: "nft inet t ", gone: true}, true},
-		"ours":    {0xa03, attr(1, ownTable+"7\x00") + attr(3, "c\x00") + hook, chainNotice{}, false},
+		"ours":    {0xa03, attr(1, OwnTable+"7\x00") + attr(3, "c\x00") + hook, chainNotice{}, false},
 		"rule":    {0xa06, attr(1, "t\x00"), chainNotice{}, false},
 		"ipset":   {0x603, attr(1, "t\x00") + attr(3, "c\x00") + hook, chainNotice{}, false},
 		"short":   {0xa03, "", chainNotice{}, false},

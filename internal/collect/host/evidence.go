@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 // evidence is what the start record says of this network namespace besides its settings:
 // what decides, in skb-drops, between causes that the kernel drops for at one place. What
-// the kernel does not tell is left out. A watch says when it is no longer so. has says whether the
+// the kernel does not tell is left out. A Watch says when it is no longer so. has says whether the
 // kernel has a module now.
 func evidence(s *format.Start, has func(module, function string) bool) {
 	s.Firewall, s.BPF = firewall(has), bpfPrograms()

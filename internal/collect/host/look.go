@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"runtime"
@@ -27,7 +27,7 @@ type looked struct {
 }
 
 // look reads what can be read without what skb-collect has given up. It runs beside the reading.
-func (w *watch) look(at lookAt) looked {
+func (w *Watch) look(at lookAt) looked {
 	// Of the thread, so that a loaded machine is not taken for a large one.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"bufio"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/google/nftables"
+
+	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
 // firewall is what could refuse packets at netfilter's hooks, and at which; nil if the
@@ -22,8 +24,8 @@ func firewall(has func(module, function string) bool) map[string]string {
 	return all
 }
 
-// ownTable is how the names of the tables of --nft-trace begin.
-const ownTable = "skb-collect-"
+// OwnTable is how the names of the tables of --nft-trace begin: no part of what the host does.
+const OwnTable = "skb-collect-"
 
 // chains are the base chains of nftables; nil if the kernel does not tell. A question to a kernel that lacks
 // nf_tables would have the module loaded.
@@ -41,10 +43,10 @@ func chains(has func(module, function string) bool) map[string]string {
 		return nil
 	}
 	for _, c := range chains {
-		if c.Hooknum == nil || c.Table == nil || strings.HasPrefix(c.Table.Name, ownTable) {
+		if c.Hooknum == nil || c.Table == nil || strings.HasPrefix(c.Table.Name, OwnTable) {
 			continue // not a base chain, or one of --nft-trace
 		}
-		family := nftFamilies[uint8(c.Table.Family)]
+		family := kernel.NFTFamilies[uint8(c.Table.Family)]
 		all["nft "+family+" "+c.Table.Name+" "+c.Name] = hookName(family, uint32(*c.Hooknum))
 	}
 	return all
@@ -80,7 +82,7 @@ func hookName(family string, n uint32) string {
 	case "arp":
 		names = []string{"input", "output", "forward"}
 	}
-	return nameOf(names, int(n))
+	return kernel.NameOf(names, int(n))
 }
 
 // netlinkHas says whether the kernel has a protocol of netlink at hand. A socket for one that

@@ -1,4 +1,4 @@
-package collect
+package host
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/clock"
 )
 
 // What the start record says of this network namespace does not stay so. The kernel tells at once of
@@ -25,6 +26,9 @@ const (
 	lookSaved   = time.Minute
 )
 
+// Interval is how often Tick is to be called.
+const Interval = 100 * time.Millisecond
+
 // notAskedAgain is how long it is taken for true what can neither be asked for again nor is told of.
 const notAskedAgain = 5 * time.Minute
 
@@ -32,8 +36,8 @@ const notAskedAgain = 5 * time.Minute
 // is told of when all of it has been made.
 const before = 100 * time.Millisecond
 
-// A watch notices that what the start record says is so no more.
-type watch struct {
+// A Watch notices that what the start record says is so no more.
+type Watch struct {
 	clock   func() uint64 // ns, CLOCK_MONOTONIC
 	has     func(module, function string) bool
 	epoll   int // of the sockets; -1: there are none
@@ -70,10 +74,10 @@ type watched struct {
 	ts, seen uint64 // of the last record that told how it is; 0: none did
 }
 
-// newWatch begins to watch; what the start record is to say is read behind it. Where the kernel does not
+// NewWatch begins to watch; what the start record is to say is read behind it. Where the kernel does not
 // let it, less is known.
-func newWatch(has func(module, function string) bool) *watch {
-	w := &watch{clock: monotonic, has: has, buf: make([]byte, 32<<10), keys: map[string]*watched{}}
+func NewWatch(has func(module, function string) bool) *Watch {
+	w := &Watch{clock: clock.Monotonic, has: has, buf: make([]byte, 32<<10), keys: map[string]*watched{}}
 	for _, key := range format.FactKeys {
 		w.keys[key] = &watched{silent: true, partly: key == "sysctl" || key == "firewall"}
 	}
@@ -101,7 +105,7 @@ func newWatch(has func(module, function string) bool) *watch {
 }
 
 // listen opens a socket that tells of keys; nil: of modules.
-func (w *watch) listen(protocol int, groups []int, keys []string, f func(notice)) {
+func (w *Watch) listen(protocol int, groups []int, keys []string, f func(notice)) {
 	fd, err := listen(protocol, groups...)
 	if err != nil {
 		return
@@ -125,7 +129,7 @@ func (w *watch) listen(protocol int, groups []int, keys []string, f func(notice)
 	}})
 }
 
-func (w *watch) close() {
+func (w *Watch) Close() {
 	for _, n := range w.sockets {
 		unix.Close(n.fd)
 	}
@@ -134,8 +138,8 @@ func (w *watch) close() {
 	}
 }
 
-// begin takes the start record, which was read behind newWatch.
-func (w *watch) begin(r format.Raw) {
+// Begin takes the start record, which was read behind NewWatch.
+func (w *Watch) Begin(r format.Raw) {
 	w.start, w.told = r.Facts(), r.Facts()
 	w.began, _ = r.Time()
 	if firewall, known := w.start["firewall"]; known {
@@ -156,15 +160,18 @@ func (w *watch) begin(r format.Raw) {
 // nftChain is how the names of the chains of nftables begin in `firewall`.
 const nftChain = "nft "
 
+// Looked is when what the kernel tells nothing of was read last, in ns: the settings were as told then.
+func (w *Watch) Looked() uint64 { return w.keys["sysctl"].read }
+
 // changed takes note that keys are not as they were told.
-func (w *watch) changed(keys ...string) {
+func (w *Watch) changed(keys ...string) {
 	for _, key := range keys {
 		w.keys[key].dirty, w.keys[key].since = true, true
 	}
 }
 
 // module takes note of one that was loaded or removed.
-func (w *watch) module(name string) {
+func (w *Watch) module(name string) {
 	w.changed(moduleChanges(name)...)
 	if name == "nf_tables" && w.keys["firewall"].silent {
 		w.chains = nil // who listens now has not heard what was before
@@ -172,7 +179,7 @@ func (w *watch) module(name string) {
 }
 
 // chain takes a message of nf_tables.
-func (w *watch) chain(m notice) {
+func (w *Watch) chain(m notice) {
 	c, ok := chainOf(m)
 	if !ok || w.chains == nil {
 		return
@@ -192,11 +199,11 @@ func (w *watch) chain(m notice) {
 	}
 }
 
-// stale says whether something may have changed before ts that was not told of.
-func (w *watch) stale(ts uint64) bool { return ts > w.clean }
+// Stale says whether something may have changed before ts that was not told of.
+func (w *Watch) Stale(ts uint64) bool { return ts > w.clean }
 
-// poll writes what the kernel has told of, and what a look has found.
-func (w *watch) poll(write func(format.Appender) error) error {
+// Poll writes what the kernel has told of, and what a look has found.
+func (w *Watch) Poll(write func(format.Appender) error) error {
 	now := w.clock()
 	n := 0
 	if w.epoll >= 0 {
@@ -224,9 +231,9 @@ func (w *watch) poll(write func(format.Appender) error) error {
 }
 
 // tell writes which keys are not known any more, and the chains of nftables, of which notices say all.
-func (w *watch) tell(write func(format.Appender) error) error {
+func (w *Watch) tell(write func(format.Appender) error) error {
 	now := w.clock()
-	if w.moved && now-w.chainsAt < uint64(pollInterval) {
+	if w.moved && now-w.chainsAt < uint64(Interval) {
 		w.changed(firewallKeys...) // chains that come and go all the time are told of now and then
 	}
 	var lost []string
@@ -249,7 +256,7 @@ func (w *watch) tell(write func(format.Appender) error) error {
 }
 
 // asTold is until when a key, of which a notice came now, was certainly as told.
-func (w *watch) asTold(k *watched) uint64 {
+func (w *Watch) asTold(k *watched) uint64 {
 	if k.partly {
 		return k.read
 	}
@@ -257,7 +264,7 @@ func (w *watch) asTold(k *watched) uint64 {
 }
 
 // lose tells that keys are not known from their from on.
-func (w *watch) lose(write func(format.Appender) error, keys []string) error {
+func (w *Watch) lose(write func(format.Appender) error, keys []string) error {
 	return w.together(keys, func(k *watched) [2]uint64 { return [2]uint64{k.from} }, func(keys []string, t [2]uint64) error {
 		for _, key := range keys {
 			w.keys[key].open = true
@@ -267,7 +274,7 @@ func (w *watch) lose(write func(format.Appender) error, keys []string) error {
 }
 
 // together calls f for those of keys that have the same times, the earliest first.
-func (w *watch) together(keys []string, times func(*watched) [2]uint64, f func(keys []string, t [2]uint64) error) error {
+func (w *Watch) together(keys []string, times func(*watched) [2]uint64, f func(keys []string, t [2]uint64) error) error {
 	of := map[[2]uint64][]string{}
 	for _, key := range keys {
 		t := times(w.keys[key])
@@ -287,7 +294,7 @@ func (w *watch) together(keys []string, times func(*watched) [2]uint64, f func(k
 }
 
 // withChains are the tables of iptables and its like in old, and the chains of nftables.
-func (w *watch) withChains(old map[string]format.Value) map[string]format.Value {
+func (w *Watch) withChains(old map[string]format.Value) map[string]format.Value {
 	all := map[string]format.Value{}
 	for name, v := range old {
 		if !strings.HasPrefix(name, nftChain) {
@@ -301,7 +308,7 @@ func (w *watch) withChains(old map[string]format.Value) map[string]format.Value 
 }
 
 // write tells how keys are now, of which those that are not open have changed since their from, if they have.
-func (w *watch) write(write func(format.Appender) error, now format.Facts, keys []string, seen uint64) error {
+func (w *Watch) write(write func(format.Appender) error, now format.Facts, keys []string, seen uint64) error {
 	all := format.Changes(w.told, now, keys)
 	all.Keys = slices.DeleteFunc(all.Keys, func(key string) bool {
 		return !w.keys[key].open && all.Facts[key] == nil && all.Gone[key] == nil
@@ -318,8 +325,8 @@ func (w *watch) write(write func(format.Appender) error, now format.Facts, keys 
 	})
 }
 
-// again returns what has to stand behind the start in another file.
-func (w *watch) again() (all []format.Raw) {
+// Again returns what has to stand behind the start in another file.
+func (w *Watch) Again() (all []format.Raw) {
 	var changed, open []string
 	for _, key := range format.FactKeys {
 		k := w.keys[key]
@@ -343,9 +350,9 @@ func (w *watch) again() (all []format.Raw) {
 	return all
 }
 
-// tick is done every pollInterval: it polls, and begins a look when it is time.
-func (w *watch) tick(write func(format.Appender) error) error {
-	if err := w.poll(write); err != nil {
+// Tick is to be done every Interval: it polls, and begins a look when it is time.
+func (w *Watch) Tick(write func(format.Appender) error) error {
+	if err := w.Poll(write); err != nil {
 		return err
 	}
 	if w.looking != nil {
@@ -372,7 +379,7 @@ func (w *watch) tick(write func(format.Appender) error) error {
 }
 
 // found writes what a look has found to be otherwise, as far as nothing changed meanwhile.
-func (w *watch) found(l looked, write func(format.Appender) error) error {
+func (w *Watch) found(l looked, write func(format.Appender) error) error {
 	w.paid = max(w.paid, l.to-min(l.to, uint64(lookSaved))) + lookShare*uint64(l.took)
 	if l.at.settings {
 		w.next = l.to + max(lookUnasked*uint64(l.took), uint64(lookEvery))
@@ -414,7 +421,7 @@ func (w *watch) found(l looked, write func(format.Appender) error) error {
 func byRoute(key string) bool { return key != "sysctl" && slices.Contains(routeKeys, key) }
 
 // joinFirewall makes one of the older tables that a look has found and the chains of nftables.
-func (w *watch) joinFirewall(l *looked) {
+func (w *Watch) joinFirewall(l *looked) {
 	k := w.keys["firewall"]
 	switch {
 	case k.silent && w.has("nf_tables", ""):
@@ -429,9 +436,9 @@ func (w *watch) joinFirewall(l *looked) {
 	}
 }
 
-// hasNow is what says whether the kernel has a module, for a look that comes later: what is built into it
+// HasNow is what says whether the kernel has a module, for a look that comes later: what is built into it
 // is known from the start.
-func hasNow(has func(module, function string) bool) func(module, function string) bool {
+func HasNow(has func(module, function string) bool) func(module, function string) bool {
 	built := map[string]bool{}
 	loaded := func(module string) bool {
 		_, err := os.Stat("/sys/module/" + module)
