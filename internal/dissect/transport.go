@@ -1,0 +1,152 @@
+package dissect
+
+import "encoding/binary"
+
+const (
+	tcpLen  = 20 // bytes, without options
+	sctpLen = 12
+)
+
+// Ports are those with which a header of TCP, UDP, UDP-Lite, SCTP or DCCP begins; b is that, and has four
+// bytes at least.
+func Ports(b []byte) (src, dst uint16) {
+	return binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+}
+
+// A TCPHeader is one with its options (RFC 9293).
+type TCPHeader []byte
+
+func (h TCPHeader) SrcPort() uint16 { return binary.BigEndian.Uint16(h) }
+func (h TCPHeader) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:]) }
+func (h TCPHeader) Seq() uint32     { return binary.BigEndian.Uint32(h[4:]) }
+func (h TCPHeader) Ack() uint32     { return binary.BigEndian.Uint32(h[8:]) }
+
+// HeaderLen is how many bytes the header has by its own word, which may be less than 20.
+func (h TCPHeader) HeaderLen() int { return int(h[12]>>4) * 4 }
+
+// Flags of a TCP header. AE was NS (RFC 3540) before.
+const (
+	FIN = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+	AE
+)
+
+// Flags are nine bits, FIN the lowest.
+func (h TCPHeader) Flags() uint16  { return binary.BigEndian.Uint16(h[12:]) & 0x1ff }
+func (h TCPHeader) Window() uint16 { return binary.BigEndian.Uint16(h[14:]) }
+func (h TCPHeader) Urgent() uint16 { return binary.BigEndian.Uint16(h[18:]) }
+
+// Options are those that were captured.
+func (h TCPHeader) Options() Options { return Options(h[tcpLen:]) }
+
+// TCP options (IANA's tcp-parameters).
+const (
+	OptionMSS           = 2  // RFC 9293
+	OptionWindowScale   = 3  // RFC 7323
+	OptionSACKPermitted = 4  // RFC 2018
+	OptionSACK          = 5  // RFC 2018
+	OptionTimestamps    = 8  // RFC 7323
+	OptionMD5           = 19 // RFC 2385
+	OptionAO            = 29 // RFC 5925
+	OptionMPTCP         = 30 // RFC 8684
+	OptionFastOpen      = 34 // RFC 7413
+)
+
+func (w *Walk) tcp(b []byte) {
+	n := tcpLen
+	if len(b) >= n {
+		n = TCPHeader(b).HeaderLen()
+	}
+	if n < tcpLen {
+		w.header(b, tcpLen)
+		w.Fault = Bad
+		return
+	}
+	w.header(b, n)
+}
+
+// A UDPHeader is one of 8 bytes, of UDP (RFC 768) or UDP-Lite (RFC 3828).
+type UDPHeader []byte
+
+func (h UDPHeader) SrcPort() uint16 { return binary.BigEndian.Uint16(h) }
+func (h UDPHeader) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:]) }
+
+// Length is how many bytes the datagram has, the header's included; 0 for a jumbogram (RFC 2675). UDP-Lite
+// has the checksum's coverage there.
+func (h UDPHeader) Length() int { return int(binary.BigEndian.Uint16(h[4:])) }
+
+// Sum is 0 where the sender made none.
+func (h UDPHeader) Sum() uint16 { return binary.BigEndian.Uint16(h[6:]) }
+
+// UDPLen is how long a UDP header is, in bytes.
+const UDPLen = 8
+
+func (w *Walk) udp(b []byte) {
+	if !w.header(b, UDPLen) {
+		return
+	}
+	h := UDPHeader(b)
+	n := h.Length() - UDPLen
+	switch {
+	case n >= 0:
+		w.N = n
+	case n > -UDPLen:
+		w.Fault, w.N = Bad, 0
+	}
+	w.Next = Carried(h.SrcPort(), h.DstPort(), b[UDPLen:], n)
+}
+
+// An SCTPHeader is the common one of 12 bytes (RFC 9260).
+type SCTPHeader []byte
+
+func (h SCTPHeader) SrcPort() uint16 { return binary.BigEndian.Uint16(h) }
+func (h SCTPHeader) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:]) }
+func (h SCTPHeader) Tag() uint32     { return binary.BigEndian.Uint32(h[4:]) }
+
+// dccp reads a header whose length counts four bytes (RFC 4340, 5.1).
+func (w *Walk) dccp(b []byte) {
+	const least = 12
+	n := least
+	if len(b) >= n {
+		n = int(b[4]) * 4
+	}
+	if n < least {
+		w.header(b, least)
+		w.Fault = Bad
+		return
+	}
+	w.header(b, n)
+}
+
+// An ICMPHeader is one of 8 bytes, of ICMP (RFC 792) or ICMPv6 (RFC 4443).
+type ICMPHeader []byte
+
+func (h ICMPHeader) Type() uint8 { return h[0] }
+func (h ICMPHeader) Code() uint8 { return h[1] }
+
+// ID and Seq are those of an echo and of a time stamp.
+func (h ICMPHeader) ID() uint16  { return binary.BigEndian.Uint16(h[4:]) }
+func (h ICMPHeader) Seq() uint16 { return binary.BigEndian.Uint16(h[6:]) }
+
+// Value is the second half of the header, whose meaning is the type's.
+func (h ICMPHeader) Value() uint32 { return binary.BigEndian.Uint32(h[4:]) }
+
+// icmp finds the packet that an error quotes: of ICMP unreachable, source quench, redirect, time exceeded
+// and parameter problem; of ICMPv6 unreachable, too big, time exceeded and parameter problem.
+func (w *Walk) icmp(b []byte) {
+	if !w.header(b, 8) {
+		return
+	}
+	switch t := b[0]; {
+	case w.Kind == ICMP && (t >= 3 && t <= 5 || t == 11 || t == 12):
+		w.Next = IPv4
+	case w.Kind == ICMPv6 && t >= 1 && t <= 4:
+		w.Next = IPv6
+	}
+}
