@@ -1,5 +1,6 @@
 package track
 
+// newPacket begins a journey.
 func (t *tracker) newPacket(g *group, id, addr, ts uint64) uint32 {
 	t.room(g)
 	n := t.journeys.take()
@@ -8,6 +9,7 @@ func (t *tracker) newPacket(g *group, id, addr, ts uint64) uint32 {
 	return t.newBranch(g, n, id, addr)
 }
 
+// newBranch adds a branch to journey n.
 func (t *tracker) newBranch(g *group, n uint32, id, addr uint64) uint32 {
 	i := t.branches.take()
 	j := t.journeys.at(n)
@@ -23,6 +25,7 @@ func (t *tracker) newBranch(g *group, n uint32, id, addr uint64) uint32 {
 	return i
 }
 
+// child is a new branch that comes from branch i.
 func (t *tracker) child(g *group, i uint32, id, addr uint64, how string) uint32 {
 	t.room(g)
 	if t.branches.at(i).journey == 0 { // it was let go of to make room
@@ -38,6 +41,7 @@ func (t *tracker) child(g *group, i uint32, id, addr uint64, how string) uint32 
 	return c
 }
 
+// inherit makes b go on from where from is.
 func (t *tracker) inherit(b, from *branch, how string) {
 	b.last, b.hop, b.dev, b.netns, b.mark, b.cpu, b.sock = from.last, from.hop, from.dev, from.netns, from.mark, from.cpu, from.sock
 	b.flags |= from.flags & (hasDevs | hasMarks | hasCPUs | inferredBranch | isSYN)
@@ -56,6 +60,7 @@ func (t *tracker) inherit(b, from *branch, how string) {
 	t.comesFrom(b, from, how)
 }
 
+// comesFrom tells the next event of b where its buffer is from.
 func (t *tracker) comesFrom(b, from *branch, how string) {
 	b.fromWord, b.fromBranch, b.fromPacket = t.names.number([]byte(how)), from.number, 0
 	if b.journey != from.journey {

@@ -6,10 +6,14 @@ import (
 	"time"
 )
 
+// lingering is how long an ended journey waits for events at returns of functions, and for
+// word of losses: skb-collect looks for those every 100 ms.
 const lingering = 250 * time.Millisecond
 
+// maxLingering bounds the branches that wait so: those of 65,000 packets a second.
 const maxLingering = 1 << 14
 
+// expire ends what has waited for long enough.
 func (t *tracker) expire(g *group, now uint64) {
 	for g.first != 0 && (t.branches.at(g.first).queuedAt+uint64(t.limits.linger) <= now || g.queued > maxLingering) {
 		g.queued--
@@ -35,6 +39,7 @@ func (t *tracker) expire(g *group, now uint64) {
 	}
 }
 
+// queue lets a branch that ended linger before it is counted.
 func (t *tracker) queue(g *group, i uint32) {
 	b := t.branches.at(i)
 	b.flags &^= held
@@ -52,6 +57,7 @@ func (t *tracker) queue(g *group, i uint32) {
 	g.queued++
 }
 
+// fold counts a branch that ended; the journey ends with its last one.
 func (t *tracker) fold(g *group, i uint32) {
 	b := t.branches.at(i)
 	n := b.journey
@@ -87,6 +93,7 @@ func (t *tracker) fold(g *group, i uint32) {
 	}
 }
 
+// giveBranch lets the memory of a branch be used again, unless it still stands in the queue.
 func (t *tracker) giveBranch(i uint32) {
 	b := t.branches.at(i)
 	t.headers.give(b.headers)
@@ -96,6 +103,7 @@ func (t *tracker) giveBranch(i uint32) {
 	}
 }
 
+// letGo ends what is open of a journey, and the journey.
 func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note string) {
 	j := t.journeys.at(n)
 	loss, lossTS := t.lossBehind(g, j)

@@ -6,6 +6,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
+// event tracks an event.
 func (t *tracker) event(r format.Raw) {
 	v := &t.view
 	v.decode(r)
@@ -141,6 +142,7 @@ func (t *tracker) sent(b *branch, probe uint32) {
 	}
 }
 
+// since is how long ts is after before, in ns; 0 where it is not.
 func since(ts, before uint64) uint64 {
 	if ts < before {
 		return 0
@@ -148,12 +150,15 @@ func since(ts, before uint64) uint64 {
 	return ts - before
 }
 
+// begin gives a journey its number, at its first event.
 func (t *tracker) begin(j *journey, ts uint64) {
 	t.packets++
 	j.packet = t.packets
 	j.first, j.last, j.end = ts, ts, max(j.end, ts)
 }
 
+// freedBy ends a branch by the event that tells of it. A free record comes too, where
+// there are such records, and tells more.
 func (t *tracker) freedBy(i uint32, v *view) {
 	b := t.branches.at(i)
 	if b.flags&ended != 0 && b.end != merged {
@@ -178,6 +183,7 @@ func (t *tracker) freedBy(i uint32, v *view) {
 	}
 }
 
+// outcome is how a branch ended that was freed without an error.
 func (b *branch) outcome() ending {
 	switch b.class {
 	case transmit:
@@ -197,6 +203,7 @@ func (b *branch) outcome() ending {
 	return consumed
 }
 
+// compare finds what differs from the hop before.
 func (t *tracker) compare(b *branch, v *view) {
 	d := &t.diff
 	if v.has&hasDev != 0 && b.flags&hasDevs != 0 && t.names.text(b.dev) != string(v.dev) && b.dev != 0 {
@@ -218,6 +225,7 @@ func (t *tracker) compare(b *branch, v *view) {
 	}
 }
 
+// learn keeps what the next hop is compared with.
 func (t *tracker) learn(b *branch, j *journey, v *view, is []byte, rewritten bool) {
 	if v.has&hasDev != 0 && t.names.text(b.dev) != string(v.dev) {
 		b.dev = t.names.number(v.dev)

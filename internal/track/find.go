@@ -2,6 +2,7 @@ package track
 
 import "slices"
 
+// find returns the branch that an event is of.
 func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 	g := t.group
 	if v.has&hasID == 0 {
@@ -61,6 +62,7 @@ func (t *tracker) moved(i uint32, addr uint64) uint32 {
 	return i
 }
 
+// same tells whether an event is of a packet known by its sk_buff's address.
 func (t *tracker) same(i uint32, v *view, class class) bool {
 	b := t.branches.at(i)
 	if b.flags&ended != 0 && class != neutral && class != freeing {
@@ -73,6 +75,7 @@ func (t *tracker) same(i uint32, v *view, class class) bool {
 	return !ok || !now || len(t.packed) == 0 || p == q
 }
 
+// reused ends a branch whose address belongs to another packet now.
 func (t *tracker) reused(g *group, i uint32) {
 	b := t.branches.at(i)
 	t.unhash(g, i)
@@ -83,8 +86,12 @@ func (t *tracker) reused(g *group, i uint32) {
 	t.queue(g, i)
 }
 
+// maxSharers bounds the sk_buffs of one data buffer that are looked through.
 const maxSharers = 1024
 
+// lookup returns the branch of an identity with the sk_buff's address; that becomes the
+// first of the buffer's. addr is 0 where it is not known: then it is any, as is a branch
+// whose address was not known before.
 func (t *tracker) lookup(g *group, id, addr uint64) uint32 {
 	first := t.table.get(g.ids(), id)
 	for i, n := first, 0; i != 0 && n < maxSharers; n++ {
@@ -104,6 +111,7 @@ func (t *tracker) lookup(g *group, id, addr uint64) uint32 {
 	return 0
 }
 
+// hash puts a branch into the table, in front of others of its buffer.
 func (t *tracker) hash(g *group, i uint32) {
 	b := t.branches.at(i)
 	space, key := b.place(g)
@@ -115,6 +123,7 @@ func (t *tracker) hash(g *group, i uint32) {
 	b.flags |= hashed
 }
 
+// unhash removes a branch from the table.
 func (t *tracker) unhash(g *group, i uint32) {
 	b := t.branches.at(i)
 	if b.flags&hashed == 0 {
@@ -134,6 +143,7 @@ func (t *tracker) unhash(g *group, i uint32) {
 	b.before, b.next = 0, 0
 }
 
+// place is where the table has a branch.
 func (b *branch) place(g *group) (space uint32, key uint64) {
 	if b.id != 0 {
 		return g.ids(), b.id

@@ -48,9 +48,6 @@ type limits struct {
 	linger time.Duration // a journey that ended is kept for what is still to come
 }
 
-// lingering is how long an ended journey waits for events at returns of functions, and for
-// word of losses: skb-collect looks for those every 100 ms.
-// maxLingering bounds the branches that wait so: those of 65,000 packets a second.
 // A group is what follows one start record. Identities and times are its own.
 type group struct {
 	key            [sha256.Size]byte
@@ -205,28 +202,3 @@ func (t *tracker) advance(ts uint64) {
 		t.expire(g, ts)
 	}
 }
-
-// expire ends what has waited for long enough.
-// event tracks an event.
-// freedBy ends a branch by the event that tells of it. A free record comes too, where
-// there are such records, and tells more.
-// outcome is how a branch ended that was freed without an error.
-// compare finds what differs from the hop before.
-// learn keeps what the next hop is compared with.
-// find returns the branch that an event is of.
-// same tells whether an event is of a packet known by its sk_buff's address.
-// reused ends a branch whose address belongs to another packet now.
-// maxSharers bounds the sk_buffs of one data buffer that are looked through.
-// lookup returns the branch of an identity with the sk_buff's address; that becomes the
-// first of the buffer's. addr is 0 where it is not known: then it is any, as is a branch
-// whose address was not known before.
-// hash puts a branch into the table, in front of others of its buffer.
-// unhash removes a branch from the table.
-// newPacket begins a journey.
-// place is where the table has a branch.
-// child is a new branch that comes from branch i.
-// inherit makes b go on from where from is.
-// comesFrom tells the next event of b where its buffer is from.
-// queue lets a branch that ended linger before it is counted.
-// fold counts a branch that ended; the journey ends with its last one.
-// letGo ends what is open of a journey, and the journey.
