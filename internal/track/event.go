@@ -6,87 +6,119 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
+// A hop is what is found of the event at hand.
+type hop struct {
+	probe      uint32
+	class      class
+	keys       contentKeys // --infer
+	bufferless bool        // the event is of a packet in a capture, not of an sk_buff
+	branch     uint32
+	is         []byte // the packet's headers, packed
+	rewritten  bool   // they are others than at the hop before
+	track      format.Track
+}
+
+// onItsWay reports whether the event tells where the packet is: not those where sk_buffs are freed,
+// or where functions return.
+func (h *hop) onItsWay() bool { return h.class == passing || h.class >= receive }
+
 // event tracks an event.
 func (t *tracker) event(r format.Raw) {
 	v := &t.view
 	v.decode(r)
 	t.advance(v.ts)
-	bufferless := v.has&(hasAddr|hasID) == 0
-	if v.track != 0 || bufferless && t.infer == nil {
-		t.packets = max(t.packets, v.track)
+	var h hop
+	if !t.read(v, &h) {
 		t.write(r)
 		return
+	}
+	t.locate(v, &h)
+	t.describe(v, &h)
+	t.step(v, &h)
+	t.section = h.track.AppendMsgpack(t.section[:0])
+	t.record = format.Extend(t.record[:0], r, "track", t.section)
+	t.write(t.record)
+	t.conclude(v, &h)
+}
+
+// read reads what the event is found and compared by. It is false where there is nothing to track:
+// an earlier skb-track has done so, or the event is of no packet that can be told from others.
+func (t *tracker) read(v *view, h *hop) bool {
+	h.bufferless = v.has&(hasAddr|hasID) == 0
+	if v.track != 0 || h.bufferless && t.infer == nil {
+		t.packets = max(t.packets, v.track)
+		return false
 	}
 	t.packed = t.packed[:0]
 	if v.headers(&t.parsed) {
 		t.packed = t.parsed.pack(t.packed)
 	}
-	probe := t.names.number(v.probe)
-	class := t.names.class(probe)
-	var keys contentKeys
-	if t.infer != nil {
-		keys = t.contentKeys(v)
-		if bufferless && keys.packet == 0 {
-			t.write(r)
-			return
-		}
-		if bufferless {
-			v.addr, v.has = keys.packet, v.has|hasAddr // of a capture: the packet itself is all there is
-		}
+	h.probe = t.names.number(v.probe)
+	h.class = t.names.class(h.probe)
+	if t.infer == nil {
+		return true
 	}
-	handedOver := class == transmit && v.handedOver()
-	if handedOver {
-		class = neutral // the packet may be further by now
+	h.keys = t.contentKeys(v)
+	if h.bufferless {
+		v.addr, v.has = h.keys.packet, v.has|hasAddr // of a capture: the packet itself is all there is
+		return h.keys.packet != 0
 	}
-	i := t.find(v, class, keys)
-	b := t.branches.at(i)
+	return true
+}
+
+// locate finds the event's branch, and makes a journey of a new one.
+func (t *tracker) locate(v *view, h *hop) {
+	handedOver := h.class == transmit && v.handedOver()
 	if handedOver {
-		t.sent(b, probe)
+		h.class = neutral // the packet may be further by now
+	}
+	h.branch = t.find(v, h.class, h.keys)
+	b := t.branches.at(h.branch)
+	if handedOver {
+		t.sent(b, h.probe)
 		if b.flags&hasDevs != 0 {
 			v.has &^= hasDev
 			v.netns = 0
 		}
 	}
-	if class == read && v.fromDevice(b.class == transmit) {
-		class = neutral
+	if h.class == read && v.fromDevice(b.class == transmit) {
+		h.class = neutral
 	}
 	j := t.journeys.at(b.journey)
-	resent := t.sentAt(b, probe)
+	h.track.Resent = uint32(t.sentAt(b, h.probe))
 	if j.packet == 0 {
 		t.begin(j, v.ts)
 	}
 	t.touch(b.journey, v.ts)
-	track := format.Track{Packet: j.packet, Branch: b.number, Hop: b.hop, Total: since(v.ts, j.first), Inferred: b.flags&inferredBranch != 0, Resent: uint32(resent)}
-	t.diff.reset()
+}
+
+// describe fills in what the event tells of the packet: where it is on its journey, and what differs
+// from the hop before.
+func (t *tracker) describe(v *view, h *hop) {
+	b := t.branches.at(h.branch)
+	j := t.journeys.at(b.journey)
+	track := &h.track
+	track.Packet, track.Branch, track.Hop, track.Total = j.packet, b.number, b.hop, since(v.ts, j.first)
+	track.Inferred = b.flags&inferredBranch != 0
 	was := t.headers.get(b.headers)
-	is := was
+	h.is = was
 	if len(t.packed) > 0 {
-		is = mergePacked(t.merged[:0], was, t.packed)
+		h.is = mergePacked(t.merged[:0], was, t.packed)
 	}
-	rewritten := string(is) != string(was)
+	h.rewritten = string(h.is) != string(was)
 	if b.hop > 0 {
 		track.Since = since(v.ts, b.last)
 		j.slowest = max(j.slowest, track.Since)
 		if b.fromWord != 0 {
 			track.From = format.From{How: t.names.text(b.fromWord), Branch: b.fromBranch, Packet: b.fromPacket}
 		}
-		t.compare(b, v)
-		if rewritten && len(was) > 0 {
-			t.diff.headers(was, is, t.names.text(b.fromWord))
-			if t.diff.into && b.class == transmit {
-				t.group.wraps(b.netns, b.dev)
-			}
-		}
-		track.Changed = t.diff.appendTo(t.changed)
-		if track.Changed != nil {
-			t.changed = track.Changed
-		}
+		track.Changed = t.changes(v, h, b, was)
 	}
 	if t.infer != nil {
-		t.overWire(b, j, v, class, bufferless, keys, &track)
+		t.overWire(b, j, v, h.class, h.bufferless, h.keys, track)
 	}
 	switch {
-	case bufferless:
+	case h.bufferless:
 		track.By = "content"
 		track.Inferred = track.Inferred || b.hop > 0
 		j.flags |= byContent
@@ -98,7 +130,31 @@ func (t *tracker) event(r format.Raw) {
 		j.flags |= byAddr
 	}
 	track.Uncertain = t.group.lossy && t.doubt(t.group, j, v.ts)&^(1<<lossFree) != 0
-	t.learn(b, j, v, is, rewritten)
+}
+
+// changes are the differences from the hop before, whose headers were was, as they are written;
+// nil if there are none.
+func (t *tracker) changes(v *view, h *hop, b *branch, was []byte) []byte {
+	t.diff.reset()
+	t.compare(b, v)
+	if h.rewritten && len(was) > 0 {
+		t.diff.headers(was, h.is, t.names.text(b.fromWord))
+		if t.diff.into && b.class == transmit {
+			t.group.wraps(b.netns, b.dev)
+		}
+	}
+	changed := t.diff.appendTo(t.changed)
+	if changed != nil {
+		t.changed = changed
+	}
+	return changed
+}
+
+// step makes the event the last hop of its branch.
+func (t *tracker) step(v *view, h *hop) {
+	b := t.branches.at(h.branch)
+	j := t.journeys.at(b.journey)
+	t.learn(b, j, v, h.is, h.rewritten)
 	b.last = v.ts
 	b.hop++
 	j.hops++
@@ -107,28 +163,28 @@ func (t *tracker) event(r format.Raw) {
 	if len(t.packed) > 0 && t.parsed.discovery {
 		b.flags |= discovery
 	}
-	if class == passing || class >= receive {
-		b.flags = b.flags&^copied | seen
+	if !h.onItsWay() {
+		return
 	}
-	t.section = track.AppendMsgpack(t.section[:0])
-	t.record = format.Extend(t.record[:0], r, "track", t.section)
-	t.write(t.record)
+	b.flags = b.flags&^copied | seen
+	b.class, b.probe = h.class, h.probe
+	if len(t.packed) > 0 {
+		t.answers(h.branch)
+	}
+	b.unclear = t.unclearAt(b, v, h.class)
+}
 
-	if class == passing || class >= receive {
-		b.class, b.probe = class, probe
-		if len(t.packed) > 0 {
-			t.answers(i)
-		}
-		b.unclear = t.unclearAt(b, v, class)
-	}
+// conclude ends the branch where the event tells that it ended, and keeps by what --infer finds it.
+func (t *tracker) conclude(v *view, h *hop) {
 	if t.infer != nil {
-		t.remember(i, v, class, keys)
+		t.remember(h.branch, v, h.class, h.keys)
 	}
-	if class == read {
+	if h.class == read {
+		b := t.branches.at(h.branch)
 		b.comm, b.tgid = t.names.number(v.comm), v.tgid
 	}
-	if v.dropped || class == freed || class == freeing && v.has&hasUsers != 0 && v.users == 1 {
-		t.freedBy(i, v)
+	if v.dropped || h.class == freed || h.class == freeing && v.has&hasUsers != 0 && v.users == 1 {
+		t.freedBy(h.branch, v)
 	}
 }
 
