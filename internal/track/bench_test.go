@@ -54,7 +54,7 @@ func busy(packets int) []byte {
 			}
 		}
 	}
-	enc.Write(&format.End{TS: ts, Events: events})
+	enc.Write(&format.End{TS: ts, Events: events, Frees: uint64(packets)})
 	enc.Flush()
 	return b.Bytes()
 }
