@@ -4,19 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
-	"github.com/skb-tools/skb-tools/internal/spell"
-	"github.com/skb-tools/skb-tools/internal/text"
 )
 
 // A summary is a stage that counts journeys instead of handing them on.
@@ -112,73 +107,92 @@ func (s *summary) Write(r format.Raw) error {
 // maxWhat bounds the kinds of losses, and their names in bytes.
 const maxWhat = 64
 
-func (s *summary) event(r format.Raw) {
-	s.events++
-	// One walk over the record: to find the keys one by one takes as long again.
-	var probe []byte
-	var here, from spot
-	var since, resent uint64
-	var timed, linked bool
+// A timedEvent is what a summary needs of an event.
+type timedEvent struct {
+	probe         []byte
+	here, from    spot
+	since, resent uint64
+	timed         bool // since is known
+	linked        bool // it comes from another branch
+}
+
+// read reads r in one walk: to find the keys one by one takes as long again.
+func (e *timedEvent) read(r format.Raw) {
 	c := r.Cursor()
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "probe":
-			probe, _ = c.Str()
+			e.probe, _ = c.Str()
 		case "track":
-			for n := c.Map(); n > 0; n-- {
-				switch string(c.Key()) {
-				case "packet":
-					here.packet, _ = c.Uint()
-				case "branch":
-					u, _ := c.Uint()
-					here.branch = uint32(u)
-				case "since":
-					since, timed = c.Uint()
-				case "resent":
-					resent, _ = c.Uint()
-				case "from":
-					linked = true
-					for n := c.Map(); n > 0; n-- {
-						switch string(c.Key()) {
-						case "packet":
-							from.packet, _ = c.Uint()
-						case "branch":
-							u, _ := c.Uint()
-							from.branch = uint32(u)
-						default:
-							c.Skip()
-						}
-					}
-				default:
-					c.Skip()
-				}
-			}
+			e.track(&c)
 		default:
 			c.Skip()
 		}
 	}
-	if here.packet == 0 {
+}
+
+func (e *timedEvent) track(c *format.Cursor) {
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "packet":
+			e.here.packet, _ = c.Uint()
+		case "branch":
+			u, _ := c.Uint()
+			e.here.branch = uint32(u)
+		case "since":
+			e.since, e.timed = c.Uint()
+		case "resent":
+			e.resent, _ = c.Uint()
+		case "from":
+			e.linked = true
+			e.from.read(c)
+		default:
+			c.Skip()
+		}
+	}
+}
+
+func (at *spot) read(c *format.Cursor) {
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "packet":
+			at.packet, _ = c.Uint()
+		case "branch":
+			u, _ := c.Uint()
+			at.branch = uint32(u)
+		default:
+			c.Skip()
+		}
+	}
+}
+
+// event counts the time from the hop before.
+func (s *summary) event(r format.Raw) {
+	s.events++
+	var e timedEvent
+	e.read(r)
+	if e.here.packet == 0 {
 		return
 	}
-	at := s.names.number(probe)
-	before, kept := s.at[here]
+	now := lastSeen{s.names.number(e.probe), uint32(e.resent)}
+	before, kept := s.at[e.here]
 	known := kept
-	if linked {
-		if from.packet == 0 {
-			from.packet = here.packet
+	if e.linked {
+		if e.from.packet == 0 {
+			e.from.packet = e.here.packet
 		}
-		if p, ok := s.at[from]; ok {
+		if p, ok := s.at[e.from]; ok {
 			before, known = p, true
 		}
 	}
-	switch now := (lastSeen{at, uint32(resent)}); {
-	case timed && before.resent < now.resent && (known || linked):
-		s.again.add(since) // no probe's doing: TCP waited, or was told
-	case timed && known:
-		s.hop([2]uint32{before.probe, at}, since)
+	switch {
+	case e.timed && before.resent < now.resent && (known || e.linked):
+		s.again.add(e.since) // no probe's doing: TCP waited, or was told
+	case e.timed && known:
+		s.hop([2]uint32{before.probe, now.probe}, e.since)
 	}
 	if kept || len(s.at) < maxSpots {
-		s.at[here] = lastSeen{at, uint32(resent)}
+		s.at[e.here] = now
 	}
 }
 
@@ -371,146 +385,8 @@ func (s *summary) Close() error {
 		}
 		b = *bytes.NewBuffer(escape.JSON(nil, b.Bytes()))
 	} else {
-		r.text(&b)
+		r.text(&b, 0)
 	}
 	_, err := s.out.Write(b.Bytes())
 	return err
-}
-
-// What text shows at most; JSON has all.
-const (
-	textHops  = 40
-	textFlows = 20
-)
-
-func (r *report) text(b *bytes.Buffer) {
-	branches := "1 branch"
-	if r.Branches != 1 {
-		branches = fmt.Sprintf("%d branches", r.Branches)
-	}
-	fmt.Fprintf(b, "%s of %s, %s\n", spell.Count(r.Journeys, "journey"), branches, spell.Count(r.Events, "event"))
-	for _, note := range [...]struct {
-		n    uint64
-		text string
-	}{
-		{r.Uncertain, "uncertain: records were lost that could have told otherwise"},
-		{r.Inferred, "inferred from the packets' bytes"},
-		{r.ByAddr, "known by address, as the events have no identities"},
-	} {
-		if note.n > 0 {
-			fmt.Fprintf(b, "%d of them %s\n", note.n, note.text)
-		}
-	}
-	for _, what := range slices.Sorted(maps.Keys(r.Lost)) {
-		fmt.Fprintf(b, "lost: %d of kind %s\n", r.Lost[what], clean(what))
-	}
-	if r.Journeys == 0 {
-		return
-	}
-	rows := [][]string{{"ended", "journeys", ""}}
-	for _, how := range format.EndNames {
-		if n := r.Endings[how]; n > 0 {
-			why := ""
-			if how == "dropped" {
-				why = counts(r.Reasons)
-			}
-			rows = append(rows, []string{how, fmt.Sprint(n), why})
-		}
-	}
-	columns(b, rows, 1)
-	if n := r.Resent; n.Journeys > 0 {
-		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
-		if q := n.After; q.Count > 0 {
-			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them", duration(q.P50), duration(q.Max))
-		}
-		b.WriteByte('\n')
-	}
-	if len(r.Unclear) > 0 {
-		fmt.Fprintf(b, "not told by the kernel (docs/drops.md): %s\n", counts(r.Unclear))
-	}
-
-	b.WriteString("\nfrom first to last\n")
-	most := uint64(0)
-	for _, bar := range r.Histogram {
-		most = max(most, bar.Count)
-	}
-	rows = nil
-	for _, bar := range r.Histogram {
-		// Eighths of a character, at least one.
-		eighths := max(1, int(float64(bar.Count)*40*8/float64(most)))
-		picture := strings.Repeat("█", eighths/8)
-		if eighths%8 > 0 {
-			picture += string(rune('█' + 8 - eighths%8))
-		}
-		rows = append(rows, []string{"up to " + duration(bar.UpTo), fmt.Sprint(bar.Count), picture})
-	}
-	columns(b, rows, 1)
-	q := r.Total
-	fmt.Fprintf(b, "half within %s, 90%% %s, 99%% %s, longest %s\n", duration(q.P50), duration(q.P90), duration(q.P99), duration(q.Max))
-
-	if len(r.Hops) > 0 {
-		rows = [][]string{{"from", "to", "count", "p50", "p90", "p99", "max"}}
-		for _, h := range r.Hops[:min(len(r.Hops), textHops)] {
-			rows = append(rows, []string{clean(h.From), clean(h.To), fmt.Sprint(h.Count), duration(h.P50), duration(h.P90), duration(h.P99), duration(h.Max)})
-		}
-		b.WriteByte('\n')
-		columns(b, rows, 2, 3, 4, 5, 6)
-		if n := len(r.Hops) - textHops; n > 0 {
-			fmt.Fprintf(b, "and %d more: -o json has them\n", n)
-		}
-	}
-	if len(r.Flows) > 0 {
-		rows = [][]string{{"flow", "journeys", ""}}
-		for _, f := range r.Flows[:min(len(r.Flows), textFlows)] {
-			rows = append(rows, []string{string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings)})
-		}
-		b.WriteByte('\n')
-		columns(b, rows, 1)
-		if n := len(r.Flows) - textFlows; n > 0 {
-			fmt.Fprintf(b, "and %d more: -o json has them\n", n)
-		}
-	}
-}
-
-func duration(ns uint64) string { return string(text.AppendDuration(nil, ns)) }
-
-// clean makes a name from the stream fit for a terminal.
-func clean(s string) string { return escape.String(s) }
-
-// counts are the counts by name, the largest first: "NO_SOCKET 12, TCP_CSUM 1".
-func counts(m map[string]uint64) string {
-	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
-	var out []string
-	for _, k := range keys[:min(len(keys), 8)] {
-		out = append(out, fmt.Sprint(clean(k), " ", m[k]))
-	}
-	if len(keys) > 8 {
-		out = append(out, "...")
-	}
-	return strings.Join(out, ", ")
-}
-
-// columns writes rows in columns, those named to the right.
-func columns(b *bytes.Buffer, rows [][]string, right ...int) {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range rows {
-		line := ""
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if slices.Contains(right, i) {
-				line += pad + cell + "  "
-			} else {
-				line += cell + pad + "  "
-			}
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
 }

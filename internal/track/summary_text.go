@@ -1,0 +1,161 @@
+package track
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/spell"
+	"github.com/skb-tools/skb-tools/internal/terminal"
+	"github.com/skb-tools/skb-tools/internal/text"
+)
+
+// What text shows at most; JSON has all.
+const (
+	textHops  = 40
+	textFlows = 20
+)
+
+// text writes the report. The table of hops fits width, 0 is no limit; lists of names are not cut.
+func (r *report) text(b *bytes.Buffer, width int) {
+	r.counts(b)
+	if r.Journeys == 0 {
+		return
+	}
+	r.endings(b)
+	r.histogram(b)
+	if len(r.Hops) > 0 {
+		r.hops(b, width)
+	}
+	if len(r.Flows) > 0 {
+		r.flows(b)
+	}
+}
+
+// counts tells how much there was, and how sure it is.
+func (r *report) counts(b *bytes.Buffer) {
+	branches := "1 branch"
+	if r.Branches != 1 {
+		branches = fmt.Sprintf("%d branches", r.Branches)
+	}
+	fmt.Fprintf(b, "%s of %s, %s\n", spell.Count(r.Journeys, "journey"), branches, spell.Count(r.Events, "event"))
+	for _, note := range [...]struct {
+		n    uint64
+		text string
+	}{
+		{r.Uncertain, "uncertain: records were lost that could have told otherwise"},
+		{r.Inferred, "inferred from the packets' bytes"},
+		{r.ByAddr, "known by address, as the events have no identities"},
+	} {
+		if note.n > 0 {
+			fmt.Fprintf(b, "%d of them %s\n", note.n, note.text)
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(r.Lost)) {
+		fmt.Fprintf(b, "lost: %d of kind %s\n", r.Lost[what], clean(what))
+	}
+}
+
+// endings tells how the journeys ended, and why packets were dropped.
+func (r *report) endings(b *bytes.Buffer) {
+	t := terminal.NewTable("ended", ">journeys", "")
+	for _, how := range format.EndNames {
+		if n := r.Endings[how]; n > 0 {
+			why := ""
+			if how == "dropped" {
+				why = counts(r.Reasons)
+			}
+			t.Row(how, fmt.Sprint(n), why)
+		}
+	}
+	writeTable(b, t, 0)
+	if n := r.Resent; n.Journeys > 0 {
+		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
+		if q := n.After; q.Count > 0 {
+			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them", duration(q.P50), duration(q.Max))
+		}
+		b.WriteByte('\n')
+	}
+	if len(r.Unclear) > 0 {
+		fmt.Fprintf(b, "not told by the kernel (docs/drops.md): %s\n", counts(r.Unclear))
+	}
+}
+
+// histogram draws how long journeys took from their first event to their last.
+func (r *report) histogram(b *bytes.Buffer) {
+	b.WriteString("\nfrom first to last\n")
+	most := uint64(0)
+	for _, bar := range r.Histogram {
+		most = max(most, bar.Count)
+	}
+	t := terminal.NewTable("", ">", "")
+	for _, bar := range r.Histogram {
+		// Eighths of a character, at least one.
+		eighths := max(1, int(float64(bar.Count)*40*8/float64(most)))
+		picture := strings.Repeat("█", eighths/8)
+		if eighths%8 > 0 {
+			picture += string(rune('█' + 8 - eighths%8))
+		}
+		t.Row("up to "+duration(bar.UpTo), fmt.Sprint(bar.Count), picture)
+	}
+	writeTable(b, t, 0)
+	q := r.Total
+	fmt.Fprintf(b, "half within %s, 90%% %s, 99%% %s, longest %s\n", duration(q.P50), duration(q.P90), duration(q.P99), duration(q.Max))
+}
+
+// hops tells how long it took between probes, the pairs where most of the time went first.
+func (r *report) hops(b *bytes.Buffer, width int) {
+	t := terminal.NewTable("from", "to", ">count", ">p50", ">p90", ">p99", ">max")
+	t.Spare("p90", "p99", "count")
+	for _, h := range r.Hops[:min(len(r.Hops), textHops)] {
+		t.Row(clean(h.From), clean(h.To), fmt.Sprint(h.Count), duration(h.P50), duration(h.P90), duration(h.P99), duration(h.Max))
+	}
+	b.WriteByte('\n')
+	writeTable(b, t, width)
+	if n := len(r.Hops) - textHops; n > 0 {
+		fmt.Fprintf(b, "and %d more: -o json has them\n", n)
+	}
+}
+
+// flows tells how the journeys of each flow ended.
+func (r *report) flows(b *bytes.Buffer) {
+	t := terminal.NewTable("flow", ">journeys", "")
+	for _, f := range r.Flows[:min(len(r.Flows), textFlows)] {
+		t.Row(string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings))
+	}
+	b.WriteByte('\n')
+	writeTable(b, t, 0)
+	if n := len(r.Flows) - textFlows; n > 0 {
+		fmt.Fprintf(b, "and %d more: -o json has them\n", n)
+	}
+}
+
+func writeTable(b *bytes.Buffer, t *terminal.Table, width int) {
+	for line := range t.Lines(width) {
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
+}
+
+func duration(ns uint64) string { return string(text.AppendDuration(nil, ns)) }
+
+// clean makes a name from the stream fit for a terminal.
+func clean(s string) string { return escape.String(s) }
+
+// counts are the counts by name, the largest first: "NO_SOCKET 12, TCP_CSUM 1".
+func counts(m map[string]uint64) string {
+	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	var out []string
+	for _, k := range keys[:min(len(keys), 8)] {
+		out = append(out, fmt.Sprint(clean(k), " ", m[k]))
+	}
+	if len(keys) > 8 {
+		out = append(out, "...")
+	}
+	return strings.Join(out, ", ")
+}
