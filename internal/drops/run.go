@@ -113,7 +113,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	r.facts.find = format.NewFinder(paths[:]...)
 	if o.FailIf != nil {
 		if err := r.failIf.UnmarshalText([]byte(*o.FailIf)); err != nil {
-			return nil, usageError{fmt.Errorf("--fail-if: %w", err)}
+			return nil, pipe.Usagef("--fail-if: %v", err)
 		}
 	}
 	if !r.summing() {
@@ -123,7 +123,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	}
 	var err error
 	if r.by, err = parseBy(o.By); err != nil {
-		return nil, usageError{err}
+		return nil, pipe.UsageError(err.Error())
 	}
 	r.s = newSummary(r.by, o.Normal)
 	if o.Live {

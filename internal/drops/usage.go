@@ -1,14 +1,6 @@
 package drops
 
-import (
-	"errors"
-	"fmt"
-)
-
-// A usageError is wrong use of the command: status 2.
-type usageError struct{ error }
-
-func (usageError) ExitStatus() int { return 2 }
+import "github.com/skb-tools/skb-tools/internal/pipe"
 
 // check finds what is asked for together and does not go together: what would have no
 // effect is an error, so that nobody takes the output for another than it is.
@@ -16,19 +8,19 @@ func (o *Options) check() error {
 	summary := o.summing()
 	switch {
 	case o.Explain != nil && *o.Explain == "":
-		return usageError{errors.New("--explain: give a reason's name or number, or all")}
+		return pipe.UsageError("--explain: give a reason's name or number, or all")
 	case o.Explain != nil && len(o.Files) > 0:
-		return usageError{fmt.Errorf("--explain reads nothing: leave out %s", o.Files[0])}
+		return pipe.Usagef("--explain reads nothing: leave out %s", o.Files[0])
 	case o.Explain != nil && (summary || o.FailIf != nil || o.Frees):
-		return usageError{errors.New("--explain reads nothing: leave out --summary, --live, --interval, --frees and --fail-if")}
+		return pipe.UsageError("--explain reads nothing: leave out --summary, --live, --interval, --frees and --fail-if")
 	case o.Interval < 0:
-		return usageError{fmt.Errorf("--interval %v: give a time above zero", o.Interval)}
+		return pipe.Usagef("--interval %v: give a time above zero", o.Interval)
 	case !summary && len(o.By) > 0:
-		return usageError{errors.New("--by is for summaries: add --summary, --interval or --live")}
+		return pipe.UsageError("--by is for summaries: add --summary, --interval or --live")
 	case !summary && o.Normal:
-		return usageError{errors.New("--normal is for summaries: add --summary, --interval or --live")}
+		return pipe.UsageError("--normal is for summaries: add --summary, --interval or --live")
 	case summary && o.Output == "stream":
-		return usageError{errors.New("a summary is text or JSON lines: leave out -o stream, or use -o json")}
+		return pipe.UsageError("a summary is text or JSON lines: leave out -o stream, or use -o json")
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
 		for j := range i {
 			if samePipe(r, in.readers[j]) {
 				defer in.Close()
-				return nil, UsageError(fmt.Sprintf("%s and %s are the same pipe, which can be read once", in.names[j], in.names[i]))
+				return nil, Usagef("%s and %s are the same pipe, which can be read once", in.names[j], in.names[i])
 			}
 		}
 	}

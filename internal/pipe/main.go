@@ -62,6 +62,9 @@ func (r *remembering) Write(p []byte) (int, error) {
 // A UsageError is wrong use, which ends a command with status 2.
 type UsageError string
 
+// Usagef makes a UsageError as fmt.Sprintf does.
+func Usagef(layout string, args ...any) UsageError { return UsageError(fmt.Sprintf(layout, args...)) }
+
 func (e UsageError) Error() string { return string(e) }
 
 // ExitStatus is that of wrong use.

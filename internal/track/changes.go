@@ -1,13 +1,12 @@
 package track
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
@@ -29,12 +28,7 @@ func checkChange(name string) error {
 		return nil
 	}
 	if near := spell.Nearest(inner, changeNames); near != "" {
-		return usageError{fmt.Errorf("--changed %s: nothing of that name changes; the nearest is %s", escape.String(name), strings.TrimSuffix(name, inner)+near)}
+		return pipe.Usagef("--changed %s: nothing of that name changes; the nearest is %s", escape.String(name), strings.TrimSuffix(name, inner)+near)
 	}
-	return usageError{errors.New("--changed " + escape.String(name) + ": nothing of that name changes; what does is " + strings.Join(changeNames, ", "))}
+	return pipe.Usagef("--changed %s: nothing of that name changes; what does is %s", escape.String(name), strings.Join(changeNames, ", "))
 }
-
-// usageError is wrong use of the command: status 2.
-type usageError struct{ error }
-
-func (usageError) ExitStatus() int { return 2 }

@@ -27,11 +27,11 @@ func (s *Selection) any() bool {
 
 func (s *Selection) check() error {
 	if s.SlowerThan < 0 {
-		return pipe.UsageError(fmt.Sprintf("--slower-than %v: must not be negative", s.SlowerThan))
+		return pipe.Usagef("--slower-than %v: must not be negative", s.SlowerThan)
 	}
 	for _, glob := range s.Through {
 		if _, err := path.Match(glob, ""); err != nil {
-			return pipe.UsageError(fmt.Sprintf("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it", glob))
+			return pipe.Usagef("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it", glob)
 		}
 	}
 	if slices.Contains(s.Packet, 0) {
