@@ -29,7 +29,7 @@ var tools = strings.Fields(`
 	taskset setsid gzip`)
 
 // nativeTools are in no foreign guest: what they read can be read here.
-var nativeTools = strings.Fields(`tshark dumpcap capinfos editcap`)
+var nativeTools = strings.Fields(`tshark dumpcap capinfos editcap xz`)
 
 // sharedFiles are what the tools read besides their libraries.
 var sharedFiles = []string{
