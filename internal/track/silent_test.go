@@ -173,7 +173,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal("the place of the table is gone")
 	}
 	var b strings.Builder
-	b.WriteString("| name | where | what ends so | what tells |\n|---|---|---|---|\n")
+	b.WriteString("| name | where | what ends there | what tells more |\n|---|---|---|---|\n")
 	for _, s := range silents[1:] {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.name, s.where, s.what, s.counter)
 	}
