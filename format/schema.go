@@ -1,6 +1,9 @@
 package format
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // A Section says which keys a map of the stream has: a record, a section of an event, or a map within these. What
 // FORMAT.md and schema.json say of keys is made from the Sections, and CheckKeys goes by them.
@@ -97,8 +100,35 @@ var schema = [...]*Section{
 // Schema returns what is known of every record, section and map, in the order of FORMAT.md. It is not to be changed.
 func Schema() []*Section { return schema[:] }
 
-// EventKeys returns what is known of the keys of an event: its Sections are what Of of these names.
-func EventKeys() []Key { return eventSection.Keys }
+// SectionOf returns what is known of the keys of a record, a section or a map; nil if it is not in Schema.
+func SectionOf(name string) *Section {
+	for _, s := range schema {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// EventPaths yields each path into an event, as "ct.orig.src", with what is known of its key; maps come before what
+// is in them.
+func EventPaths() iter.Seq2[string, *Key] {
+	return func(yield func(string, *Key) bool) { eventSection.each("", yield) }
+}
+
+// each yields the keys of s, which is at a path with a dot behind it, and those of the maps in it.
+func (s *Section) each(at string, yield func(string, *Key) bool) bool {
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		if !yield(at+k.Name, k) {
+			return false
+		}
+		if k.Form == FormMap && !SectionOf(k.Of).each(at+k.Name+".", yield) {
+			return false
+		}
+	}
+	return true
+}
 
 // EventKey returns what is known of the key at a path into an event: "ct.orig.src". It is false of others.
 func EventKey(path string) (Key, bool) {
@@ -111,7 +141,7 @@ func EventKey(path string) (Key, bool) {
 		case !deeper:
 			return *k, true
 		}
-		s, path = sectionNamed(k.Of), rest
+		s, path = SectionOf(k.Of), rest
 	}
 	return Key{}, false
 }
@@ -120,16 +150,6 @@ func (s *Section) key(name string) *Key {
 	for i := range s.Keys {
 		if s.Keys[i].Name == name {
 			return &s.Keys[i]
-		}
-	}
-	return nil
-}
-
-// sectionNamed returns the Section of a name, nil if there is none.
-func sectionNamed(name string) *Section {
-	for _, s := range schema {
-		if s.Name == name {
-			return s
 		}
 	}
 	return nil

@@ -350,7 +350,7 @@ func (s *sample) right(dst []byte, k *Key, path string) []byte {
 		if strings.Count(path, "alternatives") > 1 {
 			return AppendMap(dst, 0)
 		}
-		return s.record(dst, sectionNamed(k.Of), path)
+		return s.record(dst, SectionOf(k.Of), path)
 	}
 	switch k.Form {
 	case FormUint:
@@ -394,7 +394,7 @@ func paths(all []string, of *Section, path string, seen map[string]bool) []strin
 		all = append(all, at)
 		if k.Of != "" && !seen[inner] {
 			seen[inner] = true
-			all = paths(all, sectionNamed(k.Of), at, seen)
+			all = paths(all, SectionOf(k.Of), at, seen)
 		}
 	}
 	return all

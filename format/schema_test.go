@@ -45,7 +45,7 @@ func TestFormatMD(t *testing.T) {
 	want := marks.ReplaceAllStringFunc(string(text), func(table string) string {
 		m := marks.FindStringSubmatch(table)
 		seen[m[1]]++
-		s := sectionNamed(m[1])
+		s := SectionOf(m[1])
 		if s == nil {
 			t.Errorf("%s has keys of %s, which schema does not have", file, m[1])
 			return table
@@ -89,7 +89,7 @@ func TestSchema(t *testing.T) {
 				t.Errorf("%s stands twice", path)
 			}
 			keys[k.Name] = true
-			if k.Of != "" && sectionNamed(k.Of) == nil {
+			if k.Of != "" && SectionOf(k.Of) == nil {
 				t.Errorf("%s is a map of the keys of %s, which is in no section", path, k.Of)
 			}
 			maps := k.Form == FormMap || k.Form == FormMaps || k.Form == FormMapMap

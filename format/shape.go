@@ -2,7 +2,6 @@ package format
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
 )
@@ -310,23 +309,4 @@ func (k *shapeCheck) record(r Raw) error {
 		return &KeyError{t, err.path, forms[err.form].says, err.has}
 	}
 	return nil
-}
-
-// IsString reports whether FORMAT.md says that the value under path in an event is a string,
-// or an array of strings: "ct.helper".
-func IsString(path string) bool {
-	s := shapes[string(TypeEvent)]
-	for {
-		key, rest, inner := strings.Cut(path, ".")
-		i := s.index([]byte(key), 0)
-		switch {
-		case i < 0:
-			return false
-		case !inner:
-			return s.keys[i].form == FormStr || s.keys[i].form == FormStrs
-		case s.keys[i].of == nil:
-			return false
-		}
-		s, path = s.keys[i].of, rest
-	}
 }

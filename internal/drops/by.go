@@ -5,30 +5,34 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
-// eventKeys are the paths into an event, by section, as format/FORMAT.md has them. Others
-// may be asked for, as those of a section that another program has written, but not what
-// is most likely a misspelling of one of these.
-var eventKeys = map[string]string{
-	"":        "type ts cpu probe caller stack",
-	"process": "pid tgid comm",
-	"skb": "addr head id len data_len mac_len protocol pkt_type ip_summed mark priority hash queue vlan_tci vlan_proto " +
-		"napi_id tstamp users dataref cloned nr_frags mac_header network_header transport_header",
-	"dev":    "name ifindex rx_ifindex type",
-	"netns":  "inum cookie",
-	"packet": "len at",
-	"drop":   "reason name location rx_sk",
-	"gso":    "size segs",
-	"csum":   "summed sum start offset",
-	"ret":    "value skb",
-	"sock": "addr family state cookie src sport dst dport ifindex type protocol uid inode cgroup rmem rcvbuf wmem " +
-		"sndbuf filter backlog max_backlog",
-	"ct":    "state dir addr proto_state zone mark helper",
-	"nft":   "type verdict family table chain jump handle",
-	"track": "packet branch hop since total by uncertain inferred resent",
-}
+// eventKeys are the paths into an event whose values are one each, by section. Others may be asked for, as those of a
+// section that another program has written, but not what is most likely a misspelling of one of these.
+var eventKeys = func() map[string][]string {
+	all := map[string][]string{}
+	add := func(section string, of *format.Section) {
+		for _, k := range of.Keys {
+			if k.Form.Scalar() {
+				all[section] = append(all[section], k.Name)
+			}
+		}
+	}
+	event := format.SectionOf("event")
+	add("", event)
+	for _, k := range event.Keys {
+		switch k.Name {
+		case "why", "pcapng": // what this program says itself, and what no kernel said
+		default:
+			if k.Form == format.FormMap {
+				add(k.Name, format.SectionOf(k.Of))
+			}
+		}
+	}
+	return all
+}()
 
 // parseBy reads the fields after --by.
 func parseBy(names []string) ([]*field, error) {
@@ -55,11 +59,11 @@ func parseBy(names []string) ([]*field, error) {
 }
 
 // isSection reports whether name is that of a section, which has no value to group by.
-func isSection(name string) bool { return name != "" && eventKeys[name] != "" }
+func isSection(name string) bool { return name != "" && eventKeys[name] != nil }
 
 // valuesOf are the paths into a section, at most four.
 func valuesOf(section string) (paths []string) {
-	for key := range strings.FieldsSeq(eventKeys[section]) {
+	for _, key := range eventKeys[section] {
 		if len(paths) < 4 {
 			paths = append(paths, section+"."+key)
 		}
@@ -72,7 +76,7 @@ func isEventKey(name string) bool {
 	if !deep {
 		section, key = "", name
 	}
-	return slices.Contains(strings.Fields(eventKeys[section]), key)
+	return slices.Contains(eventKeys[section], key)
 }
 
 // nearest gives the field that a name was most likely meant to be; "" if none is like it.
@@ -82,7 +86,7 @@ func nearest(name string) string {
 		all = append(all, known)
 	}
 	for section, keys := range eventKeys {
-		for key := range strings.FieldsSeq(keys) {
+		for _, key := range keys {
 			if section != "" {
 				key = section + "." + key
 			}

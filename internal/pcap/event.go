@@ -193,7 +193,7 @@ var paths = []string{
 
 // newFinder finds what decode and comments want.
 func newFinder() *format.Finder {
-	return format.NewFinder(append(slices.Clone(paths), sections[:]...)...)
+	return format.NewFinder(append(slices.Clone(paths), sections...)...)
 }
 
 func optUint(f *format.Finder, i int) opt {

@@ -37,16 +37,19 @@ type comments struct {
 	where, severity, confidence []byte
 	look                        [][]byte
 	caller                      []byte
-	stack                       []byte // the calls, < between them
-	sections                    [len(sections)]leaves
+	stack                       []byte   // the calls, < between them
+	sections                    []leaves // in the order of sections
 }
 
 // reset forgets the packet before, and keeps its memory.
 func (c *comments) reset() {
 	old := *c
 	*c = comments{changed: old.changed[:0], others: old.others[:0], text: old.text[:0], missing: old.missing[:0],
-		from: old.from[:0], look: old.look[:0]}
-	for i, l := range old.sections {
+		from: old.from[:0], look: old.look[:0], sections: old.sections}
+	if c.sections == nil {
+		c.sections = make([]leaves, len(sections))
+	}
+	for i, l := range c.sections {
 		c.sections[i] = l[:0]
 	}
 }

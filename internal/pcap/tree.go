@@ -1,31 +1,69 @@
 package pcap
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
 // sections are those of an event whose every value is a comment with its path in the
-// stream: ct.state=NEW, ct.orig.src=10.0.0.1, ct.status=ASSURED for each of several.
-// Parsing goes by this order, too.
-var sections = [...]string{"ret", "gso", "csum", "sock", "ct", "nft", "args"}
-
-// isArray says which of their values are arrays even when there is one of it.
-func isArray(path string) bool {
-	switch path {
-	case "gso.type", "ct.status", "ct.labels", "why.look":
-		return true
+// stream: ct.state=NEW, ct.orig.src=10.0.0.1, ct.status=ASSURED for each of several. They are
+// all that no other comment or field of a capture is made of. Parsing goes by this order, too, in
+// which ret is the first as it always was.
+var sections = func() []string {
+	names := []string{"ret"}
+	for _, k := range format.SectionOf("event").Keys {
+		switch k.Name {
+		case "process", "skb", "dev", "netns", "packet", "drop", "ret", "track", "why", "pcapng":
+		default:
+			if k.Form == format.FormMap || k.Form == format.FormArgs {
+				names = append(names, k.Name)
+			}
+		}
 	}
-	return false
+	return names
+}()
+
+// forms are those of the values in an event, by their paths.
+var forms = func() map[string]format.Form {
+	forms := map[string]format.Form{}
+	for path, k := range format.EventPaths() {
+		forms[path] = k.Form
+	}
+	return forms
+}()
+
+// isArray says which values are arrays even when there is one of it.
+func isArray(path string) bool {
+	f, ok := forms[path]
+	return ok && (f == format.FormStrs || f == format.FormUints)
 }
 
-// isHex says which keys' numbers people know in hexadecimal: addresses, and marks.
+// isText says which values are strings, or arrays of these.
+func isText(path string) bool {
+	f, ok := forms[path]
+	return ok && (f == format.FormStr || f == format.FormStrs)
+}
+
+// hexKeys are the keys in sections whose numbers people know in hexadecimal: addresses, and marks.
+var hexKeys = func() (keys []string) {
+	for path, k := range format.EventPaths() {
+		section, _, _ := strings.Cut(path, ".")
+		if k.Unit.Hex() && slices.Contains(sections, section) && !slices.Contains(keys, k.Name) {
+			keys = append(keys, k.Name)
+		}
+	}
+	return keys
+}()
+
 func isHex(key []byte) bool {
-	switch string(key) {
-	case "addr", "skb", "mark":
-		return true
+	for _, k := range hexKeys {
+		if string(key) == k {
+			return true
+		}
 	}
 	return false
 }

@@ -78,15 +78,16 @@ func (l leaves) append(dst []byte, section string, from int) []byte {
 		l = l[len(run):]
 		path := run[0].path
 		name, _, inner := bytes.Cut(path[from:], dot)
+		at := section + "." + string(path)
 		dst = format.AppendStr(dst, name)
 		switch {
 		case inner:
 			dst = run.append(dst, section, from+len(name)+1)
 			continue
-		case len(run) > 1 || isArray(section+"."+string(path)):
+		case len(run) > 1 || isArray(at):
 			dst = format.AppendArray(dst, len(run))
 		}
-		text := format.IsString(section + "." + string(path))
+		text := isText(at)
 		for _, v := range run {
 			if text { // a table of nftables may be called 5
 				dst = format.AppendStr(dst, v.value)

@@ -54,7 +54,7 @@ func (p *Printer) event(r format.Raw) {
 // pairOfEvent prints what of a pair has no place of its own. An explanation goes into why: it
 // comes last.
 func (p *Printer) pairOfEvent(key []byte, v format.Value, why *format.Value) {
-	if fields, ok := shown(key); ok {
+	if fields, ok := shown[string(key)]; ok {
 		p.rest(string(key), v, fields...)
 		return
 	}

@@ -1,6 +1,8 @@
 package text
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -47,34 +49,20 @@ var paths = []string{
 	findData:     "packet.data",
 }
 
-// The fields of these sections that a line shows in its own way or leaves to -o json: of the
-// skb those that say how the kernel keeps the packet, not what became of it.
-var (
-	processFields = []string{"pid", "tgid", "comm"}
-	skbFields     = []string{"addr", "head", "id", "len", "data_len", "mac_len", "protocol", "pkt_type", "ip_summed", "mark",
-		"priority", "hash", "queue", "vlan_tci", "vlan_proto", "napi_id", "tstamp", "users", "dataref", "cloned", "nr_frags",
-		"mac_header", "network_header", "transport_header"}
-	devFields    = []string{"name", "ifindex", "rx_ifindex", "type"}
-	netnsFields  = []string{"inum", "cookie"}
-	packetFields = []string{"len", "at", "data"}
-)
-
-// shown returns the fields of a section that has a place of its own; ok is false of others.
-func shown(section []byte) (fields []string, ok bool) {
-	switch string(section) {
-	case "process":
-		return processFields, true
-	case "skb":
-		return skbFields, true
-	case "dev":
-		return devFields, true
-	case "netns":
-		return netnsFields, true
-	case "packet":
-		return packetFields, true
+// shown are the fields that a line shows in its own way or leaves to -o json, by section: of the
+// skb those that say how the kernel keeps the packet, not what became of it. What could not be read of
+// a packet is printed like anything else.
+var shown = func() map[string][]string {
+	all := map[string][]string{}
+	for _, section := range [...]string{"process", "skb", "dev", "netns", "packet"} {
+		for _, k := range format.SectionOf(section).Keys {
+			if section+"."+k.Name != "packet.missing" {
+				all[section] = append(all[section], k.Name)
+			}
+		}
 	}
-	return nil, false
-}
+	return all
+}()
 
 // newFinder returns a Finder of paths whose others are what a line has besides.
 //
@@ -83,9 +71,8 @@ func shown(section []byte) (fields []string, ok bool) {
 func newFinder() *format.Finder {
 	f := format.NewFinder(paths...)
 	known := []string{"type"}
-	for _, section := range [...]string{"process", "skb", "dev", "netns", "packet"} {
-		fields, _ := shown([]byte(section))
-		for _, field := range fields {
+	for _, section := range slices.Sorted(maps.Keys(shown)) {
+		for _, field := range shown[section] {
 			known = append(known, section+"."+field)
 		}
 	}

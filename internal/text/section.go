@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -92,12 +93,23 @@ func (p *Printer) pair(section, key []byte, v format.Value, color string) {
 	p.uncolored(color)
 }
 
-// inHex says which numbers are told in hexadecimal: kernel addresses, marks, and what ip xfrm
-// shows so.
+// hexKeys are the keys whose numbers are told in hexadecimal: kernel addresses, marks, and of what
+// changed what ip xfrm shows so.
+var hexKeys = func() []string {
+	keys := []string{"spi", "outer.spi", "teid"}
+	for _, k := range format.EventPaths() {
+		if k.Unit.Hex() && !slices.Contains(keys, k.Name) {
+			keys = append(keys, k.Name)
+		}
+	}
+	return keys
+}()
+
 func inHex(key []byte) bool {
-	switch string(key) {
-	case "addr", "head", "mark", "rx_sk", "skb", "spi", "outer.spi", "teid":
-		return true
+	for _, k := range hexKeys {
+		if string(key) == k {
+			return true
+		}
 	}
 	return false
 }
