@@ -154,7 +154,7 @@ func sections() []format.Appender {
 			"caller", `"ip_local_deliver+0x1"`, "stack", `4`),
 		spliced(event(2000, "ret:nf_hook_slow", "network", dns()[14:]),
 			"ret", `{"value":-22}`, "gso", `{"size":1448,"segs":2,"type":["TCPV4"]}`, "csum", `{"summed":"PARTIAL","start":86,"offset":6}`,
-			"sock", `{"addr":"18446612682130964992","family":"INET","state":"ESTABLISHED","cookie":9,"src":"10.0.0.1","sport":41234,"dst":"10.0.0.2","dport":53,"uid":1000,"inode":777}`,
+			"sock", `{"addr":"18446612682130964992","family":"INET","state":"ESTABLISHED","cookie":9,"src":"10.0.0.1","sport":41234,"dst":"10.0.0.2","dport":53,"uid":1000,"inode":777,"filter":true,"backlog":2,"max_backlog":1}`,
 			"ct", `{"state":"NEW","dir":"original","addr":"18446612682130964993","status":["CONFIRMED","SRC_NAT"],"orig":{"src":"10.0.0.1","dst":"10.0.0.2","sport":41234,"dport":53,"proto":17},"reply":{"src":"10.0.0.2","dst":"192.0.2.1","sport":53,"dport":1024,"proto":17},"zone":2,"mark":16}`,
 			"nft", `{"type":"rule","verdict":"drop","family":"ip","table":"filter","chain":"input","handle":4}`, "args", `{"hook":1,"ok":true}`),
 		&format.Journey{Packet: 3, First: 1000, Last: 2000, Hops: 1, Branches: 1, End: format.JourneyEnd{How: "dropped"}},

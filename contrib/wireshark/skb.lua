@@ -113,8 +113,10 @@ add(tonumber, uint32, {
 	["sock.sport"] = "Socket's own port", ["sock.dport"] = "Peer's port", ["sock.ifindex"] = "Bound to device number",
 	["sock.protocol"] = "Socket's protocol", ["sock.uid"] = "Socket's owner", ["sock.rmem"] = "Receive buffer used",
 	["sock.rcvbuf"] = "Receive buffer", ["sock.wmem"] = "Send buffer used", ["sock.sndbuf"] = "Send buffer",
+	["sock.backlog"] = "Connections that wait to be accepted", ["sock.max_backlog"] = "Connections that may wait",
 	["ct.zone"] = "Zone", ["ct.labels"] = "Label",
 })
+add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter"})
 add(tonumber, uint32, {["ct.mark"] = "Connection's mark"}, base.HEX)
 add(address, uint64, {["ret.skb"] = "Returned sk_buff", ["sock.addr"] = "Socket", ["ct.addr"] = "Connection's address"}, base.HEX)
 for tuple, label in pairs({orig = "First direction", reply = "Reply", parent = "Parent"}) do
