@@ -58,7 +58,7 @@ var changeSection = Section{"change", []Key{
 		Absent: "no entry is, or without `seen`"},
 	{Name: "qdisc", Form: FormStrMap,
 		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "devices", Form: FormMapMap, Of: "device",
+	{Name: "devices", Form: FormMapMap, Of: &deviceSection,
 		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
 	{Name: "tc_filters", Form: FormStrMap,
 		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},

@@ -31,11 +31,11 @@ var journeySection = Section{"journey", []Key{
 	{Name: "hops", Form: FormUint, What: "events"},
 	{Name: "branches", Form: FormUint, What: "of all kinds, at least 1"},
 	{Name: "slowest", Form: FormUint, Unit: UnitNS, What: "the longest `since` of its events, ns"},
-	{Name: "flow", Form: FormMap, Of: "flow",
+	{Name: "flow", Form: FormMap, Of: &flowSection,
 		What: "`first` and `last`: the innermost IP header as first and as last seen, each with `src`, `dst`, " +
 			"`proto` (of IP) and, where it has ports, `sport`, `dport`",
 		Absent: "no event had an IP header"},
-	{Name: "end", Form: FormMap, Of: "journey_end", What: "how it ended, and what says so: see below"},
+	{Name: "end", Form: FormMap, Of: &journeyEndSection, What: "how it ended, and what says so: see below"},
 	{Name: "ends", Form: FormUintMap, What: "how many branches ended how", Absent: "there is one branch"},
 	{Name: "joined", Form: FormUints, What: "packets that went into this one, 16 at most", Absent: "there are none"},
 	{Name: "by", Form: FormStr, What: "as in `track`, of any of its events", Absent: "all are known by `skb.id`"},
@@ -100,9 +100,9 @@ type Flow struct {
 }
 
 var flowSection = Section{"flow", []Key{
-	{Name: "first", Form: FormMap, Of: "tuple",
+	{Name: "first", Form: FormMap, Of: &tupleSection,
 		What: "the innermost IP header as first seen", Absent: "it is not known"},
-	{Name: "last", Form: FormMap, Of: "tuple",
+	{Name: "last", Form: FormMap, Of: &tupleSection,
 		What: "the innermost IP header as last seen", Absent: "it is not known"},
 }}
 

@@ -50,9 +50,9 @@ var linkSection = Section{"link", []Key{
 	{Name: "how", Form: FormStr,
 		What: "`clone`, `copy`, `pskb_copy`, `expand`, `segment`, `gro`, `fragment`, `reassemble`, `coalesce`, " +
 			"`morph`"},
-	{Name: "from", Form: FormMap, Of: "buffer",
+	{Name: "from", Form: FormMap, Of: &bufferSection,
 		What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
-	{Name: "to", Form: FormMap, Of: "buffer", What: "the other buffer, as `from`"},
+	{Name: "to", Form: FormMap, Of: &bufferSection, What: "the other buffer, as `from`"},
 }}
 
 // AppendMsgpack appends the record.

@@ -59,7 +59,7 @@ var startSection = Section{"start", []Key{
 	{Name: "sysctl", Form: FormStrMap,
 		What: "settings that decide over packets, by their name as sysctl(8) has it, in the network namespace of " +
 			"the tool at the start"},
-	{Name: "netns", Form: FormMap, Of: "netns",
+	{Name: "netns", Form: FormMap, Of: &netnsSection,
 		What: "the network namespace of the tool, as in an event", Absent: "if it is not known"},
 	{Name: "qdisc", Form: FormStrMap,
 		What: "the kinds of queueing discipline, as tc(8) names them, of each device of that namespace at the " +
@@ -69,7 +69,7 @@ var startSection = Section{"start", []Key{
 		What: "the speed of each device of that namespace at the start, Mbit/s, as `/sys/class/net/*/speed` has " +
 			"it. Devices that do not tell are left out",
 		Absent: "no device tells"},
-	{Name: "devices", Form: FormMapMap, Of: "device",
+	{Name: "devices", Form: FormMapMap, Of: &deviceSection,
 		What: "the devices of that namespace at the start, by name: see below", Absent: "if they are not known"},
 	{Name: "tc_filters", Form: FormStrMap,
 		What: "where each device of that namespace had tc filters at the start, separated by spaces: `ingress`, " +

@@ -2,27 +2,28 @@ package format
 
 import (
 	"iter"
+	"slices"
 	"strings"
 )
 
 // A Section says which keys a map of the stream has: a record, a section of an event, or a map within these. What
 // FORMAT.md and schema.json say of keys is made from the Sections, and CheckKeys goes by them.
 //
-// Each stands beside the type that it is of; schema lists them all.
+// Each stands beside the type that it is of. Schema finds them all, as each is a record's, or of a map in another.
 type Section struct {
-	Name string // the record's type, the section's key; of other maps a name that Of of a Key gives
+	Name string // the record's type, the section's key, or what a map is
 	Keys []Key  // in the order in which they are written
 }
 
 // A Key is what is known of a key.
 type Key struct {
-	Name    string
-	Form    Form
-	Of      string // of a map, of the maps of an array or of a map: the Section that says what they have; "": any keys
-	Partial bool   // and any key of that may be absent
-	Unit    Unit
-	What    string // its meaning in one line, as in FORMAT.md, with its Markdown
-	Absent  string // when it is absent; "": never
+	Name   string
+	Form   Form
+	Of     *Section // what a map has, or the maps of an array or of a map; nil: any keys
+	Again  bool     // these maps have the keys of the Section that this Key is in, any of which may be absent
+	Unit   Unit
+	What   string // its meaning in one line, as in FORMAT.md, with its Markdown
+	Absent string // when it is absent; "": never
 }
 
 // A Form is what a value may be.
@@ -87,18 +88,32 @@ const (
 // Hex reports whether people know such numbers in hexadecimal.
 func (u Unit) Hex() bool { return u == UnitAddress || u == UnitMark }
 
-// schema lists the sections in the order of FORMAT.md.
-var schema = [...]*Section{
-	&startSection, &deviceSection, &changeSection, &resumeSection,
-	&eventSection, &processSection, &skbSection, &devSection, &netnsSection, &packetSection, &dropSection,
-	&gsoSection, &csumSection, &retSection, &sockSection, &ctSection, &tupleSection, &nftSection,
-	&whySection, &trackSection, &fromSection, &pcapngSection,
-	&linkSection, &bufferSection, &freeSection, &stackSection, &lossSection, &endSection,
-	&journeySection, &flowSection, &journeyEndSection, &wireSection,
+// recordSections are those of the records.
+var recordSections = [...]*Section{
+	&startSection, &changeSection, &resumeSection, &eventSection, &linkSection, &freeSection, &stackSection, &lossSection,
+	&endSection, &journeySection, &wireSection,
 }
 
-// Schema returns what is known of every record, section and map, in the order of FORMAT.md. It is not to be changed.
-func Schema() []*Section { return schema[:] }
+// schema has each record followed by the maps in it that were not in one before.
+var schema = func() (all []*Section) {
+	var add func(s *Section)
+	add = func(s *Section) {
+		if s == nil || slices.Contains(all, s) {
+			return
+		}
+		all = append(all, s)
+		for i := range s.Keys {
+			add(s.Keys[i].Of)
+		}
+	}
+	for _, s := range recordSections {
+		add(s)
+	}
+	return all
+}()
+
+// Schema returns what is known of every record, section and map. It is not to be changed.
+func Schema() []*Section { return schema }
 
 // SectionOf returns what is known of the keys of a record, a section or a map; nil if it is not in Schema.
 func SectionOf(name string) *Section {
@@ -123,7 +138,7 @@ func (s *Section) each(at string, yield func(string, *Key) bool) bool {
 		if !yield(at+k.Name, k) {
 			return false
 		}
-		if k.Form == FormMap && !SectionOf(k.Of).each(at+k.Name+".", yield) {
+		if k.Form == FormMap && !k.Of.each(at+k.Name+".", yield) {
 			return false
 		}
 	}
@@ -141,7 +156,10 @@ func EventKey(path string) (Key, bool) {
 		case !deeper:
 			return *k, true
 		}
-		s, path = SectionOf(k.Of), rest
+		if !k.Again {
+			s = k.Of
+		}
+		path = rest
 	}
 	return Key{}, false
 }

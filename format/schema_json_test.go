@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,11 +99,13 @@ var basic = object{
 	{"pair", object{{"type", "array"}, {"items", object{def("integer")}}, {"minItems", 2}, {"maxItems", 2}}},
 }
 
-// valueSchema is the schema of a key's value.
-func valueSchema(k *Key) object {
-	of := def(k.Of)
-	if k.Partial {
-		of = def("any_of_" + k.Of)
+// valueSchema is the schema of the value of a key in a section.
+func valueSchema(s *Section, k *Key) object {
+	var of property
+	if k.Again {
+		of = def("any_of_" + s.Name)
+	} else if k.Of != nil {
+		of = def(k.Of.Name)
 	}
 	array := func(of property) object { return object{{"type", "array"}, {"items", object{of}}} }
 	mapOf := func(of ...property) object { return object{def("map"), {"additionalProperties", object(of)}} }
@@ -160,7 +163,7 @@ func mapSchema(s *Section, partial bool) object {
 		if k.Absent != "" {
 			about = append(about, "absent: "+k.Absent)
 		}
-		v := append(valueSchema(k), property{"description", k.What})
+		v := append(valueSchema(s, k), property{"description", k.What})
 		if about != nil {
 			v = append(v, property{"$comment", strings.Join(about, "; ")})
 		}
@@ -181,15 +184,9 @@ func mapSchema(s *Section, partial bool) object {
 // jsonSchema is the text of schema.json.
 func jsonSchema(t *testing.T) []byte {
 	defs, cases := append(object{}, basic...), []object{}
-	partial := map[string]bool{}
-	for _, s := range schema {
-		for _, k := range s.Keys {
-			partial[k.Of] = partial[k.Of] || k.Partial
-		}
-	}
 	for _, s := range schema {
 		defs = append(defs, property{s.Name, mapSchema(s, false)})
-		if partial[s.Name] {
+		if slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Again }) {
 			defs = append(defs, property{"any_of_" + s.Name, mapSchema(s, true)})
 		}
 		if _, isRecord := recordShapes[RecordType(s.Name)]; isRecord {
@@ -320,11 +317,11 @@ type sample struct {
 }
 
 // record appends the map of a section, which is at a path.
-func (s *sample) record(dst []byte, of *Section, path string) []byte {
+func (s *sample) record(dst []byte, section *Section, path string) []byte {
 	n := 0
 	var pairs []byte
-	for i := range of.Keys {
-		k := &of.Keys[i]
+	for i := range section.Keys {
+		k := &section.Keys[i]
 		at := path + "." + k.Name
 		switch {
 		case at == s.at:
@@ -334,25 +331,29 @@ func (s *sample) record(dst []byte, of *Section, path string) []byte {
 			pairs = append(AppendStr(pairs, k.Name), s.value...)
 		case s.at != "" && k.Absent != "" && !strings.HasPrefix(s.at, at+"."):
 			continue
-		case at == of.Name+".type":
-			pairs = AppendStr(AppendStr(pairs, k.Name), of.Name)
+		case at == section.Name+".type":
+			pairs = AppendStr(AppendStr(pairs, k.Name), section.Name)
 		default:
-			pairs = s.right(AppendStr(pairs, k.Name), k, at)
+			of := k.Of
+			if k.Again {
+				of = section
+			}
+			pairs = s.right(AppendStr(pairs, k.Name), k.Form, of, at)
 		}
 		n++
 	}
 	return append(AppendMap(dst, n), pairs...)
 }
 
-// right appends a value as k has it.
-func (s *sample) right(dst []byte, k *Key, path string) []byte {
+// right appends a value of a form, whose maps have the keys of a section.
+func (s *sample) right(dst []byte, form Form, of *Section, path string) []byte {
 	inner := func(dst []byte) []byte {
 		if strings.Count(path, "alternatives") > 1 {
 			return AppendMap(dst, 0)
 		}
-		return s.record(dst, SectionOf(k.Of), path)
+		return s.record(dst, of, path)
 	}
-	switch k.Form {
+	switch form {
 	case FormUint:
 		return AppendUint(dst, 1)
 	case FormInt:
@@ -388,14 +389,18 @@ func (s *sample) right(dst []byte, k *Key, path string) []byte {
 }
 
 // paths appends a path of each key of a section and of those of the maps in it that are not in seen.
-func paths(all []string, of *Section, path string, seen map[string]bool) []string {
-	for _, k := range of.Keys {
-		at, inner := path+"."+k.Name, fmt.Sprint(k.Of, k.Partial)
+func paths(all []string, section *Section, path string, seen map[*Section]bool) []string {
+	for _, k := range section.Keys {
+		at := path + "." + k.Name
 		all = append(all, at)
-		if k.Of != "" && !seen[inner] {
-			seen[inner] = true
-			all = paths(all, SectionOf(k.Of), at, seen)
+		of := k.Of
+		if k.Again && strings.Count(at, k.Name) == 1 {
+			of = section
+		} else if of == nil || seen[of] {
+			continue
 		}
+		seen[of] = true
+		all = paths(all, of, at, seen)
 	}
 	return all
 }
@@ -420,7 +425,7 @@ func TestSchemaRefuses(t *testing.T) {
 		AppendMap(nil, 0), mapOf("x", one), mapOf("x", less), mapOf("x", str("s")), mapOf("x", yes), mapOf("x", none), mapOf("x", AppendMap(nil, 0)),
 		mapOf("$bin", str("s")), mapOf("$", str("s")), mapOf("$$x", one),
 	}
-	seen, refused, taken := map[string]bool{}, 0, 0
+	seen, refused, taken := map[*Section]bool{}, 0, 0
 	for _, s := range schema {
 		if _, isRecord := recordShapes[RecordType(s.Name)]; !isRecord {
 			continue

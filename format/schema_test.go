@@ -89,12 +89,9 @@ func TestSchema(t *testing.T) {
 				t.Errorf("%s stands twice", path)
 			}
 			keys[k.Name] = true
-			if k.Of != "" && SectionOf(k.Of) == nil {
-				t.Errorf("%s is a map of the keys of %s, which is in no section", path, k.Of)
-			}
 			maps := k.Form == FormMap || k.Form == FormMaps || k.Form == FormMapMap
-			if maps != (k.Of != "") {
-				t.Errorf("%s, which is %s, has the keys of %q", path, forms[k.Form].says, k.Of)
+			if maps == (k.Of == nil && !k.Again) || k.Of != nil && k.Again {
+				t.Errorf("%s, which is %s, does not say what is in it, or what is in none", path, forms[k.Form].says)
 			}
 			if k.Unit != "" && k.Form != FormUint && k.Form != FormInt && k.Form != FormPairs && k.Form != FormUintMap {
 				t.Errorf("%s is %s in %s", path, forms[k.Form].says, k.Unit)
@@ -112,8 +109,8 @@ func TestSchema(t *testing.T) {
 	// What an Event writes itself stands in its table in the order in which it does.
 	var sections []string
 	for _, k := range eventSection.Keys {
-		if k.Form == FormMap && k.Of != k.Name {
-			t.Errorf("the section %s of an event has the keys of %s", k.Name, k.Of)
+		if k.Form == FormMap && k.Of.Name != k.Name {
+			t.Errorf("the section %s of an event has the keys of %s", k.Name, k.Of.Name)
 		}
 		if (k.Form == FormMap || k.Form == FormArgs) && len(sections) < len(sectionKeys) {
 			sections = append(sections, k.Name)

@@ -103,13 +103,13 @@ var ctSection = Section{"ct", []Key{
 		What: "state of the protocol, `TCP_CONNTRACK_*` or `SCTP_CONNTRACK_*` without the prefix: `SYN_SENT`, " +
 			"`ESTABLISHED`",
 		Absent: "the protocol has none"},
-	{Name: "orig", Form: FormMap, Of: "tuple", What: "addresses of the first direction", Absent: "untracked"},
-	{Name: "reply", Form: FormMap, Of: "tuple", What: "addresses that a reply has", Absent: "untracked"},
+	{Name: "orig", Form: FormMap, Of: &tupleSection, What: "addresses of the first direction", Absent: "untracked"},
+	{Name: "reply", Form: FormMap, Of: &tupleSection, What: "addresses that a reply has", Absent: "untracked"},
 	{Name: "zone", Form: FormUint, What: "conntrack zone", Absent: "0"},
 	{Name: "mark", Form: FormUint, Unit: UnitMark, What: "the connection's mark", Absent: "0"},
 	{Name: "labels", Form: FormUints, What: "numbers of the labels that are set, 0 to 127", Absent: "none is"},
 	{Name: "helper", Form: FormStr, What: "name of the helper", Absent: "it has none"},
-	{Name: "parent", Form: FormMap, Of: "tuple",
+	{Name: "parent", Form: FormMap, Of: &tupleSection,
 		What: "first direction of the connection that expected this one", Absent: "there is none"},
 }}
 

@@ -27,7 +27,7 @@ var trackSection = Section{"track", []Key{
 			"known so far taken off",
 		Absent: "hop 0 else"},
 	{Name: "total", Form: FormUint, Unit: UnitNS, What: "time since the packet's first event, ns"},
-	{Name: "from", Form: FormMap, Of: "from",
+	{Name: "from", Form: FormMap, Of: &fromSection,
 		What: "at the first event in another buffer: `how` as in `link`, or `shared`: another sk_buff of the " +
 			"same data, of which no link tells, or, if `inferred`, `content`: the same packet came in again on " +
 			"this host, `proxy`: a process read and sent the same payload, `wire`: the same packet left another " +

@@ -11,7 +11,7 @@ var whySection = Section{"why", []Key{
 	{Name: "severity", Form: FormStr, What: "how much it should worry"},
 	{Name: "confidence", Form: FormStr,
 		What: "`kernel`: the kernel said so; `inferred`: it follows from the place and the packet"},
-	{Name: "alternatives", Form: FormMaps, Of: "why", Partial: true,
+	{Name: "alternatives", Form: FormMaps, Again: true,
 		What: "other causes that fit; without `cause`, the drop has one of these", Absent: "there are none"},
 	{Name: "more", Form: FormUint, What: "causes that fit besides `alternatives`", Absent: "there are none"},
 	{Name: "rare", Form: FormStrs,

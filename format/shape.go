@@ -25,28 +25,29 @@ type member struct {
 // streams.
 var shapes = func() map[string]*shape {
 	all := map[string]*shape{}
-	of := func(name string, partial bool) *shape { // partial: the same keys, any of them absent
-		switch {
-		case name == "":
+	of := func(section *Section) *shape {
+		if section == nil {
 			return nil
-		case partial:
-			name = "any of " + name
 		}
-		if all[name] == nil {
-			all[name] = &shape{}
+		if all[section.Name] == nil {
+			all[section.Name] = &shape{}
 		}
-		return all[name]
+		return all[section.Name]
 	}
 	for _, section := range schema {
-		s := of(section.Name, false)
+		s, again := of(section), &shape{}
 		for i := range section.Keys {
 			k := &section.Keys[i]
 			if k.Absent == "" {
 				s.must |= 1 << i
 			}
-			s.keys = append(s.keys, member{k.Name, k.Form, of(k.Of, k.Partial)})
+			m := member{k.Name, k.Form, of(k.Of)}
+			if k.Again {
+				m.of = again
+			}
+			s.keys = append(s.keys, m)
 		}
-		of(section.Name, true).keys = s.keys
+		again.keys = s.keys
 	}
 	return all
 }()

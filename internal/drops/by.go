@@ -27,7 +27,7 @@ var eventKeys = func() map[string][]string {
 		case "why", "pcapng": // what this program says itself, and what no kernel said
 		default:
 			if k.Form == format.FormMap {
-				add(k.Name, format.SectionOf(k.Of))
+				add(k.Name, k.Of)
 			}
 		}
 	}
