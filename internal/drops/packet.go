@@ -139,6 +139,10 @@ func (p *packet) ipv6(b []byte) {
 		if len(rest) < size {
 			return
 		}
+		if p.later { // what is behind its header is data
+			p.proto, p.hasProto = rest[0], true
+			return
+		}
 		next, rest, payload = rest[0], rest[size:], payload-size
 	}
 }

@@ -68,4 +68,9 @@ func TestFragmentsAndExtensions(t *testing.T) {
 	if p.hasPorts || p.proto != protoUDP {
 		t.Errorf("a later fragment: %+v", p)
 	}
+	with[40] = 60 // what is behind its header is data, whatever it may be
+	p.parse(with, 0, etherIPv6)
+	if !p.hasProto || p.proto != 60 || !p.later {
+		t.Errorf("a later fragment of options: %+v", p)
+	}
 }
