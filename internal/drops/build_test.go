@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // record turns a line of JSON into a record.
@@ -231,7 +232,7 @@ func stream(tb testing.TB, words string) []format.Raw {
 	return append(records, event.record(tb))
 }
 
-func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
+func buildPacket(tb testing.TB, words string) (etherType dissect.EtherType, data []byte) {
 	tb.Helper()
 	w := strings.Split(words, ",")
 	ttl, df, badSum, partial, badIP, length := byte(64), false, false, false, false, 0
@@ -272,23 +273,23 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 	if src.Is4() {
 		ipHeader = 20
 	}
-	var proto byte
+	var proto dissect.Proto
 	var l4 []byte
 	sumAt := -1
 	switch w[0] {
 	case "udp":
-		proto, l4, sumAt = protoUDP, make([]byte, max(16, length-ipHeader)), 6
+		proto, l4, sumAt = dissect.ProtoUDP, make([]byte, max(16, length-ipHeader)), 6
 		binary.BigEndian.PutUint16(l4[4:], uint16(len(l4)))
 	case "tcp":
-		proto, l4, sumAt = protoTCP, make([]byte, max(20, length-ipHeader)), 16
+		proto, l4, sumAt = dissect.ProtoTCP, make([]byte, max(20, length-ipHeader)), 16
 		l4[12] = 5 << 4
 		for _, c := range rest[0] {
 			l4[13] |= 1 << strings.IndexRune("FSRPAU", c)
 		}
 	case "icmp", "icmp6":
-		proto, l4, sumAt = protoICMP, make([]byte, 8), 2
+		proto, l4, sumAt = dissect.ProtoICMP, make([]byte, 8), 2
 		if w[0] == "icmp6" {
-			proto = protoICMP6
+			proto = dissect.ProtoICMPv6
 		}
 		n, _ := strconv.Atoi(rest[0])
 		l4[0] = byte(n)
@@ -297,7 +298,7 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		proto, l4 = byte(n), make([]byte, max(8, length-ipHeader))
+		proto, l4 = dissect.Proto(n), make([]byte, max(8, length-ipHeader))
 		binary.BigEndian.PutUint32(l4, spi)
 	}
 	if w[0] == "udp" || w[0] == "tcp" {
@@ -308,14 +309,14 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 	if sumAt >= 0 {
 		sum := uint32(0)
 		if w[0] != "icmp" {
-			sum = internetSum(uint32(proto)+uint32(len(l4)), pseudo)
+			sum = dissect.Sum(uint32(proto)+uint32(len(l4)), pseudo)
 		}
-		binary.BigEndian.PutUint16(l4[sumAt:], ^uint16(internetSum(sum, l4)))
+		binary.BigEndian.PutUint16(l4[sumAt:], ^uint16(dissect.Sum(sum, l4)))
 		switch {
 		case badSum:
 			l4[sumAt] ^= 0x5a
 		case partial:
-			binary.BigEndian.PutUint16(l4[sumAt:], uint16(internetSum(uint32(proto)+uint32(len(l4)), pseudo)))
+			binary.BigEndian.PutUint16(l4[sumAt:], uint16(dissect.Sum(uint32(proto)+uint32(len(l4)), pseudo)))
 		}
 	}
 	if src.Is4() {
@@ -325,17 +326,17 @@ func buildPacket(tb testing.TB, words string) (etherType int, data []byte) {
 		if df {
 			ip[6] = 0x40
 		}
-		ip[8], ip[9] = ttl, proto
+		ip[8], ip[9] = ttl, byte(proto)
 		copy(ip[12:], pseudo)
-		binary.BigEndian.PutUint16(ip[10:], ^uint16(internetSum(0, ip)))
+		binary.BigEndian.PutUint16(ip[10:], ^uint16(dissect.Sum(0, ip)))
 		if badIP {
 			ip[10] ^= 0x5a
 		}
-		return etherIPv4, append(ip, l4...)
+		return dissect.EtherIPv4, append(ip, l4...)
 	}
 	ip := make([]byte, 8)
 	ip[0] = 0x60
 	binary.BigEndian.PutUint16(ip[4:], uint16(len(l4)))
-	ip[6], ip[7] = proto, ttl
-	return etherIPv6, append(append(ip, pseudo...), l4...)
+	ip[6], ip[7] = byte(proto), ttl
+	return dissect.EtherIPv6, append(append(ip, pseudo...), l4...)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -398,7 +399,7 @@ func (f *facts) header(id fieldID, p *packet) value {
 	case fieldUDPLen:
 		return num(int64(p.udpLen), p.udpLen > 0)
 	case fieldTCPFlags:
-		if p.proto != protoTCP || !p.hasPorts {
+		if p.proto != dissect.ProtoTCP || !p.hasPorts {
 			return value{}
 		}
 		return f.made(appendFlags(f.buf, p.tcpFlags))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -53,7 +54,7 @@ func FuzzPacket(f *testing.F) {
 		f.Add(append(make([]byte, 14), data...), 14, uint16(t))
 	}
 	// IPv6 with a hop-by-hop and a fragment header, and a VLAN tag in the frame.
-	f.Add(append([]byte{0x60, 0, 0, 0, 0, 24, 0, 64}, make([]byte, 56)...), 0, uint16(etherIPv6))
+	f.Add(append([]byte{0x60, 0, 0, 0, 0, 24, 0, 64}, make([]byte, 56)...), 0, uint16(dissect.EtherIPv6))
 	f.Add(append([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x81, 0, 0, 1, 8, 0}, make([]byte, 20)...), 14, uint16(0x8100))
 	f.Fuzz(func(t *testing.T, data []byte, l2 int, etherType uint16) {
 		var p packet

@@ -3,27 +3,16 @@ package drops
 import (
 	"encoding/binary"
 	"net/netip"
-)
 
-// IP protocol numbers and EtherTypes that are looked into.
-const (
-	protoICMP  = 1
-	protoTCP   = 6
-	protoUDP   = 17
-	protoICMP6 = 58
-	protoESP   = 50
-	protoAH    = 51
-
-	etherIPv4 = 0x0800
-	etherIPv6 = 0x86dd
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // A packet is what the rules want to know of a packet's headers. The zero value knows
 // nothing; version 0 is not IP.
 type packet struct {
-	etherType    uint16 // 0: unknown
-	version      uint8  // 4 or 6
-	proto        uint8  // of the transport header, behind IPv6's extension headers
+	etherType    uint16        // 0: unknown
+	version      uint8         // 4 or 6
+	proto        dissect.Proto // of the transport header, behind IPv6's extension headers
 	ttl          uint8
 	dontFragment bool
 	hasProto     bool
@@ -63,87 +52,88 @@ const (
 
 // parse reads a packet that begins with its link-layer header of l2 bytes (0: with its IP
 // header). etherType is the kernel's word for what follows that header, 0 if it has none.
+// The outermost IP header is what the rules are about: what a tunnel carries is not read.
 func (p *packet) parse(b []byte, l2 int, etherType uint16) {
 	*p = packet{etherType: etherType}
 	if l2 > len(b) {
 		return
 	}
-	if etherType == 0 && l2 == 14 {
-		p.etherType = binary.BigEndian.Uint16(b[12:])
+	t := dissect.EtherType(etherType)
+	if t == 0 && l2 == dissect.EthernetLen {
+		t = dissect.EthernetHeader(b).Type()
 	}
 	b = b[l2:]
 	// VLAN tags that are in the frame itself come before the IP header.
-	for (p.etherType == 0x8100 || p.etherType == 0x88a8) && l2 > 0 && len(b) >= 4 {
-		p.etherType = binary.BigEndian.Uint16(b[2:])
-		b = b[4:]
+	for (t == dissect.EtherVLAN || t == dissect.EtherQinQ) && l2 > 0 && len(b) >= dissect.VLANLen {
+		t = dissect.VLANTag(b).Type()
+		b = b[dissect.VLANLen:]
 	}
-	switch {
-	case len(b) >= 20 && b[0]>>4 == 4 && (p.etherType == etherIPv4 || p.etherType == 0):
-		p.ipv4(b)
-	case len(b) >= 40 && b[0]>>4 == 6 && (p.etherType == etherIPv6 || p.etherType == 0):
-		p.ipv6(b)
+	p.etherType = uint16(t)
+	if t == 0 {
+		t = dissect.OfVersion(b)
+	}
+	w := dissect.Network(b, t, len(b))
+	switch w.Next {
+	case dissect.IPv4:
+		if w.Step(); len(b) >= dissect.IPv4Len && dissect.IPv4Header(b).Version() == 4 {
+			p.ipv4(b)
+		}
+	case dissect.IPv6:
+		if w.Step(); w.Fault == dissect.Whole {
+			p.ipv6(&w, b)
+		}
 	}
 }
 
 func (p *packet) ipv4(b []byte) {
-	header := int(b[0]&15) * 4
+	h := dissect.IPv4Header(b)
+	header := h.HeaderLen()
 	p.version = 4
-	p.length = int(binary.BigEndian.Uint16(b[2:]))
-	fragment := binary.BigEndian.Uint16(b[6:])
-	p.dontFragment = fragment&0x4000 != 0
-	p.later = fragment&0x1fff != 0
-	p.ttl, p.proto, p.hasProto = b[8], b[9], true
-	p.src = netip.AddrFrom4([4]byte(b[12:16]))
-	p.dst = netip.AddrFrom4([4]byte(b[16:20]))
-	p.options = max(header-20, 0)
-	if header < 20 || header > len(b) {
+	p.length = h.Total()
+	p.dontFragment = h.DontFragment()
+	p.later = h.Offset() != 0
+	p.ttl, p.proto, p.hasProto = h.TTL(), h.Proto(), true
+	p.src = netip.AddrFrom4([4]byte(h.Src()))
+	p.dst = netip.AddrFrom4([4]byte(h.Dst()))
+	p.options = max(header-dissect.IPv4Len, 0)
+	if header < dissect.IPv4Len || header > len(b) {
 		return
 	}
 	p.ipHeader = b[:header]
 	if p.later || p.length < header {
 		return
 	}
-	pseudo := internetSum(uint32(p.proto)+uint32(p.length-header), b[12:20])
-	p.layer4(b[header:], p.length-header, pseudo, fragment&0x2000 == 0)
+	pseudo := dissect.Sum(uint32(p.proto)+uint32(p.length-header), b[12:20])
+	p.layer4(b[header:], p.length-header, pseudo, !h.MoreFragments())
 }
 
-func (p *packet) ipv6(b []byte) {
+// ipv6 reads the header that w stands at, the first of b.
+func (p *packet) ipv6(w *dissect.Walk, b []byte) {
+	h := dissect.IPv6Header(b)
 	p.version = 6
-	payload := int(binary.BigEndian.Uint16(b[4:]))
-	p.length = 40 + payload
-	p.ttl = b[7]
-	p.src = netip.AddrFrom16([16]byte(b[8:24]))
-	p.dst = netip.AddrFrom16([16]byte(b[24:40]))
-	next, rest, whole := b[6], b[40:], true
+	p.length = dissect.IPv6Len + h.Length()
+	p.ttl = h.HopLimit()
+	p.src = netip.AddrFrom16([16]byte(h.Src()))
+	p.dst = netip.AddrFrom16([16]byte(h.Dst()))
+	whole := true
 	for range 8 { // the kernel itself accepts no more (IP6_MAX_EXT_HDRS_CNT)
-		size := 8
-		switch next {
-		case 0, 43, 60: // hop-by-hop, routing, destination options
-			if len(rest) >= 2 {
-				size = (int(rest[1]) + 1) * 8
-			}
-		case 44: // fragment
-			if len(rest) >= 4 {
-				offset := binary.BigEndian.Uint16(rest[2:])
-				p.later = offset&^7 != 0
-				whole = offset&^6 == 0
-			}
-		default:
-			p.proto, p.hasProto = next, true
+		if !w.Next.IsExtension() || w.Next == dissect.AH { // AH is a protocol of its own here: its SPI is asked for
+			p.proto, p.hasProto = dissect.Proto(w.Type), true
 			if !p.later {
-				pseudo := internetSum(uint32(next)+uint32(payload), b[8:40])
-				p.layer4(rest, payload, pseudo, whole)
+				n := p.length - w.Behind()
+				pseudo := dissect.Sum(uint32(p.proto)+uint32(n), b[8:dissect.IPv6Len])
+				p.layer4(b[w.Behind():], n, pseudo, whole)
 			}
 			return
 		}
-		if len(rest) < size {
+		w.Step()
+		if f := dissect.FragmentHeader(w.Header()); w.Kind == dissect.Fragment && len(f) >= 4 {
+			p.later = f.Offset() != 0
+			whole = !p.later && !f.More()
+		}
+		if w.Fault != dissect.Whole {
 			return
 		}
-		if p.later { // what is behind its header is data
-			p.proto, p.hasProto = rest[0], true
-			return
-		}
-		next, rest, payload = rest[0], rest[size:], payload-size
 	}
 }
 
@@ -152,41 +142,39 @@ func (p *packet) ipv6(b []byte) {
 // header. A checksum can be checked if the whole packet is at hand.
 func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 	p.behindIP = n
-	if p.proto == protoUDP && len(b) >= 8 {
-		p.udpLen = int(binary.BigEndian.Uint16(b[4:]))
-	}
 	switch p.proto {
-	case protoTCP, protoUDP:
+	case dissect.ProtoTCP, dissect.ProtoUDP:
 		if len(b) < 4 {
 			return
 		}
-		p.sport, p.dport, p.hasPorts = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), true
-		if p.proto == protoTCP && len(b) >= 14 {
-			p.tcpFlags = b[13]
-			p.tcpData = n - int(b[12]>>4)*4
+		p.sport, p.dport = dissect.Ports(b)
+		p.hasPorts = true
+		if h := dissect.TCPHeader(b); p.proto == dissect.ProtoTCP && len(h) >= 14 {
+			p.tcpFlags = uint8(h.Flags())
+			p.tcpData = n - h.HeaderLen()
 			p.hasTCPData = p.tcpData >= 0
 		}
-		if p.proto == protoUDP && (len(b) < 8 || binary.BigEndian.Uint16(b[6:]) == 0) {
-			p.noSum = len(b) >= 8 && p.version == 4 // the sender made none, as only IPv4 allows
+		if p.proto == dissect.ProtoUDP && !p.udp(b) {
 			return
 		}
 		p.pseudo = pseudo
-	case protoICMP, protoICMP6:
+	case dissect.ProtoICMP, dissect.ProtoICMPv6:
 		if len(b) < 2 {
 			return
 		}
-		p.icmpType, p.icmpCode, p.hasICMP = b[0], b[1], true
-		if p.proto == protoICMP6 {
+		h := dissect.ICMPHeader(b)
+		p.icmpType, p.icmpCode, p.hasICMP = h.Type(), h.Code(), true
+		if p.proto == dissect.ProtoICMPv6 {
 			p.pseudo = pseudo
 		}
-	case protoESP:
+	case dissect.ProtoESP:
 		if len(b) >= 4 {
-			p.spi = binary.BigEndian.Uint32(b)
+			p.spi = dissect.ESPHeader(b).SPI()
 		}
 		return
-	case protoAH:
+	case dissect.ProtoAH:
 		if len(b) >= 8 {
-			p.spi = binary.BigEndian.Uint32(b[4:])
+			p.spi = dissect.AHHeader(b).SPI()
 		}
 		return
 	default:
@@ -197,12 +185,26 @@ func (p *packet) layer4(b []byte, n int, pseudo uint32, whole bool) {
 	}
 }
 
+// udp reads a UDP header; false when it has no checksum.
+func (p *packet) udp(b []byte) bool {
+	h := dissect.UDPHeader(b)
+	if len(h) < dissect.UDPLen {
+		return false
+	}
+	p.udpLen = h.Length()
+	if h.Sum() == 0 {
+		p.noSum = p.version == 4 // the sender made none, as only IPv4 allows
+		return false
+	}
+	return true
+}
+
 // ipSum tells of the IPv4 header's checksum.
 func (p *packet) ipSum() sumState {
 	if p.ipHeader == nil {
 		return sumUnknown
 	}
-	return checked(internetSum(0, p.ipHeader))
+	return checked(dissect.Sum(0, p.ipHeader))
 }
 
 // sum tells of the transport header's checksum.
@@ -213,43 +215,20 @@ func (p *packet) sum() sumState {
 	case p.transport == nil:
 		return sumUnknown
 	}
-	state := checked(internetSum(p.pseudo, p.transport))
+	state := checked(dissect.Sum(p.pseudo, p.transport))
 	at := 0 // of the sum in the header
 	switch p.proto {
-	case protoTCP:
+	case dissect.ProtoTCP:
 		at = 16
-	case protoUDP:
+	case dissect.ProtoUDP:
 		at = 6
-	case protoICMP6:
+	case dissect.ProtoICMPv6:
 		at = 2
 	}
 	if state == sumBad && at > 0 && at+2 <= len(p.transport) && uint32(binary.BigEndian.Uint16(p.transport[at:])) == p.pseudo {
 		return sumPartial
 	}
 	return state
-}
-
-// internetSum adds the 16-bit words of b to sum (RFC 1071), carries not yet folded in
-// beyond what keeps 64 kB from overflowing.
-func internetSum(sum uint32, b []byte) uint32 {
-	s := uint64(sum)
-	for len(b) >= 4 {
-		s += uint64(binary.BigEndian.Uint32(b))
-		b = b[4:]
-	}
-	if len(b) >= 2 {
-		s += uint64(binary.BigEndian.Uint16(b)) << 16
-		b = b[2:]
-		if len(b) == 1 {
-			s += uint64(b[0]) << 8
-		}
-	} else if len(b) == 1 {
-		s += uint64(b[0]) << 24
-	}
-	for s>>16 != 0 {
-		s = s&0xffff + s>>16
-	}
-	return uint32(s)
 }
 
 func checked(sum uint32) sumState {
@@ -265,11 +244,17 @@ var (
 
 	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindLinkLocal, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("linklocal"), []byte("unicast")
 
-	protoNames = [256][]byte{
-		protoICMP: []byte("icmp"), 2: []byte("igmp"), protoTCP: []byte("tcp"), protoUDP: []byte("udp"), 47: []byte("gre"),
-		protoESP: []byte("esp"), protoAH: []byte("ah"), 108: []byte("ipcomp"), protoICMP6: []byte("icmp6"), 132: []byte("sctp"),
-	}
+	protoNames = named(dissect.ProtoICMP, dissect.ProtoIGMP, dissect.ProtoTCP, dissect.ProtoUDP, dissect.ProtoGRE, dissect.ProtoESP,
+		dissect.ProtoAH, dissect.ProtoIPComp, dissect.ProtoICMPv6, dissect.ProtoSCTP)
 )
+
+// named are the names that rules know protocols by; others have numbers.
+func named(protos ...dissect.Proto) (names [256][]byte) {
+	for _, p := range protos {
+		names[p] = []byte(p.Name())
+	}
+	return names
+}
 
 // addressKind puts an address into one of the kinds that routing tells apart.
 func addressKind(a netip.Addr) []byte {
