@@ -20,7 +20,6 @@ const (
 	EtherLLDP           EtherType = 0x88cc // IEEE 802.1AB
 	EtherMACsec         EtherType = 0x88e5 // IEEE 802.1AE
 	EtherQinQOld        EtherType = 0x9100 // ETH_P_QINQ1: what devices had before 802.1ad
-	leastEtherType      EtherType = 0x0600 // less is the length of an IEEE 802.3 frame (ETH_P_802_3_MIN)
 )
 
 // etherNames are of those that Linux hosts meet, the ones that are not a Walk's included.
@@ -36,6 +35,10 @@ var etherNames = map[EtherType]string{
 
 // Name is what the type is called, "" for most.
 func (t EtherType) Name() string { return etherNames[t] }
+
+// IsLength tells whether it is the length of an IEEE 802.3 frame instead (ETH_P_802_3_MIN). That holds where it
+// stands in a frame: skb->protocol has numbers of its own below 0x600.
+func (t EtherType) IsLength() bool { return t < 0x0600 }
 
 // IsVLAN tells whether a VLAN's tag follows.
 func (t EtherType) IsVLAN() bool { return t == EtherVLAN || t == EtherQinQ || t == EtherQinQOld }

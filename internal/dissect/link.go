@@ -28,7 +28,7 @@ func (w *Walk) ethernet(b []byte) {
 
 // etherOrLength notes an EtherType, or the length of an IEEE 802.3 frame.
 func (w *Walk) etherOrLength(t EtherType) {
-	if t < leastEtherType {
+	if t.IsLength() {
 		w.Next, w.N = LLC, min(w.N, int(t))
 		return
 	}

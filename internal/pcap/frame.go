@@ -4,23 +4,12 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
-// Lengths of an Ethernet header, of an 802.1Q tag and of a cooked header, in bytes.
-const (
-	etherLen = 14
-	tagLen   = 4
-	sll2Len  = 20
-)
-
-// Numbers of protocols in an Ethernet header, include/uapi/linux/if_ether.h.
-const (
-	etherIPv4 = 0x0800
-	etherIPv6 = 0x86dd
-	etherVLAN = 0x8100
-	etherQinQ = 0x88a8
-)
+// sll2Len is the length of a cooked header, in bytes.
+const sll2Len = 20
 
 // Types of devices whose packets begin with an Ethernet header,
 // include/uapi/linux/if_arp.h.
@@ -35,7 +24,7 @@ const packetOutgoing = 4
 // A frame is an event's packet as tcpdump would have captured it on a device of the link
 // type, with the VLAN tag that the device took off, or will put on, back in place.
 type frame struct {
-	header    [sll2Len + tagLen]byte // what goes before rest
+	header    [sll2Len + dissect.VLANLen]byte // what goes before rest
 	headerLen int
 	rest      []byte
 	original  uint32 // bytes of the whole frame
@@ -71,10 +60,10 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 		return false
 	}
 	if len(f.rest) == 0 && ether && linkType != pcapng.LinkTypeEthernet {
-		if length <= etherLen {
+		if length <= dissect.EthernetLen {
 			return false
 		}
-		length, ether = length-etherLen, false
+		length, ether = length-dissect.EthernetLen, false
 	}
 	whole := len(f.rest)
 	ok := false
@@ -97,42 +86,36 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 func (e *event) ethernet(f *frame, ether bool) bool {
 	switch {
 	case !ether:
-		binary.BigEndian.PutUint16(f.header[12:], e.etherType(f.rest))
-		f.headerLen, f.synthetic = etherLen, true
+		binary.BigEndian.PutUint16(f.header[12:], uint16(e.etherType(f.rest)))
+		f.headerLen, f.synthetic = dissect.EthernetLen, true
 	case e.skb.vlanProto.v != 0 && len(f.rest) >= 12:
 		copy(f.header[:12], f.rest)
 		binary.BigEndian.PutUint16(f.header[12:], uint16(e.skb.vlanProto.v))
 		binary.BigEndian.PutUint16(f.header[14:], uint16(e.skb.vlanTCI.v))
-		f.headerLen, f.rest = 12+tagLen, f.rest[12:]
+		f.headerLen, f.rest = 12+dissect.VLANLen, f.rest[12:]
 	}
 	return true
 }
 
-// raw makes f a frame that begins with the IP header.
+// raw makes f a frame that begins with the IP header, behind Ethernet's and the tags that stand in the frame.
 func (e *event) raw(f *frame, ether bool) bool {
-	proto := uint16(0)
+	t := dissect.EtherType(0)
 	if ether {
-		at := 12
-		for {
-			if len(f.rest) <= at+2 {
-				return false
-			}
-			proto = binary.BigEndian.Uint16(f.rest[at:])
-			at += 2
-			if proto != etherVLAN && proto != etherQinQ {
-				break
-			}
-			at += 2
+		w := dissect.Frame(f.rest, len(f.rest))
+		for w.Step(); w.Type == uint16(dissect.EtherVLAN) || w.Type == uint16(dissect.EtherQinQ); {
+			w.Step()
 		}
-		f.rest = f.rest[at:]
+		if w.Fault != dissect.Whole || len(w.Rest()) == 0 {
+			return false
+		}
+		t, f.rest = dissect.EtherType(w.Type), w.Rest()
 	} else {
-		proto = e.etherType(f.rest)
+		t = e.etherType(f.rest)
 	}
 	if len(f.rest) == 0 {
-		return proto == etherIPv4 || proto == etherIPv6 || proto == 0
+		return t == dissect.EtherIPv4 || t == dissect.EtherIPv6 || t == 0
 	}
-	version := f.rest[0] >> 4 // tells a reader which it is
-	return proto == etherIPv4 && version == 4 || proto == etherIPv6 && version == 6
+	return t != 0 && t == dissect.OfVersion(f.rest) // by the version a reader knows which it is
 }
 
 // cooked makes f a frame with a LINKTYPE_LINUX_SLL2 header,
@@ -141,22 +124,23 @@ func (e *event) cooked(f *frame, ether bool) bool {
 	h := &f.header
 	proto := uint16(0)
 	if ether {
-		if len(f.rest) <= etherLen {
+		if len(f.rest) <= dissect.EthernetLen {
 			return false
 		}
-		proto = binary.BigEndian.Uint16(f.rest[12:])
+		frame := dissect.EthernetHeader(f.rest)
+		proto = uint16(frame.Type())
 		h[11] = 6
-		copy(h[12:18], f.rest[6:12])
-		f.rest = f.rest[etherLen:]
+		copy(h[12:18], frame.Src())
+		f.rest = f.rest[dissect.EthernetLen:]
 	} else {
-		proto = e.etherType(f.rest)
+		proto = uint16(e.etherType(f.rest))
 	}
 	f.headerLen = sll2Len
 	if e.skb.vlanProto.v != 0 {
 		binary.BigEndian.PutUint16(h[sll2Len:], uint16(e.skb.vlanTCI.v))
 		binary.BigEndian.PutUint16(h[sll2Len+2:], proto)
 		proto = uint16(e.skb.vlanProto.v)
-		f.headerLen += tagLen
+		f.headerLen += dissect.VLANLen
 	}
 	if e.linkType.v == pcapng.LinkTypeSLL2 && len(e.header) == sll2Len {
 		copy(h[:], e.header) // read from a capture: as it was there
@@ -183,14 +167,9 @@ func (e *event) macHeaderLen() int {
 }
 
 // etherType is skb->protocol, or, while that is not set yet, what the IP version says.
-func (e *event) etherType(l3 []byte) uint16 {
-	if e.skb.protocol.v == 0 && len(l3) > 0 {
-		switch l3[0] >> 4 {
-		case 4:
-			return etherIPv4
-		case 6:
-			return etherIPv6
-		}
+func (e *event) etherType(l3 []byte) dissect.EtherType {
+	if e.skb.protocol.v == 0 {
+		return dissect.OfVersion(l3)
 	}
-	return uint16(e.skb.protocol.v)
+	return dissect.EtherType(e.skb.protocol.v)
 }

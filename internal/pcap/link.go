@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -31,14 +32,14 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 	case pcapng.LinkTypeEthernet:
 		e.linkType = opt{}
 		e.at = atMAC
-		if len(b) < etherLen {
+		if len(b) < dissect.EthernetLen {
 			break
 		}
-		if proto := binary.BigEndian.Uint16(b[12:]); s.comment.synthetic || proto >= 0x600 { // less is a length
-			e.skb.protocol = opt{uint64(proto), true}
+		if t := dissect.EthernetHeader(b).Type(); s.comment.synthetic || !t.IsLength() {
+			e.skb.protocol = opt{uint64(t), true}
 		}
 		if s.comment.synthetic {
-			e.at, cut = atNetwork, etherLen
+			e.at, cut = atNetwork, dissect.EthernetLen
 		}
 	case pcapng.LinkTypeRaw, linkRaw, linkRawBSD, linkIPv4, linkIPv6:
 		if len(b) > 0 {
@@ -61,11 +62,12 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 			e.ifindex = opt{uint64(binary.BigEndian.Uint32(b[4:])), true}
 			e.devType = opt{uint64(binary.BigEndian.Uint16(b[8:])), true}
 			e.skb.pktType = opt{uint64(b[10]), true}
-			if proto := e.skb.protocol.v; (proto == etherVLAN || proto == etherQinQ) && len(b) >= cut+tagLen {
+			t, tag := dissect.EtherType(e.skb.protocol.v), dissect.VLANTag(b[cut:])
+			if (t == dissect.EtherVLAN || t == dissect.EtherQinQ) && len(tag) >= dissect.VLANLen {
 				e.skb.vlanProto = e.skb.protocol
-				e.skb.vlanTCI = opt{uint64(binary.BigEndian.Uint16(b[cut:])), true}
-				e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b[cut+2:])), true}
-				cut += tagLen
+				e.skb.vlanTCI = opt{uint64(tag.TCI()), true}
+				e.skb.protocol = opt{uint64(tag.Type()), true}
+				cut += dissect.VLANLen
 			}
 		}
 	default:
@@ -87,5 +89,5 @@ var (
 
 // isSynthetic reports whether b begins with an Ethernet header as skb-pcap makes it up.
 func isSynthetic(b []byte) bool {
-	return len(b) >= etherLen && bytes.Equal(b[:12], zeroAddresses[:])
+	return len(b) >= dissect.EthernetLen && bytes.Equal(b[:12], zeroAddresses[:])
 }
