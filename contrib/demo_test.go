@@ -63,7 +63,8 @@ func recorded() {
 // README.md shows what `make demo` prints: its example is the scene's output, with the stream that
 // skb-collect wrote when it was recorded.
 func TestReadmeShowsDemo(t *testing.T) {
-	const path, begin, end = "../README.md", "<!-- make demo; go test ./contrib -update writes it -->\n", "<!-- end of make demo -->"
+	const path = "../README.md"
+	const begin, end = "<!-- make demo; go test ./contrib -update writes it -->\n", "<!-- end of make demo -->"
 	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,10 @@ import (
 
 // sentAgain is what random streams have nothing like: a journey that is told of in front of its event.
 const sentAgain = `{"type":"start","ts":1,"version":1}
-{"type":"journey","ts":3,"packet":1,"first":2,"total":1,"hops":1,"branches":1,"slowest":0,"end":{"how":"consumed","unclear":"tcp-syn"}}
-{"type":"event","ts":2,"cpu":0,"probe":"tcp_v4_rcv","track":{"packet":1,"hop":0,"total":0,"resent":1},"skb":{"addr":16,"id":1,"len":1},"packet":{"len":1,"at":"network","data":"RQ=="}}
+{"type":"journey","ts":3,"packet":1,"first":2,"total":1,"hops":1,"branches":1,"slowest":0,` +
+	`"end":{"how":"consumed","unclear":"tcp-syn"}}
+{"type":"event","ts":2,"cpu":0,"probe":"tcp_v4_rcv","track":{"packet":1,"hop":0,"total":0,"resent":1},` +
+	`"skb":{"addr":16,"id":1,"len":1},"packet":{"len":1,"at":"network","data":"RQ=="}}
 {"type":"end","ts":4,"events":1,"links":0,"frees":0,"lost":0}
 `
 
