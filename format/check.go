@@ -240,7 +240,8 @@ func (c *Checker) err(part bool) error {
 	case open == 1 && len(c.starts.by) == 1:
 		lines = append(lines, "it has no end record, so it was cut off or its writer was killed")
 	case open > 0:
-		lines = append(lines, fmt.Sprintf("%d of its %d starts have no end record, so it was cut off or a writer was killed", open, len(c.starts.by)))
+		lines = append(lines, fmt.Sprintf("%d of its %d starts have no end record, so it was cut off or a writer was killed",
+			open, len(c.starts.by)))
 	case len(c.starts.by) == 0:
 		lines = append(lines, "it has no start and no end record")
 	}

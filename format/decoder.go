@@ -75,7 +75,8 @@ func (d *Decoder) Next() (Raw, error) {
 	}
 	length := binary.BigEndian.Uint32(d.buf[d.at:])
 	if length > MaxFrame {
-		return nil, d.syntax("frame of %d bytes is over the limit of %d: this is no stream, or a damaged one", length, MaxFrame)
+		return nil, d.syntax("frame of %d bytes is over the limit of %d: this is no stream, or a damaged one", length,
+			MaxFrame)
 	}
 	n := int(length)
 	if d.end-d.at < 4+n {

@@ -108,7 +108,8 @@ const (
 const MaxPaths = 64
 
 const (
-	maxLayouts   = 48   // that may follow a segment: of nine probes with all sections 12 were too few for one in three events
+	// that may follow a segment: of nine probes with all sections 12 were too few for one in three events
+	maxLayouts   = 48
 	maxSegments  = 2048 // in all; then all are forgotten
 	maxStrings   = 48   // in a record whose layout is kept
 	maxStructure = 4096 // bytes of such a record, without its strings

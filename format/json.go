@@ -41,7 +41,8 @@ func ValidJSON(r Raw) error {
 func validJSON(r []byte, at, values int, isMap bool) (int, error) {
 	for i := range values {
 		isKey := isMap && i&1 == 0
-		if size := int(fixed[r[at]]); size != 0 && (!isKey || isPlain(r[at+1:at+size])) && r[at] != 0xc1 && (r[at] < 0xd4 || r[at] > 0xd8) {
+		if size := int(fixed[r[at]]); size != 0 && (!isKey || isPlain(r[at+1:at+size])) && r[at] != 0xc1 &&
+			(r[at] < 0xd4 || r[at] > 0xd8) {
 			at += size // as most: a value that has a form, or a key of plain ASCII
 			continue
 		}

@@ -48,7 +48,8 @@ func (r Raw) Type() RecordType {
 	if !ok {
 		return ""
 	}
-	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire, TypeResume, TypeChange} {
+	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire,
+		TypeResume, TypeChange} {
 		if string(t) == string(s) {
 			return t
 		}

@@ -41,7 +41,8 @@ type Change struct {
 	Seen Opt[uint64] // ns; from then on it was as said here. Absent: how it is now, a later record may tell
 	Keys []string    // of FactKeys: what this is about
 
-	Facts Facts               // entries that are new or have another value; a key that was not known before has all of its entries
+	// entries that are new or have another value; a key that was not known before has all of its entries
+	Facts Facts
 	Gone  map[string][]string // entries that are no more
 }
 

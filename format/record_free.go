@@ -15,7 +15,8 @@ var freeSection = Section{"free", []Key{
 	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "ns"},
 	{Name: "cpu", Form: FormUint, What: "number of the CPU"},
 	{Name: "how", Form: FormStr, What: "`consumed`, `dropped`, `merged`"},
-	{Name: "skb", Form: FormMap, Of: &bufferSection, What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
+	{Name: "skb", Form: FormMap, Of: &bufferSection,
+		What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
 	{Name: "last", Form: FormBool, What: "nobody else holds the data buffer: its identity ends"},
 	{Name: "drop", Form: FormMap, Of: &dropSection, What: "as in an event", Absent: "not dropped"},
 }}

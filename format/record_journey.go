@@ -162,7 +162,8 @@ func (j *Journey) Total() uint64 {
 // AppendMsgpack appends the record.
 func (j *Journey) AppendMsgpack(dst []byte) []byte {
 	n := 9
-	for _, has := range [...]bool{j.From.Src.IsValid(), j.Branches > 1, len(j.Joined) > 0, j.By != "", len(j.Uncertain) > 0, j.Inferred, j.Note != "", j.Resent != 0} {
+	for _, has := range [...]bool{j.From.Src.IsValid(), j.Branches > 1, len(j.Joined) > 0, j.By != "",
+		len(j.Uncertain) > 0, j.Inferred, j.Note != "", j.Resent != 0} {
 		if has {
 			n++
 		}

@@ -120,7 +120,8 @@ func (s *Start) AppendMsgpack(dst []byte) []byte {
 	if s.Speed != nil {
 		pairs++
 	}
-	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil, s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil, s.Capture} {
+	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil,
+		s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil, s.Capture} {
 		if has {
 			pairs++
 		}
@@ -239,13 +240,15 @@ func (s *Start) Decode(r Raw) error {
 		s.Netns.decode(key, v)
 		return true
 	})
-	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters, "tc_actions": &s.FilterActions, "xfrm_spis": &s.SPIs, "firewall": &s.Firewall} {
+	for key, to := range map[string]*map[string]string{"qdisc": &s.Qdisc, "tc_filters": &s.Filters,
+		"tc_actions": &s.FilterActions, "xfrm_spis": &s.SPIs, "firewall": &s.Firewall} {
 		if v := r.Get(key); v != nil {
 			*to = decodeStrings(v)
 		}
 	}
 	s.Capture, _ = r.Get("capture").Bool()
 	s.Devices, s.Speed = r.Devices(), decodeNumbers(r.Get("speed"))
-	s.Rules, s.Xfrm, s.BPF = decodeNumbers(r.Get("ip_rules")), decodeNumbers(r.Get("xfrm")), decodeNumbers(r.Get("bpf_programs"))
+	s.Rules, s.Xfrm, s.BPF = decodeNumbers(r.Get("ip_rules")), decodeNumbers(r.Get("xfrm")),
+		decodeNumbers(r.Get("bpf_programs"))
 	return nil
 }

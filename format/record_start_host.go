@@ -2,12 +2,13 @@ package format
 
 // A Device is what the start record says of a network device.
 type Device struct {
-	Addr    string    // of the link layer, as ip(8) writes it; "": it has none
-	Kind    string    // as ip(8) names it after `type`: veth, vlan, bond; "": the driver names none
-	MTU     uint32    // bytes
-	Up      bool      // IFF_UP: an administrator has switched it on
-	Master  string    // the bond, team, bridge or VRF that it is in; "": none
-	Port    string    // its state there: active or backup in a bond; disabled, listening, learning, forwarding or blocking in a bridge
+	Addr   string // of the link layer, as ip(8) writes it; "": it has none
+	Kind   string // as ip(8) names it after `type`: veth, vlan, bond; "": the driver names none
+	MTU    uint32 // bytes
+	Up     bool   // IFF_UP: an administrator has switched it on
+	Master string // the bond, team, bridge or VRF that it is in; "": none
+	// its state there: active or backup in a bond; disabled, listening, learning, forwarding or blocking in a bridge
+	Port    string
 	Link    string    // the device below, as of a VLAN; "": none in this namespace
 	VLAN    uint16    // of a device of the kind vlan
 	Table   uint32    // of a device of the kind vrf: its routing table
@@ -45,7 +46,8 @@ var deviceSection = Section{"device", []Key{
 
 func (d *Device) append(dst []byte) []byte {
 	n := 2
-	for _, has := range [...]bool{d.Addr != "", d.Kind != "", d.Master != "", d.Port != "", d.Link != "", d.VLAN != 0, d.Table != 0, d.XDP, d.Carrier.OK, d.Locked.OK, d.Addrs != nil} {
+	for _, has := range [...]bool{d.Addr != "", d.Kind != "", d.Master != "", d.Port != "", d.Link != "", d.VLAN != 0,
+		d.Table != 0, d.XDP, d.Carrier.OK, d.Locked.OK, d.Addrs != nil} {
 		if has {
 			n++
 		}

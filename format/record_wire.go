@@ -3,10 +3,12 @@ package format
 // A Wire tells how long packets took from one host to another, by what both saw of them.
 // skb-track --infer writes one for each direction, at the end of its input.
 type Wire struct {
-	From, To           string     // hosts, as in `start`
-	Packets            uint64     // seen at both ends
-	Offset             Opt[int64] // ns that To's clock is ahead of From's, half the difference of the least times; absent: no packets of the other direction
-	Min, P50, P99, Max int64      // ns, Offset taken off
+	From, To string // hosts, as in `start`
+	Packets  uint64 // seen at both ends
+	// ns that To's clock is ahead of From's, half the difference of the least times; absent: no packets of the other
+	// direction
+	Offset             Opt[int64]
+	Min, P50, P99, Max int64 // ns, Offset taken off
 }
 
 var wireSection = Section{"wire", []Key{

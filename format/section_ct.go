@@ -123,7 +123,8 @@ func (c *Ct) append(dst []byte) []byte {
 		return AppendStr(append(dst, "\x81\xa5state"...), c.State)
 	}
 	n := 6
-	for _, has := range [...]bool{c.ProtoState != "", c.Zone != 0, c.Mark != 0, c.Labels != [16]byte{}, c.Helper != "", c.Parent.Proto != 0} {
+	for _, has := range [...]bool{c.ProtoState != "", c.Zone != 0, c.Mark != 0, c.Labels != [16]byte{}, c.Helper != "",
+		c.Parent.Proto != 0} {
 		if has {
 			n++
 		}

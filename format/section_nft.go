@@ -34,7 +34,8 @@ func (n *NFT) reset() { *n = NFT{} }
 func (n *NFT) append(dst []byte) []byte {
 	pairs := 2
 	fields := [...]struct{ key, value string }{
-		{"type", n.Type}, {"verdict", n.Verdict}, {"family", n.Family}, {"table", n.Table}, {"chain", n.Chain}, {"jump", n.Jump},
+		{"type", n.Type}, {"verdict", n.Verdict}, {"family", n.Family}, {"table", n.Table}, {"chain", n.Chain},
+		{"jump", n.Jump},
 	}
 	for _, f := range fields[2:] {
 		if f.value != "" {

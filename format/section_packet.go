@@ -2,8 +2,9 @@ package format
 
 // Packet is the section `packet`: the packet's bytes.
 type Packet struct {
-	Len  uint32 // bytes of the packet from where Data starts, whether captured or not
-	At   string // where Data starts: "mac", "network", or "data" (skb->data, no header is set); "" makes the section absent
+	Len uint32 // bytes of the packet from where Data starts, whether captured or not
+	// where Data starts: "mac", "network", or "data" (skb->data, no header is set); "" makes the section absent
+	At   string
 	Data []byte
 	// Missing are stretches of Data that could not be read: offset and length in bytes.
 	Missing [][2]uint32

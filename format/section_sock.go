@@ -61,7 +61,8 @@ var sockSection = Section{"sock", []Key{
 	{Name: "sndbuf", Form: FormUint, Unit: UnitBytes,
 		What: "size of the send buffer, bytes", Absent: "the kernel keeps a part of the socket"},
 	{Name: "filter", Form: FormBool,
-		What: "it has a filter (`SO_ATTACH_FILTER`, `SO_ATTACH_BPF`)", Absent: "it has none, or the kernel keeps a part of the socket"},
+		What:   "it has a filter (`SO_ATTACH_FILTER`, `SO_ATTACH_BPF`)",
+		Absent: "it has none, or the kernel keeps a part of the socket"},
 	{Name: "backlog", Form: FormUint,
 		What: "connections that wait to be accepted (`sk_ack_backlog`)", Absent: "the state is not `LISTEN`"},
 	{Name: "max_backlog", Form: FormUint,
@@ -76,7 +77,8 @@ func (s *Sock) reset() { *s = Sock{} }
 
 func (s *Sock) append(dst []byte) []byte {
 	n := 3
-	for _, has := range [...]bool{s.Cookie != 0, s.Src.IsValid(), s.Sport != 0, s.Dst.IsValid(), s.Dport != 0, s.Ifindex != 0} {
+	for _, has := range [...]bool{s.Cookie != 0, s.Src.IsValid(), s.Sport != 0, s.Dst.IsValid(), s.Dport != 0,
+		s.Ifindex != 0} {
 		if has {
 			n++
 		}

@@ -10,9 +10,11 @@ type Track struct {
 	Wire   bool   // Since is the time from another host, though this is hop 0
 	Total  uint64 // ns since the packet's first hop
 
-	From      From   // at the first hop behind a link
-	Changed   Value  // a map: what differs from the hop before, name to [before, after]; nil: nothing
-	By        string // "": by identity; "addr": by the sk_buff's address, as it has none; "content": by the packet's bytes, as it has neither
+	From    From  // at the first hop behind a link
+	Changed Value // a map: what differs from the hop before, name to [before, after]; nil: nothing
+	// "": by identity; "addr": by the sk_buff's address, as it has none; "content": by the packet's bytes, as it has
+	// neither
+	By        string
 	Uncertain bool   // records were lost where they could have told otherwise
 	Inferred  bool   // not from a link record, but from what the packets hold
 	Resent    uint32 // how often TCP had sent the same before
@@ -69,7 +71,8 @@ func (t *Track) Present() bool { return t.Packet != 0 }
 // AppendMsgpack appends the section.
 func (t *Track) AppendMsgpack(dst []byte) []byte {
 	n := 3
-	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0 || t.Wire, t.From.How != "", t.Changed != nil, t.By != "", t.Uncertain, t.Inferred, t.Resent != 0} {
+	for _, has := range [...]bool{t.Branch != 0, t.Hop != 0 || t.Wire, t.From.How != "", t.Changed != nil, t.By != "",
+		t.Uncertain, t.Inferred, t.Resent != 0} {
 		if has {
 			n++
 		}

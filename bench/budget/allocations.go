@@ -105,7 +105,9 @@ func runCommand(line string, in io.Reader) error {
 		return parsed(&o, words, func() error { return track.Run(ctx, o, in, io.Discard, io.Discard) })
 	case "skb-sort":
 		var o sort.Options
-		return parsed(&o, append(words, "--temp-dir", dir), func() error { return sort.Run(ctx, o, in, io.Discard, io.Discard) })
+		return parsed(&o, append(words, "--temp-dir", dir), func() error {
+			return sort.Run(ctx, o, in, io.Discard, io.Discard)
+		})
 	case "skb-pcap":
 		var o pcap.Options
 		return parsed(&o, words, func() error { return pcap.Run(ctx, o, in, io.Discard, io.Discard) })

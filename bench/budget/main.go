@@ -111,6 +111,7 @@ func compare(measured, budget map[string]float64, w io.Writer) error {
 	if failed == nil {
 		return nil
 	}
-	return fmt.Errorf("an event costs more than before:\n\t%s\nIf that is a mistake, mend it. If it is worth its price, run 'make budget', and say in the commit what the price is for (%s)",
+	return fmt.Errorf("an event costs more than before:\n\t%s\nIf that is a mistake, mend it. If it is worth its price, "+
+		"run 'make budget', and say in the commit what the price is for (%s)",
 		strings.Join(failed, "\n\t"), file)
 }

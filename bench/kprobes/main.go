@@ -48,13 +48,16 @@ func run() error {
 			return fmt.Errorf("membarrier: %w", e)
 		}
 	}
-	fmt.Printf("%d functions; a grace period of RCU takes %v\n", len(functions), (time.Since(began) / periods).Round(100*time.Microsecond))
+	fmt.Printf("%d functions; a grace period of RCU takes %v\n", len(functions),
+		(time.Since(began) / periods).Round(100*time.Microsecond))
 	for _, expedited := range []string{"0", "1"} {
 		if err := os.WriteFile("/sys/kernel/rcu_expedited", []byte(expedited), 0); err != nil {
 			return err
 		}
 		fmt.Println("rcu_expedited =", expedited)
-		if err := measure("a perf event for each, at the entry", func() (func() error, error) { return perfEvents(p, functions) }); err != nil {
+		if err := measure("a perf event for each, at the entry", func() (func() error, error) {
+			return perfEvents(p, functions)
+		}); err != nil {
 			return err
 		}
 		for _, behind := range []uint64{0, 5} {
@@ -83,7 +86,8 @@ func measure(title string, attach func() (detach func() error, err error)) error
 	if err := detach(); err != nil {
 		return err
 	}
-	fmt.Printf("  %s: %d probes, %d optimized, attached in %d ms, detached in %d ms\n", title, bytes.Count(list, []byte("\n")),
+	fmt.Printf("  %s: %d probes, %d optimized, attached in %d ms, detached in %d ms\n", title,
+		bytes.Count(list, []byte("\n")),
 		bytes.Count(list, []byte("[OPTIMIZED]")), attached.Milliseconds(), time.Since(began).Milliseconds())
 	return nil
 }

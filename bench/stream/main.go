@@ -26,7 +26,8 @@ func main() {
 	tracked := flag.Bool("tracked", false, "as behind skb-track: with its sections and records")
 	flag.Parse()
 	w := bufio.NewWriterSize(os.Stdout, 1<<20)
-	g := &generator{random: rand.New(rand.NewPCG(*seed, 0)), enc: format.NewEncoder(w), tracked: *tracked, now: 3600e9, burst: 3600e9}
+	g := &generator{random: rand.New(rand.NewPCG(*seed, 0)), enc: format.NewEncoder(w), tracked: *tracked, now: 3600e9,
+		burst: 3600e9}
 	var err error
 	if *recorded != "" {
 		err = repeat(*recorded, *events, g.enc)
@@ -175,8 +176,9 @@ func (g *generator) hop(p *packet) error {
 	if err := g.write(free.AppendMsgpack(g.record[:0])); err != nil || !g.tracked {
 		return err
 	}
-	j := format.Journey{Packet: p.id, First: p.first, Last: ts + 700, Hops: uint32(len(probes)), Branches: 1, Slowest: 4000,
-		End: format.JourneyEnd{How: "transmitted", TS: ts + 700, Record: "free", Probe: probes[len(probes)-1], Dev: "eth1"}}
+	j := format.Journey{Packet: p.id, First: p.first, Last: ts + 700, Hops: uint32(len(probes)), Branches: 1,
+		Slowest: 4000, End: format.JourneyEnd{How: "transmitted", TS: ts + 700, Record: "free", Probe: probes[len(probes)-1],
+			Dev: "eth1"}}
 	return g.write(j.AppendMsgpack(g.record[:0]))
 }
 

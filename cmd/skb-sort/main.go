@@ -11,7 +11,8 @@ import (
 
 func main() {
 	var o sort.Options
-	pipe.Parse("skb-sort", "Put the records of streams in the order of their times, or journey by journey; merge several streams.", &o)
+	pipe.Parse("skb-sort", "Put the records of streams in the order of their times, or journey by journey; merge "+
+		"several streams.", &o)
 	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
 		return sort.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})

@@ -223,7 +223,8 @@ func (b *body) translate(prog []bpf.Instruction, name string) error {
 	mark := unusedConstants(prog)
 	for i, ins := range prog {
 		if j, ok := ins.(bpf.Jump); ok && uint64(j.Skip) >= uint64(len(prog)) {
-			return fmt.Errorf("protochain needs a loop, which BPF in the kernel doesn't have: name the headers to skip, or use ip6 proto")
+			return fmt.Errorf("protochain needs a loop, which BPF in the kernel doesn't have: name the headers to skip, or " +
+				"use ip6 proto")
 		}
 		if l, ok := loadOf(ins); ok {
 			c := bpf.LoadConstant{Dst: l.dst, Val: mark}

@@ -9,5 +9,6 @@ import (
 )
 
 func compileClassic(linkType, string) ([]bpf.Instruction, error) {
-	return nil, errors.New("this skb-collect was built without libpcap: -f and --inner-filter need it (build with cgo and libpcap-dev)")
+	return nil, errors.New("this skb-collect was built without libpcap: -f and --inner-filter need it (build with cgo " +
+		"and libpcap-dev)")
 }

@@ -42,7 +42,8 @@ func compileClassic(link linkType, expr string) (prog []bpf.Instruction, err err
 	case r := <-compiled:
 		return r.prog, r.err
 	case <-time.After(patience):
-		return nil, fmt.Errorf("it is too large: libpcap has been at it for %v (ip and (...) around it is faster, and net is shorter than many hosts)", patience)
+		return nil, fmt.Errorf("it is too large: libpcap has been at it for %v (ip and (...) around it is faster, and net "+
+			"is shorter than many hosts)", patience)
 	}
 }
 

@@ -28,7 +28,8 @@ func inline(functions []asm.Instructions, symbol string) {
 	}
 	body := slices.Clone(functions[at][:len(functions[at])-1])
 	first := body[0]
-	body[0] = asm.Instruction{OpCode: first.OpCode, Dst: first.Dst, Src: first.Src, Offset: first.Offset, Constant: first.Constant}
+	body[0] = asm.Instruction{OpCode: first.OpCode, Dst: first.Dst, Src: first.Src, Offset: first.Offset,
+		Constant: first.Constant}
 	isCall := func(in asm.Instruction) bool { return in.IsFunctionCall() && in.Reference() == symbol }
 	for i, f := range functions {
 		if !slices.ContainsFunc(f, isCall) {

@@ -54,7 +54,8 @@ func (o *Options) netns() (any []string, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("--netns %s: %w", quote(ns), err)
 		}
-		any = append(any, fmt.Sprintf("(skb->dev ? skb->dev->nd_net.net : skb->sk->__sk_common.skc_net.net)->ns.inum == %d", inum))
+		any = append(any, fmt.Sprintf("(skb->dev ? skb->dev->nd_net.net : skb->sk->__sk_common.skc_net.net)->ns.inum == %d",
+			inum))
 	}
 	return any, nil
 }

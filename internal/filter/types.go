@@ -200,7 +200,8 @@ func (t *types) enumerator(name string) (node, error) {
 		names = append(names, n)
 	}
 	names = append(names, "skb", "current")
-	return nil, fmt.Errorf("%q is neither skb, current nor an enum's constant of this kernel (macros are not known to it)%s", name, suggest(name, names))
+	return nil, fmt.Errorf("%q is neither skb, current nor an enum's constant of this kernel (macros are not known to "+
+		"it)%s", name, suggest(name, names))
 }
 
 // structOf returns the members of a struct or union.

@@ -454,7 +454,8 @@ func (w *where) ternary(n ternary) (value, error) {
 	if x.size < typ.size || x.signed != typ.signed {
 		if x.integer.signed && !typ.signed && typ.size == 4 {
 			jump := w.ins[at]
-			w.ins = append(w.ins[:at], append(asm.Instructions{asm.Mov.Reg32(regAcc, regAcc).WithSymbol(jump.Symbol()), asm.Ja.Label(done)}, w.ins[at+1:]...)...)
+			w.ins = append(w.ins[:at], append(asm.Instructions{asm.Mov.Reg32(regAcc, regAcc).WithSymbol(jump.Symbol()),
+				asm.Ja.Label(done)}, w.ins[at+1:]...)...)
 		}
 	}
 	return value{integer: typ}, nil
@@ -540,7 +541,8 @@ func (w *where) field(n field) (place, error) {
 	}
 	l, ok := lookup(members, n.name)
 	if !ok {
-		return p, fmt.Errorf("no field %q in %s%s", n.name, describe(btf.UnderlyingType(p.typ)), suggest(n.name, fieldNames(members)))
+		return p, fmt.Errorf("no field %q in %s%s", n.name, describe(btf.UnderlyingType(p.typ)),
+			suggest(n.name, fieldNames(members)))
 	}
 	p.off += int64(l.bitOff / 8)
 	l.bitOff %= 8

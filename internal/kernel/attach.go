@@ -156,7 +156,8 @@ func (a *Attachment) Returns(backend string, functions []Function) (refused map[
 	refused = map[string]error{}
 	err = eachKind(functions, func(k kind, fs []Function) error {
 		// The returns first: an entry without one would keep calls for nothing.
-		if err := a.functions(backend, target{"function_return", true, a.loader.sections(k.sections & anywhere)}, fs, refused); err != nil {
+		if err := a.functions(backend, target{"function_return", true, a.loader.sections(k.sections & anywhere)}, fs,
+			refused); err != nil {
 			return err
 		}
 		var returning []Function

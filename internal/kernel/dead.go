@@ -42,7 +42,8 @@ func (r *registers) meet(o *registers) (less bool) {
 // dropDead returns the instructions that can be reached when .rodata holds settings; all of them, if
 // there is one that it does not know.
 func dropDead(ins asm.Instructions, settings []byte) asm.Instructions {
-	w := walk{ins: ins, settings: settings, reached: make([]way, len(ins)), state: make([]int32, len(ins)), symbols: map[string]int{}}
+	w := walk{ins: ins, settings: settings, reached: make([]way, len(ins)), state: make([]int32, len(ins)),
+		symbols: map[string]int{}}
 	w.at = make([]uint32, len(ins)+1)
 	for i := range ins {
 		if s := ins[i].Symbol(); s != "" {

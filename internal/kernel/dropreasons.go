@@ -43,5 +43,6 @@ func addReasons(reasons map[uint32]string, enum *btf.Enum) {
 
 // isMarker tells the enum's own bookkeeping from reasons.
 func isMarker(name string) bool {
-	return name == "MAX" || strings.HasSuffix(name, "_MAX") || strings.HasPrefix(name, "SUBSYS_") || strings.Contains(name, "_MASK")
+	return name == "MAX" || strings.HasSuffix(name, "_MAX") || strings.HasPrefix(name, "SUBSYS_") ||
+		strings.Contains(name, "_MASK")
 }

@@ -20,7 +20,8 @@ var capabilities = []struct {
 // kprobes, lockdown, missing capabilities. nil means that nothing is known to.
 func CheckAllowed() error {
 	if mode := lockdown(); mode == "confidentiality" {
-		reason := "this kernel is locked down (confidentiality mode), so BPF programs may not read kernel memory; boot without lockdown=confidentiality to trace here"
+		reason := "this kernel is locked down (confidentiality mode), so BPF programs may not read kernel memory; boot " +
+			"without lockdown=confidentiality to trace here"
 		if !hasKprobes() {
 			reason += " (and it was built without kprobes)"
 		}
@@ -110,7 +111,8 @@ func explainPerf(err error) error {
 	b, _ := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
 	have, capErr := effective()
 	if level := strings.TrimSpace(string(b)); level >= "3" && capErr == nil && have&(1<<unix.CAP_SYS_ADMIN) == 0 {
-		return fmt.Errorf("probing functions: not permitted: kernel.perf_event_paranoid is %s, so CAP_SYS_ADMIN is needed on this kernel (or sysctl kernel.perf_event_paranoid=2)", level)
+		return fmt.Errorf("probing functions: not permitted: kernel.perf_event_paranoid is %s, so CAP_SYS_ADMIN is needed "+
+			"on this kernel (or sysctl kernel.perf_event_paranoid=2)", level)
 	}
 	return explain(err, "probing functions")
 }

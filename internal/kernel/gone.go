@@ -12,8 +12,9 @@ import (
 // handedOver are tracepoints that fire when the sk_buff has been handed on, and may have been
 // freed, with the tracepoint that the same CPU passes before.
 var handedOver = map[string]string{
-	"net_dev_xmit":  "net_dev_start_xmit", // xmit_one(): behind the driver
-	"qdisc_enqueue": "net_dev_queue",      // dev_qdisc_enqueue(): behind the queue, which may have made segments of it, or let go of it
+	"net_dev_xmit": "net_dev_start_xmit", // xmit_one(): behind the driver
+	// dev_qdisc_enqueue(): behind the queue, which may have made segments of it, or let go of it
+	"qdisc_enqueue": "net_dev_queue",
 }
 
 // HandedOver tells whether the sk_buff may be gone at t: its events say what t itself does.
@@ -92,7 +93,8 @@ func AnyFreeing(functions []Function) bool {
 // handOverArgs finds the arguments of a tracepoint that say what is told of the sk_buff, by their
 // types since BTF does not name them: the device or its queue, the length, what the driver returned.
 func handOverArgs(t Tracepoint) map[string]any {
-	return t.argVars(map[argument]string{argSigned: "rc_arg", argUnsigned: "len_arg", argDevice: "dev_arg", argQueue: "txq_arg"})
+	return t.argVars(map[argument]string{argSigned: "rc_arg", argUnsigned: "len_arg", argDevice: "dev_arg",
+		argQueue: "txq_arg"})
 }
 
 // handOver attaches to t, and to the tracepoint before.
@@ -103,7 +105,8 @@ func (a *Attachment) handOver(t Tracepoint, number uint64) error {
 	}
 	i := slices.IndexFunc(all, func(o Tracepoint) bool { return o.Name == handedOver[t.Name] })
 	if i >= 0 {
-		k, err := a.rawTracepoint("before_hand_over", all[i], map[string]any{"probe_number": number, "skb_arg": uint8(all[i].Arg)})
+		k, err := a.rawTracepoint("before_hand_over", all[i], map[string]any{"probe_number": number,
+			"skb_arg": uint8(all[i].Arg)})
 		if err != nil {
 			return err
 		}

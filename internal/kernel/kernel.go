@@ -38,7 +38,8 @@ func Open(modules []string) (*Kernel, error) {
 	}
 	k := &Kernel{Release: unix.ByteSliceToString(uts.Release[:]), types: types{cache: btf.NewCache()}}
 	if _, err := os.Stat(vmlinuxTypes); os.IsNotExist(err) {
-		return nil, fmt.Errorf("kernel %s has no BTF (%s): it was built without CONFIG_DEBUG_INFO_BTF", k.Release, vmlinuxTypes)
+		return nil, fmt.Errorf("kernel %s has no BTF (%s): it was built without CONFIG_DEBUG_INFO_BTF", k.Release,
+			vmlinuxTypes)
 	}
 	var err error
 	if k.types.selected, err = moduleNames(modules); err != nil {

@@ -41,7 +41,8 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []error, err e
 	}
 	var names []string
 	for name, spec := range a.loader.spec.Programs {
-		if spec.Type == ebpf.Tracing && spec.AttachType != ebpf.AttachTraceIter && name != "on_release" && (name != "after_release" || a.loader.countLeaving) {
+		if spec.Type == ebpf.Tracing && spec.AttachType != ebpf.AttachTraceIter && name != "on_release" &&
+			(name != "after_release" || a.loader.countLeaving) {
 			names = append(names, name)
 		}
 	}

@@ -68,10 +68,11 @@ type missable struct {
 // missedBy is what a program misses, by its name; else a link between buffers.
 func missedBy(name string) string {
 	switch {
-	case strings.HasPrefix(name, "function_"), strings.HasPrefix(name, "call_"), name == "tracepoint", name == "on_nft_trace",
-		name == "before_hand_over", name == "after_hand_over":
+	case strings.HasPrefix(name, "function_"), strings.HasPrefix(name, "call_"), name == "tracepoint",
+		name == "on_nft_trace", name == "before_hand_over", name == "after_hand_over":
 		return "event"
-	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial", name == "on_napi_skb_free_stolen_head", name == "on_napi_reuse_skb":
+	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial", name == "on_napi_skb_free_stolen_head",
+		name == "on_napi_reuse_skb":
 		return "free"
 	}
 	return "link"
@@ -174,7 +175,8 @@ func (l *Loader) findPages() error {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]any{"vmemmap": p.vmemmap, "page_offset": p.pageOffset, "page_shift": uint8(s.shift)} {
+	for name, value := range map[string]any{"vmemmap": p.vmemmap, "page_offset": p.pageOffset,
+		"page_shift": uint8(s.shift)} {
 		if err := l.spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}

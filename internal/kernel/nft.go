@@ -20,7 +20,8 @@ func (k *Kernel) NFTTrace() (Function, error) {
 		return Function{}, err
 	}
 	if len(addrs) != 1 {
-		return Function{}, errors.New("the module nf_tables is not loaded: there are no rules to trace (--nft-trace loads it)")
+		return Function{}, errors.New("the module nf_tables is not loaded: there are no rules to trace " +
+			"(--nft-trace loads it)")
 	}
 	if _, err := k.nftLayout(); err != nil {
 		return Function{}, err
@@ -117,7 +118,8 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 // structs whose sizes depend on the kernel's configuration.
 func (k *Kernel) nftLayoutWithoutBTF() (bpf.NFTLayout, error) {
 	if len(k.types.selected) > 0 {
-		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or this kernel has none for it")
+		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or this " +
+			"kernel has none for it")
 	}
 	table, err := k.structure("rhltable")
 	if err != nil {

@@ -158,9 +158,10 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 			}
 		}
 	}
-	fixups, err := btf.CORERelocate(relocations, []*btf.Spec{l.common.types}, l.spec.ByteOrder, func(btf.Type) (btf.TypeID, error) {
-		return 0, errUnusual
-	})
+	fixups, err := btf.CORERelocate(relocations, []*btf.Spec{l.common.types}, l.spec.ByteOrder,
+		func(btf.Type) (btf.TypeID, error) {
+			return 0, errUnusual
+		})
 	if err != nil {
 		return nil, errUnusual
 	}

@@ -65,7 +65,8 @@ func NewRing(events *ebpf.Map) (*Ring, error) {
 }
 
 func newRing(consumer, producer, data []byte) *Ring {
-	r := &Ring{consumed: (*uint64)(unsafe.Pointer(&consumer[0])), produced: (*uint64)(unsafe.Pointer(&producer[0])), data: data}
+	r := &Ring{consumed: (*uint64)(unsafe.Pointer(&consumer[0])), produced: (*uint64)(unsafe.Pointer(&producer[0])),
+		data: data}
 	r.next = atomic.LoadUint64(r.consumed)
 	return r
 }
@@ -79,7 +80,8 @@ func (r *Ring) openPoll(fd int) (err error) {
 		return err
 	}
 	for _, fd := range []int{fd, r.flush} {
-		if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}); err != nil {
+		in := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+		if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &in); err != nil {
 			unix.Close(r.epoll)
 			unix.Close(r.flush)
 			return err

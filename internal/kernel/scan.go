@@ -170,7 +170,8 @@ func (t *rawTypes) get(id uint32) rawType {
 	}
 	b := t.types[t.at[id-t.first]:]
 	info := binary.NativeEndian.Uint32(b[4:])
-	return rawType{t, binary.NativeEndian.Uint32(b), info >> 24 & 0x1f, info>>31 != 0, info & 0xffff, binary.NativeEndian.Uint32(b[8:]), b[12:]}
+	return rawType{t, binary.NativeEndian.Uint32(b), info >> 24 & 0x1f, info>>31 != 0, info & 0xffff,
+		binary.NativeEndian.Uint32(b[8:]), b[12:]}
 }
 
 // text is what stands from an offset of the strings on, to their end.

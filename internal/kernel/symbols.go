@@ -51,7 +51,8 @@ type symbol struct {
 type region struct{ from, to uint64 }
 
 // ErrHiddenAddresses means that /proc/kallsyms shows zeros instead of addresses.
-var ErrHiddenAddresses = errors.New("/proc/kallsyms hides its addresses: CAP_SYSLOG is needed (or sysctl kernel.kptr_restrict=0)")
+var ErrHiddenAddresses = errors.New("/proc/kallsyms hides its addresses: CAP_SYSLOG is needed " +
+	"(or sysctl kernel.kptr_restrict=0)")
 
 // openSymbols opens the files, and looks whether this user may know addresses.
 func openSymbols() (*symbols, error) {

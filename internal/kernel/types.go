@@ -83,7 +83,8 @@ func mapOrRead(file string) (b, mapped []byte, err error) {
 		if b, err = unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE); err == nil {
 			return b, b, nil
 		}
-		if b, err = unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err == nil {
+		if b, err = unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+			unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err == nil {
 			if _, err = io.ReadFull(f, b); err == nil {
 				return b, b, nil
 			}
@@ -273,8 +274,8 @@ func (t *rawTypes) only(names *nameSet) (b []byte, numbers []uint32) {
 			return
 		}
 		switch t.get(id).kind {
-		case kindInt, kindPointer, kindArray, kindStruct, kindUnion, kindEnum, kindForward, kindTypedef, kindVolatile, kindConst, kindRestrict,
-			kindFloat, kindTypeTag, kindEnum64:
+		case kindInt, kindPointer, kindArray, kindStruct, kindUnion, kindEnum, kindForward, kindTypedef, kindVolatile,
+			kindConst, kindRestrict, kindFloat, kindTypeTag, kindEnum64:
 			now[id] = uint32(len(numbers))
 			numbers = append(numbers, id)
 		}

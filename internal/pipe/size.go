@@ -21,7 +21,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 	if strings.HasSuffix(unit, "B") && !strings.HasSuffix(unit, "IB") {
 		base = 1000
 	}
-	power, ok := map[string]float64{"": 0, "B": 0, "K": 1, "M": 2, "G": 3}[strings.TrimSuffix(strings.TrimSuffix(unit, "B"), "I")]
+	powers := map[string]float64{"": 0, "B": 0, "K": 1, "M": 2, "G": 3}
+	power, ok := powers[strings.TrimSuffix(strings.TrimSuffix(unit, "B"), "I")]
 	if err != nil || !ok || !(n >= 0) || n*math.Pow(base, power) > 1<<62 {
 		return fmt.Errorf("%q is not a size (4096, 64k, 100MB, 2G)", text)
 	}

@@ -386,7 +386,8 @@ func (s *sorter) journey(entries []entry) int {
 	}
 	boot := s.starts.list[entries[0].start].boot
 	for i := range entries {
-		if a2, b2, ok := s.order.journey(&entries[i].key); !ok || a2 != a || b2 != b || s.starts.list[entries[i].start].boot != boot {
+		if a2, b2, ok := s.order.journey(&entries[i].key); !ok || a2 != a || b2 != b ||
+			s.starts.list[entries[i].start].boot != boot {
 			return i
 		}
 	}

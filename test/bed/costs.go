@@ -57,8 +57,8 @@ func writeCosts(w io.Writer, queues []*queue, besides []*beside, took time.Durat
 		total.add(b.cost)
 		fmt.Fprintf(w, "%-28s %5s %9.1f\n", b.name(), "", b.seconds)
 	}
-	fmt.Fprintf(w, "%-28s %5s %9.1f %7d %10.1f   in %d:%02d minutes\n", "all", "", total.seconds, total.starts, total.collect,
-		int(took.Minutes()), int(took.Seconds())%60)
+	fmt.Fprintf(w, "%-28s %5s %9.1f %7d %10.1f   in %d:%02d minutes\n", "all", "", total.seconds, total.starts,
+		total.collect, int(took.Minutes()), int(took.Seconds())%60)
 
 	fmt.Fprintf(w, "\nThe slowest tests, seconds of one core:\n")
 	const rows, width = 10, 30

@@ -167,7 +167,8 @@ func (g *guest) arguments(tmp string) []string {
 	}
 	commandLine, statusLine := lines(g.kernel)
 	// norandmaps: the emulator translates a program's code anew for each address that it is at.
-	cmdline := fmt.Sprintf("console=%s quiet panic=-1 norandmaps skb.command=%s skb.status=%s skb.date=%d", console, commandLine, statusLine, time.Now().Unix())
+	cmdline := fmt.Sprintf("console=%s quiet panic=-1 norandmaps skb.command=%s skb.status=%s skb.date=%d", console,
+		commandLine, statusLine, time.Now().Unix())
 	if g.shell {
 		columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
 		if err != nil {

@@ -56,7 +56,8 @@ type testCommand struct {
 }
 
 func main() {
-	parser := kong.Must(&cli, kong.Name("testbed"), kong.Vars{"cores": strconv.Itoa(runtime.NumCPU())}, kong.Exit(func(code int) { os.Exit(min(code, 2)) }))
+	parser := kong.Must(&cli, kong.Name("testbed"), kong.Vars{"cores": strconv.Itoa(runtime.NumCPU())},
+		kong.Exit(func(code int) { os.Exit(min(code, 2)) }))
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -157,7 +157,8 @@ func resolve(root, path string) string {
 
 // skeleton makes the folders and the merged /usr that Debian has.
 func (a *archive) skeleton() {
-	for _, d := range strings.Fields("dev proc sys run tmp root etc var usr usr/bin usr/sbin usr/lib usr/lib64 skb skb/in skb/out") {
+	for _, d := range strings.Fields("dev proc sys run tmp root etc var usr usr/bin usr/sbin usr/lib usr/lib64 skb " +
+		"skb/in skb/out") {
 		a.folder(d)
 	}
 	for _, l := range []string{"bin", "sbin", "lib", "lib64"} {
@@ -166,7 +167,9 @@ func (a *archive) skeleton() {
 	a.link("var/run", "../run")
 	a.link("usr/sbin/modprobe", "../bin/modprobe")
 	a.file("init", 0o755, initScript)
-	a.file("etc/passwd", 0o644, []byte("root:x:0:0:root:/root:/bin/bash\ndemo:x:1000:1000:demo:/tmp:/bin/bash\ntcpdump:x:104:104:tcpdump:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n"))
+	a.file("etc/passwd", 0o644,
+		[]byte("root:x:0:0:root:/root:/bin/bash\ndemo:x:1000:1000:demo:/tmp:/bin/bash\n"+
+			"tcpdump:x:104:104:tcpdump:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n"))
 	a.file("etc/group", 0o644, []byte("root:x:0:\ndemo:x:1000:\ntcpdump:x:104:\nnogroup:x:65534:\n"))
 	a.file("etc/hosts", 0o644, []byte("127.0.0.1 localhost\n::1 localhost\n"))
 }

@@ -106,7 +106,8 @@ func (t *talk) end(line string) {
 	t.test = ""
 	if !r.passed && t.queue.failedOnce(r) {
 		t.last = true
-		fmt.Fprintf(os.Stdout, "%sFAILED ONCE\tkernel %s  %s: it runs again in a fresh guest\n", t.text.String(), t.queue.kernel.name, r.test)
+		fmt.Fprintf(os.Stdout, "%sFAILED ONCE\tkernel %s  %s: it runs again in a fresh guest\n", t.text.String(),
+			t.queue.kernel.name, r.test)
 		t.text.Reset()
 		return
 	}
@@ -114,7 +115,8 @@ func (t *talk) end(line string) {
 	if !r.passed {
 		fmt.Fprintf(os.Stdout, "%sFAIL\tkernel %s  %s\n", t.text.String(), t.queue.kernel.name, r.test)
 	} else if t.verbose != nil {
-		fmt.Fprintf(t.verbose, "%sok  \tkernel %s  %s: %.1f s of a core, %.1f of them in %d starts\n", t.text.String(), t.queue.kernel.name, r.test, r.seconds, r.collect, r.starts)
+		fmt.Fprintf(t.verbose, "%sok  \tkernel %s  %s: %.1f s of a core, %.1f of them in %d starts\n", t.text.String(),
+			t.queue.kernel.name, r.test, r.seconds, r.collect, r.starts)
 	}
 	t.text.Reset()
 }

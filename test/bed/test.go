@@ -142,7 +142,8 @@ func (p *plan) known() map[string]float64 {
 // guest boots a guest for a queue, which takes tests until there are none.
 func (p *plan) guest(ctx context.Context, q *queue) {
 	line, _ := lines(q.kernel)
-	command := []string{"/skb/in/" + filepath.Base(q.bin), "-test.v", "-test.timeout=" + p.Timeout.String(), "-from", "/dev/" + line}
+	command := []string{"/skb/in/" + filepath.Base(q.bin), "-test.v", "-test.timeout=" + p.Timeout.String(), "-from",
+		"/dev/" + line}
 	run := p.Run
 	if q.kernel.foreign() && run == "" {
 		run = p.ForeignRun
@@ -178,7 +179,8 @@ func (p *plan) guest(ctx context.Context, q *queue) {
 		p.failed = true
 	case err == nil && t.ended:
 	case errors.Is(err, errTripped) && q.again(t.test):
-		fmt.Fprintf(os.Stderr, "testbed: kernel %s: the emulator tripped over patched code (Oops: int3) in %s, which runs again\n", q.kernel.name, t.test)
+		fmt.Fprintf(os.Stderr, "testbed: kernel %s: the emulator tripped over patched code (Oops: int3) in %s, which runs "+
+			"again\n", q.kernel.name, t.test)
 	default:
 		// The guest did not come to its end: the test in which that was has failed.
 		p.failed = true

@@ -31,7 +31,8 @@ func fetchTools(suite string) (string, error) {
 			return fmt.Errorf("the tools of Debian %s can't be had: %w", suite, err)
 		}
 		defer a.close()
-		if _, err := a.run("apt-get", "-qq", "--yes", "--no-install-recommends", "--download-only", "install", "tshark", "tcpdump"); err != nil {
+		if _, err := a.run("apt-get", "-qq", "--yes", "--no-install-recommends", "--download-only", "install", "tshark",
+			"tcpdump"); err != nil {
 			return fmt.Errorf("the tools of Debian %s can't be had: %w", suite, err)
 		}
 		if err := a.unpack(root); err != nil {

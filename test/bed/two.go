@@ -20,5 +20,7 @@ func twoOf(commit, test string, kernels []string) []string {
 	x ^= x >> 32
 	first := x % n
 	second := (first + 1 + x/n%(n-1)) % n
-	return slices.DeleteFunc(slices.Clone(kernels), func(k string) bool { return k != kernels[first] && k != kernels[second] })
+	return slices.DeleteFunc(slices.Clone(kernels), func(k string) bool {
+		return k != kernels[first] && k != kernels[second]
+	})
 }
