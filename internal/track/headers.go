@@ -168,7 +168,9 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 			l.print |= uint64(binary.BigEndian.Uint16(b[6:]))
 		}
 		content = int(l.size) - n
-		b = unpadded(b[n:], content)
+		if b = b[n:]; content >= 0 && content < len(b) {
+			b = b[:content]
+		}
 	case etherType == etherIPv6 && len(b) >= 40 && b[0]>>4 == 6:
 		*l = layer{version: 6, tos: b[0]<<4 | b[1]>>4, ttl: b[7], proto: b[6]}
 		if n := binary.BigEndian.Uint16(b[4:]); n > 0 {
@@ -198,6 +200,7 @@ func (h *headers) ip(b []byte, etherType uint16) (rest []byte, proto uint8, ok b
 		n := (int(b[1]) + 2) * 4 // RFC 4302
 		h.encapsulate(ah, binary.BigEndian.Uint32(b[4:]))
 		l.proto, b = b[0], b[min(n, len(b)):]
+		content -= n
 	}
 	l.transport(b)
 	h.tcp(l.proto, b, content)
@@ -240,7 +243,8 @@ func (l *layer) extensions(b []byte) (rest, auth []byte, first, ok bool) {
 				l.print = uint64(binary.BigEndian.Uint32(b[4:])) << 32
 				if offset := binary.BigEndian.Uint16(b[2:]) &^ 7; offset != 0 {
 					l.print |= uint64(offset)
-					first = false
+					l.proto = b[0]
+					return b[8:], auth, false, true
 				}
 			}
 		default:

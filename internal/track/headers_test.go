@@ -57,6 +57,10 @@ func TestHeaders(t *testing.T) {
 			gopacket.Payload("x")), "[] [] {10.0.0.1 10.0.0.2 0 0 1} x"},
 		"options": {packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", "fd00::2", layers.IPProtocolIPv6HopByHop),
 			gopacket.Payload{17, 0, 1, 4, 0, 0, 0, 0}, udp(53), gopacket.Payload("q")), "[] [] {fd00::1 fd00::2 1 53 17} q"},
+		"nothing in it but padding": {append(packet(t, ether(layers.EthernetTypeIPv4), ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP)), "\x00\x35\x00\x35\x00\x08"...),
+			"[] [] {10.0.0.1 10.0.0.2 0 0 17} "},
+		"a later fragment of options": {packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", "fd00::2", layers.IPProtocolIPv6Fragment),
+			gopacket.Payload("\x3c\x00\x00\x08\x00\x00\x00\x07\x11\x00\x01\x04\x00\x00\x00\x00")), "[] [] {fd00::1 fd00::2 0 0 60} "},
 		"arp": {packet(t, ether(layers.EthernetTypeARP), gopacket.Payload("whatever")), "[] [] {invalid IP invalid IP 0 0 0} "},
 	} {
 		var h headers
@@ -64,6 +68,23 @@ func TestHeaders(t *testing.T) {
 		got := fmt.Sprintf("[%s] [%s] %v %s", h.appendVLANs(nil), h.appendTunnels(nil), h.flow(), h.payload)
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// What stands between IP's header and TCP's is none of the bytes that TCP carries.
+func TestSent(t *testing.T) {
+	tcp := packet(t, &layers.TCP{SrcPort: 1, DstPort: 80, Seq: 5}, gopacket.Payload("hello"))
+	auth := append([]byte{6, 4, 0, 0, 0, 0, 2, 1}, make([]byte, 16)...)
+	for name, frame := range map[string][]byte{
+		"TCP":        packet(t, ether(layers.EthernetTypeIPv4), ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolTCP), gopacket.Payload(tcp)),
+		"in AH":      packet(t, ether(layers.EthernetTypeIPv4), ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolAH), gopacket.Payload(append(auth, tcp...))),
+		"in AH, six": packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", "fd00::2", layers.IPProtocolAH), gopacket.Payload(append(auth, tcp...))),
+	} {
+		var h headers
+		h.parseMAC(frame)
+		if h.sent != 5 || h.seq != 5 {
+			t.Errorf("%s: %d bytes from %d on", name, h.sent, h.seq)
 		}
 	}
 }
