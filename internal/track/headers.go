@@ -267,7 +267,7 @@ func (h *headers) tcp(proto uint8, b []byte, n int) {
 	h.syn, h.synack = b[13]&(syn|ack) == syn, b[13]&(syn|ack) == syn|ack
 	h.sent = uint32(max(0, n-int(b[12]>>4)*4))
 	h.seq, h.ack = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
-	for o := b[min(20, len(b)):min(int(b[12]>>4)*4, len(b))]; len(o) >= 2; { // RFC 9293, 3.1
+	for o := b[min(20, len(b)):max(min(int(b[12]>>4)*4, len(b)), min(20, len(b)))]; len(o) >= 2; { // RFC 9293, 3.1
 		switch {
 		case o[0] == 1:
 			o = o[1:]

@@ -61,6 +61,8 @@ func TestHeaders(t *testing.T) {
 			"[] [] {10.0.0.1 10.0.0.2 0 0 17} "},
 		"a later fragment of options": {packet(t, ether(layers.EthernetTypeIPv6), ip6("fd00::1", "fd00::2", layers.IPProtocolIPv6Fragment),
 			gopacket.Payload("\x3c\x00\x00\x08\x00\x00\x00\x07\x11\x00\x01\x04\x00\x00\x00\x00")), "[] [] {fd00::1 fd00::2 0 0 60} "},
+		"a TCP header that is shorter than one": {packet(t, ether(layers.EthernetTypeIPv4), ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolTCP),
+			gopacket.Payload("\x00\x01\x00\x50\x00\x00\x00\x05\x00\x00\x00\x00\x40\x10\x00\x00\x00\x00\x00\x00\x1e\x04")), "[] [] {10.0.0.1 10.0.0.2 1 80 6} \x00\x00\x00\x00\x1e\x04"},
 		"arp": {packet(t, ether(layers.EthernetTypeARP), gopacket.Payload("whatever")), "[] [] {invalid IP invalid IP 0 0 0} "},
 	} {
 		var h headers
