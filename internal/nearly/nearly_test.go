@@ -61,8 +61,8 @@ func TestSortIsStable(t *testing.T) {
 	}
 }
 
-// TestDisorder: when what entries are ordered by has changed, all are sorted anew.
-func TestDisorder(t *testing.T) {
+// TestSorted: when what entries are ordered by has changed, all are sorted anew.
+func TestSorted(t *testing.T) {
 	s := New(1<<10, compare)
 	for i := range 100 {
 		s.Push(entry{ts: uint64(i)})
@@ -70,7 +70,7 @@ func TestDisorder(t *testing.T) {
 	for i := range s.Entries {
 		s.Entries[i].ts = uint64(100 - i)
 	}
-	s.Disorder(0)
+	s.Sorted(0)
 	s.Sort()
 	if !slices.IsSortedFunc(s.Entries, func(a, b entry) int { return compare(&a, &b) }) {
 		t.Error("not in order")
@@ -142,6 +142,24 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestSortAllocates: nothing but the memory that it uses again.
+func TestSortAllocates(t *testing.T) {
+	s := New(1<<10, compare)
+	ts := stream(5000, 1000)
+	sort := func() {
+		s.Entries = s.Entries[:0]
+		s.Sorted(0)
+		for _, ts := range ts {
+			s.Push(entry{ts: ts})
+		}
+		s.Sort()
+	}
+	sort()
+	if n := testing.AllocsPerRun(5, sort); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // BenchmarkSort: an operation is an event of four cpus, of which the collector takes some at a
 // time. Beside it, what the library's sort takes.
 func BenchmarkSort(b *testing.B) {
@@ -156,7 +174,7 @@ func BenchmarkSort(b *testing.B) {
 			s := New(1<<10, compare)
 			for done := 0; done < b.N; done += n {
 				s.Entries = append(s.Entries[:0], in...)
-				s.Disorder(0)
+				s.Sorted(0)
 				s.Sort()
 			}
 		})

@@ -9,6 +9,7 @@ type Store[E any] struct {
 	Entries []E
 	sorted  int // of the entries, from the first
 	scratch []E
+	moving  E // not a variable of its function: compare is not known to the compiler, which would allocate it
 	compare func(a, b *E) int
 }
 
@@ -20,19 +21,19 @@ func New[E any](chunkSize int, compare func(a, b *E) int) *Store[E] {
 
 // Push puts an entry behind the others.
 func (s *Store[E]) Push(e E) {
-	if n := len(s.Entries); s.sorted == n && (n == 0 || s.compare(&s.Entries[n-1], &e) <= 0) {
-		s.sorted++
-	}
 	if len(s.Entries) == cap(s.Entries) {
 		// Twice as many: by append's steps of a quarter, four times as much is left to the
 		// collector, which does not come before there is as much again.
 		s.Entries = slices.Grow(s.Entries, max(len(s.Entries), 1024))
 	}
 	s.Entries = append(s.Entries, e)
+	if n := len(s.Entries) - 1; s.sorted == n && (n == 0 || s.compare(&s.Entries[n-1], &s.Entries[n]) <= 0) {
+		s.sorted++
+	}
 }
 
-// Disorder says that the first n entries are in order, and others may not be.
-func (s *Store[E]) Disorder(n int) { s.sorted = n }
+// Sorted says that the first n entries are in order, and others may not be.
+func (s *Store[E]) Sorted(n int) { s.sorted = n }
 
 // Drop takes the first n entries out, whose records have been forgotten.
 func (s *Store[E]) Drop(n int) {
@@ -65,11 +66,12 @@ func (s *Store[E]) mergeSort(e []E) {
 			if s.compare(&e[i-1], &e[i]) <= 0 {
 				continue
 			}
-			x, j := e[i], i
-			for ; j > 0 && s.compare(&x, &e[j-1]) < 0; j-- {
+			s.moving = e[i]
+			j := i
+			for ; j > 0 && s.compare(&s.moving, &e[j-1]) < 0; j-- {
 				e[j] = e[j-1]
 			}
-			e[j] = x
+			e[j] = s.moving
 		}
 		return
 	}

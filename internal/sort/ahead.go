@@ -175,9 +175,9 @@ func (s *sorter) releaseOlder(b *batch) error {
 	}
 	a.seen = 0
 	least := a.leastBehind(b.input, b.offset)
-	s.held.sort()
+	s.held.Sort()
 	n := 0
-	for n < len(s.held.entries) && s.held.entries[n].a < least {
+	for n < len(s.held.Entries) && s.held.Entries[n].a < least {
 		n++
 	}
 	return s.writeHeld(n)

@@ -30,6 +30,7 @@ func benchStream(events int) []byte {
 		buf = format.Splice(buf[:0], ev.AppendMsgpack(nil), "track", t.AppendMsgpack(nil))
 		_ = e.WriteRaw(buf)
 	}
+	_ = e.Write(&format.End{TS: 1e9 + uint64(events)*500, Events: uint64(events)})
 	_ = e.Flush()
 	return b.Bytes()
 }

@@ -352,14 +352,14 @@ func TestInputsInOrder(t *testing.T) {
 	var clock atomic.Int64
 	var out bytes.Buffer
 	s, _ := sorterOf(Options{By: "time"}, &clock, &out, "")
-	s.held.chunkSize = 64 << 10
+	s.held.Size = 64 << 10
 	s.inputs, s.running = make([]input, 3), 3
 	for _, i := range []int{2, 0, 1, 0} {
 		takeFrom(t, s, i, events(5, 5))
 	}
-	s.held.sort()
+	s.held.Sort()
 	var inputs []uint32
-	for _, e := range s.held.entries {
+	for _, e := range s.held.Entries {
 		inputs = append(inputs, e.input)
 	}
 	if !slices.IsSorted(inputs) || len(inputs) < 8 {
@@ -373,7 +373,7 @@ func TestLiveFromDisk(t *testing.T) {
 	var out bytes.Buffer
 	clock.Store(1000 * sec)
 	s, _ := sorterOf(Options{By: "time", Memory: minMemory}, &clock, &out, "boot")
-	s.held.chunkSize = 16 << 10
+	s.held.Size = 16 << 10
 	s.inputs, s.running = []input{{live: newLiveness(time.Second, 0, 0)}}, 1
 	take := func(records []byte) { takeFrom(t, s, 0, records) }
 	const began = 999*sec + 900*ms

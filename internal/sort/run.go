@@ -88,7 +88,7 @@ func newSorter(o Options, sink pipe.Sink, stderr io.Writer, now func() int64, bo
 	if o.Window > 0 {
 		s.hold = max(o.Window.Milliseconds()*3/4, 1)
 	}
-	s.held.starts = s.starts
+	s.held = newHeld(0, s.starts)
 	s.disk = runs{starts: s.starts, dir: o.TempDir, memory: s.memory / 2}
 	switch o.By {
 	case "journey":
@@ -112,7 +112,7 @@ func (s *sorter) setOrder(o order) {
 func (s *sorter) run(in *pipe.Inputs) error {
 	_, readers := in.Sources()
 	records := in.Readers()
-	s.held.chunkSize = min(256<<10, max(s.memory/16/len(readers), 16<<10))
+	s.held.Size = min(256<<10, max(s.memory/16/len(readers), 16<<10))
 	batches, stop := make(chan *batch, 2), make(chan struct{})
 	defer close(stop)
 	defer s.disk.close()
@@ -126,11 +126,11 @@ func (s *sorter) run(in *pipe.Inputs) error {
 		if of.regular {
 			files = append(files, src)
 		} else {
-			go readAll([]*source{src}, s.held.chunkSize)
+			go readAll([]*source{src}, s.held.Size)
 		}
 	}
 	if len(files) > 0 {
-		go readAll(files, s.held.chunkSize)
+		go readAll(files, s.held.Size)
 	}
 	var failed error
 	for s.running > 0 {
@@ -155,7 +155,7 @@ func (s *sorter) run(in *pipe.Inputs) error {
 			}
 			data := b.data
 			if b.adopted {
-				data = s.held.fresh()
+				data = s.held.Fresh()
 			}
 			free := b.free
 			b.again(data)
@@ -183,12 +183,12 @@ func (s *sorter) take(b *batch) error {
 	in, now := &s.inputs[b.input], s.now()
 	e := entry{input: uint32(b.input), arrived: uint32(now / 1e6)}
 	// A full batch becomes part of what is held as it is.
-	b.adopted = len(b.data) >= s.held.chunkSize/2
+	b.adopted = len(b.data) >= s.held.Size/2
 	if b.adopted {
 		if err := s.room(cap(b.data) + len(b.ends)*entrySize); err != nil {
 			return err
 		}
-		e.chunk = s.held.adopt(b.data)
+		e.Chunk = s.held.Adopt(b.data)
 	}
 	at := 0
 	for i, end := range b.ends {
@@ -197,7 +197,7 @@ func (s *sorter) take(b *batch) error {
 		if n := b.track[i]; n > 0 {
 			track = format.Value(raw[n:])
 		}
-		e.off, e.length = uint32(at), uint32(end-at)
+		e.Off, e.length = uint32(at), uint32(end-at)
 		at = end
 		t := raw.Type()
 		ts, ok := raw.Time()
@@ -238,12 +238,14 @@ func (s *sorter) take(b *batch) error {
 			if err := s.room(len(raw) + entrySize); err != nil {
 				return err
 			}
-			e.chunk, e.off = s.held.place(raw)
+			e.Place = s.held.Add(raw)
+		} else {
+			s.held.Keep(e.Chunk)
 		}
-		s.held.add(e)
+		s.held.Push(e)
 	}
 	if b.adopted {
-		s.held.settle(e.chunk)
+		s.held.Settle(e.Chunk)
 	}
 	in.live.batch(b.idle, now)
 	if b.err != nil {
@@ -259,12 +261,12 @@ func (s *sorter) decide(t format.RecordType, r format.Raw, track format.Value) {
 	case t == format.TypeEvent && (track != nil || r.Get("track") != nil), t == format.TypeJourney:
 		s.undecided = 0
 		s.setOrder(byJourney)
-		for i := range s.held.entries {
-			e := &s.held.entries[i]
+		for i := range s.held.Entries {
+			e := &s.held.Entries[i]
 			r := format.Raw(s.held.record(e))
 			e.key = s.order.keyOf(r.Type(), r, nil, e.a, s.starts.list[e.start].ts)
 		}
-		s.held.sorted = 0
+		s.held.Sorted(0)
 	case t == format.TypeEvent:
 		s.undecided--
 	}
@@ -272,19 +274,19 @@ func (s *sorter) decide(t format.RecordType, r format.Raw, track format.Value) {
 
 // room makes room for n bytes more.
 func (s *sorter) room(n int) error {
-	if len(s.held.entries) == 0 || s.held.size()+n <= s.memory {
+	if len(s.held.Entries) == 0 || s.held.size()+n <= s.memory {
 		return nil
 	}
 	if s.isLive() {
 		// Waiting for the end is not for a live stream: let the older half go.
-		s.held.sort()
-		return s.writeHeld((len(s.held.entries) + 1) / 2)
+		s.held.Sort()
+		return s.writeHeld((len(s.held.Entries) + 1) / 2)
 	}
 	s.undecided = 0 // what is on disk has its keys
 	if err := s.disk.write(&s.held); err != nil {
 		return err
 	}
-	s.held.clear()
+	s.held.Clear()
 	return nil
 }
 
@@ -310,7 +312,7 @@ func (s *sorter) release() error {
 		return nil
 	}
 	s.looked = now
-	s.held.sort()
+	s.held.Sort()
 	if len(s.disk.ends) > 0 {
 		// What was saved is followed by what is live.
 		if err := s.releaseDisk(); err != nil {
@@ -319,8 +321,8 @@ func (s *sorter) release() error {
 	}
 	var err error
 	if s.order == byTime {
-		n := len(s.held.entries)
-		for n > 0 && !s.isOld(&s.held.entries[n-1], now) {
+		n := len(s.held.Entries)
+		for n > 0 && !s.isOld(&s.held.Entries[n-1], now) {
 			n--
 		}
 		err = s.writeHeld(n)
@@ -337,20 +339,20 @@ func (s *sorter) isOld(e *entry, now int64) bool { return int64(uint32(now/1e6)-
 
 // writeHeld writes the first n of the records held.
 func (s *sorter) writeHeld(n int) error {
-	for i := range s.held.entries[:n] {
-		e := &s.held.entries[i]
+	for i := range s.held.Entries[:n] {
+		e := &s.held.Entries[i]
 		if err := s.write(e, s.held.record(e)); err != nil {
 			return err
 		}
-		s.held.forget(e)
+		s.held.Forget(e.Chunk)
 	}
-	s.held.drop(n)
+	s.held.Drop(n)
 	return nil
 }
 
 // writeJourneys writes the journeys that ended, or of which nothing has come for long enough.
 func (s *sorter) writeJourneys(now int64) error {
-	entries := s.held.entries
+	entries := s.held.Entries
 	left := entries[:0]
 	for len(entries) > 0 {
 		n := s.journey(entries)
@@ -370,11 +372,12 @@ func (s *sorter) writeJourneys(now int64) error {
 			if err := s.write(e, s.held.record(e)); err != nil {
 				return err
 			}
-			s.held.forget(e)
+			s.held.Forget(e.Chunk)
 		}
 		entries = entries[n:]
 	}
-	s.held.entries, s.held.sorted = left, len(left)
+	s.held.Entries = left
+	s.held.Sorted(len(left))
 	return nil
 }
 
@@ -431,18 +434,18 @@ func (s *sorter) put(r format.Raw) error {
 func (s *sorter) releaseDisk() error {
 	n := 0
 	err := s.disk.merge(func(e *entry, record []byte) error {
-		for n < len(s.held.entries) && s.starts.compare(&s.held.entries[n], e) < 0 {
-			if err := s.write(&s.held.entries[n], s.held.record(&s.held.entries[n])); err != nil {
+		for n < len(s.held.Entries) && s.starts.compare(&s.held.Entries[n], e) < 0 {
+			if err := s.write(&s.held.Entries[n], s.held.record(&s.held.Entries[n])); err != nil {
 				return err
 			}
 			n++
 		}
 		return s.write(e, record)
 	})
-	for i := range s.held.entries[:n] {
-		s.held.forget(&s.held.entries[i])
+	for i := range s.held.Entries[:n] {
+		s.held.Forget(s.held.Entries[i].Chunk)
 	}
-	s.held.drop(n)
+	s.held.Drop(n)
 	s.disk.close()
 	return err
 }
@@ -450,15 +453,15 @@ func (s *sorter) releaseDisk() error {
 // releaseAll writes everything, from disk too.
 func (s *sorter) releaseAll() error {
 	if len(s.disk.ends) == 0 {
-		s.held.sort()
-		return s.writeHeld(len(s.held.entries))
+		s.held.Sort()
+		return s.writeHeld(len(s.held.Entries))
 	}
-	if len(s.held.entries) > 0 {
+	if len(s.held.Entries) > 0 {
 		if err := s.disk.write(&s.held); err != nil {
 			return err
 		}
 	}
-	s.held = held{starts: s.starts, chunkSize: s.held.chunkSize}
+	s.held = newHeld(s.held.Size, s.starts)
 	debug.FreeOSMemory() // merging takes memory of its own
 	return s.disk.merge(s.write)
 }

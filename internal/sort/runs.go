@@ -101,9 +101,9 @@ func (r *runs) write(h *held) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	h.sort()
-	for i := range h.entries {
-		e := &h.entries[i]
+	h.Sort()
+	for i := range h.Entries {
+		e := &h.Entries[i]
 		if err := r.put(e, h.record(e)); err != nil {
 			return r.failed(err)
 		}
