@@ -85,7 +85,7 @@ func TestOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 0))
 	for range 50 {
 		spread := uint64(1 + rng.IntN(2000))
-		o := order{window: spread, limit: 1 << 30}
+		o := newOrder(spread, 1<<30)
 		type key struct{ ts, cpu, n uint64 }
 		var in, out []key
 		take := func(r format.Raw) error {

@@ -137,7 +137,7 @@ func newRun(o Options, out stage) *run {
 		t.infer = newInference()
 	}
 	return &run{again: o.Again, window: o.Window, out: out, tracker: t,
-		order: order{window: uint64(o.Window), limit: orderMemory}}
+		order: newOrder(uint64(o.Window), orderMemory)}
 }
 
 // all reads the inputs to their end.
