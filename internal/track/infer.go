@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/recent"
 )
 
 // An inference finds, by what packets hold, journeys that go on where no record says so:
 // across a TAP or another way through user space, a proxy, or the wire to another host.
 type inference struct {
 	seed     maphash.Seed
-	sent     crossings // packets that left a host, by content
-	received crossings // packets that came in from nowhere
+	sent     *recent.Map[uint64, crossing] // packets that left a host, by content
+	received *recent.Map[uint64, crossing] // packets that came in from nowhere
 	wires    map[[2]uint32]*wireTimes
 	hosts    []host
 }
@@ -38,7 +39,8 @@ func (h *host) decode(r format.Raw) {
 }
 
 func newInference() *inference {
-	return &inference{seed: maphash.MakeSeed(), wires: map[[2]uint32]*wireTimes{}}
+	return &inference{seed: maphash.MakeSeed(), wires: map[[2]uint32]*wireTimes{},
+		sent: recent.New[uint64, crossing](maxCrossings), received: recent.New[uint64, crossing](maxCrossings)}
 }
 
 // contentKeys tell a packet by what it holds; 0 is no key.
@@ -153,31 +155,8 @@ type crossing struct {
 	wall   int64 // ns since 1970 by that host's clock
 }
 
-// crossings are the latest, by content.
-type crossings struct {
-	by   map[uint64]crossing
-	ring []uint64
-	next int
-}
-
-// maxCrossings bounds them.
+// maxCrossings is how many are remembered, of each end.
 const maxCrossings = 1 << 18
-
-func (c *crossings) add(key uint64, x crossing) {
-	if c.by == nil {
-		c.by = map[uint64]crossing{}
-	}
-	if _, known := c.by[key]; !known {
-		if len(c.ring) < maxCrossings {
-			c.ring = append(c.ring, key)
-		} else {
-			delete(c.by, c.ring[c.next])
-			c.ring[c.next] = key
-			c.next = (c.next + 1) % maxCrossings
-		}
-	}
-	c.by[key] = x
-}
 
 // wireTimes are the times from one host to another, as the two clocks have them.
 type wireTimes struct {
@@ -240,28 +219,28 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class class, captured
 	}
 	x := crossing{j.packet, b.number, h, int64(v.ts) + t.group.host.clockOffset}
 	if captured {
-		defer n.sent.add(k.packet, x)
+		defer n.sent.Set(k.packet, x)
 	} else if class == transmit {
-		if r, ok := n.received.by[k.packet]; ok && r.host != h {
+		if r, ok := n.received.Get(k.packet); ok && r.host != h {
 			// It has come in already, by the clocks or by the order of the streams.
-			delete(n.received.by, k.packet)
+			n.received.Delete(k.packet)
 			b.into = r.packet
 			j.flags |= guessed
 			t.crossed(h, r.host, r.wall-x.wall)
 			return
 		}
-		n.sent.add(k.packet, x)
+		n.sent.Set(k.packet, x)
 		return
 	}
 	if b.hop > 0 || b.number > 0 {
 		return
 	}
-	s, ok := n.sent.by[k.packet]
+	s, ok := n.sent.Get(k.packet)
 	if !ok || s.host == h {
-		n.received.add(k.packet, x)
+		n.received.Set(k.packet, x)
 		return
 	}
-	delete(n.sent.by, k.packet)
+	n.sent.Delete(k.packet)
 	t.crossed(s.host, h, x.wall-s.wall)
 	track.From = format.From{How: "wire", Branch: s.branch, Packet: s.packet}
 	track.Inferred = true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/recent"
 )
 
 // Selection says which journeys are wanted: those that are all that is asked for.
@@ -77,8 +78,7 @@ type selector struct {
 	open  map[uint64]*chosen
 	first *chosen // undecided, by their first event
 	last  *chosen
-	past  []uint64 // packets that were let go of: a ring, so that they don't come back in part
-	pasts map[uint64]bool
+	past  *recent.Map[uint64, struct{}] // packets that were let go of, so that they don't come back in part
 
 	starts  map[string]*startOf
 	current *startOf // of what comes in
@@ -125,7 +125,7 @@ const (
 
 func newSelector(s *Selection, next stage) *selector {
 	return &selector{s: s, want: s.wanted(), next: next, log: log{limit: selectionMemory}, limit: chosenMemory,
-		open: map[uint64]*chosen{}, pasts: map[uint64]bool{}, starts: map[string]*startOf{}, through: map[string]bool{}}
+		open: map[uint64]*chosen{}, past: recent.New[uint64, struct{}](maxPast), starts: map[string]*startOf{}, through: map[string]bool{}}
 }
 
 func (s *selector) Write(r format.Raw) error {
@@ -184,7 +184,7 @@ func (s *selector) under(o *startOf) error {
 func (s *selector) event(r format.Raw) error {
 	track := r.Get("track")
 	packet, ok := track.Get("packet").Uint()
-	if !ok || s.pasts[packet] {
+	if !ok || s.past.Has(packet) {
 		return nil
 	}
 	c := s.open[packet]
@@ -399,7 +399,7 @@ func (s *selector) journey(r format.Raw) error {
 		return err
 	}
 	c := s.open[j.Packet]
-	if c == nil && !s.pasts[j.Packet] {
+	if c == nil && !s.past.Has(j.Packet) {
 		c = s.enter(j.Packet) // none of its events was seen, only links to it
 	}
 	if c == nil {
@@ -429,14 +429,7 @@ const maxPast = 1 << 16
 
 // forget lets go of a journey before it is known whether it is wanted.
 func (s *selector) forget(c *chosen) {
-	if len(s.past) < maxPast {
-		s.past = append(s.past, c.packet)
-	} else {
-		i := int(s.gone % maxPast)
-		delete(s.pasts, s.past[i])
-		s.past[i] = c.packet
-	}
-	s.pasts[c.packet] = true
+	s.past.Set(c.packet, struct{}{})
 	s.remove(c)
 }
 
