@@ -12,7 +12,16 @@ import (
 type tracker struct {
 	limits limits
 	out    func(format.Raw) error
+	err    error // of out
 
+	stores
+	streams
+	conclusions
+	scratch
+}
+
+// stores are the packets that are on their way.
+type stores struct {
 	journeys slab[journey]
 	branches slab[branch]
 	headers  hold
@@ -20,12 +29,26 @@ type tracker struct {
 	names    *names
 	joined   map[uint32][]uint64 // packets that went into a journey
 	packets  uint64              // numbers given
-	groups   map[[sha256.Size]byte]*group
-	order    []*group // as they began
-	group    *group   // that of the last start
-	numbers  uint32   // of groups
-	recent   format.Starts[[sha256.Size]byte]
+}
 
+// streams are the streams that are merged in the input.
+type streams struct {
+	groups  map[[sha256.Size]byte]*group
+	order   []*group // as they began
+	group   *group   // that of the last start
+	numbers uint32   // of groups
+	recent  format.Starts[[sha256.Size]byte]
+}
+
+// conclusions are what is known of packets beyond what records say.
+type conclusions struct {
+	infer *inference        // nil: only what records say
+	syns  map[segment]synOf // whose answer may come
+	note  string            // of the journey that is ended now
+}
+
+// scratch is memory for the record at hand.
+type scratch struct {
 	view    view
 	parsed  headers
 	packed  []byte
@@ -34,10 +57,6 @@ type tracker struct {
 	changed []byte
 	section []byte
 	record  []byte
-	infer   *inference        // nil: only what records say
-	syns    map[segment]synOf // whose answer may come
-	note    string
-	err     error // of out
 }
 
 // limits bound what a tracker keeps.
@@ -75,8 +94,11 @@ func (g *group) sent() uint32      { return 4*g.number + 2 } // by what is in th
 func (g *group) read() uint32      { return 4*g.number + 3 } // by its reader and payload
 
 func newTracker(l limits, out func(format.Raw) error) *tracker {
-	t := &tracker{limits: l, out: out, names: newNames(), merged: make([]byte, 0, 2*maxPacked), joined: map[uint32][]uint64{},
-		groups: map[[sha256.Size]byte]*group{}}
+	t := &tracker{limits: l, out: out,
+		stores:  stores{names: newNames(), joined: map[uint32][]uint64{}},
+		streams: streams{groups: map[[sha256.Size]byte]*group{}},
+		scratch: scratch{merged: make([]byte, 0, 2*maxPacked)},
+	}
 	t.enter([sha256.Size]byte{})
 	return t
 }
