@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // An origin is what a start record says of the records behind it.
@@ -63,7 +64,7 @@ func (w *writer) firstOf(o *origin) *origin {
 // describe says what kind of place a probe is.
 func describe(probe []byte) string {
 	switch {
-	case bytes.HasPrefix(probe, []byte("ret:")):
+	case bytes.HasPrefix(probe, []byte(kfunc.Return)):
 		return "return of a kernel function"
 	case bytes.IndexByte(probe, ':') >= 0:
 		return "tracepoint"

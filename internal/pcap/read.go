@@ -17,6 +17,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
@@ -569,8 +570,8 @@ func (s *streamer) tap(e *event, p *pcapng.Captured) {
 
 // Where AF_PACKET sees packets: net/core/dev.c, __netif_receive_skb_core and xmit_one.
 var (
-	tapIn      = []byte("net:netif_receive_skb")
-	tapOut     = []byte("net:net_dev_start_xmit")
+	tapIn      = []byte(kfunc.TraceNetifReceiveSkb)
+	tapOut     = []byte(kfunc.TraceNetDevStartXmit)
 	tapUnknown = []byte("capture")
 )
 
