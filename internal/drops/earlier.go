@@ -1,5 +1,11 @@
 package drops
 
+import (
+	"bytes"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
+
 // What the events before the drop said of the same packet: the verdict of nftables, the
 // connection, what functions returned.
 //
@@ -76,13 +82,11 @@ func (e *earlier) make(key uint64) *memory {
 	return *p
 }
 
-// resets answer a segment that nothing here takes.
-var resets = map[string]bool{"tcp_v4_send_reset": true, "tcp_v6_send_reset": true}
-
 // remember takes what may explain a later drop out of an event that is none.
 func (e *earlier) remember(f *facts) {
 	probe, _ := f.find.Str(findProbe)
-	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !certain[string(probe)] && !resets[string(probe)] {
+	at := kfunc.Lookup(probe)
+	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !at.Is(kfunc.OnlyHook|kfunc.Resets) {
 		return
 	}
 	key, ok := f.identity()
@@ -92,28 +96,21 @@ func (e *earlier) remember(f *facts) {
 	m := e.make(key)
 	m.set(keptNFT, f.find.Value(findNft))
 	m.set(keptCT, f.find.Value(findCt))
-	m.reset = m.reset || resets[string(probe)]
+	m.reset = m.reset || at.Is(kfunc.Resets)
 	switch {
-	case certain[string(probe)]:
+	case at.Is(kfunc.OnlyHook):
 		m.set(keptHook, probe)
-	case string(probe) == "nf_hook_slow":
+	case at.Is(kfunc.RunsHook):
 		caller, _ := f.find.Str(findCaller)
 		m.set(keptHook, caller)
 	}
 	// The kernel's functions return an int, of which the register has the lower half.
-	function := functionOf(trimPrefix(probe, "ret:"))
+	function := kfunc.Function(bytes.TrimPrefix(probe, []byte(kfunc.Return)))
 	if v, ok := f.find.Uint(findRetValue); ok {
 		m.addReturn(function, int32(v))
 	} else if v, ok := f.find.Value(findRetValue).Int(); ok {
 		m.addReturn(function, int32(v))
 	}
-}
-
-func trimPrefix(b []byte, prefix string) []byte {
-	if len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix {
-		return b[len(prefix):]
-	}
-	return b
 }
 
 func (m *memory) set(s kept, b []byte) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // evidence is what the start and change records say of the collector's network namespace besides its
@@ -229,7 +230,7 @@ func (f *facts) rulesAt() value {
 				continue
 			}
 		}
-		if words[0] != "nft" || !f.host.names[reasonOf68] || string(f.function) == "nft_do_chain" {
+		if words[0] != "nft" || !f.host.names[reasonOf68] || string(f.function) == kfunc.NFTDoChain {
 			return fixed(wordSome)
 		}
 		nft = true

@@ -1,7 +1,6 @@
 package drops
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"net/netip"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/dissect"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -47,7 +47,7 @@ func (f *facts) set(r format.Raw, h *host) {
 // setDrop reads who dropped the packet, and why.
 func (f *facts) setDrop() {
 	f.location, _ = f.find.Str(findDropLocation)
-	f.function = functionOf(f.location)
+	f.function = kfunc.Function(f.location)
 	f.reason, _ = f.find.Str(findDropName)
 	if len(f.reason) > 0 {
 		return
@@ -62,35 +62,10 @@ func (f *facts) setDrop() {
 	}
 }
 
-// functionOf cuts a symbol of the kernel down to the name that its source has:
-// "ip_rcv_core.isra.0+0x1f" is ip_rcv_core.
-func functionOf(symbol []byte) []byte {
-	if i := bytes.IndexByte(symbol, '+'); i >= 0 {
-		symbol = symbol[:i]
-	}
-	if i := bytes.IndexByte(symbol, ' '); i >= 0 { // "name [module]"
-		symbol = symbol[:i]
-	}
-	if i := bytes.IndexByte(symbol, '.'); i > 0 {
-		symbol = symbol[:i]
-	}
-	return symbol
-}
-
-// freeing are functions that free for another one: not they decided to drop.
-var freeing = map[string]bool{
-	"kfree_skb": true, "__kfree_skb": true, "kfree_skb_reason": true, "kfree_skb_list": true,
-	"kfree_skb_list_reason": true, "sk_skb_reason_drop": true, "__kfree_skb_reason": true, "tcf_kfree_skb_list": true, "__tcf_kfree_skb_list": true,
-	"skb_queue_purge": true, "skb_queue_purge_reason": true, "__skb_queue_purge": true, "__skb_queue_purge_reason": true,
-	"skb_rbtree_purge": true, "kfree_skb_partial": true,
-	"tcp_drop": true, "tcp_drop_reason": true, "__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true,
-	"napi_consume_skb": true, "skb_free_datagram": true, "__skb_free_datagram_locked": true,
-}
-
 // look past what frees to who had it freed, if the stack is known.
 func (f *facts) setStack(frames []string) {
 	f.frames = frames
-	if !freeing[string(f.function)] {
+	if !kfunc.Lookup(f.function).Is(kfunc.Frees) {
 		return
 	}
 	at := 0
@@ -101,7 +76,7 @@ func (f *facts) setStack(frames []string) {
 		}
 	}
 	for _, frame := range frames[at:] {
-		if frame != "" && !freeing[frame] {
+		if frame != "" && !kfunc.Lookup(frame).Is(kfunc.Frees) {
 			f.function = append(f.buf, frame...)
 			f.buf = f.function[len(f.function):]
 			return
@@ -109,36 +84,21 @@ func (f *facts) setStack(frames []string) {
 	}
 }
 
-// hooks tell which netfilter hook nf_hook_slow runs by who calls it.
-var hooks = map[string]string{
-	"ip_rcv": "prerouting", "ip_sublist_rcv": "prerouting", "ipv6_rcv": "prerouting", "ip6_sublist_rcv": "prerouting",
-	"ip_local_deliver": "input", "ip6_input": "input",
-	"ip_forward": "forward", "ip6_forward": "forward",
-	"__ip_local_out": "output", "__ip6_local_out": "output", "ip6_xmit": "output", "raw_sendmsg": "output", "rawv6_sendmsg": "output",
-	"ip_output": "postrouting", "ip_mc_output": "postrouting", "ip6_output": "postrouting",
-	"arp_rcv": "ARP input", "arp_xmit": "ARP output",
-	"br_handle_frame": "bridge prerouting", "__br_forward": "bridge forward", "br_forward_finish": "bridge postrouting",
-	"br_pass_frame_up": "bridge input",
-}
-
-// certain are functions behind which a packet comes to no hook but the one that they run,
-// up to where its device changes.
-var certain = map[string]bool{"ip_local_deliver": true, "ip6_input": true, "ip_forward": true, "ip6_forward": true}
-
+// hook is the netfilter hook that dropped the packet, by who called it; "": not known.
 func (f *facts) hook() string {
 	for i, frame := range f.frames {
-		if frame != "nf_hook_slow" && frame != "nf_hook_slow_list" {
+		if !kfunc.Lookup(frame).Is(kfunc.RunsHook) {
 			continue
 		}
 		if i+1 < len(f.frames) {
-			if h, ok := hooks[f.frames[i+1]]; ok {
-				return h
+			if caller := kfunc.Lookup(f.frames[i+1]); caller != nil && caller.Hook != "" {
+				return caller.Hook
 			}
 		}
 	}
 	if f.earlier != nil {
-		if h, ok := hooks[string(functionOf(f.earlier.get(keptHook)))]; ok {
-			return h
+		if caller := kfunc.Lookup(kfunc.Function(f.earlier.get(keptHook))); caller != nil && caller.Hook != "" {
+			return caller.Hook
 		}
 	}
 	// A packet that is sent has no device until its route is used (skb->dev is set in

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-//go:embed reasons/*.txt rules/*.txt places.txt kernels/*.txt
+//go:embed reasons/*.txt rules/*.txt kernels/*.txt
 var files embed.FS
 
 // A Reason explains one name of enum skb_drop_reason or of a subsystem's reasons. In the
@@ -126,7 +126,6 @@ type tables struct {
 	rules   []*rule
 	at      map[string][]*rule     // by function
 	named   map[string]*candidates // by the kernel's reason
-	places  map[string]string
 	ways    ways
 }
 
@@ -151,7 +150,7 @@ func readTables() (*tables, error) {
 		}
 	}
 	t.index()
-	return t, t.readPlaces("places.txt")
+	return t, nil
 }
 
 func readFile(name string) ([][]line, error) {

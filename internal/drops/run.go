@@ -2,8 +2,8 @@
 // them from what the kernel and the stream's other events say, and hands them on or counts
 // them.
 //
-// What it knows is in files: reasons/ (what each of the kernel's drop reasons means),
-// rules/*.txt (what on a host causes a drop) and places.txt (what functions are for).
+// What it knows is in files: reasons/ (what each of the kernel's drop reasons means)
+// and rules/*.txt (what on a host causes a drop). What functions are for is in internal/kfunc.
 package drops
 
 import (

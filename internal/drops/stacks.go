@@ -1,6 +1,9 @@
 package drops
 
-import "github.com/skb-tools/skb-tools/format"
+import (
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
 
 // stacks keeps the stack records that events refer to, as function names.
 type stacks map[uint64][]string
@@ -25,7 +28,7 @@ func (s stacks) add(r format.Raw, h *host) {
 	var frames []string
 	_ = r.Get("frames").Elems(func(v format.Value) bool {
 		name, _ := v.Str()
-		name = functionOf(name)
+		name = kfunc.Function(name)
 		if len(name) <= maxSymbol {
 			frames = append(frames, string(name))
 		}

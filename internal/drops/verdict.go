@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // A verdict is what is made of a drop.
@@ -133,8 +134,8 @@ func (v *verdict) mayHarm(t *tables, known bool) bool {
 // appendWhere writes the function that dropped the packet, and in words what it is for.
 func (f *facts) appendWhere(dst []byte) []byte {
 	dst = append(dst, f.function...)
-	if words, ok := table().places[string(f.function)]; ok {
-		dst = append(append(append(dst, " ("...), words...), ')')
+	if at := kfunc.Lookup(f.function); at != nil && at.Where != "" {
+		dst = append(append(append(dst, " ("...), at.Where...), ')')
 	}
 	return dst
 }
