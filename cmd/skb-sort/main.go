@@ -11,8 +11,7 @@ import (
 
 func main() {
 	var o sort.Options
-	pipe.Parse("skb-sort", "Put the records of streams in the order of their times, or journey by journey; merge "+
-		"several streams.", &o)
+	pipe.Parse("skb-sort", "Sort the records of streams by time or by journey, and merge several streams.", &o)
 	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
 		return sort.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})

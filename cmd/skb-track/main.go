@@ -12,7 +12,7 @@ import (
 
 func main() {
 	var o track.Options
-	pipe.Parse("skb-track", "Tell which events are of one packet, hop by hop, and how each journey ended.", &o)
+	pipe.Parse("skb-track", "Group events into packets, hop by hop, and show how each journey ended.", &o)
 	debug.SetMemoryLimit(track.Memory * 3 / 4) // the rest is the runtime's
 	pipe.MainFilter("skb-track", func(ctx context.Context) error {
 		return track.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)

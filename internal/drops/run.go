@@ -22,16 +22,16 @@ type Options struct {
 	pipe.Options
 	pipe.Input
 
-	Summary  bool          `help:"Count the drops in groups instead of handing them on."`
-	By       []string      `help:"Group by these fields: reason, location (these two if nothing is said), function, flow, proto, saddr, daddr, sport, dport, cause, host or a path into the event, as dev.name." placeholder:"FIELD"`
-	Interval time.Duration `help:"A summary for each such time, as 1s."`
-	Live     bool          `help:"Redraw a summary on the terminal while drops come in."`
-	Normal   bool          `help:"Count in summaries what is no fault too."`
-	Frees    bool          `help:"Take free records that say dropped for drops, where the stream has no event of the drop."`
-	FailIf   *string       `help:"Exit with status 3 if there was a drop as bad as this or worse: normal, suspect, fault." placeholder:"SEVERITY"`
-	Explain  *string       `help:"Explain a drop reason by name or number, or all, and read nothing." placeholder:"REASON|all"`
+	Summary  bool          `help:"Print a summary of the drops, in groups, instead of the drops."`
+	By       []string      `help:"Fields to group a summary by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
+	Interval time.Duration `help:"Print a summary for each period of this length (1s)."`
+	Live     bool          `help:"Show a summary on the terminal that is updated while drops come in."`
+	Normal   bool          `help:"Also count drops that are no fault in summaries."`
+	Frees    bool          `help:"Count a free record that says dropped as a drop, if the stream has no event of that drop."`
+	FailIf   *string       `help:"Exit with status 3 if a drop is at least this severe: normal, suspect, fault." placeholder:"SEVERITY"`
+	Explain  *string       `help:"Explain this drop reason (name or number), or all. Reads no input." placeholder:"REASON|all"`
 
-	Files []string `arg:"" optional:"" help:"Streams to read; none or - is standard input."`
+	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }
 
 // SeenError is how Run ends when --fail-if's drops were seen.

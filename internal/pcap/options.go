@@ -17,16 +17,16 @@ type Options struct {
 	pipe.Input
 
 	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
-	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Begin a new FILE (FILE1, FILE2, ...) when this one is larger than SIZE, as tcpdump does: millions of bytes. With a suffix k, m or g, which not every tcpdump knows, 1024 bytes and so on."`
-	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: that many files at most, then the first is written anew. Alone it does nothing, as with tcpdump."`
-	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events of these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
-	ListProbes  bool     `help:"Print how many events of which probe the stream holds, and write no capture."`
-	InterfaceBy string   `enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What is an interface of the capture: probe, dev, netns or cpu."`
-	Linktype    string   `enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (made up where there is none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
-	Once        string   `enum:"first,last,all" default:"all" placeholder:"WHICH" help:"One event of each packet: first or last. Best after skb-track."`
-	Names       string   `placeholder:"FILE" help:"Put the names of addresses in FILE, in the form of /etc/hosts, into the capture."`
-	Read        string   `placeholder:"FILE" help:"The way back: turn a capture, pcapng or pcap, into a stream. - is stdin."`
-	NoComment   bool     `help:"No comments: packets only."`
+	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Start a new file (FILE1, FILE2, ...) when the current one is larger than SIZE, in millions of bytes as with tcpdump. The suffixes k, m and g are powers of 1024, which not every tcpdump has."`
+	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: keep at most this many files, then overwrite the first. No effect without -C, as with tcpdump."`
+	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events at these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
+	ListProbes  bool     `help:"Print the number of events at each probe, and write no capture."`
+	InterfaceBy string   `enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What becomes an interface of the capture: probe (default), dev, netns or cpu."`
+	Linktype    string   `enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (a made-up header where a packet has none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
+	Once        string   `enum:"first,last,all" default:"all" placeholder:"WHICH" help:"Only one event of each packet: first or last. Works best after skb-track."`
+	Names       string   `placeholder:"FILE" help:"Add the names of addresses in FILE, which has the form of /etc/hosts, to the capture."`
+	Read        string   `placeholder:"FILE" help:"Turn the capture FILE, pcapng or pcap, back into a stream. - is stdin."`
+	NoComment   bool     `help:"Write packets without comments."`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }

@@ -13,8 +13,8 @@ import (
 
 // Options are the flags of every program that writes events.
 type Options struct {
-	Output string `short:"o" enum:"auto,stream,json,text" default:"auto" placeholder:"FORM" help:"Form of the output: auto (text on a terminal, else stream), stream, json, text."`
-	Time   string `enum:"mono,utc,local,delta" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the line before)."`
+	Output string `short:"o" enum:"auto,stream,json,text" default:"auto" placeholder:"FORM" help:"Output format: auto (text on a terminal, else stream), stream, json, text."`
+	Time   string `enum:"mono,utc,local,delta" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the previous line)."`
 	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colour in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
 }
 

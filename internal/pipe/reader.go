@@ -10,7 +10,7 @@ import (
 
 // Input are the flags of every program that reads a stream.
 type Input struct {
-	Part bool `help:"The input is a part that something chose from a stream, as jq's select does: what it has less than its end counts is no error."`
+	Part bool `help:"The input is only a part of a stream, for example what jq selected from one. Missing records are then no error."`
 }
 
 // A Reader reads the records of one input, and says at its end whether it was a whole

@@ -14,12 +14,12 @@ type Options struct {
 	pipe.Options
 	pipe.Input
 
-	By      string        `enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey: a journey's events together, journeys by their first; packet: by the packet's number, and branch by branch. Default: journey behind skb-track, else time."`
-	Window  time.Duration `default:"1s" placeholder:"TIME" help:"On a live stream: hold a record for so long at most, to let earlier ones overtake (default 1s). 0: wait for the end."`
-	Memory  pipe.Size     `default:"256MB" placeholder:"SIZE" help:"Memory for records; what goes beyond is sorted on disk (default 256MB)."`
+	By      string        `enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey (events of a journey together, journeys in the order of their first event) or packet (by packet number, branch by branch). Default: journey after skb-track, else time."`
+	Window  time.Duration `default:"1s" placeholder:"TIME" help:"Live stream: how long to hold a record, so that earlier ones can be sorted before it (default 1s). 0: until the end."`
+	Memory  pipe.Size     `default:"256MB" placeholder:"SIZE" help:"Memory for records (default 256MB). The rest is sorted on disk."`
 	TempDir string        `type:"existingdir" placeholder:"DIR" help:"Where to sort on disk (default $TMPDIR or /tmp)."`
 
-	Files []string `arg:"" optional:"" help:"Streams to sort, or to merge into one; none or - is stdin. Pipes among them are read at the same time."`
+	Files []string `arg:"" optional:"" help:"Streams to sort or merge into one; none or - is stdin. Pipes are read at the same time."`
 }
 
 // minMemory is the least that --memory may be, in bytes: with less, each few records would

@@ -15,11 +15,11 @@ import (
 
 // Selection says which journeys are wanted: those that are all that is asked for.
 type Selection struct {
-	SlowerThan time.Duration `placeholder:"TIME" help:"Journeys that took so long in all, or between two hops."`
-	Ended      []string      `placeholder:"HOW" enum:"delivered,transmitted,dropped,consumed,merged,lost,open" help:"Journeys that ended so: delivered, transmitted, dropped, consumed, merged, lost, open. One branch dropped or lost is enough."`
-	Through    []string      `placeholder:"GLOB" help:"Journeys with an event at such a probe or device."`
-	Changed    []string      `placeholder:"WHAT" help:"Journeys on which this changed: nat (an address or port rewritten), encap, decap, a tunnel's name, as esp, or another name in track.changed, as mark."`
-	Packet     []uint64      `placeholder:"N" help:"The journeys of these packets."`
+	SlowerThan time.Duration `placeholder:"TIME" help:"Only journeys that took at least this long, in all or between two hops. With several of these options a journey must match all."`
+	Ended      []string      `placeholder:"HOW" enum:"delivered,transmitted,dropped,consumed,merged,lost,open" help:"Only journeys that ended in one of these ways: delivered, transmitted, dropped, consumed, merged, lost, open. For dropped and lost, one branch is enough."`
+	Through    []string      `placeholder:"GLOB" help:"Only journeys with an event at a probe or device that matches."`
+	Changed    []string      `placeholder:"WHAT" help:"Only journeys on which this changed: nat (an address or port rewritten), encap, decap, a tunnel (esp), or any other name in track.changed (mark)."`
+	Packet     []uint64      `placeholder:"N" help:"Only the journeys of these packet numbers."`
 }
 
 func (s *Selection) any() bool {
