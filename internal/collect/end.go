@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
@@ -64,16 +66,7 @@ func (c *collector) until(ctx context.Context, reader *kernel.Ring) error {
 
 // finish writes the last records, and hands the stream over as complete.
 func (c *collector) finish() error {
-	if err := c.loader.Off(); err != nil {
-		return err
-	}
-	if c.child != nil {
-		c.child.endsWithin(linger)
-	}
-	if err := c.losses.poll(c.write); err != nil {
-		return err
-	}
-	if err := c.watch.Poll(c.write); err != nil {
+	if err := c.lastRecords(); err != nil {
 		return err
 	}
 	if err := c.write(c.end(c.why)); err != nil {
@@ -87,6 +80,29 @@ func (c *collector) finish() error {
 		return leave(c.stdout)
 	}
 	return nil
+}
+
+// lastRecords writes what the kernel still has to say. The kernel may take its time: that is no fault of who
+// reads the stream.
+func (c *collector) lastRecords() error {
+	asks := &c.progress.asks
+	asks.Store(true)
+	defer asks.Store(false)
+	write := func(r format.Appender) error {
+		asks.Store(false)
+		defer asks.Store(true)
+		return c.write(r)
+	}
+	if err := c.loader.Off(); err != nil {
+		return err
+	}
+	if c.child != nil {
+		c.child.endsWithin(linger)
+	}
+	if err := c.losses.poll(write); err != nil {
+		return err
+	}
+	return c.watch.Poll(write)
 }
 
 // leave closes what is behind w for who reads it. Its file descriptor stays taken, so that no
@@ -111,7 +127,11 @@ func leave(w io.Writer) error {
 type handed struct {
 	taken, handed atomic.Uint64 // events, that were read of the ring buffer and that were flushed
 	flushes       atomic.Uint64
+	asks          atomic.Bool // the kernel is asked: no write can be stuck
 }
+
+// moved counts what came further.
+func (h *handed) moved() uint64 { return h.flushes.Load() + h.taken.Load() }
 
 func (c *collector) flush() error {
 	if err := c.out.Flush(); err != nil {
@@ -129,15 +149,18 @@ const stuckAfter = time.Second
 func (c *collector) moves(written chan error) bool {
 	ticker := time.NewTicker(stuckAfter)
 	defer ticker.Stop()
-	last := c.progress.flushes.Load() + c.progress.taken.Load()
+	last := c.progress.moved()
 	for {
 		select {
 		case err := <-written:
 			written <- err
 			return true
 		case <-ticker.C:
-			now := c.progress.flushes.Load() + c.progress.taken.Load()
-			if now == last {
+			now := c.progress.moved()
+			switch {
+			case c.progress.asks.Load():
+				now = math.MaxUint64 // the wait for a write has not begun
+			case now == last:
 				return false
 			}
 			last = now
