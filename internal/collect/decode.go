@@ -21,7 +21,7 @@ type decoder struct {
 	callers   map[uint64]string // of callers and stacks
 	texts     map[[16]int8]string
 
-	gso, csum bool // sections wanted
+	fills     []fill // of the sections wanted
 	stackSize uint32
 	gsoBits   [32]uint32
 	ct        *kernel.CtLayout           // once it is needed
@@ -123,7 +123,9 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 		}
 		e.Drop = d.drop(r.Drop.Location, reason, r.Drop.RxSk)
 	}
-	d.offloads(e, r)
+	for _, fill := range d.fills {
+		fill(d, e, r)
+	}
 	d.more(e, &more)
 	return e, nil
 }

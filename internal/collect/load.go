@@ -42,7 +42,7 @@ func (c *collector) load() error {
 	}
 	c.decoder = newDecoder(c.kernel, layout)
 	c.decoder.stackSize, c.decoder.stacks.depth = stackSize(o.StackDepth), o.StackDepth
-	c.decoder.gso, c.decoder.csum = c.with.has("gso"), c.with.has("csum")
+	c.decoder.fills = c.with.fills()
 	return nil
 }
 

@@ -48,25 +48,33 @@ func isTrampoline(name string) bool {
 	return false
 }
 
-// offloads fills gso and csum, which are in the copies that every event has.
-func (d *decoder) offloads(e *format.Event, r *bpf.Event) {
-	if d.gso && r.Has&bpf.HasShinfo != 0 {
-		size, _ := d.layout.GSOSize.Read(r.Shinfo[:])
-		segs, _ := d.layout.GSOSegs.Read(r.Shinfo[:])
-		types, _ := d.layout.GSOType.Read(r.Shinfo[:])
-		e.GSO.Size, e.GSO.Segs = uint16(size), uint16(segs)
-		for i, bit := range d.gsoBits {
-			if types>>i&1 != 0 {
-				e.GSO.Type |= bit
-			}
+// A fill makes a section of the copies of the sk_buff that every event has.
+type fill func(d *decoder, e *format.Event, r *bpf.Event)
+
+func (d *decoder) gso(e *format.Event, r *bpf.Event) {
+	if r.Has&bpf.HasShinfo == 0 {
+		return
+	}
+	size, _ := d.layout.GSOSize.Read(r.Shinfo[:])
+	segs, _ := d.layout.GSOSegs.Read(r.Shinfo[:])
+	types, _ := d.layout.GSOType.Read(r.Shinfo[:])
+	e.GSO.Size, e.GSO.Segs = uint16(size), uint16(segs)
+	for i, bit := range d.gsoBits {
+		if types>>i&1 != 0 {
+			e.GSO.Type |= bit
 		}
 	}
-	if summed, ok := d.layout.IPSummed.Read(r.Tail[:]); d.csum && ok {
-		sum, _ := d.layout.Csum.Read(r.Tail[:])
-		start, _ := d.layout.CsumStart.Read(r.Tail[:])
-		offset, _ := d.layout.CsumOffset.Read(r.Tail[:])
-		e.Csum = format.Csum{Has: true, Summed: uint8(summed), Sum: uint32(sum), Start: uint16(start), Offset: uint16(offset)}
+}
+
+func (d *decoder) csum(e *format.Event, r *bpf.Event) {
+	summed, ok := d.layout.IPSummed.Read(r.Tail[:])
+	if !ok {
+		return
 	}
+	sum, _ := d.layout.Csum.Read(r.Tail[:])
+	start, _ := d.layout.CsumStart.Read(r.Tail[:])
+	offset, _ := d.layout.CsumOffset.Read(r.Tail[:])
+	e.Csum = format.Csum{Has: true, Summed: uint8(summed), Sum: uint32(sum), Start: uint16(start), Offset: uint16(offset)}
 }
 
 // ret is what a function returned, if anything: the address of an sk_buff where its type

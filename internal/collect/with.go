@@ -18,25 +18,26 @@ type section struct {
 	cost  string // guest instructions per event on Linux 6.12; docs/performance.md
 	about string
 	bits  bpf.Sections // what the BPF programs do for it; 0: nothing, it is in what they send anyway
+	fill  fill         // makes it of that; nil: it is in every event, or of bits
 }
 
 // sectionList is in the order in which --with list prints it.
 var sectionList = []section{
-	{"process", "", "the task that the CPU was running (always)", 0},
-	{"skb", "", "struct sk_buff (always)", 0},
-	{"dev", "", "the device (always)", 0},
-	{"netns", "", "the network namespace (always)", 0},
-	{"packet", "", "the packet's bytes (always; -s says how many)", 0},
-	{"drop", "", "why and where it was dropped; adds the probe skb:kfree_skb when named", 0},
-	{"ret", "", "what a function returned, at ret: probes (always)", 0},
-	{"gso", "0", "how the packet will be segmented", 0},
-	{"csum", "0", "the state of its checksum", 0},
-	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock},
-	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt},
-	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe nft_trace_notify", bpf.SectionNFT},
-	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller},
-	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs},
-	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack},
+	{"process", "", "the task that the CPU was running (always)", 0, nil},
+	{"skb", "", "struct sk_buff (always)", 0, nil},
+	{"dev", "", "the device (always)", 0, nil},
+	{"netns", "", "the network namespace (always)", 0, nil},
+	{"packet", "", "the packet's bytes (always; -s says how many)", 0, nil},
+	{"drop", "", "why and where it was dropped; adds the probe skb:kfree_skb when named", 0, nil},
+	{"ret", "", "what a function returned, at ret: probes (always)", 0, nil},
+	{"gso", "0", "how the packet will be segmented", 0, (*decoder).gso},
+	{"csum", "0", "the state of its checksum", 0, (*decoder).csum},
+	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock, nil},
+	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt, nil},
+	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe nft_trace_notify", bpf.SectionNFT, nil},
+	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller, nil},
+	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs, nil},
+	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack, nil},
 }
 
 // Instructions per event beside those of the default sections, as docs/performance.md has
@@ -58,6 +59,16 @@ type wanted struct {
 }
 
 func (w *wanted) has(name string) bool { return w.all || w.named[name] }
+
+// fills are those of the sections that w asks for.
+func (w *wanted) fills() (all []fill) {
+	for _, s := range sectionList {
+		if s.fill != nil && w.has(s.name) {
+			all = append(all, s.fill)
+		}
+	}
+	return all
+}
 
 // wanted is what the options ask for.
 func (o *Options) wanted() (*wanted, error) {
