@@ -51,7 +51,7 @@ func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *
 	}
 	dst = appendFilled(dst, "why=", e.why)
 	if f.Has(findWhy) {
-		dst = e.whyComments(dst, f)
+		dst = e.whyComments(dst, f.Value(findWhy))
 	}
 	dst = appendFilled(dst, "location=", e.location)
 	dst = m.process.append(dst, e.comm, [3]opt{e.cpu, e.pid, e.tgid}, func(dst []byte) []byte {
@@ -113,20 +113,20 @@ func trackComments(dst []byte, f *format.Finder, t *tree) []byte {
 	return appendNumber(dst, "track.resent=", optUint(f, findResent))
 }
 
-// whyComments appends what skb-drops says besides the cause.
-func (e *event) whyComments(dst []byte, f *format.Finder) []byte {
+// whyComments appends what skb-drops says in a section besides the cause.
+func (e *event) whyComments(dst []byte, why format.Value) []byte {
 	dst = appendFilled(dst, "why.meaning=", e.meaning)
-	where, _ := f.Str(findWhere)
+	where, _ := why.Get("where").Str()
 	dst = appendFilled(dst, "why.where=", where)
-	look := f.Cursor(findLook)
+	look := format.Raw(why.Get("look")).Cursor()
 	for n := look.Array(); n > 0; n-- {
 		if s, ok := look.Str(); ok {
 			dst = appendText(dst, "why.look=", s)
 		}
 	}
-	severity, _ := f.Str(findSeverity)
+	severity, _ := why.Get("severity").Str()
 	dst = appendFilled(dst, "why.severity=", severity)
-	confidence, _ := f.Str(findConfidence)
+	confidence, _ := why.Get("confidence").Str()
 	return appendFilled(dst, "why.confidence=", confidence)
 }
 

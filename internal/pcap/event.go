@@ -103,10 +103,7 @@ const (
 	findWhyReason
 	findWhyMeaning
 	findWhyCause
-	findFlags
-	findHeader
-	findLinkType
-	findComments
+	findPcapng
 	findTgid
 	findCookie
 	findRx
@@ -121,10 +118,6 @@ const (
 	findResent
 	findInferred
 	findWhy
-	findSeverity
-	findConfidence
-	findWhere
-	findLook
 	findMissing
 	findCaller
 	findStack
@@ -164,10 +157,7 @@ var paths = []string{
 	findWhyReason:     "why.reason",
 	findWhyMeaning:    "why.meaning",
 	findWhyCause:      "why.cause",
-	findFlags:         "pcapng.flags",
-	findHeader:        "pcapng.header",
-	findLinkType:      "pcapng.linktype",
-	findComments:      "pcapng.comments",
+	findPcapng:        "pcapng",
 	findTgid:          "process.tgid",
 	findCookie:        "netns.cookie",
 	findRx:            "dev.rx_ifindex",
@@ -182,10 +172,6 @@ var paths = []string{
 	findResent:        "track.resent",
 	findInferred:      "track.inferred",
 	findWhy:           "why",
-	findSeverity:      "why.severity",
-	findConfidence:    "why.confidence",
-	findWhere:         "why.where",
-	findLook:          "why.look",
 	findMissing:       "packet.missing",
 	findCaller:        "caller",
 	findStack:         "stack",
@@ -212,7 +198,6 @@ func (e *event) decode(f *format.Finder, comments bool) {
 		},
 		ifindex: optUint(f, findIfindex), devType: optUint(f, findDevType), netns: optUint(f, findNetns),
 		packet: optUint(f, findPacket),
-		flags:  optUint(f, findFlags), linkType: optUint(f, findLinkType),
 	}
 	e.ts, _ = f.Uint(findTS)
 	e.probe, _ = f.Str(findProbe)
@@ -220,7 +205,9 @@ func (e *event) decode(f *format.Finder, comments bool) {
 	e.len, _ = f.Uint(findLength)
 	e.at, _ = f.Str(findAt)
 	e.data, _ = f.Bin(findData)
-	e.header, _ = f.Bin(findHeader)
+	if f.Has(findPcapng) {
+		e.captured(f.Value(findPcapng), comments)
+	}
 	if !comments {
 		return
 	}
@@ -242,8 +229,15 @@ func (e *event) decode(f *format.Finder, comments bool) {
 	if e.why, _ = f.Str(findWhyCause); len(e.why) == 0 {
 		e.why, e.meaning = e.meaning, nil
 	}
-	if f.Has(findComments) {
-		e.others = f.Cursor(findComments)
+}
+
+// captured reads the section that --read made. A Finder has few paths, and other events have none of these.
+func (e *event) captured(v format.Value, comments bool) {
+	e.flags.v, e.flags.ok = v.Get("flags").Uint()
+	e.linkType.v, e.linkType.ok = v.Get("linktype").Uint()
+	e.header, _ = v.Get("header").Bin()
+	if comments {
+		e.others = format.Raw(v.Get("comments")).Cursor()
 		e.othersLen = e.others.Array()
 	}
 }
