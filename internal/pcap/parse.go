@@ -9,21 +9,11 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
-// keys are those of comments, in the order in which event.comments writes them. host= is
-// known from the interface. One that ends with a dot is that of a section.
-var keys = func() []string {
-	keys := []string{"probe", "host", "dev", "dev.rx_ifindex", "netns", "netns.cookie", "packet", "packet.missing",
-		"track.branch", "hop", "since", "track.total", "changed", "track.from.", "track.by", "track.uncertain", "track.inferred", "track.resent",
-		"drop", "why", "why.meaning", "why.where", "why.look", "why.severity", "why.confidence", "location",
-		"cpu", "pid", "process.tgid", "comm", "mark", "skb.priority", "skb.hash", "skb.ip_summed", "id", "l2", "caller", "stack"}
-	for _, s := range sections {
-		keys = append(keys, s+".")
-	}
-	return keys
-}()
-
 // comments are what a packet's say.
 type comments struct {
+	e *event // that they are of
+	p *pcapng.Captured
+
 	changed   [][]byte // the values of changed=
 	others    [][]byte // that event.comments would not write so
 	synthetic bool
@@ -58,33 +48,30 @@ func (c *comments) reset() {
 // elsewhere, is no key=value of ours and is kept as it is.
 func (c *comments) parse(e *event, p *pcapng.Captured) {
 	c.reset()
+	c.e, c.p = e, p
 	next := 0
 	for _, text := range p.Comments {
 		at, value := find(text, next)
-		if at < 0 || !c.take(e, at, value, p) {
+		if at < 0 || !keys[at].take(c, value) {
 			c.others = append(c.others, text)
 			continue
 		}
-		if next = at + 1; isRepeated(keys[at]) {
+		if next = at + 1; keys[at].repeats {
 			next = at
 		}
 	}
-}
-
-// isRepeated says which keys may come several times.
-func isRepeated(key string) bool {
-	return key == "changed" || key == "packet.missing" || key == "why.look" || key[len(key)-1] == '.'
 }
 
 // find returns the place of a comment's key among keys, not before from. The value of a
 // section's key begins with the path in it.
 func find(text []byte, from int) (at int, value []byte) {
 	for i := from; i < len(keys); i++ {
-		n := len(keys[i])
-		if len(text) <= n || text[0] != keys[i][0] || string(text[:n]) != keys[i] {
+		name := keys[i].name
+		n := len(name)
+		if len(text) <= n || text[0] != name[0] || string(text[:n]) != name {
 			continue
 		}
-		if keys[i][n-1] == '.' {
+		if name[n-1] == '.' {
 			return i, text[n:]
 		}
 		if text[n] == '=' {
@@ -92,126 +79,6 @@ func find(text []byte, from int) (at int, value []byte) {
 		}
 	}
 	return -1, nil
-}
-
-// firstSection is where those of sections begin among keys.
-var firstSection = len(keys) - len(sections)
-
-func (c *comments) take(e *event, at int, value []byte, p *pcapng.Captured) bool {
-	ok := false
-	switch key := keys[at]; key {
-	case "probe":
-		e.probe, ok = c.unescape(value)
-	case "host":
-		plain, good := c.unescape(value)
-		ok = good && string(plain) == comment(p.Interface.Comments, "host=")
-	case "dev":
-		e.dev, ok = c.filled(value)
-	case "dev.rx_ifindex":
-		return e.rx.take(number(value))
-	case "netns":
-		return e.netns.take(number(value))
-	case "netns.cookie":
-		return e.cookie.take(number(value))
-	case "packet":
-		return e.packet.take(number(value))
-	case "packet.missing":
-		begin, length, _ := bytes.Cut(value, []byte("+"))
-		from, n := number(begin), number(length)
-		if ok = from.ok && n.ok && n.v > 0 && from.v <= pcapng.SnapLen && n.v <= pcapng.SnapLen; ok {
-			c.missing = append(c.missing, [2]uint64{from.v, n.v})
-		}
-	case "hop":
-		return e.hop.take(number(value))
-	case "since":
-		return e.since.take(duration(value))
-	case "track.total":
-		return e.total.take(duration(value))
-	case "changed":
-		plain, good := c.unescape(value)
-		if ok = good && !c.twice(plain); ok {
-			c.changed = append(c.changed, plain)
-		}
-	case "track.branch":
-		return e.packet.ok && e.branch.take(number(value))
-	case "track.from.":
-		return e.packet.ok && c.leaf(&c.from, value)
-	case "track.by":
-		if e.packet.ok {
-			c.by, ok = c.filled(value)
-		}
-	case "track.uncertain":
-		c.uncertain = e.packet.ok && string(value) == "true"
-		return c.uncertain
-	case "track.inferred":
-		c.inferred = e.packet.ok && string(value) == "true"
-		return c.inferred
-	case "track.resent":
-		return e.packet.ok && c.resent.take(number(value))
-	case "drop":
-		if string(value) != "?" {
-			e.reason, ok = c.filled(value)
-			e.dropped = ok
-			return ok
-		}
-		e.dropped, ok = true, true
-	case "why":
-		e.why, ok = c.filled(value)
-	case "why.meaning":
-		if e.why != nil { // which is the cause, then
-			e.meaning, ok = c.filled(value)
-		}
-	case "why.where":
-		c.where, ok = c.filled(value)
-	case "why.look":
-		plain, good := c.unescape(value)
-		if ok = good; ok {
-			c.look = append(c.look, plain)
-		}
-	case "why.severity":
-		c.severity, ok = c.filled(value)
-	case "why.confidence":
-		c.confidence, ok = c.filled(value)
-	case "location":
-		if e.dropped {
-			e.location, ok = c.filled(value)
-		}
-	case "cpu":
-		return e.cpu.take(number(value))
-	case "pid":
-		return e.pid.take(number(value))
-	case "process.tgid":
-		return e.tgid.take(number(value))
-	case "comm":
-		e.comm, ok = c.filled(value)
-	case "mark":
-		return e.skb.mark.take(hexadecimal(value))
-	case "skb.priority":
-		n := number(value)
-		return n.v != 0 && e.skb.priority.take(n)
-	case "skb.hash":
-		return e.skb.hash.take(hexadecimal(value))
-	case "skb.ip_summed":
-		for i, name := range summedNames {
-			if i > 0 && string(value) == name {
-				e.skb.summed, ok = opt{uint64(i), true}, true
-			}
-		}
-	case "id":
-		return e.skb.id.take(number(value))
-	case "l2":
-		ok = string(value) == "synthetic" && p.Interface.LinkType == pcapng.LinkTypeEthernet && isSynthetic(p.Data)
-		c.synthetic = ok
-	case "caller":
-		c.caller, ok = c.filled(value)
-	case "stack":
-		if isStack(value) {
-			c.stack, ok = c.unescape(value)
-		}
-	default:
-		return c.leaf(&c.sections[at-firstSection], value)
-	}
-	return ok
 }
 
 // take sets o to n if that is known, and reports it.

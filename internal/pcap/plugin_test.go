@@ -59,7 +59,8 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range keys {
+	for _, k := range keys {
+		key := k.name
 		if key = strings.TrimSuffix(key, "."); slices.Contains(sections, key) {
 			continue
 		}

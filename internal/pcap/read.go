@@ -111,6 +111,7 @@ type streamer struct {
 	leftOut map[uint16]uint64          // packets by link type
 	ifaces  func() []*pcapng.Interface // of the section, as far as they were read
 	dropped []dropped
+	read    event // the packet that is read: one for all, so that none is allocated
 }
 
 // Notes are what a section says of the stream that it was made of: that one begins which is to
@@ -509,9 +510,10 @@ func (s *streamer) left() (lines []string) {
 
 // event appends p, of a source, as an event; false if it is none.
 func (s *streamer) event(dst []byte, src *source, p *pcapng.Captured) ([]byte, bool, error) {
-	e := event{ts: p.Time}
-	s.comment.parse(&e, p)
-	if !s.link(&e, p) {
+	e := &s.read
+	*e = event{ts: p.Time}
+	s.comment.parse(e, p)
+	if !s.link(e, p) {
 		return dst, false, nil
 	}
 	ours := s.ours || e.probe != nil || isOurs(p.Interface) // of a section, a packet, an interface
@@ -523,9 +525,9 @@ func (s *streamer) event(dst []byte, src *source, p *pcapng.Captured) ([]byte, b
 			}
 		}
 	} else {
-		s.tap(&e, p)
+		s.tap(e, p)
 	}
-	s.fromOptions(&e, p, ours)
+	s.fromOptions(e, p, ours)
 	if s.comment.stack != nil {
 		id, err := s.stack(src, s.comment.stack)
 		if err != nil {
