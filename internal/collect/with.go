@@ -12,45 +12,6 @@ import (
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
-// A section is what --with can name.
-type section struct {
-	name  string
-	cost  string // guest instructions per event on Linux 6.12; docs/performance.md
-	about string
-	bits  bpf.Sections // what the BPF programs do for it; 0: nothing, it is in what they send anyway
-	fill  fill         // makes it of that; nil: it is in every event, or of bits
-}
-
-// sectionList is in the order in which --with list prints it.
-var sectionList = []section{
-	{"process", "", "the task that the CPU was running (always)", 0, nil},
-	{"skb", "", "struct sk_buff (always)", 0, nil},
-	{"dev", "", "the device (always)", 0, nil},
-	{"netns", "", "the network namespace (always)", 0, nil},
-	{"packet", "", "the packet's bytes (always; -s says how many)", 0, nil},
-	{"drop", "", "why and where it was dropped; adds the probe skb:kfree_skb when named", 0, nil},
-	{"ret", "", "what a function returned, at ret: probes (always)", 0, nil},
-	{"gso", "0", "how the packet will be segmented", 0, (*decoder).gso},
-	{"csum", "0", "the state of its checksum", 0, (*decoder).csum},
-	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock, nil},
-	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt, nil},
-	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe nft_trace_notify", bpf.SectionNFT, nil},
-	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller, nil},
-	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs, nil},
-	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack, nil},
-}
-
-// Instructions per event beside those of the default sections, as docs/performance.md has
-// them.
-const (
-	costSock   = "824"
-	costCt     = "412"
-	costNFT    = "1430"
-	costCaller = "131"
-	costArgs   = "57"
-	costStack  = "6176"
-)
-
 // A wanted is what --with asks for.
 type wanted struct {
 	named map[string]bool
