@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -51,6 +52,11 @@ func records() []Appender {
 		&Start{TS: 2},
 		fullEvent(),
 		&Event{TS: 1, Probe: "ip_rcv"},
+		&Event{TS: 2, Probe: "ret:nf_hook_slow", Csum: Csum{Has: true, Summed: 2, Sum: 1 << 31}, Ret: Ret{Has: true, Skb: 1 << 63},
+			Ct: Ct{State: "RELATED", Dir: "reply", Addr: 1 << 63,
+				Orig:   Tuple{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Proto: 1, ICMP: true, ID: 9, Type: 8, Code: 1},
+				Reply:  Tuple{Src: netip.MustParseAddr("10.0.0.2"), Dst: netip.MustParseAddr("10.0.0.1"), Proto: 6, Sport: 80, Dport: 1024},
+				Parent: Tuple{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Proto: 1, ICMP: true, ID: 8, Type: 8, Code: 2}}},
 		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
 		&Stack{ID: 9, Frames: []string{"ip_rcv+0x1a", "0xffffffffc0000000"}},
@@ -249,5 +255,28 @@ func TestSplice(t *testing.T) {
 	}
 	if back := Remove(nil, added, "why"); !bytes.Equal(back, r) {
 		t.Errorf("removed: %q, want %q", back, r)
+	}
+}
+
+// TestRecordsHaveEverySection: what is tested with records is tested of each section that an Event writes.
+func TestRecordsHaveEverySection(t *testing.T) {
+	has := map[string]bool{}
+	for _, rec := range records() {
+		r := Raw(rec.AppendMsgpack(nil))
+		if r.Type() != TypeEvent {
+			continue
+		}
+		for path := range EventPaths() {
+			has[path] = has[path] || r.Get(strings.Split(path, ".")...) != nil
+		}
+	}
+	for path := range EventPaths() {
+		switch section, _, _ := strings.Cut(path, "."); section {
+		case "track", "why", "pcapng": // which others write
+		default:
+			if !has[path] {
+				t.Errorf("no event of records has %s", path)
+			}
+		}
 	}
 }
