@@ -107,7 +107,8 @@ add(unsigned, uint64, {
 })
 add(tonumber, uint32, {
 	["dev.rx_ifindex"] = "Came in by device number", ["process.tgid"] = "Process",
-	["track.branch"] = "Branch", ["track.from.branch"] = "Came from branch", ["journey.hops"] = "Hops of the journey", ["track.resent"] = "Sent before, times",
+	["track.branch"] = "Branch", ["track.from.branch"] = "Came from branch",
+	["journey.hops"] = "Hops of the journey", ["track.resent"] = "Sent before, times",
 	["gso.size"] = "Bytes of a segment", ["gso.segs"] = "Segments",
 	["csum.sum"] = "Sum", ["csum.start"] = "Summing begins at", ["csum.offset"] = "Sum goes to",
 	["sock.sport"] = "Socket's own port", ["sock.dport"] = "Peer's port", ["sock.ifindex"] = "Bound to device number",
@@ -118,7 +119,9 @@ add(tonumber, uint32, {
 })
 add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter"})
 add(tonumber, uint32, {["ct.mark"] = "Connection's mark"}, base.HEX)
-add(address, uint64, {["ret.skb"] = "Returned sk_buff", ["sock.addr"] = "Socket", ["ct.addr"] = "Connection's address"}, base.HEX)
+add(address, uint64, {
+	["ret.skb"] = "Returned sk_buff", ["sock.addr"] = "Socket", ["ct.addr"] = "Connection's address",
+}, base.HEX)
 for tuple, label in pairs({orig = "First direction", reply = "Reply", parent = "Parent"}) do
 	for _, end_ in ipairs({"src", "dst"}) do
 		add(unescape, text, {["ct." .. tuple .. "." .. end_] = label .. ": " .. end_})

@@ -48,10 +48,11 @@ const (
 	WireGuard
 )
 
-var kindNames = [...]string{"none", "Ethernet", "LLC", "SNAP", "STP", "LLDP", "VLAN", "MPLS", "PPPoE", "PPPoE discovery", "PPP",
+var kindNames = [...]string{"none", "Ethernet", "LLC", "SNAP", "STP", "LLDP", "VLAN", "MPLS", "PPPoE",
+	"PPPoE discovery", "PPP",
 	"MACsec", "ARP", "IPv4", "IPv6", "hop-by-hop options", "destination options", "routing header", "fragment header",
-	"AH", "TCP", "UDP", "UDP-Lite", "SCTP", "DCCP", "ICMP", "ICMPv6", "IGMP", "GRE", "ESP", "IPComp", "L2TP", "L2TP over IP",
-	"VXLAN", "VXLAN-GPE", "Geneve", "GTP-U", "WireGuard"}
+	"AH", "TCP", "UDP", "UDP-Lite", "SCTP", "DCCP", "ICMP", "ICMPv6", "IGMP", "GRE", "ESP", "IPComp", "L2TP",
+	"L2TP over IP", "VXLAN", "VXLAN-GPE", "Geneve", "GTP-U", "WireGuard"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {

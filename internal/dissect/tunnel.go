@@ -395,7 +395,8 @@ func isWireGuard(b []byte, n int) bool {
 		return n == 92
 	case 3:
 		return n == 64
-	case WireGuardData: // padded to 16 bytes, but not beyond the device's MTU (drivers/net/wireguard/send.c, calculate_skb_padding)
+	case WireGuardData:
+		// padded to 16 bytes, but not beyond the device's MTU (drivers/net/wireguard/send.c, calculate_skb_padding)
 		if n < 32 || n%16 == 0 {
 			return n >= 32
 		}

@@ -72,8 +72,10 @@ func Mutate(r *rand.Rand, records, other [][]byte) []byte {
 		last[len(last)-1-r.IntN(min(len(last)-1, 60))] ^= 1 << r.IntN(8)
 		m[len(m)-1] = last
 	case 14: // a key or a word is another
-		words := [...]string{"type", "ts", "event", "end", "start", "version", "probe", "events", "links", "frees", "lost", "link", "free", "count", "cause",
-			"cpu", "addr", "head", "len", "data", "at", "name", "ifindex", "inum", "pid", "tgid", "comm", "from", "how", "last", "since", "what", "host", "cmdline", "change", "seen", "keys", "gone", "firewall"}
+		words := [...]string{"type", "ts", "event", "end", "start", "version", "probe", "events", "links", "frees", "lost",
+			"link", "free", "count", "cause",
+			"cpu", "addr", "head", "len", "data", "at", "name", "ifindex", "inum", "pid", "tgid", "comm", "from", "how", "last",
+			"since", "what", "host", "cmdline", "change", "seen", "keys", "gone", "firewall"}
 		word := words[r.IntN(len(words))]
 		for i := range m {
 			if j := (at + i) % len(m); bytes.Contains(m[j], []byte(word)) {
@@ -84,7 +86,8 @@ func Mutate(r *rand.Rand, records, other [][]byte) []byte {
 			}
 		}
 	case 16: // a key stands twice in a map, or another one's value has its name
-		pairs := [...][2]string{{"addr", "head"}, {"name", "type"}, {"links", "frees"}, {"what", "type"}, {"host", "arch"}, {"ts", "at"}, {"len", "cpu"}, {"data", "from"}}
+		pairs := [...][2]string{{"addr", "head"}, {"name", "type"}, {"links", "frees"}, {"what", "type"}, {"host", "arch"},
+			{"ts", "at"}, {"len", "cpu"}, {"data", "from"}}
 		pair := pairs[r.IntN(len(pairs))]
 		m[at] = bytes.Replace(m[at], []byte(pair[0]), []byte(pair[1]), 1)
 	case 15: // a digit is another, or a point

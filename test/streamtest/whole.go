@@ -158,7 +158,8 @@ func ReadSpec(file string) (*Spec, error) {
 		}
 		types := strings.Split(strings.TrimSpace(cells[2]), ", ")
 		for i, key := range strings.Split(cells[1], ",") {
-			row := specRow{strings.Trim(key, " `"), types[min(i, len(types)-1)], strings.TrimSpace(cells[len(cells)-2]) == "never"}
+			row := specRow{strings.Trim(key, " `"), types[min(i, len(types)-1)],
+				strings.TrimSpace(cells[len(cells)-2]) == "never"}
 			if strings.Contains(cells[2], "may be negative") {
 				row.typ = "number"
 			}

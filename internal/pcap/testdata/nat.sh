@@ -2,7 +2,10 @@
 # on which nobody listens on UDP 5353.
 set -e
 modprobe nft_chain_nat nft_nat 2>/dev/null || true
-for n in client router server; do ip netns add $n; ip -n $n link set lo up; ip netns exec $n sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1; done
+for n in client router server; do
+	ip netns add $n; ip -n $n link set lo up
+	ip netns exec $n sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1
+done
 ip link add eth0 netns client type veth peer name lan netns router
 ip link add eth0 netns server type veth peer name wan netns router
 ip -n client addr add 10.0.0.1/24 dev eth0; ip -n router addr add 10.0.0.254/24 dev lan
@@ -22,4 +25,5 @@ ip netns exec client ping -qc 2 -i 0.2 192.0.2.2
 ip netns exec client bash -c 'echo -n query > /dev/udp/10.0.0.254/53; sleep 0.3'
 echo GET / | ip netns exec client socat -t 1 - TCP:192.0.2.2:80,retry=20,interval=0.1
 W
-skb-collect -s 128 -p net:netif_receive_skb,net:net_dev_start_xmit,ip_rcv,ip_forward,ip_local_deliver,ip_output,udp_rcv,icmp_rcv,tcp_v4_rcv,skb:kfree_skb,skb:consume_skb -f 'ip' -w nat.skb -- bash work.sh
+skb-collect -s 128 -p net:netif_receive_skb,net:net_dev_start_xmit,ip_rcv,ip_forward,ip_local_deliver,ip_output \
+	-p udp_rcv,icmp_rcv,tcp_v4_rcv,skb:kfree_skb,skb:consume_skb -f 'ip' -w nat.skb -- bash work.sh

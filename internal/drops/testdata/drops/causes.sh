@@ -23,7 +23,8 @@ n1() { ip netns exec ns1 bash -c "$1"; }
 # record NAME HOST MAKE AFTER: HOST prepares ns1, MAKE makes the drops, AFTER undoes HOST.
 record() {
 	n1 "$2"
-	ip netns exec ns1 skb-collect -q -w "/skb/out/$1.skb" -p skb:kfree_skb --with stack,sock,ct --no-follow --ready-file /tmp/ready & p=$!
+	ip netns exec ns1 skb-collect -q -w "/skb/out/$1.skb" -p skb:kfree_skb --with stack,sock,ct --no-follow \
+		--ready-file /tmp/ready & p=$!
 	until [ -e /tmp/ready ]; do sleep 0.1; done
 	eval "$3"
 	kill -INT $p; wait $p; rm -f /tmp/ready
@@ -36,7 +37,8 @@ record misc 'ip xfrm policy add dir in src 10.0.0.1 dst 10.0.0.2 proto tcp dport
 	n0 "echo x | socat -u - UDP4-DATAGRAM:239.1.2.3:700,ip-multicast-if=10.0.0.1"
 	n0 "echo x | socat -u - UDP6-DATAGRAM:[ff15::77]:700"
 	n0 "echo x | socat -u - UDP4-DATAGRAM:10.0.0.255:701,broadcast"
-	n0 "printf \"\\x12\\x34\\x56\\x78\\x00\\x00\\x00\\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghij\" | socat -u - IP4-SENDTO:10.0.0.2:50"
+	n0 "printf \"\\x12\\x34\\x56\\x78\\x00\\x00\\x00\\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghij\" |
+		socat -u - IP4-SENDTO:10.0.0.2:50"
 	n0 "timeout 0.5 bash -c \"echo x > /dev/tcp/10.0.0.2/92\""
 	n0 "echo x > /dev/udp/10.0.0.2/92"; n0 "echo x > /dev/udp/10.0.1.2/92"' 'ip xfrm policy flush'
 record vlan '' '
@@ -51,15 +53,19 @@ record acceptq 'socat -u TCP-LISTEN:6200,backlog=0 OPEN:/dev/null > /dev/null 2>
 record vrf 'ip link add blue type vrf table 10; ip link set blue up; ip link set l1 master blue
 	socat -u TCP-LISTEN:6400 OPEN:/dev/null & socat -u UDP-RECV:6401 OPEN:/dev/null & sleep 0.5' '
 	n0 "echo x > /dev/tcp/10.0.0.2/6400"; n0 "echo x > /dev/udp/10.0.0.2/6401"; n0 "ping -qc1 -W1 10.0.0.2"
-	n0 "echo x > /dev/udp/10.0.1.2/99"' 'kill $(ss -Hlntup | grep -o "pid=[0-9]*" | cut -d= -f2); ip link set l1 nomaster; ip link del blue'
+	n0 "echo x > /dev/udp/10.0.1.2/99"' '
+	kill $(ss -Hlntup | grep -o "pid=[0-9]*" | cut -d= -f2); ip link set l1 nomaster; ip link del blue'
 record bond 'ip link add bond0 type bond mode active-backup
 	ip link add p1 type veth peer name q1 netns ns0; ip link add p2 type veth peer name q2 netns ns0
-	ip link set p1 master bond0; ip link set p2 master bond0; ip addr add 10.5.0.2/24 dev bond0; ip link set bond0 up; ip link set p1 up; ip link set p2 up
+	ip link set p1 master bond0; ip link set p2 master bond0; ip addr add 10.5.0.2/24 dev bond0
+	ip link set bond0 up; ip link set p1 up; ip link set p2 up
 	ip -n ns0 link set q1 up; ip -n ns0 link set q2 up; ip -n ns0 addr add 10.5.0.1/24 dev q2; sleep 0.5' '
 	n0 "ip neigh add 10.5.0.2 lladdr $(ip netns exec ns1 cat /sys/class/net/bond0/address) dev q2"
 	n0 "ping -qc1 -W1 10.5.0.2; ping -qc1 -W1 10.5.0.3"' 'ip link del bond0; ip link del p1; ip link del p2'
-record htb 'tc qdisc add dev r1 root handle 1: htb default 10; tc class add dev r1 parent 1: classid 1:10 htb rate 10mbit
+record htb 'tc qdisc add dev r1 root handle 1: htb default 10
+	tc class add dev r1 parent 1: classid 1:10 htb rate 10mbit
 	tc filter add dev r1 parent 1: protocol ip u32 match ip dport 91 0xffff action drop
 	tc qdisc add dev l1 clsact; tc filter add dev l1 ingress protocol ip u32 match ip dport 94 0xffff action drop
 	tc filter add dev l1 egress protocol ip u32 match ip dport 95 0xffff action drop' '
-	n1 "echo x > /dev/udp/10.0.1.2/91"; n0 "echo x > /dev/udp/10.0.0.2/94"; n1 "echo x > /dev/udp/10.0.0.1/95"' 'tc qdisc del dev r1 root; tc qdisc del dev l1 clsact'
+	n1 "echo x > /dev/udp/10.0.1.2/91"; n0 "echo x > /dev/udp/10.0.0.2/94"; n1 "echo x > /dev/udp/10.0.0.1/95"' '
+	tc qdisc del dev r1 root; tc qdisc del dev l1 clsact'
