@@ -37,10 +37,11 @@ generate: deps
 check-generated: generate
 	@git diff --exit-code --stat -- bpf || { echo "bpf/: the committed objects are not what the sources make; run 'make generate' and commit"; exit 1; }
 
-# Unit tests while kernels are fetched, then all that takes virtual machines, and Debian 13's tools beside them.
+# Unit tests while kernels are fetched, then all that takes virtual machines, and Debian 13's tools
+# and the lint beside them.
 test: check-generated
 	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
-	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s check-budget'
+	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget'
 
 # Tests that meet no difference between kernels run on two of them, which two goes by the commit.
 # Without one, and with test-all, they run on each.
@@ -63,12 +64,12 @@ test-unit: build
 	go test -short ./...
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
 
-# Pinned, so that a new version's new rules come when they are wanted.
-GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-
+# test/lint has the rules for Go, and the versions of what checks them; .shellcheckrc and .clang-format the others.
 lint: deps
-	go run $(GOLANGCI) run
+	go build -C test/lint -o $(CURDIR)/build/lint .
+	build/lint
 	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')
+	clang-format-14 --dry-run -Werror bpf/*.[ch]
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
 test-debian13: deps debian13

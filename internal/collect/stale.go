@@ -66,7 +66,8 @@ func (s *stale) poll(now time.Time, lost uint64) error {
 func (s *stale) stop() {
 	if s.walking != nil {
 		s.cancel()
-		<-s.walking //nolint:errcheck // that of a walk which was ended
+		//lint:ignore errcheck that of a walk which was ended
+		<-s.walking
 	}
 }
 
