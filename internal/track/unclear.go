@@ -110,31 +110,40 @@ func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
 		return unclearSend
 	case class == transmit || class == deliver || class == read || b.flags&answered != 0:
 		return told
-	}
-	h := &t.parsed
-	known := len(t.packed) > 0 && h.n > 0 && !(h.cut && !h.sealed())
-	if b.flags&isSYN != 0 {
+	case b.flags&isSYN != 0:
 		return unclearSYN
-	}
-	if class != handed {
+	case class != handed:
 		return told
 	}
 	probe := string(v.probe)
-	proto := protoTCP
 	switch {
 	case strings.Contains(probe, "udp"):
-		proto = protoUDP
+		return t.unclearDatagram()
 	case strings.HasPrefix(probe, "sctp"):
 		return unclearSCTP
 	}
+	return t.unclearSegment(probe)
+}
+
+// unclearSegment tells what the end of a packet that TCP has may have been.
+func (t *tracker) unclearSegment(probe string) unclear {
+	h := &t.parsed
+	known := len(t.packed) > 0 && h.n > 0 && !(h.cut && !h.sealed())
 	switch {
-	case proto == protoTCP && !known && !isEstablished(probe):
+	case !known && !isEstablished(probe):
 		return unclearSYN // or not a SYN: no bytes tell
-	case proto == protoTCP && h.mptcp:
+	case h.mptcp:
 		return unclearMPTCP
-	case proto == protoTCP && t.group.unreasoned:
+	case t.group.unreasoned:
 		return unclearTCP
-	case proto == protoTCP || h.n == 0:
+	}
+	return told
+}
+
+// unclearDatagram tells what the end of a packet that UDP has may have been.
+func (t *tracker) unclearDatagram() unclear {
+	h := &t.parsed
+	if h.n == 0 {
 		return told
 	}
 	l := &h.layers[0]
