@@ -24,3 +24,22 @@ type Options struct {
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }
+
+// check says what no run can be made of.
+func (o *Options) check() error {
+	switch {
+	case o.MaxOpen < 1:
+		return pipe.UsageError("--max-open: at least one journey must be open")
+	case o.Idle <= 0:
+		return pipe.UsageError("--idle: must be longer than no time")
+	case o.Window < 0:
+		return pipe.UsageError("--window: must not be negative")
+	}
+	if err := o.Selection.check(); err != nil {
+		return err
+	}
+	if o.SVG != "" && !o.Selection.any() {
+		return pipe.UsageError("--svg: say which journey: --packet N, or by --slower-than, --ended, --through or --changed")
+	}
+	return nil
+}

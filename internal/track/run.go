@@ -38,19 +38,8 @@ type stage interface {
 
 // Run tracks the inputs.
 func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) error {
-	switch {
-	case o.MaxOpen < 1:
-		return pipe.UsageError("--max-open: at least one journey must be open")
-	case o.Idle <= 0:
-		return pipe.UsageError("--idle: must be longer than no time")
-	case o.Window < 0:
-		return pipe.UsageError("--window: must not be negative")
-	}
-	if err := o.Selection.check(); err != nil {
+	if err := o.check(); err != nil {
 		return err
-	}
-	if o.SVG != "" && !o.Selection.any() {
-		return pipe.UsageError("--svg: say which journey: --packet N, or by --slower-than, --ended, --through or --changed")
 	}
 	in, err := pipe.OpenInputs(o.Files, stdin)
 	if err != nil {
@@ -61,36 +50,53 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	if err := pipe.NotInput(o.SVG, in.Files()); err != nil {
 		return fmt.Errorf("--svg: %w", err)
 	}
-	var stages []io.Closer // the first that is written to last
-	var out stage
+	p, err := newPipeline(&o, in, stdout)
+	if err != nil {
+		return err
+	}
+	r := newRun(o, p.first)
+	r.kept = p.kept
+	return p.close(r.all(in))
+}
+
+// A pipeline is the stages that tracked records pass, one behind the other.
+type pipeline struct {
+	first  stage
+	kept   *format.Kept // of a selection, nil: all is handed on
+	closed []io.Closer  // the last of the stages first
+}
+
+func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, error) {
+	p := &pipeline{}
 	if o.Summary {
 		s := newSummary(stdout, o.Output == "json")
-		out, stages = s, append(stages, s)
+		p.first, p.closed = s, append(p.closed, s)
 	} else {
 		sink, err := pipe.NewSink(o.Options, stdout)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		in.For(sink)
-		out = sink
+		p.first = sink
 	}
 	if o.SVG != "" {
-		s := newDrawer(o.SVG, out)
-		out, stages = s, append(stages, s)
+		s := newDrawer(o.SVG, p.first)
+		p.first, p.closed = s, append(p.closed, s)
 	}
-	var kept *format.Kept
-	if o.Selection.any() {
-		kept = &format.Kept{Part: o.Part}
-		s := newSelector(&o.Selection, &recount{out, kept})
-		out, stages = s, append(stages, s)
+	switch {
+	case o.Selection.any():
+		p.kept = &format.Kept{Part: o.Part}
+		s := newSelector(&o.Selection, &recount{p.first, p.kept})
+		p.first, p.closed = s, append(p.closed, s)
+	case o.Part:
+		p.first = &recount{p.first, &format.Kept{Part: true}}
 	}
-	if o.Part && kept == nil {
-		out = &recount{out, &format.Kept{Part: true}}
-	}
-	r := newRun(o, out)
-	r.kept = kept
-	err = r.all(in)
-	for _, s := range slices.Backward(stages) {
+	return p, nil
+}
+
+// close closes the stages, from the first to the last, after a run that ended with err.
+func (p *pipeline) close(err error) error {
+	for _, s := range slices.Backward(p.closed) {
 		if sum, ok := s.(*summary); ok && err != nil && sum.events == 0 {
 			continue // of an input that could not be read there is nothing to tell
 		}
