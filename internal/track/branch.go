@@ -54,13 +54,13 @@ const (
 	hasMarks                   // mark is known
 	hasCPUs                    // cpu is known
 	inferredBranch             // it, or what it comes from, was found by --infer
-	surplus                    // dropped, and what it was a copy of was taken
+	duplicateDrop              // dropped, and what it was a copy of was taken
 	isSYN                      // a TCP SYN
 	answered                   // by a SYN-ACK
 	cloned                     // since TCP was last about to send it
 	holder                     // no probe has seen it, and no link tells where its data is from
 	copied                     // a copy was made of it, and it has not been seen since
-	elsewhere                  // dropped, as it was for another host
+	forOtherHost               // dropped, as it was for another host
 	discovery                  // of neighbours or routers, which the kernel frees as a drop though it used it
 )
 
@@ -83,17 +83,17 @@ var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 2, transmitted: 3
 // rank is b's, in a journey that TCP sent again so often.
 func (b *branch) rank(resent uint32) uint8 {
 	switch {
-	case b.flags&surplus != 0, b.end == dropped && uint32(b.resent) < resent:
+	case b.flags&duplicateDrop != 0, b.end == dropped && uint32(b.resent) < resent:
 		return 10 // it was taken, or sent again: what became of that tells
 	case b.end == merged && b.into == 0:
 		return 11 // into its own packet, which goes on
-	case b.end == dropped && b.flags&elsewhere != 0:
+	case b.end == dropped && b.flags&forOtherHost != 0:
 		return 8 // a bridge gave it to several: it was for one of the others
-	case b.end == consumed && b.unclear == told && b.flags&seen == 0:
+	case b.end == consumed && b.unclear == plainEnd && b.flags&seen == 0:
 		return 9 // a copy for an observer, as tcpdump
 	case b.end == consumed && b.unclear == unclearSend:
 		return ranks[transmitted]
-	case b.end == consumed && b.unclear != told:
+	case b.end == consumed && b.unclear != plainEnd:
 		return 1 // perhaps delivered
 	}
 	return ranks[b.end]

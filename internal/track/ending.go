@@ -28,7 +28,7 @@ func (t *tracker) expire(g *group, now uint64) {
 			t.giveBranch(i)
 			continue
 		}
-		t.fold(g, i)
+		t.countBranch(g, i)
 	}
 	for g.oldest != 0 && t.journeys.at(g.oldest).placed+uint64(t.limits.idle) <= now {
 		n := t.unseenLongest(g)
@@ -57,8 +57,8 @@ func (t *tracker) queue(g *group, i uint32) {
 	g.queued++
 }
 
-// fold counts a branch that ended; the journey ends with its last one.
-func (t *tracker) fold(g *group, i uint32) {
+// countBranch counts a branch that ended; the journey ends with its last one.
+func (t *tracker) countBranch(g *group, i uint32) {
 	b := t.branches.at(i)
 	n := b.journey
 	j := t.journeys.at(n)
@@ -77,10 +77,10 @@ func (t *tracker) fold(g *group, i uint32) {
 	j.ends[b.end]++
 	j.live--
 	switch {
-	case b.end == dropped && t.isSurplus(b):
-		b.flags |= surplus
-	case b.end == dropped && t.wasForAnother(b):
-		b.flags |= elsewhere
+	case b.end == dropped && t.isDuplicateDrop(b):
+		b.flags |= duplicateDrop
+	case b.end == dropped && t.wasForOtherHost(b):
+		b.flags |= forOtherHost
 	}
 	if worse := j.best; worse == 0 || b.better(t.branches.at(worse), j.resent) {
 		j.best, i = i, worse
@@ -124,16 +124,16 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 		if j.live == 1 && undecided {
 			t.note = note
 		}
-		t.fold(g, i)
+		t.countBranch(g, i)
 	}
 	t.note = ""
 }
 
-// isSurplus knows drops that are not the packet's: of a copy that the kernel had made, and of an
+// isDuplicateDrop knows drops that are not the packet's: of a copy that the kernel had made, and of an
 // ICMP message that raw sockets, as ping's, have got clones of: icmp_rcv (net/ipv4/icmp.c) frees
 // what it was left with as a drop, for want of a socket. Where there is another branch, the journey
 // ended as that.
-func (t *tracker) isSurplus(b *branch) bool {
+func (t *tracker) isDuplicateDrop(b *branch) bool {
 	function, _, _ := strings.Cut(t.names.text(b.location), "+")
 	switch {
 	case copies[function]:
@@ -148,10 +148,10 @@ func (t *tracker) isSurplus(b *branch) bool {
 	return reason == "" || reason == "NO_SOCKET" || reason == "NOT_SPECIFIED"
 }
 
-// wasForAnother knows drops of frames that are addressed to another host (net/ipv4/ip_input.c,
+// wasForOtherHost knows drops of frames that are addressed to another host (net/ipv4/ip_input.c,
 // net/ipv6/ip6_input.c). Kernels without reasons drop at the same place what is no IP packet, which
 // would be so of all branches.
-func (t *tracker) wasForAnother(b *branch) bool {
+func (t *tracker) wasForOtherHost(b *branch) bool {
 	if reason := t.names.text(b.reason); reason != "" {
 		return reason == "OTHERHOST"
 	}

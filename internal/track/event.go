@@ -140,7 +140,7 @@ func (t *tracker) changes(v *view, h *hop, b *branch, was []byte) []byte {
 	if h.rewritten && len(was) > 0 {
 		t.diff.headers(was, h.is, t.names.text(b.fromWord))
 		if t.diff.into && b.class == transmit {
-			t.group.wraps(b.netns, b.dev)
+			t.group.encapsulates(b.netns, b.dev)
 		}
 	}
 	changed := t.diff.appendTo(t.changed)
@@ -243,13 +243,13 @@ func (t *tracker) freedBy(i uint32, v *view) {
 func (b *branch) outcome() ending {
 	switch b.class {
 	case transmit:
-		if b.unclear == told {
+		if b.unclear == plainEnd {
 			return transmitted
 		}
 	case deliver, read:
 		return delivered
 	case handed:
-		if b.unclear == told {
+		if b.unclear == plainEnd {
 			return delivered
 		}
 	}

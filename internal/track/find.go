@@ -28,7 +28,7 @@ func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 			i = t.newPacket(g, v.id, v.addr, v.ts)
 			if v.has&hasLen == 0 || v.handedOver() {
 				t.journeys.at(t.branches.at(i).journey).flags |= late
-				if b := t.branches.at(i); slices.Contains(g.strangers[:], v.id) {
+				if b := t.branches.at(i); slices.Contains(g.freedUnseen[:], v.id) {
 					b.flags |= ended
 					b.end, b.endTS, b.record = consumed, v.ts, freeRecord
 					t.queue(g, i)
@@ -114,7 +114,7 @@ func (t *tracker) lookup(g *group, id, addr uint64) uint32 {
 // hash puts a branch into the table, in front of others of its buffer.
 func (t *tracker) hash(g *group, i uint32) {
 	b := t.branches.at(i)
-	space, key := b.place(g)
+	space, key := b.tableKey(g)
 	b.before, b.next = 0, t.table.get(space, key)
 	if b.next != 0 {
 		t.branches.at(b.next).before = i
@@ -135,7 +135,7 @@ func (t *tracker) unhash(g *group, i uint32) {
 	}
 	if b.before != 0 {
 		t.branches.at(b.before).next = b.next
-	} else if space, key := b.place(g); b.next != 0 {
+	} else if space, key := b.tableKey(g); b.next != 0 {
 		t.table.set(space, key, b.next)
 	} else {
 		t.table.remove(space, key)
@@ -143,8 +143,8 @@ func (t *tracker) unhash(g *group, i uint32) {
 	b.before, b.next = 0, 0
 }
 
-// place is where the table has a branch.
-func (b *branch) place(g *group) (space uint32, key uint64) {
+// tableKey is where the table has a branch.
+func (b *branch) tableKey(g *group) (space uint32, key uint64) {
 	if b.id != 0 {
 		return g.ids(), b.id
 	}

@@ -85,7 +85,7 @@ func (t *tracker) report(g *group, n uint32) {
 	}
 	r := format.Journey{Packet: j.packet, First: j.first, Last: j.end, Hops: j.hops, Branches: j.branches, Slowest: j.slowest,
 		End: end, Ends: j.ends, Joined: t.joined[n], Inferred: j.flags&guessed != 0, Note: t.note, Resent: j.resent}
-	if b.unclear != told && (b.end == consumed || b.end == delivered && b.unclear == unclearRead) {
+	if b.unclear != plainEnd && (b.end == consumed || b.end == delivered && b.unclear == unclearRead) {
 		s := &silents[b.unclear]
 		r.End.Unclear = s.name
 		if r.Note == "" {

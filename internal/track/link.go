@@ -239,8 +239,8 @@ func (t *tracker) free(r format.Raw) {
 	if l.last && l.from.ID != 0 {
 		if t.table.get(g.ids(), l.from.ID) == 0 {
 			// A tracepoint behind a driver, or a return, may tell of it still.
-			g.strangers[g.stranger] = l.from.ID
-			g.stranger = (g.stranger + 1) % len(g.strangers)
+			g.freedUnseen[g.nextUnseen] = l.from.ID
+			g.nextUnseen = (g.nextUnseen + 1) % len(g.freedUnseen)
 		}
 		t.release(g, l.from.ID)
 	}

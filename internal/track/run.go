@@ -252,7 +252,7 @@ func (r *run) record(raw format.Raw) error {
 		return r.tracker.Record(raw)
 	case format.TypeJourney: // stays behind the record before it
 	default:
-		ts, cpu, ok := place(raw)
+		ts, cpu, ok := timeAndCPU(raw)
 		if !ok {
 			return r.out.Write(raw)
 		}
@@ -284,8 +284,8 @@ func (r *run) tracked(raw format.Raw) format.Raw {
 	return raw
 }
 
-// place returns a record's time and, plus 1, its cpu.
-func place(raw format.Raw) (ts uint64, cpu uint32, ok bool) {
+// timeAndCPU returns a record's time and, plus 1, its cpu.
+func timeAndCPU(raw format.Raw) (ts uint64, cpu uint32, ok bool) {
 	c := raw.Cursor()
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {

@@ -71,7 +71,7 @@ type selector struct {
 	s     *Selection
 	want  uint8
 	next  stage
-	log   log
+	spool spool
 	limit int // bytes of what is known
 	known slab[chosen]
 	refs  slab[ref]
@@ -94,14 +94,14 @@ type chosen struct {
 	packet     uint64
 	start      *startOf
 	met        uint8  // of what is wanted
-	first      int64  // in the log
+	first      int64  // in the spool
 	refs, end  uint32 // the first and the last of its events there
 	listed     bool   // undecided
 	prev, next *chosen
 	number     uint32 // in selector.known
 }
 
-// A ref is where an event is in the log, and the number of the one behind it.
+// A ref is where an event is in the spool, and the number of the one behind it.
 type ref struct {
 	at   int64
 	n    int32
@@ -124,7 +124,7 @@ const (
 )
 
 func newSelector(s *Selection, next stage) *selector {
-	return &selector{s: s, want: s.wanted(), next: next, log: log{limit: selectionMemory}, limit: chosenMemory,
+	return &selector{s: s, want: s.wanted(), next: next, spool: spool{limit: selectionMemory}, limit: chosenMemory,
 		open: map[uint64]*chosen{}, past: recent.New[uint64, struct{}](maxPast), starts: map[string]*startOf{}, through: map[string]bool{}}
 }
 
@@ -201,7 +201,7 @@ func (s *selector) event(r format.Raw) error {
 		}
 		return s.next.Write(r)
 	}
-	at, err := s.log.add(r)
+	at, err := s.spool.add(r)
 	if err != nil {
 		return err
 	}
@@ -266,11 +266,11 @@ func (s *selector) unlist(c *chosen) {
 		return
 	}
 	s.first = c.next
-	before := s.log.from + int64(len(s.log.mem))
+	before := s.spool.from + int64(len(s.spool.mem))
 	if s.first != nil {
 		before = s.first.first
 	}
-	s.log.forget(before)
+	s.spool.forget(before)
 }
 
 // look notes what an event meets.
@@ -381,7 +381,7 @@ func (s *selector) write(c *chosen) error {
 	}
 	for i := c.refs; i != 0; i = s.refs.at(i).next {
 		ref := s.refs.at(i)
-		r, err := s.log.get(ref.at, int(ref.n))
+		r, err := s.spool.get(ref.at, int(ref.n))
 		if err != nil {
 			return err
 		}
@@ -445,7 +445,7 @@ func (s *selector) Flush() error { return s.next.Flush() }
 // Close ends the selection: journeys whose end never came and that are not known to be
 // wanted are not handed on.
 func (s *selector) Close() error {
-	s.log.close()
+	s.spool.close()
 	if s.gone == 0 {
 		return nil
 	}

@@ -79,7 +79,7 @@ func TestSelection(t *testing.T) {
 		for _, memory := range []int{selectionMemory, 4 << 10} { // all in memory; nearly all on disk
 			out := &sink{}
 			s := newSelector(&c.s, out)
-			s.log.limit = memory
+			s.spool.limit = memory
 			each(t, stream, func(r format.Raw) {
 				if err := s.Write(r); err != nil {
 					t.Fatal(err)
@@ -126,10 +126,10 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// What is written to a log is what is read from it, wherever it lies.
+// What is written to a spool is what is read from it, wherever it lies.
 func TestLog(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 0))
-	l := log{limit: 1000}
+	l := spool{limit: 1000}
 	defer l.close()
 	type entry struct {
 		at   int64

@@ -77,13 +77,13 @@ type group struct {
 	queued         int
 	losses         [len(lossKinds)]intervals
 	lossy          bool
-	strangers      [256]uint64 // identities that ended last, and of which there was no event
-	stranger       int         // the next place there
+	freedUnseen    [256]uint64 // identities that ended last, and of which there was no event
+	nextUnseen     int         // the next place there
 	host           host
 	start          []byte                // the record, unless it is very long
 	unreasoned     bool                  // the kernel's TCP drops without a word
 	ndisc          bool                  // its ICMPv6 frees what it uses otherwise than what it drops
-	wrapping       map[[2]uint32]bool    // devices that put packets into others: netns, name
+	encapsulating  map[[2]uint32]bool    // devices that put packets into others: netns, name
 	wireguardPorts *[1 << 16 / 64]uint64 // a bit for each
 }
 

@@ -11,7 +11,7 @@ import (
 // a packet that is freed there ended.
 func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end ending, u unclear) {
 	if len(reason) > 0 && string(reason) != "NOT_SPECIFIED" {
-		return false, dropped, told
+		return false, dropped, plainEnd
 	}
 	function, _, _ := bytes.Cut(location, []byte("+"))
 	switch string(function) {
@@ -23,7 +23,7 @@ func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end en
 		if g.unreasoned {
 			return true, consumed, unclearSockmap
 		}
-		return true, delivered, told
+		return true, delivered, plainEnd
 	}
 	r, yes := readers[string(function)]
 	if yes && !r.sure {
@@ -93,7 +93,7 @@ func (t *tracker) answers(i uint32) {
 		b := t.branches.at(s.branch)
 		if b.flags&(isSYN|ended) == isSYN && t.journeys.at(b.journey).packet == s.packet {
 			b.flags |= answered
-			b.unclear = told
+			b.unclear = plainEnd
 		}
 	default:
 		b.flags &^= isSYN
@@ -106,14 +106,14 @@ func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
 	switch {
 	case string(v.probe) == "net:net_dev_xmit":
 		return b.unclear // the driver is done; what went on has passed the device below
-	case class == transmit && t.group.wrapping[[2]uint32{b.netns, b.dev}]:
+	case class == transmit && t.group.encapsulating[[2]uint32{b.netns, b.dev}]:
 		return unclearSend
 	case class == transmit || class == deliver || class == read || b.flags&answered != 0:
-		return told
+		return plainEnd
 	case b.flags&isSYN != 0:
 		return unclearSYN
 	case class != handed:
-		return told
+		return plainEnd
 	}
 	probe := string(v.probe)
 	switch {
@@ -137,14 +137,14 @@ func (t *tracker) unclearSegment(probe string) unclear {
 	case t.group.unreasoned:
 		return unclearTCP
 	}
-	return told
+	return plainEnd
 }
 
 // unclearDatagram tells what the end of a packet that UDP has may have been.
 func (t *tracker) unclearDatagram() unclear {
 	h := &t.parsed
 	if h.n == 0 {
-		return told
+		return plainEnd
 	}
 	l := &h.layers[0]
 	if l.proto == protoUDP && h.tunnels > 0 && h.tunnel[0].outside == 1 {
@@ -157,7 +157,7 @@ func (t *tracker) unclearDatagram() unclear {
 	if t.group.isWireGuard(l.dport) {
 		return unclearWireGuard
 	}
-	return told
+	return plainEnd
 }
 
 // isEstablished tells whether only segments of connections pass a probe.
@@ -172,17 +172,17 @@ func isEstablished(probe string) bool {
 // portWireGuard is the one that its documentation uses.
 const portWireGuard = 51820
 
-// maxWrapping bounds the devices that are known to put packets into others.
-const maxWrapping = 1 << 12
+// maxEncapsulating bounds the devices that are known to put packets into others.
+const maxEncapsulating = 1 << 12
 
-// wraps notes that a packet which was given to a device went on in another. Such a device's
+// encapsulates notes that a packet which was given to a device went on in another. Such a device's
 // driver sends nothing itself: what it is given goes on in the same sk_buff, or is discarded.
-func (g *group) wraps(netns, dev uint32) {
-	if g.wrapping == nil {
-		g.wrapping = map[[2]uint32]bool{}
+func (g *group) encapsulates(netns, dev uint32) {
+	if g.encapsulating == nil {
+		g.encapsulating = map[[2]uint32]bool{}
 	}
-	if len(g.wrapping) < maxWrapping {
-		g.wrapping[[2]uint32{netns, dev}] = true
+	if len(g.encapsulating) < maxEncapsulating {
+		g.encapsulating[[2]uint32{netns, dev}] = true
 	}
 }
 

@@ -5,7 +5,7 @@ package track
 type unclear uint8
 
 const (
-	told unclear = iota
+	plainEnd unclear = iota
 	unclearSYN
 	unclearTCP
 	unclearMPTCP
@@ -32,7 +32,7 @@ type silent struct {
 // silents were found by reading every consume_skb, dev_kfree_skb and __kfree_skb of net/ and
 // of the virtual devices in drivers/net/ in linux-5.10, 6.1, 6.12 and 7.2.
 var silents = []silent{
-	told: {},
+	plainEnd: {},
 	unclearSYN: {"tcp-syn", "`tcp_conn_request`, `tcp_v4_conn_request`, `tcp_v6_conn_request`",
 		"A SYN to a listening socket that is ignored: the accept queue or the SYN queue is full, there is no route or no memory, or the address is a broadcast address. A SYN that is answered ends in the same way.",
 		"`nstat -asz TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies`, `ss -ltn` (Recv-Q above Send-Q)",
