@@ -12,6 +12,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // A summary is a stage that counts journeys instead of handing them on.
@@ -385,7 +386,7 @@ func (s *summary) Close() error {
 		}
 		b = *bytes.NewBuffer(escape.JSON(nil, b.Bytes()))
 	} else {
-		r.text(&b, 0)
+		r.text(&b, terminal.Width(s.out))
 	}
 	_, err := s.out.Write(b.Bytes())
 	return err

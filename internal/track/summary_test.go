@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -90,5 +91,28 @@ func TestSummary(t *testing.T) {
 	}
 	if len(s.at) != 0 {
 		t.Errorf("%d branches are remembered", len(s.at))
+	}
+}
+
+// TestSummaryWidth: on a terminal that is narrow the table of hops leaves out what tells least, and
+// anywhere else nothing.
+func TestSummaryWidth(t *testing.T) {
+	r := &report{Journeys: 1, Total: quantiles{Count: 1}, Histogram: []reportBar{{1000, 1}},
+		Hops: []reportHop{{From: "net:netif_receive_skb", To: "ip_rcv", quantiles: quantiles{7, 1000, 2000, 3000, 4000}}}}
+	for _, c := range []struct {
+		width int
+		want  string
+	}{
+		{0, "net:netif_receive_skb  ip_rcv      7  1.00µs  2.00µs  3.00µs  4.00µs"},
+		{68, "net:netif_receive_skb  ip_rcv      7  1.00µs  2.00µs  3.00µs  4.00µs"},
+		{67, "net:netif_receive_skb  ip_rcv      7  1.00µs  3.00µs  4.00µs"},
+		{59, "net:netif_receive_skb  ip_rcv      7  1.00µs  4.00µs"},
+		{51, "net:netif_receive_skb  ip_rcv  1.00µs  4.00µs"},
+	} {
+		var b bytes.Buffer
+		r.text(&b, c.width)
+		if !strings.Contains(b.String(), "\n"+c.want+"\n") {
+			t.Errorf("%d wide:\n%s\nwant the line\n%s", c.width, b.String(), c.want)
+		}
 	}
 }
