@@ -1,6 +1,10 @@
 package drops
 
-import "time"
+import (
+	"time"
+
+	"github.com/skb-tools/skb-tools/internal/terminal"
+)
 
 // redraw is how often --live draws, unless --interval says otherwise.
 const redraw = time.Second
@@ -64,7 +68,7 @@ func (r *run) write() error {
 	if r.o.Output == "json" {
 		return r.s.writeJSON(r.out)
 	}
-	return r.s.writeText(r.out, width(r.out))
+	return r.s.writeText(r.out, terminal.Width(r.out))
 }
 
 // arm has the interval closed while the reader waits for input that does not come.

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 const (
@@ -60,7 +61,7 @@ func spark(history []uint32) string {
 // latest tick, so that they fall when drops stop.
 func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error {
 	var b bytes.Buffer
-	line := func(l string) { b.WriteString(clip(l, width) + clearLine + "\r\n") }
+	line := func(l string) { b.WriteString(terminal.Clip(l, width) + clearLine + "\r\n") }
 	b.WriteString(home)
 	groups := s.sorted()
 	now := uint64(0)
@@ -76,23 +77,21 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		groups = groups[:rows]
 	}
 	if len(groups) > 0 {
-		t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "RATE OVER TIME")
-		t.addBy(s.by)
+		const bars = "RATE OVER TIME"
+		t := s.newTable("SEVERITY", ">COUNT", ">SHARE", ">RATE", bars)
 		for _, g := range groups {
-			t.add(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, s.shown(g)...))
+			t.Row(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, s.shown(g)...)...)
 		}
-		if t.over(width) > sparkTicks-minBars {
-			t.drop(2)
+		if t.Over(width) > sparkTicks-minBars {
+			t.Drop("SHARE")
 		}
-		bars := slices.Index(t.rows[0], "RATE OVER TIME")
-		if over := t.over(width); over > sparkTicks-minBars {
-			t.drop(bars)
+		if over := t.Over(width); over > sparkTicks-minBars {
+			t.Drop(bars)
 		} else if over > 0 {
-			t.narrow(bars, sparkTicks-over)
+			t.Narrow(bars, sparkTicks-over)
 		}
-		t.fit(width)
-		for _, row := range t.rows {
-			line(t.line(row))
+		for l := range t.Lines(width) {
+			line(l)
 		}
 	}
 	if more > 0 {

@@ -8,10 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
-	"github.com/skb-tools/skb-tools/internal/text"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // writeText writes a summary as a table. Its rows fit width, 0 is no limit; what is there
@@ -24,12 +23,13 @@ func (s *summary) writeText(w io.Writer, width int) error {
 	}
 	if len(groups) > 0 {
 		t := s.table(groups)
-		t.fit(width)
-		for i, row := range t.rows {
-			b.WriteString(clip(t.line(row), width) + "\n")
-			if i > 0 && i-1 < len(groups) {
-				groups[i-1].writeExample(&b)
+		row := -1 // the head
+		for line := range t.Lines(width) {
+			b.WriteString(line + "\n")
+			if 0 <= row && row < len(groups) {
+				groups[row].writeExample(&b)
 			}
+			row++
 		}
 		b.WriteByte('\n')
 	}
@@ -60,7 +60,7 @@ func (g *group) writeExample(b *bytes.Buffer) {
 	}
 	entered := false
 	for _, look := range e.Look {
-		enter, command := text.CutEnter(escape.Command(look))
+		enter, command := terminal.CutEnter(escape.Command(look))
 		switch {
 		case enter == "":
 			line("look: " + command)
@@ -118,17 +118,26 @@ func (s *summary) shown(g *group) []string {
 	return all
 }
 
-func (s *summary) table(groups []*group) *grid {
-	t := newGrid("SEVERITY", ">COUNT", ">SHARE", ">RATE", "FIRST", "LAST")
-	t.addBy(s.by)
+func (s *summary) table(groups []*group) *terminal.Table {
+	t := s.newTable("SEVERITY", ">COUNT", ">SHARE", ">RATE", "FIRST", "LAST")
 	for _, g := range groups {
-		t.add(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), s.shown(g)...))
+		t.Row(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), s.shown(g)...)...)
 	}
 	for i := len(s.folded) - 1; i >= 0; i-- {
 		if s.folded[i] > 0 {
-			t.add(append(s.numbers(Severity(i), s.folded[i], "", ""), "other"))
+			t.Row(append(s.numbers(Severity(i), s.folded[i], "", ""), "other")...)
 		}
 	}
+	return t
+}
+
+// newTable begins a table by its head; the columns of what the summary is by stand behind.
+func (s *summary) newTable(head ...string) *terminal.Table {
+	t := terminal.NewTable(head...)
+	for _, fd := range s.by {
+		t.Column(strings.ToUpper(fd.name))
+	}
+	t.Spare("LAST", "FIRST", "SHARE", "RATE")
 	return t
 }
 
@@ -138,14 +147,6 @@ func (s *summary) numbers(severity Severity, count uint64, first, last string) [
 
 func (s *summary) share(count uint64) string {
 	return fmt.Sprintf("%.1f%%", 100*float64(count)/float64(s.total))
-}
-
-// clip cuts a line to so many characters; 0 is no limit.
-func clip(s string, width int) string {
-	if width <= 0 || utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width])
 }
 
 func perSecond(r float64) string {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -317,25 +316,6 @@ func TestFieldsExist(t *testing.T) {
 		for _, c := range w.when {
 			check("census/"+w.Source, c.field)
 			check("census/"+w.Source, c.than)
-		}
-	}
-}
-
-// A value from a stream is one word of the command that it is put into, whatever it is.
-func TestQuoteShell(t *testing.T) {
-	for _, s := range []string{"eth0", "eth0.100", "it's", "a b", "$(touch x)", "`id`", "a;b", `"`, `\`, "*", "a'b'c''", "é"} {
-		q, ok := quoteShell([]byte("printf %s "+s), len("printf %s "))
-		if !ok {
-			t.Fatalf("%q refused", s)
-		}
-		got, err := exec.Command("sh", "-c", string(q)).Output()
-		if err != nil || string(got) != s {
-			t.Errorf("%s gives %q, %v; want %q", q, got, err, s)
-		}
-	}
-	for _, s := range []string{"", "-x", "a\nb", "\x1b[2J"} {
-		if q, ok := quoteShell([]byte(s), 0); ok {
-			t.Errorf("%q became %s", s, q)
 		}
 	}
 }

@@ -2,30 +2,26 @@ package drops
 
 import (
 	"io"
-	"os"
 	"sync"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // A screen is the terminal while --live has it. On anything else --live is --summary.
 type screen struct {
 	w    io.Writer
-	fd   int
 	mu   sync.Mutex
 	left bool
 }
 
 // newScreen gives nil if w is no terminal.
 func newScreen(w io.Writer) *screen {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !terminal.Is(w) {
 		return nil
 	}
-	return &screen{w: w, fd: int(f.Fd())}
+	return &screen{w: w}
 }
 
 // leave gives the terminal back. It may be called at any time, and again.
@@ -54,22 +50,9 @@ func (s *screen) draw(sum *summary, tick time.Duration) error {
 	if s.left {
 		return nil
 	}
-	columns, lines, err := term.GetSize(s.fd)
-	if err != nil || columns <= 0 || lines <= 0 {
+	columns, lines := terminal.Size(s.w)
+	if columns == 0 || lines == 0 {
 		columns, lines = 80, 24
 	}
 	return sum.draw(s.w, columns, lines, tick)
-}
-
-// width is how many characters a line of w may have: 0 if w is no terminal.
-func width(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0
-	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 80
-	}
-	return columns
 }

@@ -1,10 +1,9 @@
 package drops
 
 import (
-	"strconv"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // A verdict is what is made of a drop.
@@ -259,15 +258,13 @@ func (f *facts) appendLook(dst []byte, look []choice) []byte {
 }
 
 // appendEnter writes what a command has to begin with to see the packet's network
-// namespace, if that is known to be another one than the collector's. A namespace has a
-// number and no name of its own: a file that stands for it is found by its inode.
+// namespace, if that is known to be another one than the collector's.
 func (f *facts) appendEnter(dst []byte) []byte {
 	if !f.elsewhere() {
 		return dst
 	}
 	inum, _ := f.find.Uint(findNetnsInum)
-	dst = append(dst, `nsenter --net="$(find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum `...)
-	return append(strconv.AppendUint(dst, inum, 10), ` -print -quit 2>/dev/null)" `...)
+	return terminal.AppendEnter(dst, inum)
 }
 
 func (f *facts) appendOthers(dst []byte) []byte {

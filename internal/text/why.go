@@ -5,6 +5,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // isWhy tells skb-drops' section from another that has its name.
@@ -95,7 +96,7 @@ func (p *Printer) why(v format.Value) {
 func (p *Printer) commands(list format.Value, head string, entered *bool) {
 	elements(list, func(_ int, v format.Value) {
 		line, _ := v.Str()
-		enter, command := CutEnter(line)
+		enter, command := terminal.CutEnter(line)
 		if len(enter) == 0 {
 			p.line = append(append(p.line, head...), ": "...)
 			p.command(command)
@@ -113,18 +114,3 @@ func (p *Printer) commands(list format.Value, head string, entered *bool) {
 }
 
 func (p *Printer) command(s []byte) { p.line = escape.AppendCommand(p.line, s) }
-
-// CutEnter parts a command that skb-drops gives from what it has before it to enter a
-// network namespace; "" if it has nothing.
-func CutEnter[T ~string | ~[]byte](command T) (enter, rest T) {
-	const begin, end = `nsenter --net="$(`, `)" `
-	if len(command) < len(begin) || string(command[:len(begin)]) != begin {
-		return enter, command
-	}
-	for i := len(begin); i+len(end) <= len(command); i++ {
-		if string(command[i:i+len(end)]) == end {
-			return command[:i+len(end)], command[i+len(end):]
-		}
-	}
-	return enter, command
-}
