@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 //go:embed profiles
@@ -140,7 +142,7 @@ func WithProfiles(args []string) ([]string, error) {
 		p, ok := all[name]
 		if !ok {
 			known := slices.Sorted(maps.Keys(all))
-			return nil, fmt.Errorf("--profile %s: there is no such profile%s (--profile list shows all)", name, didYouMean(name, known))
+			return nil, fmt.Errorf("--profile %s: there is no such profile%s (--profile list shows all)", name, spell.DidYouMean(name, known))
 		}
 		if err := p.check(); err != nil {
 			return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // defaultProbes are the two points where AF_PACKET, and so tcpdump, listens.
@@ -224,9 +225,9 @@ func (p *places) wrongFunction(name string, functions []kernel.Function) error {
 		return fmt.Errorf("%s: of module %s this kernel gives no types (BTF), so which argument is the sk_buff is not known", name, m)
 	}
 	if p.kernel.HasSymbol(name) {
-		return fmt.Errorf("%s: this function takes no sk_buff%s", name, didYouMean(name, names))
+		return fmt.Errorf("%s: this function takes no sk_buff%s", name, spell.DidYouMean(name, names))
 	}
-	return fmt.Errorf("%s: no such function in this kernel%s", name, didYouMean(name, names))
+	return fmt.Errorf("%s: no such function in this kernel%s", name, spell.DidYouMean(name, names))
 }
 
 func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool, sections bpf.Sections) error {
@@ -257,7 +258,7 @@ func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool, 
 		if p.kernel.HasTracepoint(arg) {
 			what = "this tracepoint has no sk_buff"
 		}
-		return fmt.Errorf("%s: %s%s", arg, what, didYouMean(arg, names))
+		return fmt.Errorf("%s: %s%s", arg, what, spell.DidYouMean(arg, names))
 	}
 	return nil
 }
@@ -267,50 +268,6 @@ func isGlob(s string) bool { return strings.ContainsAny(s, "*?[\\") }
 func match(glob, name string) bool {
 	ok, err := path.Match(glob, name)
 	return ok && err == nil
-}
-
-// didYouMean is the nearest of names, in words, or nothing when none is near.
-func didYouMean(s string, names []string) string {
-	best, distance := "", len(s)/3+2
-	for _, n := range names {
-		if d := editDistance(s, n, distance); d < distance {
-			best, distance = n, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return " (did you mean " + best + "?)"
-}
-
-// editDistance is the number of letters to insert, remove or change, or limit when it is
-// that or more.
-func editDistance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		least := i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-			least = min(least, row[j])
-		}
-		if least >= limit {
-			return limit
-		}
-	}
-	return row[len(b)]
 }
 
 // names are all places that match one of the globs, or all, as they are typed after -p.

@@ -9,23 +9,6 @@ import (
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
-func TestDidYouMean(t *testing.T) {
-	names := []string{"ip_rcv", "ip_rcv_core", "tcp_v4_rcv", "net:netif_receive_skb", "skb:kfree_skb"}
-	for typed, want := range map[string]string{
-		"ip_rcvv":               " (did you mean ip_rcv?)",
-		"tcp_rcv_v4":            "",
-		"tcpv4_rcv":             " (did you mean tcp_v4_rcv?)",
-		"net:netif_recieve_skb": " (did you mean net:netif_receive_skb?)",
-		"skb:kfreeskb":          " (did you mean skb:kfree_skb?)",
-		"x":                     "",
-		"something_else":        "",
-	} {
-		if got := didYouMean(typed, names); got != want {
-			t.Errorf("%s:%s, want%s", typed, got, want)
-		}
-	}
-}
-
 func TestReadFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "probes")
 	const text = "# where it starts\nip_rcv\n\n  tcp_v4_*, skb:kfree_skb # and ends\n"

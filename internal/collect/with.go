@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // A wanted is what --with asks for.
@@ -84,7 +85,7 @@ func sectionNamed(name string) (section, error) {
 		}
 		names = append(names, s.name)
 	}
-	return section{}, fmt.Errorf("%s: no such section%s; there are %s", name, didYouMean(name, names), strings.Join(names, ", "))
+	return section{}, fmt.Errorf("%s: no such section%s; there are %s", name, spell.DidYouMean(name, names), strings.Join(names, ", "))
 }
 
 // listSections is --with list.

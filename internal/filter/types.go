@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // types are the kernel's, by which an expression's names are resolved.
@@ -290,47 +293,13 @@ func orAnonymous(name string) string {
 }
 
 // suggest returns " (did you mean NAME?)" for the candidate that is most like name, if any
-// is alike.
+// is alike: before others one that has a prefix more, as skc_dport for dport.
 func suggest(name string, candidates []string) string {
-	best, least := "", 1+max(1, len(name)/3)
+	slices.Sort(candidates)
 	for _, c := range candidates {
-		d := distance(name, c)
 		if strings.HasSuffix(c, "_"+name) {
-			d = 1 // dport: skc_dport
-		}
-		if d < least || d == least && best != "" && c < best {
-			best, least = c, d
+			return " (did you mean " + c + "?)"
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", best)
-}
-
-// distance counts the letters to insert, delete, change or swap to make a b.
-func distance(a, b string) int {
-	if d := len(a) - len(b); d > 8 || d < -8 {
-		return 9
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			row[j] = min(last[j], row[j-1]) + 1
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(row[j], change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
+	return spell.DidYouMean(name, candidates)
 }

@@ -32,7 +32,22 @@ func TestFirstOfSeveral(t *testing.T) {
 	}
 }
 
+// TestDidYouMean: names of functions and tracepoints as people mistype them.
 func TestDidYouMean(t *testing.T) {
+	names := []string{"ip_rcv", "ip_rcv_core", "tcp_v4_rcv", "net:netif_receive_skb", "skb:kfree_skb"}
+	for typed, want := range map[string]string{
+		"ip_rcvv":               " (did you mean ip_rcv?)",
+		"tcp_rcv_v4":            "",
+		"tcpv4_rcv":             " (did you mean tcp_v4_rcv?)",
+		"net:netif_recieve_skb": " (did you mean net:netif_receive_skb?)",
+		"skb:kfreeskb":          " (did you mean skb:kfree_skb?)",
+		"x":                     "",
+		"something_else":        "",
+	} {
+		if got := DidYouMean(typed, names); got != want {
+			t.Errorf("%s:%s, want%s", typed, got, want)
+		}
+	}
 	if got := DidYouMean("vxaln", []string{"vxlan"}); got != " (did you mean vxlan?)" {
 		t.Errorf("%q", got)
 	}
