@@ -12,6 +12,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/spell"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 func (c *collector) attach(ctx context.Context) error {
@@ -133,7 +134,7 @@ func (c *collector) detach() {
 	c.stopDiscovery()
 	<-c.attaching // so that all that was attached can be detached together
 	// What reads the pipe writes on the same terminal as often as not.
-	quiet := c.options.Quiet || c.options.Write == "" && !isTerminal(c.stdout)
+	quiet := c.options.Quiet || c.options.Write == "" && !terminal.Is(c.stdout)
 	step, done := progress(c.stderr, "detaching", c.attachment.Len(), quiet)
 	c.attachment.Progress = step
 	c.attachment.Close()

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // progress shows how many probes are attached or detached, on a terminal only, and only
 // when that takes long enough to wonder.
 func progress(stderr io.Writer, doing string, total int, quiet bool) (step func(int), done func()) {
-	if quiet || !isTerminal(stderr) || total < 10 {
+	if quiet || !terminal.Is(stderr) || total < 10 {
 		return nil, func() {}
 	}
 	f := stderr.(*os.File)
@@ -41,9 +42,4 @@ func progress(stderr io.Writer, doing string, total int, quiet bool) (step func(
 		_ = bar.Finish()
 		fmt.Fprint(f, "\r\033[K")
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/spell"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // A wanted is what --with asks for.
@@ -90,15 +91,11 @@ func sectionNamed(name string) (section, error) {
 
 // listSections is --with list.
 func listSections(stdout io.Writer) error {
-	if _, err := fmt.Fprintf(stdout, "%-8s %12s  %s\n", "SECTION", "INSTRUCTIONS", "WHAT"); err != nil {
-		return err
-	}
+	t := terminal.NewTable("SECTION", ">INSTRUCTIONS", "WHAT")
 	for _, s := range sectionList {
-		if _, err := fmt.Fprintf(stdout, "%-8s %12s  %s\n", s.name, s.cost, s.about); err != nil {
-			return err
-		}
+		t.Row(s.name, s.cost, s.about)
 	}
-	return nil
+	return t.Write(stdout, 0)
 }
 
 // probeSections are those of -p PROBE/SECTION/...: what is special to that probe.

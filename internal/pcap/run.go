@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // Run reads streams and writes pcapng, or the other way round.
@@ -16,7 +14,7 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	if o.Read != "" {
 		return readCapture(&o, stdin, stdout, stderr)
 	}
-	if f, ok := stdout.(*os.File); ok && !o.ListProbes && (o.Write == "" || o.Write == "-") && term.IsTerminal(int(f.Fd())) {
+	if !o.ListProbes && (o.Write == "" || o.Write == "-") && terminal.Is(stdout) {
 		return errors.New("will not write pcapng to a terminal: use -w FILE, or pipe it to tcpdump -nnr -")
 	}
 	in, err := pipe.OpenInputs(o.Files, stdin)

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // Inputs reads records from files in turn, each in its own form.
@@ -49,7 +49,7 @@ func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
 				return nil, UsageError("stdin is named twice (-), and can be read once")
 			}
 			once = true
-			if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			if terminal.Is(stdin) {
 				return nil, errors.New("stdin is a terminal: pipe a stream into it or name a file")
 			}
 			widen(stdin)

@@ -5,9 +5,8 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/term"
-
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -26,34 +25,30 @@ type Sink interface {
 
 // NewSink returns the sink that o asks for.
 func NewSink(o Options, stdout io.Writer) (Sink, error) {
-	f, isFile := stdout.(*os.File)
-	terminal := isFile && term.IsTerminal(int(f.Fd()))
+	onTerminal := terminal.Is(stdout)
 	switch o.Output {
 	case "json":
 		return &jsonSink{w: WholeWrites(stdout, WholeLines)}, nil
 	case "text":
 	case "stream":
-		if terminal {
+		if onTerminal {
 			return nil, errors.New("-o stream: will not write a binary stream to a terminal")
 		}
 		widen(stdout)
 		return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 	default:
-		if !terminal {
+		if !onTerminal {
 			widen(stdout)
 			return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 		}
 	}
-	t := text.Options{Time: o.Time}
-	if terminal {
-		t.Width, _, _ = term.GetSize(int(f.Fd()))
-	}
+	t := text.Options{Time: o.Time, Width: terminal.Width(stdout)}
 	switch o.Color {
 	case "always":
 		t.Color = true
 	case "never":
 	default:
-		t.Color = terminal && os.Getenv("NO_COLOR") == ""
+		t.Color = onTerminal && os.Getenv("NO_COLOR") == ""
 	}
 	return text.NewPrinter(WholeWrites(stdout, WholeLines), t), nil
 }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -112,6 +113,16 @@ func (t *Table) Lines(width int) iter.Seq[string] {
 			}
 		}
 	}
+}
+
+// Write writes the lines of the table.
+func (t *Table) Write(w io.Writer, width int) error {
+	for line := range t.Lines(width) {
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *Table) line(cells []string) string {

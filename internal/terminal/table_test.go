@@ -1,14 +1,17 @@
 package terminal
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
 func lines(t *Table, width int) string {
-	return strings.Join(slices.Collect(t.Lines(width)), "\n")
+	var b strings.Builder
+	if err := t.Write(&b, width); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // table is one whose columns go one after the other.

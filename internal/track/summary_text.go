@@ -73,7 +73,7 @@ func (r *report) endings(b *bytes.Buffer) {
 			t.Row(how, fmt.Sprint(n), why)
 		}
 	}
-	writeTable(b, t, 0)
+	_ = t.Write(b, 0)
 	if n := r.Resent; n.Journeys > 0 {
 		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
 		if q := n.After; q.Count > 0 {
@@ -103,7 +103,7 @@ func (r *report) histogram(b *bytes.Buffer) {
 		}
 		t.Row("up to "+duration(bar.UpTo), fmt.Sprint(bar.Count), picture)
 	}
-	writeTable(b, t, 0)
+	_ = t.Write(b, 0)
 	q := r.Total
 	fmt.Fprintf(b, "half within %s, 90%% %s, 99%% %s, longest %s\n", duration(q.P50), duration(q.P90), duration(q.P99), duration(q.Max))
 }
@@ -116,7 +116,7 @@ func (r *report) hops(b *bytes.Buffer, width int) {
 		t.Row(clean(h.From), clean(h.To), fmt.Sprint(h.Count), duration(h.P50), duration(h.P90), duration(h.P99), duration(h.Max))
 	}
 	b.WriteByte('\n')
-	writeTable(b, t, width)
+	_ = t.Write(b, width)
 	if n := len(r.Hops) - textHops; n > 0 {
 		fmt.Fprintf(b, "and %d more: -o json has them\n", n)
 	}
@@ -129,16 +129,9 @@ func (r *report) flows(b *bytes.Buffer) {
 		t.Row(string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings))
 	}
 	b.WriteByte('\n')
-	writeTable(b, t, 0)
+	_ = t.Write(b, 0)
 	if n := len(r.Flows) - textFlows; n > 0 {
 		fmt.Fprintf(b, "and %d more: -o json has them\n", n)
-	}
-}
-
-func writeTable(b *bytes.Buffer, t *terminal.Table, width int) {
-	for line := range t.Lines(width) {
-		b.WriteString(line)
-		b.WriteByte('\n')
 	}
 }
 
