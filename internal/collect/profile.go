@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/skb-tools/skb-tools/internal/spell"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 //go:embed profiles
@@ -175,15 +176,14 @@ func writeProfiles(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	t := terminal.NewTable("", "")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		p := all[name]
 		about := p.about
 		if p.path != "" {
 			about += " (" + p.path + ")"
 		}
-		if _, err := fmt.Fprintf(w, "%-12s %s\n", name, about); err != nil {
-			return err
-		}
+		t.Row(name, about)
 	}
-	return nil
+	return t.Write(w, 0)
 }

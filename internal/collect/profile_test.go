@@ -88,7 +88,7 @@ func TestShippedProfiles(t *testing.T) {
 	if err := writeProfiles(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"generic ", "ifdump ", "drop ", "nft ", "mine         What I look at. (/"} {
+	for _, want := range []string{"generic ", "ifdump ", "drop ", "nft ", "mine     What I look at. (/"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in the list:\n%s", want, out.String())
 		}
