@@ -10,7 +10,7 @@ import (
 // general are rules whose sentence is about all that their functions do, or about a protocol's
 // program: what it says is so whatever the way.
 var general = []string{
-	"unix", "read-or-fault", "freed-together", "tun-ring", "segmentation", "vxlan", "fragment-twice", "icmp-socket-gone", "qdisc-reset", "qdisc-short", "ipv6-mcast", "fragments-timeout",
+	"unix", "read-or-fault", "freed-together", "tun-ring", "segmentation", "vxlan", "fragment-twice", "icmp-socket-gone", "qdisc-reset", "qdisc-short", "fragments-timeout",
 }
 
 // A cause comes first only at places that have it: a rule that tells, of a way to drop, the

@@ -287,7 +287,7 @@ func buildPacket(tb testing.TB, words string) (etherType dissect.EtherType, data
 			l4[13] |= 1 << strings.IndexRune("FSRPAU", c)
 		}
 	case "icmp", "icmp6":
-		proto, l4, sumAt = dissect.ProtoICMP, make([]byte, 8), 2
+		proto, l4, sumAt = dissect.ProtoICMP, make([]byte, max(8, length-ipHeader)), 2
 		if w[0] == "icmp6" {
 			proto = dissect.ProtoICMPv6
 		}

@@ -36,7 +36,7 @@ var ruleFiles = []string{
 //	final:    yes: nothing else needs to be considered
 //	severity: in place of the reason's
 //	cause:    one sentence; look and else as for a Reason. A kernel test runs each look in a drop of the
-//	          rule's (a case of test/kernel names the rule), or unmadeLooks there says why none does
+//	          rule's (a case of test/kernel names the rule), or unmadeLooks (looks_made_test.go) says why none does
 //	tell:     how to see that it is this cause and not another
 //	try:      a drop that the rule explains first ("also" at its end: as an alternative)
 //	not:      a drop that it must not explain, not even as an alternative

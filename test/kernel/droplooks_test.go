@@ -5,6 +5,7 @@ package kerneltest
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	stdnet "net"
 	"net/netip"
@@ -102,6 +103,11 @@ func tcp4(dst string, sport, dport int, flags layers.TCP, data string) []byte {
 	return ip4(src, dst, layers.IPProtocolTCP, &flags, gopacket.Payload(data))
 }
 
+// segment is one of a connection of a repairedTCP, with so many bytes.
+func segment(peer, port, seq, bytes int) []byte {
+	return tcp4("10.0.0.2", peer, port, layers.TCP{ACK: true, Seq: uint32(seq)}, strings.Repeat("x", bytes))
+}
+
 // icmp4 is an ICMP message.
 func icmp4(src, dst string, kind, code uint8, data string) []byte {
 	return ip4(src, dst, layers.IPProtocolICMPv4, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(kind, code)}, gopacket.Payload(data))
@@ -126,6 +132,7 @@ var (
 		prepare: func(t *testing.T, net *network) {
 			redirectToNowhere(t, net)
 			filteredSocket(t, net, 6800)
+			switchedOffPort(t, net)
 		},
 		// zb1 is a bond of the address ...c0, and its port pm1 has got another one.
 		host: `modprobe bonding; ip link add zb1 address 02:00:00:00:00:c0 type bond mode balance-rr; ip link add pm1 type veth peer name qm1 netns ns0
@@ -142,12 +149,28 @@ var (
 				cause: "the UDP packet from 10.0.0.1 to port 6800 came with a wrong checksum", fits: true,
 				each: `UdpInCsumErrors [1-9]
 					\n.*l1@`},
+			{name: "checksum of more than the stream has", rule: "udp-checksum-told udp-checksum-unseen", make: toL1(spoilt(ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, &layers.UDP{SrcPort: 4000, DstPort: 829}, gopacket.Payload(make([]byte, 600))), 28)), packet: "10.0.0.2.829: ",
+				cause: "the UDP packet from 10.0.0.1 to port 829 came with a wrong checksum; the stream has too few of its bytes to show it", also: "the UDP checksum is wrong; the stream has too few of the packet's bytes to tell", fits: true,
+				each: `UdpInCsumErrors [1-9]
+					? \n.*l1@`},
+			{name: "TCP checksum of more than the stream has", rule: "tcp-checksum-told", make: toL1(spoilt(tcp4("10.0.0.2", 4000, 830, layers.TCP{ACK: true}, strings.Repeat("x", 600)), 40)), packet: "10.0.0.2.830: ", knows: "TCP_CSUM",
+				cause: "the TCP segment from 10.0.0.1 to port 830 came with a wrong checksum; the stream has too few of its bytes to show it",
+				each: `TcpInCsumErrors [1-9]
+					\n.*l1@`},
+			{name: "ICMP checksum of more than the stream has", rule: "icmp-checksum-told", make: toL1(spoilt(icmp4("10.0.0.134", "10.0.0.2", 8, 0, strings.Repeat("x", 600)), 25)), packet: "10.0.0.134 > 10.0.0.2: ICMP", knows: "ICMP_CSUM",
+				cause: "the ICMP packet from 10.0.0.134 came with a wrong checksum; the stream has too few of its bytes to show it",
+				each: `IcmpInCsumErrors [1-9]
+					\n.*l1@`},
 			{name: "socket's filter", rule: "socket-filter-sole socket-filter", make: `echo xyz > /dev/udp/10.0.0.2/6800`, packet: "10.0.0.2.6800: UDP, length 4",
 				cause: "the filter on the socket of port 6800 refused the packet", also: "a filter on the socket of port 6800 ", fits: true,
 				each: `:6800 .*,d[1-9]\d*\)`},
 			{name: "MAC address of a bond, whose port has another", rule: "otherhost-changed", make: wire("qm1", "0200000000c0", udp4("10.0.0.1", "10.0.0.2", 815)), packet: "10.0.0.2.815: ",
 				cause: "02:00:00:00:00:c0 was the MAC address of zb1 {then}, and is not that of the device that received the frame", fits: true,
 				each: `zb1 UP 02:00:00:00:00:c0 .*pm1@\S+ UP 02:00:00:00:00:c1`},
+			{name: "switched off port of a team", rule: "inactive-port-of", make: wire("qt1", "ns1 zm1", udp4("10.0.0.1", "10.0.0.2", 828)), packet: "10.0.0.2.828: ",
+				cause: "pt1 is a port of zm1, a team, which took no frames from it: it was inactive or switched off", fits: true,
+				each: `\n.*pt1@.* master zm1 .* team_slave
+					\n.*zm1: .* team`},
 			{name: "another machine's frame", rule: "otherhost", make: wire("qm", "027777777777", udp4("10.0.0.1", "192.0.2.6", 816)), packet: "192.0.2.6.816: ",
 				cause: "the frame on pm is addressed to another machine (02:77:77:77:77:77), and is seen because the device takes all frames", fits: true,
 				each: `\n.*pm@`},
@@ -346,8 +369,22 @@ var (
 			detachedTun(t, net)
 			cgroupRefusing(t, "muted", ebpf.AttachCGroupInetEgress)
 			tcxDrop(t, net)
+			netkitDrop(t, net)
 		},
-		host: `modprobe -a sch_drr sch_prio sch_htb act_mirred act_police cls_u32
+		// In the VRF red only its own addresses are the host's. The packet to 10.9.29.2 has ten devices before it that hand on at once, one inside another.
+		host: `modprobe -a 8021q macvlan ipip sch_tbf; modprobe -q sch_fq_codel || true # 7.2 has it built in
+			{
+				echo link add zd26 type dummy; echo link set zd26 up
+				below=zd26; for n in 1 2 3; do
+					echo link add link $below name zl$n type vlan id $n; echo link set zl$n up
+					echo link add link zl$n name zm$n type macvlan; echo link set zm$n up; below=zm$n
+				done
+				echo addr add 10.9.26.1/24 dev zm3; echo neigh add 10.9.26.2 lladdr 02:00:00:00:00:02 dev zm3
+				for n in 6 7 8; do echo link add zu$n type ipip local 10.9.2$n.1 remote 10.9.2$n.2; echo addr add 10.9.2$((n + 1)).1/24 dev zu$n; echo link set zu$n up; done
+				for n in 25 32; do echo link add zd$n type dummy; echo addr add 10.9.$n.1/24 dev zd$n; echo link set zd$n up; echo neigh add 10.9.$n.2 lladdr 02:00:00:00:00:02 dev zd$n; done
+			} | ip -batch -
+			for n in 25 32; do tc qdisc add dev zd$n root handle 1: tbf rate 800bit burst 1500 limit 100000; tc qdisc add dev zd$n parent 1:1 fq_codel limit $((n == 25 ? 2 : 100)); done
+			modprobe -a sch_drr sch_prio sch_htb act_mirred act_police cls_u32
 			for n in 16 17 18 19; do ip link add zd$n type dummy; ip addr add 10.9.$n.1/24 dev zd$n; ip link set zd$n up; ip neigh add 10.9.$n.2 lladdr 02:00:00:00:00:02 dev zd$n; done
 			tc qdisc add dev zd16 root drr
 			tc qdisc add dev zd17 root handle 1: prio; ip link add zd8 type dummy; ip link set zd8 up
@@ -358,6 +395,9 @@ var (
 			ip link set zc1p up; await '[ $(grep -l up /sys/class/net/{zc1,zv1}/operstate | wc -l) = 2 ]'
 			modprobe -a sch_etf sch_fq sch_tbf sch_red act_gact cls_u32 ip_gre ipip vxlan tun
 			ip rule add to 198.51.103.0/24 prohibit
+			modprobe vrf; ip link add red type vrf table 11; ip link set red up; ip link add p4 type veth peer name q4 netns ns0; ip link set p4 master red
+			ip addr add 10.7.0.2/24 dev p4; ip link set p4 up; ip -n ns0 link set q4 up; ip route add vrf red unreachable 10.0.0.0/24
+			ip rule add pref 32764 table local; ip rule del pref 0; sysctl -qw net.ipv4.conf.p4.forwarding=0; await 'grep -q up /sys/class/net/p4/operstate'
 			for n in 2 3 4 5 6 7 8 24; do [ $n = 8 ] || ip link add zd$n type dummy; ip addr add 10.9.$n.1/24 dev zd$n; ip link set zd$n up; ip neigh add 10.9.$n.2 lladdr 02:00:00:00:00:02 dev zd$n; done
 			tc qdisc add dev zd2 root blackhole
 			tc qdisc add dev zd3 root etf clockid CLOCK_TAI delta 100000
@@ -375,8 +415,8 @@ var (
 			background socat -u IP4-RECV:202,rcvbuf=2304 OPEN:/dev/null; await 'ss -Hnwa | grep -q ":202 "'; kill -STOP $(tail -n 1 ` + programs + `)
 			await 'ip -s -d link show dev zt1 | grep -q "qlen 2"'
 			sysctl -qw net.ipv4.neigh.r1.unres_qlen_bytes=3000`,
-		after: `for d in zd16 zd17 zd18 zd19 zc0 zc1; do ip link del $d; done; nsenter --net=/proc/1/ns/net sysctl -qw net.core.netdev_max_backlog=1000
-			ip rule del to 198.51.103.0/24; for d in zd2 zd3 zd4 zd5 zd6 zd7 zd8 zd24 zv zo0 zg0 zi0 zx0; do ip link del $d; done
+		after: `for d in zd26 zu6 zu7 zu8 zd25 zd32 zd16 zd17 zd18 zd19 zc0 zc1; do ip link del $d; done; nsenter --net=/proc/1/ns/net sysctl -qw net.core.netdev_max_backlog=1000
+			ip rule add pref 0 table local; ip rule del pref 32764; ip rule del to 198.51.103.0/24; for d in p4 red zd2 zd3 zd4 zd5 zd6 zd7 zd8 zd24 zv zo0 zg0 zi0 zx0; do ip link del $d; done
 			sysctl -qw net.ipv4.neigh.r1.unres_qlen_bytes=212992`,
 		cases: []dropCase{
 			{name: "drr without a class", rule: "qdisc-classes", from: 1, make: `echo x > /dev/udp/10.9.16.2/800`, packet: "10.9.16.2.800: ",
@@ -419,6 +459,16 @@ var (
 			{name: "flow limit", rule: "qdisc-flow qdisc-flows", from: 1, make: `exec 9> /dev/udp/10.9.4.2/742; for i in 1 2 3 4 5 6 7 8; do echo $i >&9; done`, packet: "10.9.4.2.742: ", many: true,
 				cause: "one flow has more packets waiting in the fq queueing discipline on zd4 than it may", also: "the fq queueing discipline on zd4 dropped the packet: one flow has more packets waiting in it than it may", fits: true,
 				each: `qdisc fq .*dropped [1-9].* flows_plimit [1-9]`},
+			{name: "full fq_codel", rule: "qdisc-short", from: 1, make: `for i in $(seq 9); do printf %01000d $i > /dev/udp/10.9.25.2/758; done`, packet: "10.9.25.2.758: ", many: true, knows: "QDISC_DROP_CONGESTED",
+				cause: "the tbf fq_codel queueing discipline on zd25 dropped the packet: it waited too long there", fits: true,
+				each: `qdisc fq_codel .*dropped [1-9].* drop_overlimit [1-9]`},
+			{name: "one device inside another", rule: "no-queue", from: 1, make: `echo x > /dev/udp/10.9.29.2/759 || true`, packet: "10.9.29.2.759: ", knows: "!RECURSION_LIMIT",
+				at: "__dev_queue_xmit kfree_skb_list kfree_skb_list_reason", cause: "the packet went through more than 8 virtual devices one inside another before zd26", also: "the packet went through more than 8 virtual devices one inside another before zl2", fits: true,
+				each: `TX: bytes packets errors dropped carrier collsns \d+ \d+ \d+ [1-9]`},
+			{name: "program on a netkit device", rule: "netkit", from: 1, make: `[ ! -e /sys/class/net/zk0 ] || echo x > /dev/udp/10.9.30.2/761 || true`, packet: "10.9.30.2.761: ", knows: "PACKET_SOCK_ERROR", // netkit is of 6.7
+				cause: "a BPF program or the policy of the netkit device whose other end is nk0 dropped the packet",
+				each: `zk0@nk0: .* TX: bytes packets errors dropped carrier collsns \d+ \d+ \d+ [1-9]
+					bpftool link show\n.*(netkit|type 13 prog \d)`},
 			{name: "red", rule: "qdisc-congested qdisc-early", from: 1, make: `exec 9> /dev/udp/10.9.5.2/743; for i in $(seq 40); do printf %01000d $i >&9; done`, packet: "10.9.5.2.743: ", many: true,
 				cause: "the queueing discipline on zd5 keeps its queue short", also: "the tbf red queueing discipline on zd5 dropped the packet: early", fits: true,
 				each: `qdisc red .*dropped [1-9]`},
@@ -426,6 +476,9 @@ var (
 				cause: "a queue was emptied: the queueing discipline of zd6 was changed or removed, or the device went down", also: "a queue was emptied: zd6 went down or its queueing discipline was changed", fits: true,
 				each: `? qdisc show dev zd6\nqdisc noqueue
 					zd6: `},
+			{name: "queue emptied of what waits for the next turn", changes: true, rule: "qdisc-reset", from: 1, make: `for i in 1 2 3; do printf %01000d $i > /dev/udp/10.9.32.2/762; done; ip link set zd32 down`, packet: "10.9.32.2.762: ", there: true,
+				at: "qdisc_reset kfree_skb_list", cause: "a queue was emptied: zd32 went down or its queueing discipline was changed", fits: true,
+				each: `\n.*zd32: .* state DOWN`},
 			{name: "egress filter", rule: "tc-egress tc-egress-there", from: 1, make: `echo x > /dev/udp/10.9.7.2/747`, packet: "10.9.7.2.747: ",
 				cause: "a tc filter or BPF program on the egress of zd7 dropped the packet (actions of its tc filters: ", fits: true,
 				each: `gact action drop .*\(dropped 1,
@@ -486,6 +539,11 @@ var (
 			{name: "VNI", rule: "vxlan", make: toL1(ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, &layers.UDP{SrcPort: 4000, DstPort: 4790}, unhex("08000000 00002b00 ffffffffffff 020000000001 0800 4500001c 00000000 40110000 0a000001 0a000002 00010002 00080000"))), packet: "", there: true,
 				at: "vxlan_rcv", cause: "no VXLAN device here fits the packet's VNI or header", fits: true,
 				each: `vxlan id 42 `},
+			{name: "own address outside of the VRF", rule: "own-address-elsewhere", make: wire("q4", "ns1 p4", udp4("10.7.0.1", "10.0.0.2", 789)), packet: "10.0.0.2.789: ",
+				at: "ip_error", cause: "the packet is for 10.0.0.2, an address of this host that is not reached from red: it belongs to another VRF, or an ip rule comes before the table local", fits: true,
+				each: `l1@\S+ UP 10\.0\.0\.2/24
+					l3mdev.* lookup local
+					red: .* vrf table 11`},
 			{name: "rule that prohibits", rule: "special-route-or-rule", make: `echo x 2> /dev/null > /dev/udp/198.51.103.9/754 || true`, packet: "198.51.103.9.754: ",
 				cause: "an ip rule or a route for 198.51.103.9 says unreachable, prohibit or blackhole", also: "no route leads to 198.51.103.9, or an ip rule or a route says unreachable", fits: true, fails: "route get",
 				each: `to 198\.51\.103\.0/24 prohibit
@@ -503,6 +561,9 @@ var (
 				at: "enqueue_to_backlog netif_rx_internal", cause: "more packets came than the CPU could take (net.core.netdev_max_backlog)", fits: true,
 				each: `netdev_max_backlog = 1
 					softnet_stat\n([0-9a-f]{8} )+`},
+			{name: "written to a device that is down", changes: true, rule: "device-down", do: writtenToDownTun, packet: "10.9.31.2.760: ", knows: "DEV_READY",
+				at: "tun_get_user", cause: "zt2 is not up",
+				each: `zt2: .* state DOWN`},
 		},
 	}
 )
@@ -598,16 +659,28 @@ var (
 		},
 	}
 
+	// And of IPv4 what is told without stacks and sockets: one connection fills the table of connections, and TCP has no memory left.
 	ipv6Group = dropGroup{
 		name: "looks-ipv6",
+		bare: true,
 		prepare: func(t *testing.T, net *network) {
 			withIPv6(t, net)
 			blockedSource(t, net)
+			repairedTCP{port: 6915, peer: 4185, window: 60000}.open(t, net)
+			repairedTCP{port: 6916, peer: 4186, window: 60000, buffer: 4 << 20, held: 4 << 20}.open(t, net)
 		},
-		host: `ip -6 route add unreachable fd98::/64; ip -6 route add prohibit fd97::/64; ip -6 route add blackhole fd96::/64
+		host: `modprobe -a nf_tables nft_ct nf_conntrack; nsenter --net=/run/netns/ns0 nft 'table ip looks { chain input { type filter hook input priority 0; tcp sport 6915 drop; }; }'
+			nft 'table ip looksfull { chain pre { type filter hook prerouting priority raw; tcp dport 6915 notrack; }; chain out { type filter hook output priority raw; tcp sport 6915 notrack; udp dport 757 notrack; }; chain input { type filter hook input priority 0; ct state new accept; }; }'
+			background socat TCP-LISTEN:6501 PIPE; await 'ss -Hlnt | grep -q :6501'; background nsenter --net=/run/netns/ns0 bash -c 'exec sleep 1000 > /dev/tcp/10.0.0.2/6501'
+			await 'ss -Hnt state established | grep -q :6501'
+			nsenter --net=/proc/1/ns/net sysctl -n net.netfilter.nf_conntrack_max > /tmp/conntrack-max; nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=1
+			nsenter --net=/proc/1/ns/net sysctl -n net.ipv4.tcp_mem > /tmp/tcp-mem
+			ip -6 route add unreachable fd98::/64; ip -6 route add prohibit fd97::/64; ip -6 route add blackhole fd96::/64
 			modprobe ip6_gre; ip link add zg6 type ip6gre local fd00::2 remote fd00::9; ip addr show dev l1 | grep -q fd00::2
 			` + addressesReady,
-		after: `for n in 96 97 98; do ip -6 route del fd$n::/64; done; ip link del zg6; sysctl -qw net.ipv6.ip6frag_high_thresh=4194304; sysctl -qw net.ipv6.ip6frag_low_thresh=3145728
+		after: `nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max=$(cat /tmp/conntrack-max) net.ipv4.tcp_mem="$(cat /tmp/tcp-mem)"
+			nft delete table ip looksfull; nsenter --net=/run/netns/ns0 nft delete table ip looks
+			for n in 96 97 98; do ip -6 route del fd$n::/64; done; ip link del zg6; sysctl -qw net.ipv6.ip6frag_high_thresh=4194304; sysctl -qw net.ipv6.ip6frag_low_thresh=3145728
 			for n in ns0 ns1; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done`,
 		cases: []dropCase{
 			{name: "loopback source", rule: "ip6-address", make: toL1(udp6("::1", "fd00::2", 780)), packet: "fd00::2.780: ",
@@ -668,6 +741,15 @@ var (
 				each: `FRAG6: inuse
 					ip6frag_high_thresh = 0
 					Ip6ReasmFails [1-9]`},
+			{name: "full table of connections, and no stack", rule: "conntrack-full-somewhere", make: `echo x > /dev/udp/10.0.0.2/794`, packet: "10.0.0.2.794: ",
+				at: "nf_hook_slow", cause: "connection tracking refused the packet, if it was at the first hook: its table was full {then} (", fits: true,
+				each: `nf_conntrack_count = [1-9]\d* net.netfilter.nf_conntrack_max = 1
+					entries .* drop early_drop `},
+			{name: "memory of TCP, and no socket", rule: "tcp-memory-unseen", make: toL1(segment(4185, 6915, 1000, 1400)) + `
+				nsenter --net=/proc/1/ns/net sysctl -qw net.ipv4.tcp_mem='100 100 100'` + toL1(segment(4185, 6915, 2400, 1400)), packet: "10.0.0.1.4185 > 10.0.0.2.6915: ", silent: true, // 5.10: tcp_drop
+				cause: "the memory of all TCP sockets together is used up (net.ipv4.tcp_mem)", fits: true,
+				each: `TCP: inuse .* mem \d{3}
+					tcp_mem = 100 100 100`},
 			// Each makes room for one by taking away one that nobody uses, as long as there is one.
 			{name: "full neighbour table", rule: "neighbour-create", from: 1, make: `limit=net.ipv4.neigh.default.gc_thresh3; nsenter --net=/proc/1/ns/net sysctl -qw $limit=0
 				for i in $(seq 120 250); do echo x > /dev/udp/10.0.1.$i/757 || true; done; nsenter --net=/proc/1/ns/net sysctl -qw $limit=1024`, packet: ".757: ", many: true, there: true, // others fail later for lack of an answer
@@ -721,16 +803,28 @@ var (
 	vrfGroup = dropGroup{
 		name:    "looks-vrf",
 		prepare: withIPv6,
-		host: `sysctl -qw net.ipv6.conf.all.forwarding=0; modprobe vrf; ip link add blue type vrf table 10; ip link set blue up; ip link add p3 type veth peer name q3 netns ns0; ip link set p3 master blue
+		// The address fd00::66 is being looked for, some minutes long.
+		host: `ip xfrm policy add dir out src 203.0.113.1 dst 203.0.113.2 action block
+			sysctl -qw net.ipv6.conf.all.forwarding=0; modprobe vrf; ip link add blue type vrf table 10; ip link set blue up; ip link add p3 type veth peer name q3 netns ns0; ip link set p3 master blue
 			ip addr add 10.6.0.2/24 dev p3; ip link set p3 up; ip -n ns0 addr add 10.6.0.1/24 dev q3; ip -n ns0 link set q3 up
 			await 'grep -q up /sys/class/net/p3/operstate'; ip -n ns0 route add 203.0.113.0/24 via 10.6.0.2
-			` + addressesReady,
-		after: `for n in ns0 ns1; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done; ip link del p3; ip link del blue`,
+			` + addressesReady + `
+			sysctl -qw net.ipv6.conf.all.accept_dad=1 net.ipv6.conf.l1.dad_transmits=600; ip addr add fd00::66/64 dev l1; ip -6 address show dev l1 tentative | grep -q fd00::66`,
+		after: `ip xfrm policy flush
+			ip addr del fd00::66/64 dev l1; sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.l1.dad_transmits=1
+			for n in ns0 ns1; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done; ip link del p3; ip link del blue`,
 		cases: []dropCase{
 			{name: "IPv6, not forwarding", rule: "forwarding-off-6", make: toL1(udp6("fd00::1", "fd00:1::2", 786)), packet: "fd00:1::2.786: ",
 				cause: "the packet is for fd00:1::2, which is no address of this host, and this host does not forward", fits: true,
 				each: `forwarding = 0
 					show to fd00:1::2\n\n`},
+			{name: "own address that is not used yet", rule: "own-address-unused-6", make: toL1(udp6("fd00::1", "fd00::66", 788)), packet: "fd00::66.788: ",
+				cause: "the packet is for fd00::66, an address of this host that it does not take on l1: the address is tentative", fits: true,
+				each: `fd00::66/64 .* tentative
+					\n.*l1@`},
+			{name: "echo request where policies are", rule: "icmp6-handled-policies", make: `ping -qc1 -W1 -s 73 fd00::2 > /dev/null || true`, packet: "length 81", knows: "!NOT_SPECIFIED",
+				cause: "the ICMPv6 message from ", fits: true,
+				each: `Icmp6InErrors \d`},
 			{name: "no route in the VRF", rule: "no-route-vrf", make: `echo x 2> /dev/null > /dev/udp/203.0.113.80/780 || true`, packet: "203.0.113.80.780: ",
 				cause: "no route in the VRF blue leads to 203.0.113.80", fits: true,
 				each: `route show vrf blue\n.*10\.6\.0\.0/24
@@ -744,7 +838,7 @@ var (
 
 	// The connection of port 6900 is closed by ns1, so that its TIME_WAIT is there.
 	// Its peer knows nothing of it and resets it, which rfc1337 ignores. SYN-ACKs are lost where they come.
-	tcpHost = `nsenter --net=/run/netns/ns0 nft 'table ip looks { chain input { type filter hook input priority 0; tcp sport 6901 drop; }; }'
+	tcpHost = `nsenter --net=/run/netns/ns0 nft 'table ip looks { chain input { type filter hook input priority 0; tcp sport { 6901, 6910-6914 } drop; }; }'
 			sysctl -qw net.ipv4.tcp_rfc1337=1 net.ipv4.tcp_synack_retries=10
 			background socat -u OPEN:/dev/null TCP-LISTEN:6900,reuseaddr; background socat -u TCP-LISTEN:6901,reuseaddr OPEN:/dev/null; background socat -u TCP-LISTEN:6902,reuseaddr OPEN:/dev/null
 			await '[ $(ss -Hlnt | grep -c ":690[012] ") = 3 ]'
@@ -753,9 +847,19 @@ var (
 			background socat -u TCP-LISTEN:6906,reuseaddr OPEN:/dev/null; await 'ss -Hlnt | grep -q ":6906 "'; tail -n 1 ` + programs + ` > /tmp/looks-reader; kill -STOP $(cat /tmp/looks-reader)`
 
 	tcpGroup = dropGroup{
-		name:  "looks-tcp",
-		host:  tcpHost,
-		after: `nsenter --net=/run/netns/ns0 nft delete table ip looks; sysctl -qw net.ipv4.tcp_rfc1337=0 net.ipv4.tcp_synack_retries=5`,
+		name: "looks-tcp",
+		prepare: func(t *testing.T, net *network) {
+			repairedTCP{port: 6910, peer: 4180, window: 60000}.open(t, net)
+			repairedTCP{port: 6911, peer: 4181, window: 60000, buffer: 1}.open(t, net)
+			repairedTCP{port: 6912, peer: 4182, window: 1000, buffer: 1}.open(t, net)
+			repairedTCP{port: 6913, peer: 4183, window: 60000}.open(t, net)
+			// Each cpu may hold 1 MiB that the kernel does not count yet (SK_MEMORY_PCPU_RESERVE, include/net/sock.h).
+			repairedTCP{port: 6914, peer: 4184, window: 60000, buffer: 4 << 20, held: 4 << 20}.open(t, net)
+		},
+		host: tcpHost + `
+			nsenter --net=/proc/1/ns/net sysctl -n net.ipv4.tcp_mem > /tmp/tcp-mem`,
+		after: `nsenter --net=/proc/1/ns/net sysctl -qw net.ipv4.tcp_mem="$(cat /tmp/tcp-mem)"
+			nsenter --net=/run/netns/ns0 nft delete table ip looks; sysctl -qw net.ipv4.tcp_rfc1337=0 net.ipv4.tcp_synack_retries=5`,
 		cases: []dropCase{
 			{name: "reset in the handshake", rule: "tcp-reset-handshake", make: toL1(tcp4("10.0.0.2", 4177, 6901, layers.TCP{SYN: true}, "")) + toL1(tcp4("10.0.0.2", 4177, 6901, layers.TCP{RST: true, Seq: 1001}, "")), packet: "10.0.0.1.4177 > 10.0.0.2.6901: Flags [R]",
 				at: "tcp_v4_rcv", cause: "10.0.0.1:4177 reset its connection to port 6901 while it was being opened", fits: true, knows: "PACKET_SOCK_ERROR", // the others don't tell the socket
@@ -765,6 +869,17 @@ var (
 				cause: "a program closed its socket while this data was still waiting in it: TCP had acknowledged the data to 10.0.0.1:", fits: true,
 				each: `^ss -Hantp 'sport = 6906'\n
 					TcpOutRsts \d`},
+			{name: "out of order, and again in order", rule: "tcp-ofo", make: toL1(segment(4180, 6910, 1100, 100)) + toL1(segment(4180, 6910, 1000, 300)), packet: "10.0.0.1.4180 > 10.0.0.2.6910: ", silent: true, // 5.10: tcp_drop
+				cause: "the segment from 10.0.0.1:4180 had come out of order, and its data was received meanwhile", fits: true,
+				each: `TcpExtTCPOFOQueue [1-9]`},
+			{name: "full receive buffer", rule: "tcp-rcvbuf", make: toL1(segment(4181, 6911, 1000, 1400)) + toL1(segment(4181, 6911, 2400, 1400)) + toL1(segment(4181, 6911, 3800, 1400)), packet: "10.0.0.1.4181 > 10.0.0.2.6911: ", silent: true,
+				cause: "the receive buffer of the TCP connection from 10.0.0.1:4181 to port 6911 is full", fits: true,
+				each: `10\.0\.0\.2:6911 .*skmem:\(r[1-9]\d*,rb
+					TcpExtTCPRcvQDrop [1-9]`},
+			{name: "closed window", rule: "tcp-zero-window", make: toL1(segment(4182, 6912, 1000, 1000)) + toL1(segment(4182, 6912, 2000, 100)), packet: "10.0.0.1.4182 > 10.0.0.2.6912: ", silent: true, knows: "!TCP_INVALID_END_SEQUENCE",
+				cause: "10.0.0.1:4182 sent data to port 6912 although this host had announced that it has no room", fits: true,
+				each: `10\.0\.0\.2:6912 .*skmem:\(r[1-9]\d*,rb
+					TcpExtTCPZeroWindowDrop [1-9]`},
 			{name: "FIN in TIME_WAIT", rule: "tcp-time-wait", make: toL1(tcp4("10.0.0.2", 4173, 6900, layers.TCP{FIN: true, ACK: true}, "")), packet: "10.0.0.1.4173 > 10.0.0.2.6900: Flags [F.]",
 				at: "tcp_v4_rcv", cause: "the end of a TCP connection that is closed already (TIME_WAIT); the segment was answered", fits: true,
 				each: `10\.0\.0\.2:6900 10\.0\.0\.1:4173`},
@@ -783,6 +898,12 @@ var (
 				cause: "a SYN from 10.0.0.1:4178 came for a connection that is open already", fits: true,
 				each: `10\.0\.0\.2:6902 10\.0\.0\.1:4178
 					TcpExtTCPSYNChallenge [1-9]`},
+			{name: "memory of TCP", changes: true, rule: "tcp-memory", make: toL1(segment(4183, 6913, 1000, 1400)) + `
+				nsenter --net=/proc/1/ns/net sysctl -qw net.ipv4.tcp_mem='100 100 100'` + toL1(segment(4183, 6913, 2400, 1400)), packet: "10.0.0.1.4183 > 10.0.0.2.6913: ", knows: "PACKET_SOCK_ERROR", // the others don't tell the socket
+				cause: "the memory of all TCP sockets together is used up (net.ipv4.tcp_mem): the socket on port 6913 has room", fits: true,
+				each: `TCP: inuse .* mem \d{3}
+					tcp_mem = 100 100 100
+					TcpExtTCPRcvQDrop [1-9]`},
 		},
 	}
 
@@ -1119,8 +1240,8 @@ func serverlessService(t *testing.T, net *network, at string) {
 	})
 }
 
-// detachedTun makes zt0 in ns1, a TUN device whose only queue its program has detached (drivers/net/tun.c, tun_set_queue).
-func detachedTun(t *testing.T, net *network) {
+// tunOfNS1 opens the TUN device of a name in ns1, which is made if there is none.
+func tunOfNS1(t *testing.T, net *network, name string, flags uint16, use func(fd int, ask func(request uint, flags uint16) error) error) {
 	t.Helper()
 	run(t, "modprobe", "tun")
 	net.within(1, func() error {
@@ -1130,16 +1251,35 @@ func detachedTun(t *testing.T, net *network) {
 		}
 		t.Cleanup(func() { unix.Close(fd) })
 		ask := func(request uint, flags uint16) error {
-			ifr, err := unix.NewIfreq("zt0")
+			ifr, err := unix.NewIfreq(name)
 			if err != nil {
 				return err
 			}
 			ifr.SetUint16(flags)
 			return unix.IoctlIfreq(fd, request, ifr)
 		}
-		if err := ask(unix.TUNSETIFF, unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE); err != nil {
+		if err := ask(unix.TUNSETIFF, unix.IFF_TUN|unix.IFF_NO_PI|flags); err != nil {
 			return err
 		}
+		return use(fd, ask)
+	})
+}
+
+// writtenToDownTun has a program write a packet to zt2, a TUN device of ns1 that is not up.
+func writtenToDownTun(t *testing.T, net *network) {
+	t.Helper()
+	tunOfNS1(t, net, "zt2", 0, func(fd int, _ func(uint, uint16) error) error {
+		if _, err := unix.Write(fd, udp4("10.9.31.1", "10.9.31.2", 760)[2:]); err != unix.EIO {
+			return fmt.Errorf("a TUN device that is down took a packet: %v", err)
+		}
+		return nil
+	})
+}
+
+// detachedTun makes zt0 in ns1, a TUN device whose only queue its program has detached (drivers/net/tun.c, tun_set_queue).
+func detachedTun(t *testing.T, net *network) {
+	t.Helper()
+	tunOfNS1(t, net, "zt0", unix.IFF_MULTI_QUEUE, func(_ int, ask func(uint, uint16) error) error {
 		return ask(unix.TUNSETQUEUE, unix.IFF_DETACH_QUEUE)
 	})
 }
@@ -1206,6 +1346,60 @@ func tcxSince(t *testing.T, net *network) {
 		return
 	}
 	net.in(1, "echo x > /dev/udp/10.9.24.2/749 || true")
+}
+
+// netkitDrop has a BPF program drop what leaves zk0, a netkit device of ns1. A kernel before 6.7 has none.
+func netkitDrop(t *testing.T, net *network) {
+	t.Helper()
+	net.in(1, "ip link add zk0 type netkit || exit 0; ip addr add 10.9.30.1/24 dev zk0; ip link set zk0 up; ip link set nk0 up")
+	net.within(1, func() error {
+		on, err := stdnet.InterfaceByName("zk0")
+		if err != nil {
+			return nil
+		}
+		t.Cleanup(func() { net.in(1, "ip link del zk0") })
+		program := tcxProgram(t)
+		defer program.Close()
+		attached, err := bpflink.AttachNetkit(bpflink.NetkitOptions{Interface: on.Index, Program: program, Attach: ebpf.AttachNetkitPrimary})
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { attached.Close() })
+		return nil
+	})
+}
+
+// switchedOffPort makes zm1 in ns1, a team that takes nothing from its port pt1, whose other end is qt1 in ns0.
+func switchedOffPort(t *testing.T, net *network) {
+	t.Helper()
+	run(t, "modprobe", "team")
+	net.in(1, words+`ip link add zm1 type team; ip link add pt1 type veth peer name qt1 netns ns0; ip link set pt1 master zm1
+		for d in zm1 pt1; do ip link set $d up; done; ip -n ns0 link set qt1 up; await 'grep -q up /sys/class/net/pt1/operstate'`)
+	t.Cleanup(func() { net.in(1, "ip link del pt1; ip link del zm1") })
+	net.within(1, func() error {
+		team, err := stdnet.InterfaceByName("zm1")
+		if err != nil {
+			return err
+		}
+		port, err := stdnet.InterfaceByName("pt1")
+		if err != nil {
+			return err
+		}
+		// include/uapi/linux/if_team.h; a flag that has no value is off.
+		const (
+			setOptions             = 1
+			teamIfindex, options   = 1, 2
+			option                 = 1
+			name, kind, portOption = 1, 3, 6
+			flag                   = 6 // NLA_FLAG
+		)
+		// ESRCH: nobody listens to what the kernel tells of the change, which it has made.
+		if err := genetlink("team", 1, command(setOptions, attr32(teamIfindex, uint32(team.Index)), attr(options|nested, attr(option|nested,
+			slices.Concat(attr(name, []byte("enabled\x00")), attr(kind, []byte{flag}), attr32(portOption, uint32(port.Index))))))); !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+		return nil
+	})
 }
 
 // addressesReady waits until the kernel has said of all addresses of IPv6 that they can be used.

@@ -57,6 +57,7 @@ type dropCase struct {
 type dropGroup struct {
 	name    string
 	far     bool                       // the collector is in another namespace, as the commands to look at then are
+	bare    bool                       // it takes neither stacks nor sockets
 	prepare func(*testing.T, *network) // prepares ns1
 	host    string                     // a shell script that does
 	flags   string                     // more of them for skb-collect
@@ -321,7 +322,10 @@ func (g *dropGroup) check(t *testing.T, net *network) (whole bool) {
 	defer net.in(1, words+g.after)
 	net.in(1, words+g.host+"\n"+noticed)
 	file := filepath.Join("/skb/out", g.name+".skb")
-	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb", "--with", "stack,sock"}
+	args := []string{"skb-collect", "-w", file, "-p", "skb:kfree_skb"}
+	if !g.bare {
+		args = append(args, "--with", "stack,sock")
+	}
 	if !strings.Contains(g.flags, "--nft-trace") { // which rule dropped a packet is known by its identity
 		args = append(args, "--no-follow")
 	}
