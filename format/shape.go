@@ -253,9 +253,9 @@ type recordShape struct{ now, before *shape }
 // recordShapes are those of the records that FORMAT.md has.
 var recordShapes = func() map[RecordType]recordShape {
 	all := map[RecordType]recordShape{}
-	for _, t := range [...]RecordType{TypeStart, TypeEvent, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney,
-		TypeWire, TypeResume, TypeChange} {
-		s := recordShape{now: shapes[string(t)]}
+	for _, section := range recordSections {
+		t := RecordType(section.Name)
+		s := recordShape{now: shapes[section.Name]}
 		if t == TypeLoss || t == TypeEnd {
 			s.before = s.now.older()
 		}
