@@ -76,7 +76,7 @@ test-debian13: deps debian13
 
 debian13:
 	tools=$$($(TESTBED) tools trixie) && export PATH="$$tools:$$PATH" && \
-	tshark --version | grep -q '^TShark (Wireshark) 4\.4' && go test -count 1 ./cmd/skb-pcap ./internal/pcapng ./internal/pcap
+	tshark --version | grep -q '^TShark (Wireshark) 4\.4' && go test -count 1 ./cmd/skb-pcap ./internal/pcapng ./internal/pcap/...
 
 # Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
 test-kernels: build-kernel-tests

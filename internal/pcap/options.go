@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/skb-tools/skb-tools/internal/pcap/out"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -51,6 +52,12 @@ func (o *Options) Validate() error {
 		return errors.New("--list-probes writes no capture: none of the other flags goes with it")
 	}
 	return nil
+}
+
+// out is what of it the way out goes by.
+func (o *Options) out() *out.Options {
+	return &out.Options{Write: o.Write, FileSize: int64(o.FileSize), FileCount: o.FileCount, Probe: o.Probe, InterfaceBy: o.InterfaceBy,
+		Linktype: o.Linktype, Once: o.Once, Names: o.Names, NoComment: o.NoComment}
 }
 
 // defaults reports whether interfaces and packets are to be written as they are unless

@@ -9,6 +9,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
 // What another reader finds in a capture is what the events of the stream hold, as
@@ -87,7 +88,7 @@ func TestAgainstEvents(t *testing.T) {
 				t.Fatalf("seed %d: time %d", seed, ns)
 			}
 			i, err := r.Interface(ci.InterfaceIndex)
-			if name := string(appendEscaped(nil, []byte(e.Probe))); err != nil || i.Name != name {
+			if name := string(packet.AppendEscaped(nil, []byte(e.Probe))); err != nil || i.Name != name {
 				t.Fatalf("seed %d: interface %q, want %q", seed, i.Name, name)
 			}
 			if got := o.PacketID; (got != nil) != track.Present() || got != nil && *got != track.Packet {
@@ -116,7 +117,7 @@ func checkComments(t *testing.T, seed uint64, e *format.Event, track *format.Tra
 			t.Fatalf("seed %d: %q is among the comments %q: %v, want %v", seed, c, comments, !want, want)
 		}
 	}
-	has("probe="+string(appendEscaped(nil, []byte(e.Probe))), true)
+	has("probe="+string(packet.AppendEscaped(nil, []byte(e.Probe))), true)
 	has("host=a", foreign && slices.Contains(comments, "host=a"))
 	has("track.uncertain=true", track.Present() && track.Uncertain)
 	has("track.inferred=true", track.Present() && track.Inferred)

@@ -69,22 +69,3 @@ func TestBigEndian(t *testing.T) {
 		t.Errorf("%x\n%x", streams[0], streams[1])
 	}
 }
-
-// Comments that are almost ours stay as they are.
-func TestNumbersOfComments(t *testing.T) {
-	for s, want := range map[string]opt{"850ns": {850, true}, "12.1us": {12100, true}, "1s": {1e9, true}, "1.000000001s": {1e9 + 1, true},
-		"12.10us": {}, "1000ns": {}, "1": {}, "1.us": {}, "18446744073.709551615s": {1<<64 - 1, true}, "18446744074s": {}, "0ns": {0, true}, "-1ns": {}, "1h": {}} {
-		got := duration([]byte(s))
-		if !got.ok {
-			got.v = 0
-		}
-		if got != want {
-			t.Errorf("duration(%q) is %v, want %v", s, got, want)
-		}
-	}
-	for s, ok := range map[string]bool{"0": true, "18446744073709551615": true, "18446744073709551616": false, "01": false, "": false, "1a": false, "+1": false} {
-		if got := number([]byte(s)); got.ok != ok {
-			t.Errorf("number(%q) is %v", s, got)
-		}
-	}
-}

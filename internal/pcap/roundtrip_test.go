@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/in"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -135,7 +137,7 @@ func sprinkle(r *rand.Rand, raw format.Raw, name func() string) format.Raw {
 		}
 		return dst
 	}
-	for _, s := range sections {
+	for _, s := range packet.Sections {
 		if r.IntN(4) == 0 {
 			raw = format.Splice(nil, raw, s, tree(nil, 4))
 		}
@@ -236,7 +238,7 @@ func TestThereAndBack(t *testing.T) {
 // values that FORMAT.md does not.
 func unread(err error) error {
 	var lacks *pipe.NotWholeError
-	var half *halfError
+	var half *in.HalfError
 	if errors.As(err, &lacks) || errors.As(err, &half) {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package pcap
+package in
 
 import (
 	"bytes"
@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
 // TestPlugin: contrib/wireshark/skb.lua makes a field of each comment, of the type that its value has.
 func TestPlugin(t *testing.T) {
-	const file = "../../contrib/wireshark/skb.lua"
+	const file = "../../../contrib/wireshark/skb.lua"
 	tshark := exec.Command("tshark", "-G", "fields", "-X", "lua_script:"+file)
 	tshark.Env = append(os.Environ(), "HOME="+t.TempDir())
 	out, err := tshark.Output()
@@ -35,7 +36,7 @@ func TestPlugin(t *testing.T) {
 	checked := 0
 	for path, k := range format.EventPaths() {
 		section, _, inside := strings.Cut(path, ".")
-		if !inside || k.Form == format.FormMap || !slices.Contains(sections, section) {
+		if !inside || k.Form == format.FormMap || !slices.Contains(packet.Sections, section) {
 			continue
 		}
 		checked++
@@ -61,7 +62,7 @@ func TestPlugin(t *testing.T) {
 	}
 	for _, k := range keys {
 		key := k.name
-		if key = strings.TrimSuffix(key, "."); slices.Contains(sections, key) {
+		if key = strings.TrimSuffix(key, "."); slices.Contains(packet.Sections, key) {
 			continue
 		}
 		if !bytes.Contains(plugin, []byte("\t"+key+" = {")) && !bytes.Contains(plugin, []byte(`["`+key+`"] =`)) &&

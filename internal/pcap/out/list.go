@@ -1,4 +1,4 @@
-package pcap
+package out
 
 import (
 	"bufio"
@@ -16,8 +16,8 @@ import (
 // one, a damaged stream any number of names.
 const maxProbes = 1 << 14
 
-// listProbes prints the probes of the streams with their events, the most frequent first.
-func listProbes(in *pipe.Inputs, stdout io.Writer) error {
+// List prints the probes of the streams with their events, the most frequent first.
+func List(in *pipe.Inputs, stdout io.Writer) error {
 	type probe struct {
 		name   string
 		events uint64

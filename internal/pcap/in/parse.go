@@ -1,4 +1,4 @@
-package pcap
+package in
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -23,7 +24,7 @@ type comments struct {
 	from                        leaves      // of track.from
 	by                          []byte
 	uncertain, inferred         bool
-	resent                      opt
+	resent                      packet.Opt
 	where, severity, confidence []byte
 	look                        [][]byte
 	caller                      []byte
@@ -37,7 +38,7 @@ func (c *comments) reset() {
 	*c = comments{changed: old.changed[:0], others: old.others[:0], text: old.text[:0], missing: old.missing[:0],
 		from: old.from[:0], look: old.look[:0], sections: old.sections}
 	if c.sections == nil {
-		c.sections = make([]leaves, len(sections))
+		c.sections = make([]leaves, len(packet.Sections))
 	}
 	for i, l := range c.sections {
 		c.sections[i] = l[:0]
@@ -82,11 +83,11 @@ func find(text []byte, from int) (at int, value []byte) {
 }
 
 // take sets o to n if that is known, and reports it.
-func (o *opt) take(n opt) bool {
-	if n.ok {
+func take(o *packet.Opt, n packet.Opt) bool {
+	if n.OK {
 		*o = n
 	}
-	return n.ok
+	return n.OK
 }
 
 // leaf takes the rest of a comment of a section: path=value.
@@ -124,8 +125,8 @@ func (c *comments) appendChanged(dst []byte) []byte {
 		for more := true; more; {
 			var v []byte
 			v, rest, more = bytes.Cut(rest, []byte(">"))
-			if n := number(v); n.ok {
-				dst = format.AppendUint(dst, n.v)
+			if n := number(v); n.OK {
+				dst = format.AppendUint(dst, n.V)
 			} else {
 				dst = format.AppendStr(dst, v)
 			}
@@ -135,32 +136,32 @@ func (c *comments) appendChanged(dst []byte) []byte {
 }
 
 // number reads a decimal number as strconv would write it.
-func number(s []byte) opt {
+func number(s []byte) packet.Opt {
 	if len(s) == 0 || s[0] == '0' && len(s) > 1 {
-		return opt{}
+		return packet.Opt{}
 	}
 	n := uint64(0)
 	for _, c := range s {
 		d := uint64(c - '0')
 		if d > 9 || n > (math.MaxUint64-d)/10 {
-			return opt{}
+			return packet.Opt{}
 		}
 		n = 10*n + d
 	}
-	return opt{n, true}
+	return packet.Some(n)
 }
 
 // hexadecimal reads a number that is not 0, with 0x before it.
-func hexadecimal(s []byte) opt {
+func hexadecimal(s []byte) packet.Opt {
 	digits, ok := bytes.CutPrefix(s, []byte("0x"))
 	n, err := strconv.ParseUint(string(digits), 16, 64)
 	var again [16]byte
 	ok = ok && err == nil && n != 0 && bytes.Equal(strconv.AppendUint(again[:0], n, 16), digits)
-	return opt{n, ok}
+	return packet.Opt{V: n, OK: ok}
 }
 
-// duration reads what appendDuration writes.
-func duration(s []byte) opt {
+// duration reads what packet.AppendDuration writes.
+func duration(s []byte) packet.Opt {
 	unit := uint64(0)
 	digits := bytes.TrimRight(s, "numsec")
 	switch string(s[len(digits):]) {
@@ -173,22 +174,22 @@ func duration(s []byte) opt {
 	case "s":
 		unit = 1e9
 	default:
-		return opt{}
+		return packet.Opt{}
 	}
 	whole, fraction, _ := bytes.Cut(digits, []byte("."))
 	n := number(whole)
-	if !n.ok || n.v > math.MaxUint64/unit {
-		return opt{}
+	if !n.OK || n.V > math.MaxUint64/unit {
+		return packet.Opt{}
 	}
-	ns := n.v * unit
+	ns := n.V * unit
 	for _, c := range fraction {
 		if unit /= 10; unit == 0 || c < '0' || c > '9' {
-			return opt{}
+			return packet.Opt{}
 		}
 		ns += uint64(c-'0') * unit
 	}
 	var again [32]byte
-	return opt{ns, bytes.Equal(appendDuration(again[:0], ns), s)}
+	return packet.Opt{V: ns, OK: bytes.Equal(packet.AppendDuration(again[:0], ns), s)}
 }
 
 // filled is unescape for what is absent when empty.
@@ -199,10 +200,10 @@ func (c *comments) filled(value []byte) ([]byte, bool) {
 	return c.unescape(value)
 }
 
-// unescape returns value as it was before appendEscaped, nil and false if that would have
+// unescape returns value as it was before packet.AppendEscaped, nil and false if that would have
 // written it otherwise.
 func (c *comments) unescape(value []byte) ([]byte, bool) {
-	if plain(value) == len(value) {
+	if packet.Plain(value) == len(value) {
 		return value, true
 	}
 	from := len(c.text)
@@ -236,5 +237,5 @@ func unescape(dst, s []byte) ([]byte, bool) {
 		dst, rest = append(dst, byte(n)), behind[2:]
 	}
 	var again [64]byte
-	return dst, bytes.Equal(appendEscaped(again[:0], dst[from:]), s)
+	return dst, bytes.Equal(packet.AppendEscaped(again[:0], dst[from:]), s)
 }

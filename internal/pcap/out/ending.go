@@ -1,9 +1,10 @@
-package pcap
+package out
 
 import (
 	"bytes"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
 // An ending is how a packet's journey ended, as comments. It is known where the journey
@@ -21,16 +22,16 @@ func (w *writer) ended(k packetKey, r format.Raw) {
 	unclear, _ := r.Get("end", "unclear").Str()
 	dst = appendFilled(dst, "journey.unclear=", unclear)
 	total, ok := r.Get("total").Uint()
-	dst = appendTime(dst, "journey.total=", opt{total, ok})
+	dst = appendTime(dst, "journey.total=", packet.Opt{V: total, OK: ok})
 	hops, ok := r.Get("hops").Uint()
-	dst = appendNumber(dst, "journey.hops=", opt{hops, ok})
+	dst = appendNumber(dst, "journey.hops=", packet.Opt{V: hops, OK: ok})
 	w.ending = ending{k, dst}
 	w.lasts.over(k, dst)
 }
 
 // of returns the comments for an event of e's packet, nil if its end is not known.
 func (d *ending) of(e *event, o *origin) []byte {
-	if e.packet.ok && d.key.number == e.packet.v && d.key.origin == o {
+	if e.Packet.OK && d.key.number == e.Packet.V && d.key.origin == o {
 		return d.comments
 	}
 	return nil

@@ -1,10 +1,11 @@
-package pcap
+package in
 
 import (
 	"bytes"
 	"encoding/binary"
 
 	"github.com/skb-tools/skb-tools/internal/dissect"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -25,48 +26,48 @@ const sllLen = 16
 // Ethernet header, and fills what it says into e; false for a packet that is no event.
 func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 	b := p.Data
-	e.at = atNetwork
-	e.linkType = opt{uint64(p.Interface.LinkType), true}
+	e.At = atNetwork
+	e.LinkType = packet.Some(uint64(p.Interface.LinkType))
 	cut := 0
 	switch p.Interface.LinkType {
 	case pcapng.LinkTypeEthernet:
-		e.linkType = opt{}
-		e.at = atMAC
+		e.LinkType = packet.Opt{}
+		e.At = atMAC
 		if len(b) < dissect.EthernetLen {
 			break
 		}
 		if t := dissect.EthernetHeader(b).Type(); s.comment.synthetic || !t.IsLength() {
-			e.skb.protocol = opt{uint64(t), true}
+			e.Skb.Protocol = packet.Some(uint64(t))
 		}
 		if s.comment.synthetic {
-			e.at, cut = atNetwork, dissect.EthernetLen
+			e.At, cut = atNetwork, dissect.EthernetLen
 		}
 	case pcapng.LinkTypeRaw, linkRaw, linkRawBSD, linkIPv4, linkIPv6:
 		if len(b) > 0 {
-			e.skb.protocol = opt{uint64(e.etherType(b)), true}
+			e.Skb.Protocol = packet.Some(uint64(e.EtherType(b)))
 		}
 	case linkNull, linkLoop:
 		if cut = 4; len(b) > 4 {
-			e.skb.protocol = opt{uint64(e.etherType(b[4:])), true}
+			e.Skb.Protocol = packet.Some(uint64(e.EtherType(b[4:])))
 		}
 	case linkSLL:
 		if cut = sllLen; len(b) >= cut {
-			e.skb.pktType = opt{uint64(binary.BigEndian.Uint16(b)), true}
-			e.devType = opt{uint64(binary.BigEndian.Uint16(b[2:])), true}
-			e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b[14:])), true}
+			e.Skb.PktType = packet.Some(uint64(binary.BigEndian.Uint16(b)))
+			e.DevType = packet.Some(uint64(binary.BigEndian.Uint16(b[2:])))
+			e.Skb.Protocol = packet.Some(uint64(binary.BigEndian.Uint16(b[14:])))
 		}
 	case pcapng.LinkTypeSLL2:
-		if cut = sll2Len; len(b) >= cut {
-			e.header = b[:sll2Len]
-			e.skb.protocol = opt{uint64(binary.BigEndian.Uint16(b)), true}
-			e.ifindex = opt{uint64(binary.BigEndian.Uint32(b[4:])), true}
-			e.devType = opt{uint64(binary.BigEndian.Uint16(b[8:])), true}
-			e.skb.pktType = opt{uint64(b[10]), true}
-			t, tag := dissect.EtherType(e.skb.protocol.v), dissect.VLANTag(b[cut:])
+		if cut = packet.SLL2Len; len(b) >= cut {
+			e.Header = b[:packet.SLL2Len]
+			e.Skb.Protocol = packet.Some(uint64(binary.BigEndian.Uint16(b)))
+			e.Ifindex = packet.Some(uint64(binary.BigEndian.Uint32(b[4:])))
+			e.DevType = packet.Some(uint64(binary.BigEndian.Uint16(b[8:])))
+			e.Skb.PktType = packet.Some(uint64(b[10]))
+			t, tag := dissect.EtherType(e.Skb.Protocol.V), dissect.VLANTag(b[cut:])
 			if (t == dissect.EtherVLAN || t == dissect.EtherQinQ) && len(tag) >= dissect.VLANLen {
-				e.skb.vlanProto = e.skb.protocol
-				e.skb.vlanTCI = opt{uint64(tag.TCI()), true}
-				e.skb.protocol = opt{uint64(tag.Type()), true}
+				e.Skb.VLANProto = e.Skb.Protocol
+				e.Skb.VLANTCI = packet.Some(uint64(tag.TCI()))
+				e.Skb.Protocol = packet.Some(uint64(tag.Type()))
 				cut += dissect.VLANLen
 			}
 		}
@@ -76,9 +77,9 @@ func (s *streamer) link(e *event, p *pcapng.Captured) bool {
 	if len(b) < cut || len(b) == cut && p.Original <= uint32(cut) {
 		return false
 	}
-	e.data = b[cut:]
-	e.cut = uint64(cut)
-	e.len = uint64(max(p.Original, uint32(len(b)))) - uint64(cut)
+	e.Data = b[cut:]
+	e.Cut = uint64(cut)
+	e.Len = uint64(max(p.Original, uint32(len(b)))) - uint64(cut)
 	return true
 }
 

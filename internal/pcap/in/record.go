@@ -1,90 +1,94 @@
-package pcap
+package in
 
 import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
+
+// An event is a packet of a capture on its way into a stream.
+type event struct{ packet.Event }
 
 // append appends e as a record, with the keys that are known.
 func (e *event) append(dst []byte, c *comments) []byte {
 	dst = append(dst, "\x80\xa4type\xa5event\xa2ts"...)
 	record := pairs{len(dst) - len("\x80\xa4type\xa5event\xa2ts"), 2}
-	dst = format.AppendUint(dst, e.ts)
-	dst = record.number(dst, "cpu", e.cpu)
-	dst = record.text(dst, "probe", e.probe)
-	if e.pid.ok || e.comm != nil || e.tgid.ok {
+	dst = format.AppendUint(dst, e.TS)
+	dst = record.number(dst, "cpu", e.CPU)
+	dst = record.text(dst, "probe", e.Probe)
+	if e.PID.OK || e.Comm != nil || e.TGID.OK {
 		var p pairs
 		dst = record.section(dst, "process", &p)
-		dst = p.number(dst, "pid", e.pid)
-		dst = p.number(dst, "tgid", e.tgid)
-		dst = p.text(dst, "comm", e.comm)
+		dst = p.number(dst, "pid", e.PID)
+		dst = p.number(dst, "tgid", e.TGID)
+		dst = p.text(dst, "comm", e.Comm)
 		dst = p.end(dst)
 	}
 	var s pairs
 	dst = record.section(dst, "skb", &s)
-	dst = s.number(dst, "id", e.skb.id)
-	dst = s.number(dst, "protocol", e.skb.protocol)
-	dst = s.number(dst, "pkt_type", e.skb.pktType)
-	dst = s.number(dst, "ip_summed", e.skb.summed)
-	dst = s.number(dst, "mark", e.skb.mark)
-	dst = s.number(dst, "priority", e.skb.priority)
-	dst = s.number(dst, "hash", e.skb.hash)
-	dst = s.number(dst, "queue", e.skb.queue)
-	dst = s.number(dst, "vlan_tci", e.skb.vlanTCI)
-	dst = s.number(dst, "vlan_proto", e.skb.vlanProto)
+	dst = s.number(dst, "id", e.Skb.ID)
+	dst = s.number(dst, "protocol", e.Skb.Protocol)
+	dst = s.number(dst, "pkt_type", e.Skb.PktType)
+	dst = s.number(dst, "ip_summed", e.Skb.Summed)
+	dst = s.number(dst, "mark", e.Skb.Mark)
+	dst = s.number(dst, "priority", e.Skb.Priority)
+	dst = s.number(dst, "hash", e.Skb.Hash)
+	dst = s.number(dst, "queue", e.Skb.Queue)
+	dst = s.number(dst, "vlan_tci", e.Skb.VLANTCI)
+	dst = s.number(dst, "vlan_proto", e.Skb.VLANProto)
 	dst = s.end(dst)
-	if e.dev != nil || e.ifindex.ok || e.rx.ok {
+	if e.Dev != nil || e.Ifindex.OK || e.RX.OK {
 		var d pairs
 		dst = record.section(dst, "dev", &d)
-		dst = d.text(dst, "name", e.dev)
-		dst = d.number(dst, "ifindex", e.ifindex)
-		dst = d.number(dst, "rx_ifindex", e.rx)
-		dst = d.number(dst, "type", e.devType)
+		dst = d.text(dst, "name", e.Dev)
+		dst = d.number(dst, "ifindex", e.Ifindex)
+		dst = d.number(dst, "rx_ifindex", e.RX)
+		dst = d.number(dst, "type", e.DevType)
 		dst = d.end(dst)
 	}
-	if e.netns.ok || e.cookie.ok {
+	if e.Netns.OK || e.Cookie.OK {
 		var n pairs
 		dst = record.section(dst, "netns", &n)
-		dst = n.number(dst, "inum", e.netns)
-		dst = n.number(dst, "cookie", e.cookie)
+		dst = n.number(dst, "inum", e.Netns)
+		dst = n.number(dst, "cookie", e.Cookie)
 		dst = n.end(dst)
 	}
 	var p pairs
 	dst = record.section(dst, "packet", &p)
-	dst = p.number(dst, "len", opt{e.len, true})
-	dst = p.text(dst, "at", e.at)
-	dst = format.AppendBin(p.key(dst, "data"), e.data)
+	dst = p.number(dst, "len", packet.Some(e.Len))
+	dst = p.text(dst, "at", e.At)
+	dst = format.AppendBin(p.key(dst, "data"), e.Data)
 	if len(c.missing) > 0 {
 		dst = format.AppendArray(p.key(dst, "missing"), len(c.missing))
 		for _, m := range c.missing {
-			dst = format.AppendUint(format.AppendUint(format.AppendArray(dst, 2), max(m[0], e.cut)-e.cut), m[1])
+			dst = format.AppendUint(format.AppendUint(format.AppendArray(dst, 2), max(m[0], e.Cut)-e.Cut), m[1])
 		}
 	}
 	dst = p.end(dst)
-	if e.dropped {
+	if e.Dropped {
 		var d pairs
 		dst = record.section(dst, "drop", &d)
-		dst = d.text(dst, "name", e.reason)
-		dst = d.text(dst, "location", e.location)
+		dst = d.text(dst, "name", e.Reason)
+		dst = d.text(dst, "location", e.Location)
 		dst = d.end(dst)
 	}
 	for i, l := range c.sections {
 		if len(l) > 0 {
-			dst = l.append(record.key(dst, sections[i]), sections[i], 0)
+			dst = l.append(record.key(dst, packet.Sections[i]), packet.Sections[i], 0)
 		}
 	}
 	dst = record.text(dst, "caller", c.caller)
-	dst = record.number(dst, "stack", e.stack)
+	dst = record.number(dst, "stack", e.Stack)
 	dst = e.appendTrack(dst, &record, c)
 	dst = e.appendWhy(dst, &record, c)
-	if e.flags.ok || e.header != nil || len(c.others) > 0 {
+	if e.Flags.OK || e.Header != nil || len(c.others) > 0 {
 		var g pairs
 		dst = record.section(dst, "pcapng", &g)
-		dst = g.number(dst, "flags", e.flags)
-		if e.header != nil {
-			dst = g.number(dst, "linktype", e.linkType)
-			dst = format.AppendBin(g.key(dst, "header"), e.header)
+		dst = g.number(dst, "flags", e.Flags)
+		if e.Header != nil {
+			dst = g.number(dst, "linktype", e.LinkType)
+			dst = format.AppendBin(g.key(dst, "header"), e.Header)
 		}
 		if len(c.others) > 0 {
 			dst = format.AppendArray(g.key(dst, "comments"), len(c.others))
@@ -98,16 +102,16 @@ func (e *event) append(dst []byte, c *comments) []byte {
 }
 
 func (e *event) appendTrack(dst []byte, record *pairs, c *comments) []byte {
-	if !e.packet.ok && !e.hop.ok && !e.since.ok && !e.total.ok && len(c.changed) == 0 {
+	if !e.Packet.OK && !e.Hop.OK && !e.Since.OK && !e.Total.OK && len(c.changed) == 0 {
 		return dst
 	}
 	var t pairs
 	dst = record.section(dst, "track", &t)
-	dst = t.number(dst, "packet", e.packet)
-	dst = t.number(dst, "branch", e.branch)
-	dst = t.number(dst, "hop", e.hop)
-	dst = t.number(dst, "since", e.since)
-	dst = t.number(dst, "total", e.total)
+	dst = t.number(dst, "packet", e.Packet)
+	dst = t.number(dst, "branch", e.Branch)
+	dst = t.number(dst, "hop", e.Hop)
+	dst = t.number(dst, "since", e.Since)
+	dst = t.number(dst, "total", e.Total)
 	if len(c.from) > 0 {
 		dst = c.from.append(t.key(dst, "from"), "track.from", 0)
 	}
@@ -122,12 +126,12 @@ func (e *event) appendTrack(dst []byte, record *pairs, c *comments) []byte {
 }
 
 func (e *event) appendWhy(dst []byte, record *pairs, c *comments) []byte {
-	if e.why == nil && c.where == nil && len(c.look) == 0 && c.severity == nil && c.confidence == nil {
+	if e.Why == nil && c.where == nil && len(c.look) == 0 && c.severity == nil && c.confidence == nil {
 		return dst
 	}
-	meaning, cause := e.why, []byte(nil)
-	if e.meaning != nil {
-		meaning, cause = e.meaning, e.why
+	meaning, cause := e.Why, []byte(nil)
+	if e.Meaning != nil {
+		meaning, cause = e.Meaning, e.Why
 	}
 	var w pairs
 	dst = record.section(dst, "why", &w)
@@ -162,11 +166,11 @@ func (p *pairs) key(dst []byte, key string) []byte {
 	return format.AppendStr(dst, key)
 }
 
-func (p *pairs) number(dst []byte, key string, v opt) []byte {
-	if !v.ok {
+func (p *pairs) number(dst []byte, key string, v packet.Opt) []byte {
+	if !v.OK {
 		return dst
 	}
-	return format.AppendUint(p.key(dst, key), v.v)
+	return format.AppendUint(p.key(dst, key), v.V)
 }
 
 // text appends a pair unless v is nil.

@@ -1,8 +1,9 @@
-package pcap
+package in
 
 import (
 	"bytes"
 
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -19,46 +20,46 @@ type key struct {
 // keys are in the order in which event.comments writes them.
 var keys = func() []key {
 	keys := []key{
-		{"probe", false, text(func(c *comments) *[]byte { return &c.e.probe })},
+		{"probe", false, text(func(c *comments) *[]byte { return &c.e.Probe })},
 		{"host", false, (*comments).isHost},
-		{"dev", false, filled(func(c *comments) *[]byte { return &c.e.dev })},
-		{"dev.rx_ifindex", false, decimal(func(c *comments) *opt { return &c.e.rx })},
-		{"netns", false, decimal(func(c *comments) *opt { return &c.e.netns })},
-		{"netns.cookie", false, decimal(func(c *comments) *opt { return &c.e.cookie })},
-		{"packet", false, decimal(func(c *comments) *opt { return &c.e.packet })},
+		{"dev", false, filled(func(c *comments) *[]byte { return &c.e.Dev })},
+		{"dev.rx_ifindex", false, decimal(func(c *comments) *packet.Opt { return &c.e.RX })},
+		{"netns", false, decimal(func(c *comments) *packet.Opt { return &c.e.Netns })},
+		{"netns.cookie", false, decimal(func(c *comments) *packet.Opt { return &c.e.Cookie })},
+		{"packet", false, decimal(func(c *comments) *packet.Opt { return &c.e.Packet })},
 		{"packet.missing", true, (*comments).takeMissing},
-		{"track.branch", false, tracked(decimal(func(c *comments) *opt { return &c.e.branch }))},
-		{"hop", false, decimal(func(c *comments) *opt { return &c.e.hop })},
-		{"since", false, elapsed(func(c *comments) *opt { return &c.e.since })},
-		{"track.total", false, elapsed(func(c *comments) *opt { return &c.e.total })},
+		{"track.branch", false, tracked(decimal(func(c *comments) *packet.Opt { return &c.e.Branch }))},
+		{"hop", false, decimal(func(c *comments) *packet.Opt { return &c.e.Hop })},
+		{"since", false, elapsed(func(c *comments) *packet.Opt { return &c.e.Since })},
+		{"track.total", false, elapsed(func(c *comments) *packet.Opt { return &c.e.Total })},
 		{"changed", true, (*comments).takeChanged},
 		{"track.from.", true, tracked(func(c *comments, v []byte) bool { return c.leaf(&c.from, v) })},
 		{"track.by", false, tracked(filled(func(c *comments) *[]byte { return &c.by }))},
 		{"track.uncertain", false, tracked(yes(func(c *comments) *bool { return &c.uncertain }))},
 		{"track.inferred", false, tracked(yes(func(c *comments) *bool { return &c.inferred }))},
-		{"track.resent", false, tracked(decimal(func(c *comments) *opt { return &c.resent }))},
+		{"track.resent", false, tracked(decimal(func(c *comments) *packet.Opt { return &c.resent }))},
 		{"drop", false, (*comments).takeDrop},
-		{"why", false, filled(func(c *comments) *[]byte { return &c.e.why })},
+		{"why", false, filled(func(c *comments) *[]byte { return &c.e.Why })},
 		{"why.meaning", false, (*comments).takeMeaning},
 		{"why.where", false, filled(func(c *comments) *[]byte { return &c.where })},
 		{"why.look", true, (*comments).takeLook},
 		{"why.severity", false, filled(func(c *comments) *[]byte { return &c.severity })},
 		{"why.confidence", false, filled(func(c *comments) *[]byte { return &c.confidence })},
 		{"location", false, (*comments).takeLocation},
-		{"cpu", false, decimal(func(c *comments) *opt { return &c.e.cpu })},
-		{"pid", false, decimal(func(c *comments) *opt { return &c.e.pid })},
-		{"process.tgid", false, decimal(func(c *comments) *opt { return &c.e.tgid })},
-		{"comm", false, filled(func(c *comments) *[]byte { return &c.e.comm })},
-		{"mark", false, func(c *comments, v []byte) bool { return c.e.skb.mark.take(hexadecimal(v)) }},
+		{"cpu", false, decimal(func(c *comments) *packet.Opt { return &c.e.CPU })},
+		{"pid", false, decimal(func(c *comments) *packet.Opt { return &c.e.PID })},
+		{"process.tgid", false, decimal(func(c *comments) *packet.Opt { return &c.e.TGID })},
+		{"comm", false, filled(func(c *comments) *[]byte { return &c.e.Comm })},
+		{"mark", false, func(c *comments, v []byte) bool { return take(&c.e.Skb.Mark, hexadecimal(v)) }},
 		{"skb.priority", false, (*comments).takePriority},
-		{"skb.hash", false, func(c *comments, v []byte) bool { return c.e.skb.hash.take(hexadecimal(v)) }},
+		{"skb.hash", false, func(c *comments, v []byte) bool { return take(&c.e.Skb.Hash, hexadecimal(v)) }},
 		{"skb.ip_summed", false, (*comments).takeSummed},
-		{"id", false, decimal(func(c *comments) *opt { return &c.e.skb.id })},
+		{"id", false, decimal(func(c *comments) *packet.Opt { return &c.e.Skb.ID })},
 		{"l2", false, (*comments).takeSynthetic},
 		{"caller", false, filled(func(c *comments) *[]byte { return &c.caller })},
 		{"stack", false, (*comments).takeStack},
 	}
-	for i, s := range sections {
+	for i, s := range packet.Sections {
 		keys = append(keys, key{s + ".", true, func(c *comments, v []byte) bool { return c.leaf(&c.sections[i], v) }})
 	}
 	return keys
@@ -80,12 +81,12 @@ func filled(to func(*comments) *[]byte) func(*comments, []byte) bool {
 	}
 }
 
-func decimal(to func(*comments) *opt) func(*comments, []byte) bool {
-	return func(c *comments, value []byte) bool { return to(c).take(number(value)) }
+func decimal(to func(*comments) *packet.Opt) func(*comments, []byte) bool {
+	return func(c *comments, value []byte) bool { return take(to(c), number(value)) }
 }
 
-func elapsed(to func(*comments) *opt) func(*comments, []byte) bool {
-	return func(c *comments, value []byte) bool { return to(c).take(duration(value)) }
+func elapsed(to func(*comments) *packet.Opt) func(*comments, []byte) bool {
+	return func(c *comments, value []byte) bool { return take(to(c), duration(value)) }
 }
 
 // yes takes what is there only when it is true.
@@ -98,7 +99,7 @@ func yes(to func(*comments) *bool) func(*comments, []byte) bool {
 
 // tracked takes what only a packet of skb-track has.
 func tracked(take func(*comments, []byte) bool) func(*comments, []byte) bool {
-	return func(c *comments, value []byte) bool { return c.e.packet.ok && take(c, value) }
+	return func(c *comments, value []byte) bool { return c.e.Packet.OK && take(c, value) }
 }
 
 // isHost takes the host that the interface has too: it is known from there.
@@ -110,10 +111,10 @@ func (c *comments) isHost(value []byte) bool {
 func (c *comments) takeMissing(value []byte) bool {
 	begin, length, _ := bytes.Cut(value, []byte("+"))
 	from, n := number(begin), number(length)
-	if !from.ok || !n.ok || n.v == 0 || from.v > pcapng.SnapLen || n.v > pcapng.SnapLen {
+	if !from.OK || !n.OK || n.V == 0 || from.V > pcapng.SnapLen || n.V > pcapng.SnapLen {
 		return false
 	}
-	c.missing = append(c.missing, [2]uint64{from.v, n.v})
+	c.missing = append(c.missing, [2]uint64{from.V, n.V})
 	return true
 }
 
@@ -129,18 +130,18 @@ func (c *comments) takeChanged(value []byte) bool {
 // takeDrop takes the reason of a drop; ? is that there was none.
 func (c *comments) takeDrop(value []byte) (ok bool) {
 	if string(value) == "?" {
-		c.e.dropped = true
+		c.e.Dropped = true
 		return true
 	}
-	c.e.reason, ok = c.filled(value)
-	c.e.dropped = ok
+	c.e.Reason, ok = c.filled(value)
+	c.e.Dropped = ok
 	return ok
 }
 
 // takeMeaning takes the meaning of a reason, behind the cause.
 func (c *comments) takeMeaning(value []byte) (ok bool) {
-	if c.e.why != nil {
-		c.e.meaning, ok = c.filled(value)
+	if c.e.Why != nil {
+		c.e.Meaning, ok = c.filled(value)
 	}
 	return ok
 }
@@ -154,21 +155,21 @@ func (c *comments) takeLook(value []byte) bool {
 }
 
 func (c *comments) takeLocation(value []byte) (ok bool) {
-	if c.e.dropped {
-		c.e.location, ok = c.filled(value)
+	if c.e.Dropped {
+		c.e.Location, ok = c.filled(value)
 	}
 	return ok
 }
 
 func (c *comments) takePriority(value []byte) bool {
 	n := number(value)
-	return n.v != 0 && c.e.skb.priority.take(n)
+	return n.V != 0 && take(&c.e.Skb.Priority, n)
 }
 
 func (c *comments) takeSummed(value []byte) bool {
-	for i, name := range summedNames {
+	for i, name := range packet.SummedNames {
 		if i > 0 && string(value) == name {
-			c.e.skb.summed = opt{uint64(i), true}
+			c.e.Skb.Summed = packet.Some(uint64(i))
 			return true
 		}
 	}
@@ -182,7 +183,7 @@ func (c *comments) takeSynthetic(value []byte) bool {
 }
 
 func (c *comments) takeStack(value []byte) (ok bool) {
-	if isStack(value) {
+	if packet.IsStack(value) {
 		c.stack, ok = c.unescape(value)
 	}
 	return ok

@@ -1,4 +1,4 @@
-package pcap
+package out
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
@@ -18,7 +19,7 @@ import (
 // A writer turns records into pcapng.
 type writer struct {
 	o        *Options
-	out      *output
+	out      *Output
 	stderr   io.Writer // for what is said once, nil afterwards
 	linkType uint16
 	names    []pcapng.Name
@@ -126,11 +127,11 @@ func (w *writer) record(r format.Raw) error {
 
 // take writes e, or not, or holds r, its record, for later.
 func (w *writer) take(e *event, r format.Raw) error {
-	if !w.wanted(e.probe) {
+	if !w.wanted(e.Probe) {
 		return nil
 	}
 	if !e.frame(&w.frame, w.linkType) {
-		w.leaveOut(e.probe)
+		w.leaveOut(e.Probe)
 		return nil
 	}
 	switch k, known := e.packetKey(w.origin); {
@@ -176,7 +177,7 @@ func (w *writer) packet(e *event, o *origin) error {
 	}
 	f := &w.frame
 	i := w.iface(e, o)
-	ns := e.ts + uint64(o.start.ClockOffset)
+	ns := e.TS + uint64(o.start.ClockOffset)
 	if i.packets == 0 || ns < i.first {
 		i.first = ns
 	}
@@ -185,7 +186,7 @@ func (w *writer) packet(e *event, o *origin) error {
 	dst, block := pcapng.BeginPacket(w.buf, i.number, ns, uint32(f.captured()), f.original)
 	dst = append(dst, f.header[:f.headerLen]...)
 	dst = pcapng.Pad(append(dst, f.rest...))
-	flags := e.epbFlags()
+	flags := e.EPBFlags()
 	if flags != 0 {
 		dst = pcapng.AppendFlags(dst, flags)
 	}
@@ -194,15 +195,15 @@ func (w *writer) packet(e *event, o *origin) error {
 		w.dropped[o.number] += o.lost
 		o.lost = 0
 	}
-	if e.packet.ok {
-		dst = pcapng.AppendPacketID(dst, e.packet.v)
+	if e.Packet.OK {
+		dst = pcapng.AppendPacketID(dst, e.Packet.V)
 	}
-	switch queue := e.skb.queue; {
-	case !queue.ok:
+	switch queue := e.Skb.Queue; {
+	case !queue.OK:
 	case flags&pcapng.DirectionMask == pcapng.Outbound:
-		dst = pcapng.AppendQueue(dst, uint32(queue.v))
-	case flags&pcapng.DirectionMask == pcapng.Inbound && queue.v > 0: // skb_record_rx_queue
-		dst = pcapng.AppendQueue(dst, uint32(queue.v-1))
+		dst = pcapng.AppendQueue(dst, uint32(queue.V))
+	case flags&pcapng.DirectionMask == pcapng.Inbound && queue.V > 0: // skb_record_rx_queue
+		dst = pcapng.AppendQueue(dst, uint32(queue.V-1))
 	}
 	if !w.o.NoComment {
 		dst = e.comments(dst, o, f, w.finder, &w.tree, &w.memos, w.ending.of(e, o))
@@ -284,7 +285,7 @@ func (w *writer) flush() error {
 		if len(w.names) > 0 { // behind an interface, or editcap of Wireshark 4.0 refuses the file
 			w.head = pcapng.AppendNames(w.head, w.names)
 		}
-		w.head = pcapng.AppendNote(w.head, 0, streamOpen)
+		w.head = pcapng.AppendNote(w.head, 0, packet.StreamOpen)
 		n, err := w.out.Write(w.head)
 		w.size += int64(n)
 		w.head = w.head[:0]
@@ -304,7 +305,7 @@ func (w *writer) flush() error {
 // nextFile ends the file and begins one with the same interfaces.
 func (w *writer) nextFile() error {
 	w.statistics()
-	w.buf = pcapng.AppendNote(w.buf, 0, streamWhole)
+	w.buf = pcapng.AppendNote(w.buf, 0, packet.StreamWhole)
 	if err := w.flush(); err != nil {
 		return err
 	}
@@ -335,14 +336,6 @@ func (w *writer) statistics() {
 	}
 }
 
-// What statistics of the first interface say in their comments: in front of all packets that a
-// stream begins which is to be whole, and behind them whether it was.
-const (
-	streamOpen  = "stream=open"
-	streamWhole = "stream=whole"
-	streamPart  = "stream=part"
-)
-
 // finish ends the capture: one interface at least, or tcpdump calls it an error. whole is
 // what its streams were.
 func (w *writer) finish(whole bool) error {
@@ -353,9 +346,9 @@ func (w *writer) finish(whole bool) error {
 	w.lateLosses()
 	w.statistics()
 	if whole {
-		w.buf = pcapng.AppendNote(w.buf, 0, streamWhole)
+		w.buf = pcapng.AppendNote(w.buf, 0, packet.StreamWhole)
 	} else {
-		w.buf = pcapng.AppendNote(w.buf, 0, streamPart)
+		w.buf = pcapng.AppendNote(w.buf, 0, packet.StreamPart)
 	}
 	if ferr := w.flush(); err == nil {
 		err = ferr

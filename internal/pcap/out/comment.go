@@ -1,11 +1,11 @@
-package pcap
+package out
 
 import (
 	"encoding/binary"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
-	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -14,61 +14,61 @@ import (
 // specification, and comments.parse reads them back. What most events do not have is
 // looked up in f, which has found e. ending is how its journey ends, as comments.
 func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, m *written, ending []byte) []byte {
-	dst = m.probe.append(dst, e.probe, [3]opt{}, func(dst []byte) []byte {
-		return appendText(dst, "probe=", e.probe)
+	dst = m.probe.append(dst, e.Probe, [3]packet.Opt{}, func(dst []byte) []byte {
+		return appendText(dst, "probe=", e.Probe)
 	})
 	if o.foreign {
 		dst = appendText(dst, "host=", []byte(o.start.Host))
 	}
-	dst = m.dev.append(dst, e.dev, [3]opt{e.rx, e.netns, e.cookie}, func(dst []byte) []byte {
-		dst = appendFilled(dst, "dev=", e.dev)
-		dst = appendNumber(dst, "dev.rx_ifindex=", e.rx)
-		dst = appendNumber(dst, "netns=", e.netns)
-		return appendNumber(dst, "netns.cookie=", e.cookie)
+	dst = m.dev.append(dst, e.Dev, [3]packet.Opt{e.RX, e.Netns, e.Cookie}, func(dst []byte) []byte {
+		dst = appendFilled(dst, "dev=", e.Dev)
+		dst = appendNumber(dst, "dev.rx_ifindex=", e.RX)
+		dst = appendNumber(dst, "netns=", e.Netns)
+		return appendNumber(dst, "netns.cookie=", e.Cookie)
 	})
-	dst = appendNumber(dst, "packet=", e.packet)
+	dst = appendNumber(dst, "packet=", e.Packet)
 	if f.Has(findMissing) {
 		dst = appendMissing(dst, f.Cursor(findMissing), fr)
 	}
-	if e.packet.ok {
-		dst = appendNumber(dst, "track.branch=", e.branch)
+	if e.Packet.OK {
+		dst = appendNumber(dst, "track.branch=", e.Branch)
 	}
-	dst = appendNumber(dst, "hop=", e.hop)
-	dst = appendTime(dst, "since=", e.since)
-	dst = appendTime(dst, "track.total=", e.total)
-	if e.changes {
-		dst = appendChanges(dst, e.changed)
+	dst = appendNumber(dst, "hop=", e.Hop)
+	dst = appendTime(dst, "since=", e.Since)
+	dst = appendTime(dst, "track.total=", e.Total)
+	if e.Changes {
+		dst = appendChanges(dst, e.Changed)
 	}
-	if e.packet.ok {
+	if e.Packet.OK {
 		dst = trackComments(dst, f, t)
 	}
-	if e.dropped {
-		if reason := e.reason; len(reason) > 0 {
+	if e.Dropped {
+		if reason := e.Reason; len(reason) > 0 {
 			dst = appendText(dst, "drop=", reason)
 		} else {
 			dst = append(dst, unknownDrop...)
 		}
 	}
-	dst = appendFilled(dst, "why=", e.why)
+	dst = appendFilled(dst, "why=", e.Why)
 	if f.Has(findWhy) {
 		dst = e.whyComments(dst, f.Value(findWhy))
 	}
-	dst = appendFilled(dst, "location=", e.location)
-	dst = m.process.append(dst, e.comm, [3]opt{e.cpu, e.pid, e.tgid}, func(dst []byte) []byte {
-		dst = appendNumber(dst, "cpu=", e.cpu)
-		dst = appendNumber(dst, "pid=", e.pid)
-		dst = appendNumber(dst, "process.tgid=", e.tgid)
-		return appendFilled(dst, "comm=", e.comm)
+	dst = appendFilled(dst, "location=", e.Location)
+	dst = m.process.append(dst, e.Comm, [3]packet.Opt{e.CPU, e.PID, e.TGID}, func(dst []byte) []byte {
+		dst = appendNumber(dst, "cpu=", e.CPU)
+		dst = appendNumber(dst, "pid=", e.PID)
+		dst = appendNumber(dst, "process.tgid=", e.TGID)
+		return appendFilled(dst, "comm=", e.Comm)
 	})
-	dst = appendHex(dst, "mark=0x", e.skb.mark)
-	if e.skb.priority.v != 0 {
-		dst = appendNumber(dst, "skb.priority=", e.skb.priority)
+	dst = appendHex(dst, "mark=0x", e.Skb.Mark)
+	if e.Skb.Priority.V != 0 {
+		dst = appendNumber(dst, "skb.priority=", e.Skb.Priority)
 	}
-	dst = appendHex(dst, "skb.hash=0x", e.skb.hash)
-	if s := e.skb.summed; s.v != 0 && s.v < uint64(len(summed)) {
-		dst = append(dst, summed[s.v]...)
+	dst = appendHex(dst, "skb.hash=0x", e.Skb.Hash)
+	if s := e.Skb.Summed; s.V != 0 && s.V < uint64(len(summed)) {
+		dst = append(dst, summed[s.V]...)
 	}
-	dst = appendNumber(dst, "id=", e.skb.id)
+	dst = appendNumber(dst, "id=", e.Skb.ID)
 	if fr.synthetic {
 		dst = append(dst, syntheticComment...)
 	}
@@ -76,17 +76,17 @@ func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *
 		caller, _ := f.Str(findCaller)
 		dst = appendFilled(dst, "caller=", caller)
 	}
-	if e.stack.ok {
-		dst = append(dst, o.stacks[e.stack.v]...)
+	if e.Stack.OK {
+		dst = append(dst, o.stacks[e.Stack.V]...)
 	}
-	for i, name := range sections {
+	for i, name := range packet.Sections {
 		if f.Has(findSections + i) {
 			c := f.Cursor(findSections + i)
 			dst = t.section(dst, name, &c)
 		}
 	}
 	dst = append(dst, ending...)
-	for c, n := e.others, e.othersLen; n > 0; n-- {
+	for c, n := e.Others, e.OthersLen; n > 0; n-- {
 		if s, ok := c.Str(); ok {
 			dst = appendComment(dst, s)
 		}
@@ -115,7 +115,7 @@ func trackComments(dst []byte, f *format.Finder, t *tree) []byte {
 
 // whyComments appends what skb-drops says in a section besides the cause.
 func (e *event) whyComments(dst []byte, why format.Value) []byte {
-	dst = appendFilled(dst, "why.meaning=", e.meaning)
+	dst = appendFilled(dst, "why.meaning=", e.Meaning)
 	where, _ := why.Get("where").Str()
 	dst = appendFilled(dst, "why.where=", where)
 	look := format.Raw(why.Get("look")).Cursor()
@@ -130,12 +130,9 @@ func (e *event) whyComments(dst []byte, why format.Value) []byte {
 	return appendFilled(dst, "why.confidence=", confidence)
 }
 
-// summedNames are those of skb->ip_summed, CHECKSUM_* of include/linux/skbuff.h.
-var summedNames = [...]string{"NONE", "UNNECESSARY", "COMPLETE", "PARTIAL"}
-
 // summed are comments by skb->ip_summed; none of NONE, which says that nothing was computed.
-var summed = func() (s [len(summedNames)][]byte) {
-	for i, name := range summedNames[1:] {
+var summed = func() (s [len(packet.SummedNames)][]byte) {
+	for i, name := range packet.SummedNames[1:] {
 		s[i+1] = appendComment(nil, []byte("skb.ip_summed="+name))
 	}
 	return s
@@ -152,7 +149,7 @@ var (
 func appendChanges(dst []byte, c format.Cursor) []byte {
 	for n := c.Map(); n > 0; n-- {
 		b := beginComment(&dst, "changed=")
-		dst = appendEscaped(dst, c.Key())
+		dst = packet.AppendEscaped(dst, c.Key())
 		sep := byte(' ')
 		for m := c.Array(); m > 0; m-- {
 			dst = appendPlain(append(dst, sep), c.Value())
@@ -166,7 +163,7 @@ func appendChanges(dst []byte, c format.Cursor) []byte {
 // appendPlain appends a number or text; nothing for what has no plain form.
 func appendPlain(dst []byte, v format.Value) []byte {
 	if s, ok := v.Str(); ok {
-		return appendEscaped(dst, s)
+		return packet.AppendEscaped(dst, s)
 	}
 	if u, ok := v.Uint(); ok {
 		return strconv.AppendUint(dst, u, 10)
@@ -182,7 +179,7 @@ func appendPlain(dst []byte, v format.Value) []byte {
 
 func appendText(dst []byte, key string, value []byte) []byte {
 	b := beginComment(&dst, key)
-	return endComment(appendEscaped(dst, value), b)
+	return endComment(packet.AppendEscaped(dst, value), b)
 }
 
 // appendFilled is appendText for what is absent when empty.
@@ -194,29 +191,29 @@ func appendFilled(dst []byte, key string, value []byte) []byte {
 }
 
 // appendHex appends a number unless it is 0. key ends with 0x.
-func appendHex(dst []byte, key string, n opt) []byte {
-	if n.v == 0 {
+func appendHex(dst []byte, key string, n packet.Opt) []byte {
+	if n.V == 0 {
 		return dst
 	}
 	b := beginComment(&dst, key)
-	return endComment(strconv.AppendUint(dst, n.v, 16), b)
+	return endComment(strconv.AppendUint(dst, n.V, 16), b)
 }
 
-func appendTime(dst []byte, key string, ns opt) []byte {
-	if !ns.ok {
+func appendTime(dst []byte, key string, ns packet.Opt) []byte {
+	if !ns.OK {
 		return dst
 	}
 	b := beginComment(&dst, key)
-	return endComment(appendDuration(dst, ns.v), b)
+	return endComment(packet.AppendDuration(dst, ns.V), b)
 }
 
-func appendNumber(dst []byte, key string, n opt) []byte {
-	if !n.ok {
+func appendNumber(dst []byte, key string, n packet.Opt) []byte {
+	if !n.OK {
 		return dst
 	}
 	at := len(dst)
 	dst = append(append(dst, pcapng.OptComment, 0, 0, 0), key...)
-	return endShort(strconv.AppendUint(dst, n.v, 10), at)
+	return endShort(strconv.AppendUint(dst, n.V, 10), at)
 }
 
 // endShort is endComment for what is surely shorter.
@@ -245,46 +242,4 @@ func endComment(dst []byte, began int) []byte {
 	n := min(len(dst)-began-4, 1<<16-1)
 	binary.LittleEndian.PutUint16(dst[began+2:], uint16(n))
 	return append(dst[:began+4+n], padding[:-n&3]...)
-}
-
-// appendEscaped appends s as UTF-8 that stays on its line: what is not, and a backslash,
-// as \xNN.
-func appendEscaped(dst, s []byte) []byte {
-	if n := plain(s); n < len(s) {
-		return escape.AppendBytes(append(dst, s[:n]...), s[n:])
-	}
-	return append(dst, s...)
-}
-
-// plain returns how many bytes at the front of s are neither escaped nor need a look.
-func plain(s []byte) int {
-	for i, c := range s {
-		if c < ' ' || c >= 0x7f || c == '\\' {
-			return i
-		}
-	}
-	return len(s)
-}
-
-// appendDuration appends ns exactly, in the largest unit that leaves it at least 1.
-func appendDuration(dst []byte, ns uint64) []byte {
-	unit, name := uint64(1), "ns"
-	switch {
-	case ns >= 1e9:
-		unit, name = 1e9, "s"
-	case ns >= 1e6:
-		unit, name = 1e6, "ms"
-	case ns >= 1e3:
-		unit, name = 1e3, "us"
-	}
-	dst = strconv.AppendUint(dst, ns/unit, 10)
-	if rest := ns % unit; rest != 0 {
-		dst = append(dst, '.')
-		for rest != 0 {
-			unit /= 10
-			dst = append(dst, byte('0'+rest/unit))
-			rest %= unit
-		}
-	}
-	return append(dst, name...)
 }

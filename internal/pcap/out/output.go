@@ -1,4 +1,4 @@
-package pcap
+package out
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
-// An output is where a capture goes: a stream, or with -C a row of files, which have
+// An Output is where a capture goes: a stream, or with -C a row of files, which have
 // tcpdump's names: FILE, FILE1, FILE2; with -W, which begins anew after so many, FILE0,
 // FILE1, with leading zeros where the last number needs more digits; with -W 1 always FILE.
-type output struct {
+type Output struct {
 	io.Writer
 	file   *os.File // nil: a stream
 	name   string
@@ -24,9 +24,9 @@ type output struct {
 	regular bool // nobody waits at its other end
 }
 
-// openOutput opens what o says to write, which must be none of the inputs.
-func openOutput(o *Options, stdout io.Writer, inputs []os.FileInfo) (*output, error) {
-	out := &output{Writer: pipe.WholeWrites(stdout, pipe.WholeBlocks), name: o.Write, count: o.FileCount, inputs: inputs}
+// Create opens what o says to write, which must be none of the inputs.
+func Create(o *Options, stdout io.Writer, inputs []os.FileInfo) (*Output, error) {
+	out := &Output{Writer: pipe.WholeWrites(stdout, pipe.WholeBlocks), name: o.Write, count: o.FileCount, inputs: inputs}
 	if o.FileSize == 0 {
 		out.count = 0
 	}
@@ -36,7 +36,7 @@ func openOutput(o *Options, stdout io.Writer, inputs []os.FileInfo) (*output, er
 	return out, out.open()
 }
 
-func (o *output) open() error {
+func (o *Output) open() error {
 	name := o.name
 	if o.count > 1 {
 		digits := len(strconv.Itoa(o.count - 1))
@@ -58,7 +58,7 @@ func (o *output) open() error {
 }
 
 // next closes the file and opens the one after it.
-func (o *output) next() error {
+func (o *Output) next() error {
 	if err := o.file.Close(); err != nil {
 		return err
 	}
@@ -69,7 +69,16 @@ func (o *output) next() error {
 	return o.open()
 }
 
-func (o *output) Close() error {
+// To is where a stream goes, whose records are no blocks: stdout unless it is a file.
+func (o *Output) To(stdout io.Writer) io.Writer {
+	if o.file != nil {
+		return o.file
+	}
+	return stdout
+}
+
+// Close closes a file.
+func (o *Output) Close() error {
 	if o.file == nil {
 		return nil
 	}

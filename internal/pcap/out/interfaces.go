@@ -1,9 +1,10 @@
-package pcap
+package out
 
 import (
 	"encoding/binary"
 	"strconv"
 
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -18,7 +19,7 @@ type iface struct {
 
 // Bounds of what a damaged stream can make us keep: interfaces, and bytes of a name.
 const (
-	maxInterfaces = 1 << 14
+	MaxInterfaces = 1 << 14
 	maxName       = 1 << 10
 )
 
@@ -27,22 +28,22 @@ func (w *writer) iface(e *event, o *origin) *iface {
 	k := append(w.key[:0], o.number)
 	switch w.o.InterfaceBy {
 	case "dev":
-		k = append(binary.LittleEndian.AppendUint64(k, e.netns.v), e.dev...)
+		k = append(binary.LittleEndian.AppendUint64(k, e.Netns.V), e.Dev...)
 	case "netns":
-		k = binary.LittleEndian.AppendUint64(k, e.netns.v)
+		k = binary.LittleEndian.AppendUint64(k, e.Netns.V)
 	case "cpu":
-		k = binary.LittleEndian.AppendUint64(k, e.cpu.v)
-		if !e.cpu.ok {
+		k = binary.LittleEndian.AppendUint64(k, e.CPU.V)
+		if !e.CPU.OK {
 			k = append(k, '?')
 		}
 	default:
-		k = append(k, e.probe...)
+		k = append(k, e.Probe...)
 	}
 	w.key = k
 	if i, ok := w.byKey[string(k)]; ok {
 		return i
 	}
-	if len(w.ifaces) > maxInterfaces || len(k) > maxName {
+	if len(w.ifaces) > MaxInterfaces || len(k) > maxName {
 		if w.others == nil {
 			w.others = w.addIface(&pcapng.Interface{Name: "others", Description: "too many to tell apart"})
 		}
@@ -58,27 +59,27 @@ func (w *writer) iface(e *event, o *origin) *iface {
 	}
 	switch w.o.InterfaceBy {
 	case "dev":
-		d.Name, d.Description = string(appendEscaped(nil, e.dev)), "no network namespace"
-		if e.netns.ok {
-			d.Description = "network namespace " + strconv.FormatUint(e.netns.v, 10)
+		d.Name, d.Description = string(packet.AppendEscaped(nil, e.Dev)), "no network namespace"
+		if e.Netns.OK {
+			d.Description = "network namespace " + strconv.FormatUint(e.Netns.V, 10)
 		}
-		if len(e.dev) == 0 {
+		if len(e.Dev) == 0 {
 			d.Name = "no device"
-		} else if e.netns.ok && e.netns.v == uint64(o.start.Netns.Inum) {
-			d.Speed = o.start.Speed[string(e.dev)] * 1e6
+		} else if e.Netns.OK && e.Netns.V == uint64(o.start.Netns.Inum) {
+			d.Speed = o.start.Speed[string(e.Dev)] * 1e6
 		}
 	case "netns":
 		d.Name = "no netns"
-		if e.netns.ok {
-			d.Name = "netns " + strconv.FormatUint(e.netns.v, 10)
+		if e.Netns.OK {
+			d.Name = "netns " + strconv.FormatUint(e.Netns.V, 10)
 		}
 	case "cpu":
 		d.Name = "no cpu"
-		if e.cpu.ok {
-			d.Name = "cpu " + strconv.FormatUint(e.cpu.v, 10)
+		if e.CPU.OK {
+			d.Name = "cpu " + strconv.FormatUint(e.CPU.V, 10)
 		}
 	default:
-		d.Name, d.Description = string(appendEscaped(nil, e.probe)), describe(e.probe)
+		d.Name, d.Description = string(packet.AppendEscaped(nil, e.Probe)), packet.Describe(e.Probe)
 	}
 	i := w.addIface(&d)
 	i.host = o.number

@@ -1,15 +1,13 @@
-package pcap
+package out
 
 import (
 	"encoding/binary"
 	"math"
 
 	"github.com/skb-tools/skb-tools/internal/dissect"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
-
-// sll2Len is the length of a cooked header, in bytes.
-const sll2Len = 20
 
 // Types of devices whose packets begin with an Ethernet header,
 // include/uapi/linux/if_arp.h.
@@ -18,13 +16,10 @@ const (
 	arphrdLoopback = 772
 )
 
-// packetOutgoing is skb->pkt_type of what leaves, include/uapi/linux/if_packet.h.
-const packetOutgoing = 4
-
 // A frame is an event's packet as tcpdump would have captured it on a device of the link
 // type, with the VLAN tag that the device took off, or will put on, back in place.
 type frame struct {
-	header    [sll2Len + dissect.VLANLen]byte // what goes before rest
+	header    [packet.SLL2Len + dissect.VLANLen]byte // what goes before rest
 	headerLen int
 	rest      []byte
 	original  uint32 // bytes of the whole frame
@@ -38,23 +33,23 @@ func (f *frame) captured() int { return f.headerLen + len(f.rest) }
 // for it. One whose length is known has no bytes, as if it had been captured so.
 func (e *event) frame(f *frame, linkType uint16) bool {
 	*f = frame{}
-	if len(e.data) == 0 && e.len == 0 {
+	if len(e.Data) == 0 && e.Len == 0 {
 		return false
 	}
-	length, ether := max(e.len, uint64(len(e.data))), false
-	switch string(e.at) {
+	length, ether := max(e.Len, uint64(len(e.Data))), false
+	switch string(e.At) {
 	case "network":
-		f.rest = e.data
+		f.rest = e.Data
 	case "mac":
 		l2 := 0
-		ether = !e.devType.ok || e.devType.v == arphrdEther || e.devType.v == arphrdLoopback
+		ether = !e.DevType.OK || e.DevType.V == arphrdEther || e.DevType.V == arphrdLoopback
 		if !ether {
-			l2 = e.macHeaderLen()
+			l2 = e.MacHeaderLen()
 		}
-		if uint64(l2) >= length || len(e.data) > 0 && l2 >= len(e.data) {
+		if uint64(l2) >= length || len(e.Data) > 0 && l2 >= len(e.Data) {
 			return false
 		}
-		f.rest = e.data[min(l2, len(e.data)):]
+		f.rest = e.Data[min(l2, len(e.Data)):]
 		length -= uint64(l2)
 	default:
 		return false
@@ -76,7 +71,7 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 		ok = e.ethernet(f, ether)
 	}
 	f.original = uint32(min(length+uint64(f.captured())-uint64(whole), math.MaxUint32))
-	f.shift = f.headerLen - (len(e.data) - len(f.rest))
+	f.shift = f.headerLen - (len(e.Data) - len(f.rest))
 	// Readers refuse a file with a longer packet.
 	f.rest = f.rest[:min(len(f.rest), pcapng.SnapLen-f.headerLen)]
 	return ok
@@ -86,12 +81,12 @@ func (e *event) frame(f *frame, linkType uint16) bool {
 func (e *event) ethernet(f *frame, ether bool) bool {
 	switch {
 	case !ether:
-		binary.BigEndian.PutUint16(f.header[12:], uint16(e.etherType(f.rest)))
+		binary.BigEndian.PutUint16(f.header[12:], uint16(e.EtherType(f.rest)))
 		f.headerLen, f.synthetic = dissect.EthernetLen, true
-	case e.skb.vlanProto.v != 0 && len(f.rest) >= 12:
+	case e.Skb.VLANProto.V != 0 && len(f.rest) >= 12:
 		copy(f.header[:12], f.rest)
-		binary.BigEndian.PutUint16(f.header[12:], uint16(e.skb.vlanProto.v))
-		binary.BigEndian.PutUint16(f.header[14:], uint16(e.skb.vlanTCI.v))
+		binary.BigEndian.PutUint16(f.header[12:], uint16(e.Skb.VLANProto.V))
+		binary.BigEndian.PutUint16(f.header[14:], uint16(e.Skb.VLANTCI.V))
 		f.headerLen, f.rest = 12+dissect.VLANLen, f.rest[12:]
 	}
 	return true
@@ -110,7 +105,7 @@ func (e *event) raw(f *frame, ether bool) bool {
 		}
 		t, f.rest = dissect.EtherType(w.Type), w.Rest()
 	} else {
-		t = e.etherType(f.rest)
+		t = e.EtherType(f.rest)
 	}
 	if len(f.rest) == 0 {
 		return t == dissect.EtherIPv4 || t == dissect.EtherIPv6 || t == 0
@@ -133,43 +128,25 @@ func (e *event) cooked(f *frame, ether bool) bool {
 		copy(h[12:18], frame.Src())
 		f.rest = f.rest[dissect.EthernetLen:]
 	} else {
-		proto = uint16(e.etherType(f.rest))
+		proto = uint16(e.EtherType(f.rest))
 	}
-	f.headerLen = sll2Len
-	if e.skb.vlanProto.v != 0 {
-		binary.BigEndian.PutUint16(h[sll2Len:], uint16(e.skb.vlanTCI.v))
-		binary.BigEndian.PutUint16(h[sll2Len+2:], proto)
-		proto = uint16(e.skb.vlanProto.v)
+	f.headerLen = packet.SLL2Len
+	if e.Skb.VLANProto.V != 0 {
+		binary.BigEndian.PutUint16(h[packet.SLL2Len:], uint16(e.Skb.VLANTCI.V))
+		binary.BigEndian.PutUint16(h[packet.SLL2Len+2:], proto)
+		proto = uint16(e.Skb.VLANProto.V)
 		f.headerLen += dissect.VLANLen
 	}
-	if e.linkType.v == pcapng.LinkTypeSLL2 && len(e.header) == sll2Len {
-		copy(h[:], e.header) // read from a capture: as it was there
+	if e.LinkType.V == pcapng.LinkTypeSLL2 && len(e.Header) == packet.SLL2Len {
+		copy(h[:], e.Header) // read from a capture: as it was there
 		return true
 	}
 	binary.BigEndian.PutUint16(h[0:], proto)
-	binary.BigEndian.PutUint32(h[4:], uint32(e.ifindex.v))
-	binary.BigEndian.PutUint16(h[8:], uint16(e.devType.v))
-	h[10] = byte(e.skb.pktType.v)
-	if e.epbFlags()&pcapng.DirectionMask == pcapng.Outbound {
-		h[10] = packetOutgoing
+	binary.BigEndian.PutUint32(h[4:], uint32(e.Ifindex.V))
+	binary.BigEndian.PutUint16(h[8:], uint16(e.DevType.V))
+	h[10] = byte(e.Skb.PktType.V)
+	if e.EPBFlags()&pcapng.DirectionMask == pcapng.Outbound {
+		h[10] = packet.Outgoing
 	}
 	return true
-}
-
-// macHeaderLen is the length of a header that is not Ethernet's, which a tunnel's device
-// may not have at all.
-func (e *event) macHeaderLen() int {
-	s := &e.skb
-	if s.macHeader.ok && s.networkHeader.ok && s.networkHeader.v >= s.macHeader.v {
-		return int(min(s.networkHeader.v-s.macHeader.v, math.MaxInt32))
-	}
-	return int(min(s.macLen.v, math.MaxInt32))
-}
-
-// etherType is skb->protocol, or, while that is not set yet, what the IP version says.
-func (e *event) etherType(l3 []byte) dissect.EtherType {
-	if e.skb.protocol.v == 0 {
-		return dissect.OfVersion(l3)
-	}
-	return dissect.EtherType(e.skb.protocol.v)
 }

@@ -1,4 +1,4 @@
-package pcap
+package out
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ type packetKey struct {
 
 // packetKey is false for an event of which neither is known.
 func (e *event) packetKey(o *origin) (packetKey, bool) {
-	if e.packet.ok {
-		return packetKey{o, true, e.packet.v}, true
+	if e.Packet.OK {
+		return packetKey{o, true, e.Packet.V}, true
 	}
-	return packetKey{o, false, e.skb.id.v}, e.skb.id.ok
+	return packetKey{o, false, e.Skb.ID.V}, e.Skb.ID.OK
 }
 
 // maxSeen is how many packets --once first remembers. One that comes again after so many

@@ -1,8 +1,9 @@
-package pcap
+package out
 
 import (
 	"testing"
 
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
@@ -36,11 +37,11 @@ func TestFlags(t *testing.T) {
 		{"ret:ret:ip_rcv", -1, 0},
 		{"nf_hook_slow", 7, 0},
 	} {
-		e := event{probe: []byte(c.probe)}
+		e := event{packet.Event{Probe: []byte(c.probe)}}
 		if c.pktType >= 0 {
-			e.skb.pktType = opt{uint64(c.pktType), true}
+			e.Skb.PktType = packet.Some(uint64(c.pktType))
 		}
-		if got := e.epbFlags(); got != c.want {
+		if got := e.EPBFlags(); got != c.want {
 			t.Errorf("%s, pkt_type %d: flags %#x, want %#x", c.probe, c.pktType, got, c.want)
 		}
 	}

@@ -1,13 +1,17 @@
-package pcap
+package out
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
+)
 
 // A memo has comments as they were written last. Most events share their probe, their device
 // and namespace, and their process with one shortly before: to write these nine comments anew
 // took a quarter of skb-pcap's time.
 type memo struct {
 	name    []byte
-	numbers [3]opt
+	numbers [3]packet.Opt
 	text    []byte // the comments
 }
 
@@ -20,11 +24,11 @@ const maxMemo = 128
 type written struct{ probe, dev, process memos }
 
 // append appends what write does, which depends on the name and the numbers alone.
-func (m *memos) append(dst, name []byte, numbers [3]opt, write func(dst []byte) []byte) []byte {
+func (m *memos) append(dst, name []byte, numbers [3]packet.Opt, write func(dst []byte) []byte) []byte {
 	if len(name) > maxMemo {
 		return write(dst)
 	}
-	at := numbers[0].v*7 + numbers[1].v*31 + numbers[2].v
+	at := numbers[0].V*7 + numbers[1].V*31 + numbers[2].V
 	if n := uint64(len(name)); n > 0 {
 		at += n + uint64(name[n/2])*5 + uint64(name[n-1])*13
 	}

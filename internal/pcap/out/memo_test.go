@@ -1,16 +1,18 @@
-package pcap
+package out
 
 import (
 	"bytes"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
 // TestMemo: names and numbers that fall on the same place of the table are told apart.
 func TestMemo(t *testing.T) {
 	var m memos
-	numbers := [3]opt{{1, true}, {2, true}, {3, true}}
+	numbers := [3]packet.Opt{packet.Some(1), packet.Some(2), packet.Some(3)}
 	// known tells whether nothing was written anew.
-	known := func(name string, numbers [3]opt) bool {
+	known := func(name string, numbers [3]packet.Opt) bool {
 		written := false
 		got := m.append([]byte("before "), []byte(name), numbers, func(dst []byte) []byte {
 			written = true
@@ -27,10 +29,10 @@ func TestMemo(t *testing.T) {
 	if !known("ip_rcv", numbers) {
 		t.Error("not known again")
 	}
-	absent := [3]opt{{1, true}, {2, false}, {3, true}}
+	absent := [3]packet.Opt{packet.Some(1), {V: 2}, packet.Some(3)}
 	for _, other := range []struct {
 		name    string
-		numbers [3]opt
+		numbers [3]packet.Opt
 	}{{"ix_rcv", numbers}, {"ip_rcv", absent}} {
 		if known(other.name, other.numbers) {
 			t.Errorf("%s %v: known", other.name, other.numbers)

@@ -1,11 +1,11 @@
-package pcap
+package out
 
 import (
 	"bytes"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
-	"github.com/skb-tools/skb-tools/internal/kfunc"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
 // An origin is what a start record says of the records behind it.
@@ -61,17 +61,6 @@ func (w *writer) firstOf(o *origin) *origin {
 	return o
 }
 
-// describe says what kind of place a probe is.
-func describe(probe []byte) string {
-	switch {
-	case bytes.HasPrefix(probe, []byte(kfunc.Return)):
-		return "return of a kernel function"
-	case bytes.IndexByte(probe, ':') >= 0:
-		return "tracepoint"
-	}
-	return "kernel function"
-}
-
 func (o *origin) os() string {
 	if o.start.Kernel == "" {
 		return ""
@@ -85,4 +74,4 @@ func (o *origin) madeBy() []string {
 }
 
 // says is a comment on a section or an interface.
-func says(key, value string) string { return string(appendEscaped([]byte(key), []byte(value))) }
+func says(key, value string) string { return string(packet.AppendEscaped([]byte(key), []byte(value))) }

@@ -1,10 +1,11 @@
-package pcap
+package in
 
 import (
 	"bytes"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
 // maxLeaves bounds how many comments are read back as values of one section.
@@ -25,11 +26,11 @@ type leaves []leaf
 func (l *leaves) add(path, value []byte) bool {
 	depth := 0
 	for name := range bytes.SplitSeq(path, dot) {
-		if depth++; !isName(name) {
+		if depth++; !packet.IsName(name) {
 			return false
 		}
 	}
-	if depth > maxDepth || len(*l) == maxLeaves {
+	if depth > packet.MaxDepth || len(*l) == maxLeaves {
 		return false
 	}
 	if n := len(*l); n > 0 && !bytes.Equal((*l)[n-1].path, path) {
@@ -84,10 +85,10 @@ func (l leaves) append(dst []byte, section string, from int) []byte {
 		case inner:
 			dst = run.append(dst, section, from+len(name)+1)
 			continue
-		case len(run) > 1 || isArray(at):
+		case len(run) > 1 || packet.IsArray(at):
 			dst = format.AppendArray(dst, len(run))
 		}
-		text := isText(at)
+		text := packet.IsText(at)
 		for _, v := range run {
 			if text { // a table of nftables may be called 5
 				dst = format.AppendStr(dst, v.value)
@@ -117,12 +118,12 @@ func appendValue(dst, key, text []byte) []byte {
 	case "true", "false":
 		return format.AppendBool(dst, text[0] == 't')
 	}
-	hex := isHex(key)
-	if n := number(text); n.ok && (!hex || n.v == 0) {
-		return format.AppendUint(dst, n.v)
+	hex := packet.IsHex(key)
+	if n := number(text); n.OK && (!hex || n.V == 0) {
+		return format.AppendUint(dst, n.V)
 	}
-	if n := hexadecimal(text); n.ok && hex {
-		return format.AppendUint(dst, n.v)
+	if n := hexadecimal(text); n.OK && hex {
+		return format.AppendUint(dst, n.V)
 	}
 	if len(text) > 1 && text[0] == '-' {
 		var again [20]byte
