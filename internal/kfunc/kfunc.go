@@ -67,14 +67,24 @@ type Role uint32
 
 const (
 	Frees Role = 1 << iota // frees for the function that calls it, which decided to drop
-	// FreesCopy: frees as a drop, among others, a copy for somebody besides the packet; or the packet,
-	// which goes on as a copy.
+	// FreesCopy: frees as a drop, among others, a copy for somebody besides the packet, which itself goes
+	// on: a packet socket's whose queue is full (net/packet/af_packet.c), what snooping looks into
+	// (net/core/skbuff.c, net/ipv4/igmp.c, net/ipv6/mcast_snoop.c), what tells of the time of sending
+	// (net/core/skbuff.c, net/core/sock.c), what an ICMP error is made of (net/ipv6/icmp.c,
+	// net/ipv6/ip6_tunnel.c), a rule's (net/ipv4/netfilter/nf_dup_ipv4.c, net/ipv6/netfilter/nf_dup_ipv6.c).
+	// Or it frees the packet itself, which goes on as a copy (net/netfilter/nfnetlink_queue.c,
+	// net/core/skbuff.c, drivers/net/macvlan.c).
 	FreesCopy
-	FreesUsed // frees what it used as it frees drops
-	Reads     // frees what a program has read, or could not, as a drop without a reason
-	OnlyReads // Reads, and frees nothing else there
-	LeftOver  // frees a message, of which raw sockets have got clones, as a drop
-	Closes    // empties the queue of a socket that is closed
+	// Reads: frees what a program has read as a drop without a reason, and also what could not be written
+	// to the program's memory (net/sctp/socket.c, net/xfrm/espintcp.c, net/l2tp/l2tp_ppp.c,
+	// drivers/net/ppp/ppp_generic.c, net/vmw_vsock/virtio_transport_common.c, drivers/net/ovpn/tcp.c,
+	// net/qrtr/tun.c).
+	Reads
+	// OnlyReads: Reads, and frees nothing else there (net/llc/af_llc.c, net/bluetooth/af_bluetooth.c,
+	// net/nfc/llcp_sock.c, net/caif/caif_socket.c, net/iucv/af_iucv.c, net/tipc/socket.c).
+	OnlyReads
+	LeftOver // frees a message, of which raw sockets have got clones, as a drop
+	Closes   // empties the queue of a socket that is closed
 	// OtherHost: drops what is addressed to another host, and what is no IP packet; kernels without
 	// reasons don't tell which.
 	OtherHost

@@ -161,7 +161,7 @@ func TestSameAsBefore(t *testing.T) {
 	}
 	ways := map[string]Way{"-": 0, "in": In, "out": Out}
 	roles := map[string]Role{
-		"-": 0, "Frees": Frees, "FreesCopy": FreesCopy, "FreesUsed": FreesUsed, "Reads": Reads,
+		"-": 0, "Frees": Frees, "FreesCopy": FreesCopy, "Reads": Reads,
 		"OnlyReads": OnlyReads, "LeftOver": LeftOver,
 		"Closes": Closes, "OtherHost": OtherHost, "Sends": Sends, "SendsAgain": SendsAgain,
 		"Established": Established, "Resets": Resets,

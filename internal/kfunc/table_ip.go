@@ -171,7 +171,7 @@ var ip = []group{
 	}},
 	{"ICMP receive", []Func{
 		{Name: "icmp_rcv", Way: In, Roles: LeftOver},
-		{Name: "icmpv6_rcv", Way: In, Roles: FreesUsed | LeftOver},
+		{Name: "icmpv6_rcv", Way: In, Roles: LeftOver},
 	}},
 	// A copy that an ICMP error is made of.
 	{"", []Func{

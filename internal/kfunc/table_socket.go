@@ -37,7 +37,7 @@ var sockets = []group{
 	}},
 	// A sockmap's BPF program sends on.
 	{"", []Func{
-		{Name: "sk_psock_backlog", Roles: FreesUsed},
+		{Name: "sk_psock_backlog"},
 	}},
 	{"packet socket, as of a capture", []Func{
 		{Name: "packet_rcv", Class: Neutral, Roles: FreesCopy},

@@ -1,6 +1,9 @@
 package track
 
-import "github.com/skb-tools/skb-tools/format"
+import (
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
 
 // A branch is one sk_buff of a packet. What every event needs stands first, in two lines of
 // the cache: with many packets on their way each costs a read from memory.
@@ -20,7 +23,7 @@ type branch struct {
 	headers  uint32
 	fromWord uint32 // how its buffer came to be; its next event says so, and what from
 	flags    uint32
-	class    class
+	class    kfunc.Class
 	end      ending
 	record   recordKind // that says how it ended
 	unclear  unclear    // what its end may have been and does not tell

@@ -1,5 +1,7 @@
 package track
 
+import "github.com/skb-tools/skb-tools/internal/kfunc"
+
 // newPacket begins a journey.
 func (t *tracker) newPacket(g *group, id, addr, ts uint64) uint32 {
 	t.room(g)
@@ -45,7 +47,7 @@ func (t *tracker) child(g *group, i uint32, id, addr uint64, how string) uint32 
 func (t *tracker) inherit(b, from *branch, how string) {
 	b.last, b.hop, b.dev, b.netns, b.mark, b.cpu, b.sock = from.last, from.hop, from.dev, from.netns, from.mark, from.cpu, from.sock
 	b.flags |= from.flags & (hasDevs | hasMarks | hasCPUs | inferredBranch | isSYN)
-	if from.class == transmit && (how == "segment" || how == "fragment") {
+	if from.class == kfunc.Transmit && (how == "segment" || how == "fragment") {
 		b.class, b.probe = from.class, from.probe // its parts are sent as it was
 	}
 	if from.flags&ended != 0 && from.end == merged && from.flags&copied == 0 {

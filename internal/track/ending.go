@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // lingering is how long an ended journey waits for events at returns of functions, and for
@@ -111,7 +113,7 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 	for j.list != 0 {
 		i := j.list
 		b := t.branches.at(i)
-		if b.flags&ended == 0 && b.class == read {
+		if b.flags&ended == 0 && b.class == kfunc.Read {
 			// Who read it has it, whatever becomes of the memory: kernels put off freeing it.
 			b.end, b.record, b.endTS = delivered, eventRecord, b.last
 		} else if b.flags&ended == 0 {
@@ -135,13 +137,12 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 // ended as that.
 func (t *tracker) isDuplicateDrop(b *branch) bool {
 	function, _, _ := strings.Cut(t.names.text(b.location), "+")
-	switch {
-	case copies[function]:
+	switch f := kfunc.Lookup(function); {
+	case f.Is(kfunc.FreesCopy):
 		return true
-	case strings.HasPrefix(function, "skb_queue_purge"), function == "inet_sock_destruct", strings.HasPrefix(function, "udp_destruct_"), function == "udpv6_destruct_sock":
+	case f.Is(kfunc.Closes):
 		return b.flags&seen == 0 // no probe came by it in the queue of a socket that was closed, as tcpdump's
-	}
-	if function != "icmp_rcv" && function != "icmpv6_rcv" && function != "ping_rcv" {
+	case !f.Is(kfunc.LeftOver):
 		return false
 	}
 	reason := t.names.text(b.reason)
@@ -155,9 +156,6 @@ func (t *tracker) wasForOtherHost(b *branch) bool {
 	if reason := t.names.text(b.reason); reason != "" {
 		return reason == "OTHERHOST"
 	}
-	switch function, _, _ := strings.Cut(t.names.text(b.location), "+"); function {
-	case "ip_rcv", "ip_rcv_core", "ipv6_rcv", "ip6_rcv_core":
-		return true
-	}
-	return false
+	function, _, _ := strings.Cut(t.names.text(b.location), "+")
+	return kfunc.Lookup(function).Is(kfunc.OtherHost)
 }

@@ -4,12 +4,13 @@ import (
 	"bytes"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // A hop is what is found of the event at hand.
 type hop struct {
 	probe      uint32
-	class      class
+	class      kfunc.Class
 	keys       contentKeys // --infer
 	bufferless bool        // the event is of a packet in a capture, not of an sk_buff
 	branch     uint32
@@ -20,7 +21,7 @@ type hop struct {
 
 // onItsWay reports whether the event tells where the packet is: not those where sk_buffs are freed,
 // or where functions return.
-func (h *hop) onItsWay() bool { return h.class == passing || h.class >= receive }
+func (h *hop) onItsWay() bool { return h.class == kfunc.Passing || h.class >= kfunc.Receive }
 
 // event tracks an event.
 func (t *tracker) event(r format.Raw) {
@@ -68,9 +69,9 @@ func (t *tracker) read(v *view, h *hop) bool {
 
 // locate finds the event's branch, and makes a journey of a new one.
 func (t *tracker) locate(v *view, h *hop) {
-	handedOver := h.class == transmit && v.handedOver()
+	handedOver := h.class == kfunc.Transmit && v.handedOver()
 	if handedOver {
-		h.class = neutral // the packet may be further by now
+		h.class = kfunc.Neutral // the packet may be further by now
 	}
 	h.branch = t.find(v, h.class, h.keys)
 	b := t.branches.at(h.branch)
@@ -81,8 +82,8 @@ func (t *tracker) locate(v *view, h *hop) {
 			v.netns = 0
 		}
 	}
-	if h.class == read && v.fromDevice(b.class == transmit) {
-		h.class = neutral
+	if h.class == kfunc.Read && v.fromDevice(b.class == kfunc.Transmit) {
+		h.class = kfunc.Neutral
 	}
 	j := t.journeys.at(b.journey)
 	h.track.Resent = uint32(t.sentAt(b, h.probe))
@@ -139,7 +140,7 @@ func (t *tracker) changes(v *view, h *hop, b *branch, was []byte) []byte {
 	t.compare(b, v)
 	if h.rewritten && len(was) > 0 {
 		t.diff.headers(was, h.is, t.names.text(b.fromWord))
-		if t.diff.into && b.class == transmit {
+		if t.diff.into && b.class == kfunc.Transmit {
 			t.group.encapsulates(b.netns, b.dev)
 		}
 	}
@@ -179,11 +180,11 @@ func (t *tracker) conclude(v *view, h *hop) {
 	if t.infer != nil {
 		t.remember(h.branch, v, h.class, h.keys)
 	}
-	if h.class == read {
+	if h.class == kfunc.Read {
 		b := t.branches.at(h.branch)
 		b.comm, b.tgid = t.names.number(v.comm), v.tgid
 	}
-	if v.dropped || h.class == freed || h.class == freeing && v.has&hasUsers != 0 && v.users == 1 {
+	if v.dropped || h.class == kfunc.Freed || h.class == kfunc.Freeing && v.has&hasUsers != 0 && v.users == 1 {
 		t.freedBy(h.branch, v)
 	}
 }
@@ -193,8 +194,8 @@ func (t *tracker) sent(b *branch, probe uint32) {
 	switch {
 	case b.flags&ended != 0 && b.end == consumed:
 		b.end, b.probe = transmitted, probe
-	case b.flags&ended == 0 && b.class == passing:
-		b.class, b.probe = transmit, probe
+	case b.flags&ended == 0 && b.class == kfunc.Passing:
+		b.class, b.probe = kfunc.Transmit, probe
 	}
 }
 
@@ -225,7 +226,7 @@ func (t *tracker) freedBy(i uint32, v *view) {
 		if end == delivered {
 			b.comm, b.tgid = t.names.number(v.comm), v.tgid
 		}
-	} else if v.dropped && !bytes.HasPrefix(v.location, []byte("skb_release_data+")) {
+	} else if v.dropped && !bytes.HasPrefix(v.location, []byte(kfunc.ReleaseData+"+")) {
 		b.end, b.reason, b.location = dropped, t.names.number(v.reason), t.names.number(v.location)
 	} else if b.end = b.outcome(); b.flags&(ended|copied) != 0 {
 		b.end = merged
@@ -242,13 +243,13 @@ func (t *tracker) freedBy(i uint32, v *view) {
 // outcome is how a branch ended that was freed without an error.
 func (b *branch) outcome() ending {
 	switch b.class {
-	case transmit:
+	case kfunc.Transmit:
 		if b.unclear == plainEnd {
 			return transmitted
 		}
-	case deliver, read:
+	case kfunc.Deliver, kfunc.Read:
 		return delivered
-	case handed:
+	case kfunc.Handed:
 		if b.unclear == plainEnd {
 			return delivered
 		}

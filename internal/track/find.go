@@ -1,9 +1,13 @@
 package track
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
 
 // find returns the branch that an event is of.
-func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
+func (t *tracker) find(v *view, class kfunc.Class, keys contentKeys) uint32 {
 	g := t.group
 	if v.has&hasID == 0 {
 		i := t.table.get(g.addresses(), v.addr)
@@ -41,7 +45,7 @@ func (t *tracker) find(v *view, class class, keys contentKeys) uint32 {
 		}
 		return t.child(g, i, v.id, v.addr, "shared")
 	}
-	if b := t.branches.at(i); b.flags&ended != 0 && b.end != merged && class != neutral && class != freeing && v.ts > b.endTS {
+	if b := t.branches.at(i); b.flags&ended != 0 && b.end != merged && class != kfunc.Neutral && class != kfunc.Freeing && v.ts > b.endTS {
 		// The sk_buff is another one, at the address of one that was freed.
 		return t.child(g, i, v.id, v.addr, "shared")
 	}
@@ -63,9 +67,9 @@ func (t *tracker) moved(i uint32, addr uint64) uint32 {
 }
 
 // same tells whether an event is of a packet known by its sk_buff's address.
-func (t *tracker) same(i uint32, v *view, class class) bool {
+func (t *tracker) same(i uint32, v *view, class kfunc.Class) bool {
 	b := t.branches.at(i)
-	if b.flags&ended != 0 && class != neutral && class != freeing {
+	if b.flags&ended != 0 && class != kfunc.Neutral && class != kfunc.Freeing {
 		return false
 	}
 	var was headers

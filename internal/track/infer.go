@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/recent"
 )
 
@@ -84,16 +85,16 @@ func (t *tracker) contentKeys(v *view) (k contentKeys) {
 
 // inferred returns a branch for an event of no known buffer, where another's packet goes
 // on in it; else 0.
-func (t *tracker) inferred(v *view, class class, k contentKeys) uint32 {
+func (t *tracker) inferred(v *view, class kfunc.Class, k contentKeys) uint32 {
 	if t.infer == nil {
 		return 0
 	}
 	g := t.group
 	i, how := uint32(0), ""
 	switch class {
-	case receive:
+	case kfunc.Receive:
 		i, how = t.table.get(g.sent(), k.packet), "content"
-	case passing, transmit:
+	case kfunc.Passing, kfunc.Transmit:
 		i, how = t.table.get(g.read(), k.payload), "proxy"
 	}
 	if k.packet == 0 || i == 0 {
@@ -111,19 +112,19 @@ func (t *tracker) inferred(v *view, class class, k contentKeys) uint32 {
 }
 
 // remember keeps by what it can be found again.
-func (t *tracker) remember(i uint32, v *view, class class, k contentKeys) {
+func (t *tracker) remember(i uint32, v *view, class kfunc.Class, k contentKeys) {
 	b := t.branches.at(i)
 	if k.packet == 0 {
 		return
 	}
 	switch class {
-	case transmit:
+	case kfunc.Transmit:
 		if b.content != k.packet {
 			t.forgetKey(t.group.sent(), b.content, i)
 			b.content = k.packet
 		}
 		t.table.set(t.group.sent(), k.packet, i)
-	case read:
+	case kfunc.Read:
 		if k.payload == 0 {
 			return
 		}
@@ -208,8 +209,8 @@ func (t *tracker) hostNumber(g *group) uint32 {
 // since that one's number has been handed on long ago.
 //
 // A capture has no probes: there each packet may have come in, and may be sent.
-func (t *tracker) overWire(b *branch, j *journey, v *view, class class, captured bool, k contentKeys, track *format.Track) {
-	if k.packet == 0 || class != receive && class != transmit && !captured {
+func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, captured bool, k contentKeys, track *format.Track) {
+	if k.packet == 0 || class != kfunc.Receive && class != kfunc.Transmit && !captured {
 		return
 	}
 	n := t.infer
@@ -220,7 +221,7 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class class, captured
 	x := crossing{j.packet, b.number, h, int64(v.ts) + t.group.host.clockOffset}
 	if captured {
 		defer n.sent.Set(k.packet, x)
-	} else if class == transmit {
+	} else if class == kfunc.Transmit {
 		if r, ok := n.received.Get(k.packet); ok && r.host != h {
 			// It has come in already, by the clocks or by the order of the streams.
 			n.received.Delete(k.packet)

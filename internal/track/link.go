@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // A lifetime is what matters of a link or free record. Its slices alias the record.
@@ -168,7 +169,7 @@ func (t *tracker) join(g *group, src, dst uint32, how string, ts uint64) {
 	}
 	b.flags |= ended | held
 	b.end, b.endTS, b.record, b.intoID = merged, ts, linkRecord, d.id
-	if how == "coalesce" && (b.class == deliver || b.class == handed) {
+	if how == "coalesce" && (b.class == kfunc.Deliver || b.class == kfunc.Handed) {
 		b.end = delivered // in the socket's queue it became part of what was there
 	}
 	if d.hop < b.hop {
@@ -250,7 +251,7 @@ func (t *tracker) free(r format.Raw) {
 func (t *tracker) freed(b *branch, l *lifetime) {
 	was, known := b.end, b.flags&ended != 0
 	b.flags |= ended
-	if l.dropped && bytes.HasPrefix(l.location, []byte("skb_release_data+")) {
+	if l.dropped && bytes.HasPrefix(l.location, []byte(kfunc.ReleaseData+"+")) {
 		// What hangs on another sk_buff (frag_list) goes when that does; it was not
 		// dropped itself.
 		l.dropped = false

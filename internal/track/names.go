@@ -1,5 +1,7 @@
 package track
 
+import "github.com/skb-tools/skb-tools/internal/kfunc"
+
 // names are strings by number, for what is kept of each packet: probes, devices, reasons.
 type names struct {
 	index map[string]uint32
@@ -8,8 +10,8 @@ type names struct {
 
 type name struct {
 	text  string
-	class class // as a probe
-	sends bool  // as a probe: TCP is about to send it
+	class kfunc.Class // as a probe
+	roles kfunc.Role
 }
 
 // maxNames bounds what a stream can make us keep; what comes later has no name.
@@ -31,10 +33,17 @@ func (n *names) number(s []byte) uint32 {
 	i := uint32(len(n.all))
 	text := string(s)
 	n.index[text] = i
-	n.all = append(n.all, name{text, classify(text), isSender(text)})
+	new := name{text: text, class: kfunc.ClassOf(text)}
+	if f := kfunc.Lookup(text); f != nil {
+		new.roles = f.Roles
+	}
+	n.all = append(n.all, new)
 	return i
 }
 
-func (n *names) text(i uint32) string { return n.all[i].text }
-func (n *names) sends(i uint32) bool  { return n.all[i].sends }
-func (n *names) class(i uint32) class { return n.all[i].class }
+func (n *names) text(i uint32) string           { return n.all[i].text }
+func (n *names) class(i uint32) kfunc.Class     { return n.all[i].class }
+func (n *names) is(i uint32, r kfunc.Role) bool { return n.all[i].roles&r != 0 }
+
+// sends tells whether a probe is where TCP has the sk_buff that it keeps, about to send it.
+func (n *names) sends(i uint32) bool { return n.is(i, kfunc.Sends) }

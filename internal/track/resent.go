@@ -1,6 +1,6 @@
 package track
 
-import "strings"
+import "github.com/skb-tools/skb-tools/internal/kfunc"
 
 // TCP keeps what it sent until it is acknowledged, in an sk_buff of its own, and sends clones
 // of it, or copies where a clone is still on its way: __tcp_transmit_skb and
@@ -31,7 +31,7 @@ func (t *tracker) sentAt(b *branch, probe uint32) (resent uint8) {
 		return b.resent
 	}
 	again := b.flags&cloned != 0
-	if b.sends == 0 && strings.Contains(t.names.text(probe), "retransmit") {
+	if b.sends == 0 && t.names.is(probe, kfunc.SendsAgain) {
 		again = true // the first time was not seen
 	}
 	if again {

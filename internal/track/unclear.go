@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // usedAsDrop tells whether the kernel frees what it used at a place as it frees drops, and how
@@ -15,35 +16,21 @@ func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end en
 	}
 	function, _, _ := bytes.Cut(location, []byte("+"))
 	switch string(function) {
-	case "icmpv6_rcv": // net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there (net/ipv6/ndisc.c)
+	case kfunc.ICMPv6Rcv: // net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there (net/ipv6/ndisc.c)
 		if !g.ndisc || b.flags&discovery != 0 {
 			return true, consumed, unclearICMP6
 		}
-	case "sk_psock_backlog": // net/core/skmsg.c
+	case kfunc.PsockBacklog: // net/core/skmsg.c
 		if g.unreasoned {
 			return true, consumed, unclearSockmap
 		}
 		return true, delivered, plainEnd
 	}
-	r, yes := readers[string(function)]
-	if yes && !r.sure {
+	at := kfunc.Lookup(function)
+	if at.Is(kfunc.Reads) && !at.Is(kfunc.OnlyReads) {
 		u = unclearRead
 	}
-	return yes, delivered, u
-}
-
-// copies are functions that free as a drop, among others, what is a copy for somebody besides the
-// packet, which itself goes on: a packet socket's whose queue is full (net/packet/af_packet.c), what snooping looks into (net/core/skbuff.c, net/ipv4/igmp.c,
-// net/ipv6/mcast_snoop.c), what tells of the time of sending (net/core/skbuff.c, net/core/sock.c), what an
-// ICMP error is made of (net/ipv6/icmp.c, net/ipv6/ip6_tunnel.c), a rule's (net/ipv4/netfilter/nf_dup_ipv4.c,
-// net/ipv6/netfilter/nf_dup_ipv6.c); or the packet itself, which goes on as a copy (net/netfilter/nfnetlink_queue.c,
-// net/core/skbuff.c, drivers/net/macvlan.c).
-var copies = map[string]bool{
-	"packet_rcv": true, "tpacket_rcv": true, "packet_rcv_spkt": true, "packet_rcv_fanout": true,
-	"skb_checksum_trimmed": true, "ip_mc_check_igmp": true, "ip_mc_check_igmp_csum": true, "ipv6_mc_check_icmpv6": true, "ipv6_mc_check_mld": true,
-	"__skb_complete_tx_timestamp": true, "skb_complete_tx_timestamp": true, "__skb_tstamp_tx": true, "skb_complete_wifi_ack": true, "sock_recv_errqueue": true,
-	"ip6_err_gen_icmpv6_unreach": true, "ip4ip6_err": true, "ip6ip6_err": true, "nf_dup_ipv4": true, "nf_dup_ipv6": true,
-	"nfqnl_mangle": true, "nfqnl_recv_verdict": true, "skb_cow_data": true, "macvlan_handle_frame": true,
+	return at.Is(kfunc.Reads), delivered, u
 }
 
 // A segment is what tells a SYN from others, in the direction of the SYN.
@@ -102,17 +89,17 @@ func (t *tracker) answers(i uint32) {
 
 // unclearAt tells what a packet's end may have been that is consumed without passing
 // another probe.
-func (t *tracker) unclearAt(b *branch, v *view, class class) unclear {
+func (t *tracker) unclearAt(b *branch, v *view, class kfunc.Class) unclear {
 	switch {
-	case string(v.probe) == "net:net_dev_xmit":
+	case string(v.probe) == kfunc.TraceNetDevXmit:
 		return b.unclear // the driver is done; what went on has passed the device below
-	case class == transmit && t.group.encapsulating[[2]uint32{b.netns, b.dev}]:
+	case class == kfunc.Transmit && t.group.encapsulating[[2]uint32{b.netns, b.dev}]:
 		return unclearSend
-	case class == transmit || class == deliver || class == read || b.flags&answered != 0:
+	case class == kfunc.Transmit || class == kfunc.Deliver || class == kfunc.Read || b.flags&answered != 0:
 		return plainEnd
 	case b.flags&isSYN != 0:
 		return unclearSYN
-	case class != handed:
+	case class != kfunc.Handed:
 		return plainEnd
 	}
 	probe := string(v.probe)
@@ -130,7 +117,7 @@ func (t *tracker) unclearSegment(probe string) unclear {
 	h := &t.parsed
 	known := len(t.packed) > 0 && h.n > 0 && !(h.cut && !h.sealed())
 	switch {
-	case !known && !isEstablished(probe):
+	case !known && !kfunc.Lookup(probe).Is(kfunc.Established):
 		return unclearSYN // or not a SYN: no bytes tell
 	case h.mptcp:
 		return unclearMPTCP
@@ -158,15 +145,6 @@ func (t *tracker) unclearDatagram() unclear {
 		return unclearWireGuard
 	}
 	return plainEnd
-}
-
-// isEstablished tells whether only segments of connections pass a probe.
-func isEstablished(probe string) bool {
-	switch probe {
-	case "tcp_rcv_established", "tcp_data_queue", "tcp_ack", "tcp_validate_incoming", "tcp_timewait_state_process":
-		return true
-	}
-	return false
 }
 
 // portWireGuard is the one that its documentation uses.

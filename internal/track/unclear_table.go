@@ -123,16 +123,3 @@ var silents = []silent{
 		"Frames that the device discards: a bad frame checksum, no buffer, a filter.",
 		"`ethtool -S DEVICE`, `ip -s -s link show dev DEVICE` (errors, missed, over, fifo)", ""},
 }
-
-// readers are functions that free what a program has read as a drop without a reason; sure
-// are those that free nothing else there (net/llc/af_llc.c, net/bluetooth/af_bluetooth.c,
-// net/nfc/llcp_sock.c, net/caif/caif_socket.c, net/iucv/af_iucv.c, net/tipc/socket.c). The
-// others come there too when the program's memory can't be written (net/sctp/socket.c,
-// net/xfrm/espintcp.c, net/l2tp/l2tp_ppp.c, drivers/net/ppp/ppp_generic.c,
-// net/vmw_vsock/virtio_transport_common.c, drivers/net/ovpn/tcp.c, net/qrtr/tun.c).
-var readers = map[string]struct{ sure bool }{
-	"llc_ui_recvmsg": {true}, "bt_sock_stream_recvmsg": {true}, "llcp_sock_recvmsg": {true}, "caif_stream_recvmsg": {true},
-	"iucv_sock_recvmsg": {true}, "tsk_advance_rx_queue": {true}, "tipc_recvmsg": {true}, "tipc_recvstream": {true}, "__tipc_recvstream": {true},
-	"sctp_recvmsg": {}, "espintcp_recvmsg": {}, "pppol2tp_recvmsg": {}, "ppp_read": {}, "virtio_transport_seqpacket_do_dequeue": {},
-	"ovpn_tcp_recvmsg": {}, "qrtr_tun_read_iter": {},
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 var update = flag.Bool("update", false, "write docs/drops.md")
@@ -187,5 +188,25 @@ func TestDocs(t *testing.T) {
 	}
 	if want != string(page) {
 		t.Error("docs/drops.md does not have the silent ends as they are now (-update writes them)")
+	}
+}
+
+// TestSilentsNamed finds each function that the table of docs/drops.md names in kfunc's, which a test
+// holds against real kernels.
+func TestSilentsNamed(t *testing.T) {
+	names := 0
+	for _, s := range silents {
+		for i, name := range strings.Split(s.where, "`") {
+			if i%2 == 0 {
+				continue
+			}
+			names++
+			if kfunc.Lookup(name) == nil {
+				t.Errorf("%s: kfunc has no row for %s", s.name, name)
+			}
+		}
+	}
+	if names < 50 {
+		t.Errorf("only %d functions are named", names)
 	}
 }

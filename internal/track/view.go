@@ -1,6 +1,9 @@
 package track
 
-import "github.com/skb-tools/skb-tools/format"
+import (
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
 
 // A view is what of an event matters here. Its slices alias the record. format.Event is
 // not used as it decodes twice as much.
@@ -143,15 +146,14 @@ func (v *view) handedOver() bool {
 	if v.has&(hasUsers|hasID) != hasID || v.at != nil {
 		return false
 	}
-	return string(v.probe) == "net:net_dev_xmit" || string(v.probe) == "qdisc:qdisc_enqueue"
+	return kfunc.Lookup(v.probe).Is(kfunc.HandsOver)
 }
 
 // fromDevice tells whether what is read is all of the packet, from its link-layer header on: a
 // packet socket's copy (net/packet/af_packet.c), or what a program behind a tun device takes (drivers/net/tun.c).
 // From the IP header on it may also be a raw socket's, unless a device was sending it.
 func (v *view) fromDevice(sent bool) bool {
-	switch string(v.probe) {
-	case "skb:skb_copy_datagram_iovec", "skb_copy_datagram_iter", "__skb_datagram_iter":
+	if kfunc.Lookup(v.probe).Is(kfunc.Whole) {
 		return v.has&hasLen != 0 && v.length > 0 && v.length == v.packetLength && (string(v.at) == "mac" || string(v.at) == "network" && sent)
 	}
 	return false
