@@ -10,6 +10,7 @@ import (
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // A section is what --with can name.
@@ -63,8 +64,9 @@ func (d *decoder) more(e *format.Event, m *bpf.More) {
 		d.nft(&e.NFT, m.NFT)
 	}
 	if m.Caller != nil && *m.Caller != 0 {
-		if name := d.caller(*m.Caller); !isTrampoline(name) {
-			e.Caller = name
+		caller := d.caller(*m.Caller)
+		if function, _, _ := strings.Cut(caller, "+"); !kfunc.IsTrampoline(function) {
+			e.Caller = caller
 		}
 	}
 	if m.Args != nil {
@@ -75,16 +77,6 @@ func (d *decoder) more(e *format.Event, m *bpf.More) {
 			d.stack, e.Stack = s, s.ID
 		}
 	}
-}
-
-// isTrampoline tells the places to which the kernel's return probes bend a return address.
-func isTrampoline(name string) bool {
-	for _, t := range [...]string{"return_to_handler+", "arch_rethook_trampoline+", "kretprobe_trampoline+", "__kretprobe_trampoline+"} {
-		if strings.HasPrefix(name, t) {
-			return true
-		}
-	}
-	return false
 }
 
 // A fill makes a section of the copies of the sk_buff that every event has.

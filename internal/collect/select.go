@@ -13,11 +13,12 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // defaultProbes are the two points where AF_PACKET, and so tcpdump, listens.
-var defaultProbes = []string{"net:netif_receive_skb", "net:net_dev_start_xmit"}
+var defaultProbes = []string{kfunc.TraceNetifReceiveSkb, kfunc.TraceNetDevStartXmit}
 
 // A selection is what -p chose, each once.
 type selection struct {

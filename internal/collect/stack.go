@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // stacks are those seen, by their addresses, so that each is named and written once.
@@ -51,11 +52,8 @@ func (s *stacks) of(addrs []uint64, location, caller func(uint64) string) *stack
 func ownFrames(frames []string) int {
 	own := 0
 	for i, f := range frames[:min(len(frames), 8)] {
-		name, _, _ := strings.Cut(f, "+")
-		for _, prefix := range [...]string{"bpf_trace_run", "__bpf_trace_", "__traceiter_", "kprobe_multi_link_", "fprobe_", "arch_ftrace_", "ftrace_", "kprobe_perf_", "kprobe_dispatcher", "kprobe_ftrace_handler", "aggr_pre_handler", "opt_pre_handler", "trace_call_bpf"} {
-			if strings.HasPrefix(name, prefix) {
-				own = i + 1
-			}
+		if name, _, _ := strings.Cut(f, "+"); kfunc.IsTracing(name) {
+			own = i + 1
 		}
 	}
 	return own

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/spell"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
@@ -50,7 +51,7 @@ func (o *Options) wanted() (*wanted, error) {
 			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe every function")
 		}
 		w.bits |= bpf.SectionStack
-		o.Probes = append(o.Probes, "skb:kfree_skb", "skb:consume_skb")
+		o.Probes = append(o.Probes, kfunc.TraceKfreeSkb, kfunc.TraceConsumeSkb)
 	}
 	return w, nil
 }
@@ -135,8 +136,8 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 			w.bits &^= bpf.SectionCt
 		}
 	}
-	if w.has("drop") && !slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool { return t.Name == "kfree_skb" }) {
-		if err := p.addTracepoints(s, "skb:kfree_skb", map[string]bool{}, 0); err != nil {
+	if w.has("drop") && !slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool { return t.Is(kfunc.TraceKfreeSkb) }) {
+		if err := p.addTracepoints(s, kfunc.TraceKfreeSkb, map[string]bool{}, 0); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // Backends of function probes.
@@ -83,13 +84,13 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 	}
 	vars := a.loader.sections(t.Sections & anywhere)
 	vars["probe_number"], vars["skb_arg"] = number, uint8(t.Arg)
-	if t.Name == "kfree_skb" {
+	if t.Is(kfunc.TraceKfreeSkb) {
 		for name, value := range dropArgs(t) {
 			vars[name] = value
 		}
 		vars["is_drop"] = true
 	}
-	vars["received"] = t.Name == "netif_receive_skb"
+	vars["received"] = t.Is(kfunc.TraceNetifReceiveSkb)
 	k, err := a.rawTracepoint("tracepoint", t, vars)
 	if err != nil {
 		return err

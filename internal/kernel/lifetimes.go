@@ -9,6 +9,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // ErrNoTrampolines means that BPF programs can't be called from functions by way of
@@ -29,7 +31,7 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []error, err e
 		}
 	}
 	for _, t := range tracepoints {
-		if t.Name == "kfree_skb" {
+		if t.Is(kfunc.TraceKfreeSkb) {
 			vars := dropArgs(t)
 			vars["skb_arg"] = uint8(t.Arg)
 			k, err := a.rawTracepoint("on_drop", t, vars)

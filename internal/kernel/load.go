@@ -11,6 +11,8 @@ import (
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // Settings are what every program is loaded with.
@@ -192,12 +194,12 @@ func (l *Loader) chooseLeaving() error {
 	if !l.settings.Track {
 		return nil
 	}
-	l.countLeaving = !l.k.hasFunction("skb_free_head")
+	l.countLeaving = !l.k.hasFunction(kfunc.FreeHead)
 	if !l.countLeaving {
 		if p, err := l.loadOwn(l.spec.Programs["on_free_head"].Copy(), nil); err == nil {
 			p.Close()
 		} else {
-			l.countLeaving = !l.k.HasSymbol("skb_free_head")
+			l.countLeaving = !l.k.HasSymbol(kfunc.FreeHead)
 		}
 	}
 	if err := l.spec.Variables["count_leaving"].Set(l.countLeaving); err != nil {

@@ -8,10 +8,11 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // NFTTraceFunction is what nf_tables calls for each step of a traced packet.
-const NFTTraceFunction = "nft_trace_notify"
+const NFTTraceFunction = kfunc.NFTTraceNotify
 
 // NFTTrace is the probe on NFTTraceFunction.
 func (k *Kernel) NFTTrace() (Function, error) {

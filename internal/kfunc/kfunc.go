@@ -97,11 +97,19 @@ const (
 	RunsHook    // runs a netfilter hook: which one its caller's Hook tells
 	OnlyHook    // behind it a packet comes to no hook but its own, up to where its device changes
 
-	HandsOver       // a tracepoint that fires when the sk_buff has been handed on, and may have been freed
-	Released        // within skb_release_data or behind it: the data is gone; the sk_buff or data is the first argument
-	Dying           // the data may be on its way out
-	FillsFromSecond // fills in an sk_buff, the first argument, from another, the second
-	Unmade          // makes an sk_buff in memory that is none yet
+	// HandsOver: a tracepoint that fires when the sk_buff has been handed on, and may have been freed:
+	// xmit_one() behind the driver (net/core/dev.c), dev_qdisc_enqueue() behind the queue, which may have
+	// made segments of it, or let go of it.
+	HandsOver
+	Released // within skb_release_data or behind it: the data is gone; the sk_buff or data is the first argument
+	// Dying: the data may be on its way out: also called by kfree_skb_partial, when another packet has
+	// taken the data.
+	Dying
+	Unmade // makes an sk_buff in memory that is none yet
+	// FillsFromSecond: fills in an sk_buff, the first argument, from another, the second. In the first
+	// there is still what lay in that memory before; or it is new, and that it comes from the second is
+	// known when the kernel is done with it: skb_segment's segments would be packets of their own.
+	FillsFromSecond
 
 	Lifetime // bpf/lifetime.h hooks it
 	Links    // bpf/links.h hooks it

@@ -10,6 +10,7 @@ import (
 	"github.com/google/nftables"
 
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // firewall is what could refuse packets at netfilter's hooks, and at which; nil if the
@@ -31,7 +32,7 @@ const OwnTable = "skb-collect-"
 // nf_tables would have the module loaded.
 func chains(has func(module, function string) bool) map[string]string {
 	all := map[string]string{}
-	if !has("nf_tables", "nft_do_chain") {
+	if !has("nf_tables", kfunc.NFTDoChain) {
 		return all
 	}
 	conn, err := nftables.New()
@@ -66,7 +67,7 @@ func olderTables(has func(module, function string) bool) map[string]string {
 			all[name+" "+table] = ""
 		}
 	}
-	if has("ebtables", "ebt_do_table") { // it has no such file
+	if has("ebtables", kfunc.EbtDoTable) { // it has no such file
 		all["ebtables"] = ""
 	}
 	return all

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/clock"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // What the start record says of this network namespace does not stay so. The kernel tells at once of
@@ -98,7 +99,7 @@ func NewWatch(has func(module, function string) bool) *Watch {
 	if netlinkHas(unix.NETLINK_XFRM) {
 		w.listen(unix.NETLINK_XFRM, xfrmGroups, xfrmKeys, func(notice) { w.changed(xfrmKeys...) })
 	}
-	if has("nf_tables", "nft_do_chain") {
+	if has("nf_tables", kfunc.NFTDoChain) {
 		w.listen(unix.NETLINK_NETFILTER, []int{unix.NFNLGRP_NFTABLES}, firewallKeys, w.chain)
 	}
 	return w
@@ -444,7 +445,7 @@ func HasNow(has func(module, function string) bool) func(module, function string
 		_, err := os.Stat("/sys/module/" + module)
 		return err == nil
 	}
-	for module, function := range map[string]string{"nf_tables": "nft_do_chain", "ebtables": "ebt_do_table"} {
+	for module, function := range map[string]string{"nf_tables": kfunc.NFTDoChain, "ebtables": kfunc.EbtDoTable} {
 		built[module] = !loaded(module) && has(module, function)
 	}
 	return func(module, _ string) bool { return built[module] || loaded(module) }
