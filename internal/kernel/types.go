@@ -14,6 +14,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // types are the kernel's types (BTF), as far as they are wanted. To index and make Go values of
@@ -175,8 +177,8 @@ func (k *Kernel) function(name string) function {
 	if t.funcs == nil {
 		t.funcs = map[string]function{}
 		names.add("bpf_rdonly_cast")
-		names.add("nft_do_chain") // for HasModule
-		names.add("ebt_do_table")
+		names.add(kfunc.NFTDoChain) // for HasModule
+		names.add(kfunc.EbtDoTable)
 		if object, err := parsed(); err == nil {
 			for _, p := range object.Programs {
 				if p.Type == ebpf.Tracing {

@@ -148,56 +148,6 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// TestSameAsBefore compares with the tables that were in the programs before this one.
-func TestSameAsBefore(t *testing.T) {
-	b, err := os.ReadFile("testdata/before.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	classes := map[string]Class{
-		"-": Passing, "neutral": Neutral, "freed": Freed, "freeing": Freeing, "receive": Receive,
-		"transmit": Transmit,
-		"handed":   Handed, "deliver": Deliver, "read": Read,
-	}
-	ways := map[string]Way{"-": 0, "in": In, "out": Out}
-	roles := map[string]Role{
-		"-": 0, "Frees": Frees, "FreesCopy": FreesCopy, "Reads": Reads,
-		"OnlyReads": OnlyReads, "LeftOver": LeftOver,
-		"Closes": Closes, "OtherHost": OtherHost, "Sends": Sends, "SendsAgain": SendsAgain,
-		"Established": Established, "Resets": Resets,
-		"Whole": Whole, "RunsHook": RunsHook, "OnlyHook": OnlyHook, "HandsOver": HandsOver,
-		"Released": Released, "Dying": Dying,
-		"FillsFromSecond": FillsFromSecond, "Unmade": Unmade, "Lifetime": Lifetime, "Links": Links,
-	}
-	before := map[string]bool{}
-	for line := range strings.Lines(string(b)) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		cells := strings.SplitN(strings.TrimSpace(line)+" ", " ", 6)
-		name, hook := cells[0], strings.TrimPrefix(strings.ReplaceAll(cells[3], "_", " "), "-")
-		before[name] = true
-		var want Role
-		for r := range strings.SplitSeq(cells[4], "|") {
-			want |= roles[r]
-		}
-		f := Lookup(name)
-		if f == nil {
-			t.Errorf("%s has no row", name)
-			continue
-		}
-		if ClassOf(name) != classes[cells[1]] || WayOf(name) != ways[cells[2]] || f.Hook != hook || f.Roles != want ||
-			f.Where != strings.TrimSpace(cells[5]) {
-			t.Errorf("%+v\nbefore: %q", *f, cells)
-		}
-	}
-	for _, f := range All() {
-		if !before[f.Name] && (f.Class != Passing || f.Way != 0 || f.Hook != "" || f.Roles != 0 || f.Where != "") {
-			t.Errorf("%s is new, and has more than a name: %+v", f.Name, f)
-		}
-	}
-}
-
 func TestClassOf(t *testing.T) {
 	for probe, want := range map[string]Class{
 		"ip_rcv": Receive, "ret:ip_rcv": Neutral, "skb:kfree_skb": Freed, "kfree_skb_partial": Neutral,
