@@ -177,6 +177,22 @@ func TestWayOf(t *testing.T) {
 	}
 }
 
+// TestWaysFitClasses: what a device hands in, and what sockets are handed, comes in. Left open are what
+// queues for sockets of all families, some of which get what this host sends (net/can), and what has the
+// SYN as an argument and makes the answer.
+func TestWaysFitClasses(t *testing.T) {
+	open := []string{"sock_queue_rcv_skb", "sock_queue_rcv_skb_reason", "__sock_queue_rcv_skb", "tcp_make_synack"}
+	for _, f := range All() {
+		in := f.Class == Receive || f.Class == Handed || f.Class == Deliver
+		if in && (f.Way == In) == slices.Contains(open, f.Name) {
+			t.Errorf("%s has class %d and way %d", f.Name, f.Class, f.Way)
+		}
+		if f.Class == Transmit && f.Way == In {
+			t.Errorf("%s is given to a device, and comes in", f.Name)
+		}
+	}
+}
+
 func TestFunction(t *testing.T) {
 	for symbol, want := range map[string]string{
 		"ip_rcv": "ip_rcv", "ip_rcv+0x1f": "ip_rcv", "ip_rcv_core.isra.0+0x1f": "ip_rcv_core",

@@ -21,6 +21,7 @@ var ip = []group{
 		{Name: "tcp_v4_early_demux", Way: In, Inlined: "7.2"},
 		{Name: "tcp_v6_early_demux", Way: In, Inlined: "7.2"},
 		{Name: "udp_v4_early_demux", Way: In},
+		{Name: "udp_v6_early_demux", Way: In},
 	}},
 	{"IPv4 receive, handing over to the protocol", []Func{
 		{Name: "ip_local_deliver", Way: In, Hook: "input", Roles: OnlyHook},

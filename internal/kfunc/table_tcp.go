@@ -7,11 +7,11 @@ var tcp = []group{
 		{Name: "tcp_v6_rcv", Class: Handed, Way: In},
 	}},
 	{"TCP receive, waiting for a busy socket", []Func{
-		{Name: "tcp_add_backlog", Class: Handed},
+		{Name: "tcp_add_backlog", Class: Handed, Way: In},
 	}},
 	// The socket's filter.
 	{"", []Func{
-		{Name: "tcp_filter", Class: Handed, Inlined: "7.2"},
+		{Name: "tcp_filter", Class: Handed, Way: In, Inlined: "7.2"},
 	}},
 	{"TCP receive, in the socket", []Func{
 		{Name: "tcp_v4_do_rcv", Class: Handed, Way: In},
@@ -26,13 +26,13 @@ var tcp = []group{
 	}},
 	// A connection that waits to be forgotten.
 	{"", []Func{
-		{Name: "tcp_timewait_state_process", Class: Handed, Roles: Established},
+		{Name: "tcp_timewait_state_process", Class: Handed, Way: In, Roles: Established},
 	}},
 	{"TCP receive, checking sequence numbers", []Func{
-		{Name: "tcp_validate_incoming", Class: Handed, Roles: Established},
+		{Name: "tcp_validate_incoming", Class: Handed, Way: In, Roles: Established},
 	}},
 	{"TCP receive, an acknowledgement", []Func{
-		{Name: "tcp_ack", Class: Handed, Roles: Established},
+		{Name: "tcp_ack", Class: Handed, Way: In, Roles: Established},
 	}},
 	{"TCP receive, into the socket's queue", []Func{
 		{Name: "tcp_data_queue", Class: Handed, Way: In, Roles: Established},
@@ -43,9 +43,9 @@ var tcp = []group{
 	}},
 	// The data is in the socket's queue.
 	{"", []Func{
-		{Name: "tcp_queue_rcv", Class: Deliver},
-		{Name: "tcp_event_data_recv", Class: Deliver},
-		{Name: "tcp_fastopen_add_skb", Class: Deliver},
+		{Name: "tcp_queue_rcv", Class: Deliver, Way: In},
+		{Name: "tcp_event_data_recv", Class: Deliver, Way: In},
+		{Name: "tcp_fastopen_add_skb", Class: Deliver, Way: In},
 	}},
 	{"TCP receive, making room in the buffer", []Func{
 		{Name: "tcp_prune_ofo_queue"},
@@ -53,14 +53,14 @@ var tcp = []group{
 		{Name: "tcp_try_rmem_schedule"},
 	}},
 	{"TCP receive, a new connection", []Func{
-		{Name: "tcp_conn_request", Class: Handed},
+		{Name: "tcp_conn_request", Class: Handed, Way: In},
 		{Name: "tcp_check_req"},
-		{Name: "tcp_child_process", Class: Handed},
+		{Name: "tcp_child_process", Class: Handed, Way: In},
 	}},
 	// A SYN, by family, and its answer.
 	{"", []Func{
-		{Name: "tcp_v4_conn_request", Class: Handed},
-		{Name: "tcp_v6_conn_request", Class: Handed},
+		{Name: "tcp_v4_conn_request", Class: Handed, Way: In},
+		{Name: "tcp_v6_conn_request", Class: Handed, Way: In},
 		{Name: "tcp_make_synack", Class: Deliver},
 	}},
 	{"TCP receive, the end of a handshake by SYN cookie", []Func{

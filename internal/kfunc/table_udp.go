@@ -11,7 +11,7 @@ var udp = []group{
 	}},
 	{"UDP receive, handing over to the socket", []Func{
 		{Name: "udp_unicast_rcv_skb", Class: Handed, Way: In},
-		{Name: "udp6_unicast_rcv_skb", Way: In},
+		{Name: "udp6_unicast_rcv_skb", Class: Handed, Way: In},
 	}},
 	// Handing over to the socket's queue.
 	{"", []Func{
@@ -21,7 +21,7 @@ var udp = []group{
 	{"UDP receive, into the socket's queue", []Func{
 		{Name: "udp_queue_rcv_one_skb", Class: Handed, Way: In},
 		{Name: "udpv6_queue_rcv_one_skb", Class: Handed, Way: In},
-		{Name: "__udp_enqueue_schedule_skb", Class: Deliver},
+		{Name: "__udp_enqueue_schedule_skb", Class: Deliver, Way: In},
 	}},
 	{"UDP receive, multicast to all sockets that joined", []Func{
 		{Name: "__udp4_lib_mcast_deliver", Inlined: "all"},
@@ -41,14 +41,14 @@ var udp = []group{
 		{Name: "udp_v6_send_skb", Way: Out},
 	}},
 	{"ICMP receive, for a ping socket", []Func{
-		{Name: "ping_rcv", Class: Deliver, Roles: LeftOver},
-		{Name: "ping_queue_rcv_skb", Class: Deliver},
+		{Name: "ping_rcv", Class: Deliver, Way: In, Roles: LeftOver},
+		{Name: "ping_queue_rcv_skb", Class: Deliver, Way: In},
 		{Name: "__ping_queue_rcv_skb", On: "6.1 6.12 7.2"},
 	}},
 	{"raw socket receive", []Func{
 		{Name: "raw_rcv", Class: Deliver, Way: In},
-		{Name: "raw_rcv_skb", Class: Deliver},
-		{Name: "rawv6_rcv", Class: Deliver},
+		{Name: "raw_rcv_skb", Class: Deliver, Way: In},
+		{Name: "rawv6_rcv", Class: Deliver, Way: In},
 		{Name: "rawv6_rcv_skb"},
 		{Name: "raw_local_deliver", Way: In},
 	}},
