@@ -2,7 +2,6 @@ package track
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/skb-tools/skb-tools/internal/kfunc"
@@ -136,8 +135,7 @@ func (t *tracker) letGo(g *group, n uint32, record recordKind, ts uint64, note s
 // what it was left with as a drop, for want of a socket. Where there is another branch, the journey
 // ended as that.
 func (t *tracker) isDuplicateDrop(b *branch) bool {
-	function, _, _ := strings.Cut(t.names.text(b.location), "+")
-	switch f := kfunc.Lookup(function); {
+	switch f := kfunc.Lookup(kfunc.Function(t.names.text(b.location))); {
 	case f.Is(kfunc.FreesCopy):
 		return true
 	case f.Is(kfunc.Closes):
@@ -156,6 +154,5 @@ func (t *tracker) wasForOtherHost(b *branch) bool {
 	if reason := t.names.text(b.reason); reason != "" {
 		return reason == "OTHERHOST"
 	}
-	function, _, _ := strings.Cut(t.names.text(b.location), "+")
-	return kfunc.Lookup(function).Is(kfunc.OtherHost)
+	return kfunc.Lookup(kfunc.Function(t.names.text(b.location))).Is(kfunc.OtherHost)
 }

@@ -1,7 +1,6 @@
 package track
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -14,7 +13,7 @@ func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end en
 	if len(reason) > 0 && string(reason) != "NOT_SPECIFIED" {
 		return false, dropped, plainEnd
 	}
-	function, _, _ := bytes.Cut(location, []byte("+"))
+	function := kfunc.Function(location)
 	switch string(function) {
 	case kfunc.ICMPv6Rcv: // net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there (net/ipv6/ndisc.c)
 		if !g.ndisc || b.flags&discovery != 0 {
