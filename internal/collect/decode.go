@@ -40,7 +40,8 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 	d := &decoder{kernel: k, layout: layout, reasons: k.DropReasons(),
 		probes: map[uint64]string{}, returns: map[uint64]string{},
 		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
-		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{}, stacks: stacks{known: map[string]*stack{}}}
+		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{},
+		stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
 	}

@@ -143,7 +143,8 @@ func WithProfiles(args []string) ([]string, error) {
 		p, ok := all[name]
 		if !ok {
 			known := slices.Sorted(maps.Keys(all))
-			return nil, fmt.Errorf("--profile %s: there is no such profile%s (--profile list shows all)", name, spell.DidYouMean(name, known))
+			return nil, fmt.Errorf("--profile %s: there is no such profile%s (--profile list shows all)", name,
+				spell.DidYouMean(name, known))
 		}
 		if err := p.check(); err != nil {
 			return nil, err

@@ -35,7 +35,8 @@ var sectionList = []section{
 	{"csum", "0", "the state of its checksum", 0, (*decoder).csum},
 	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock, nil},
 	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt, nil},
-	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe nft_trace_notify", bpf.SectionNFT, nil},
+	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe " +
+		"nft_trace_notify", bpf.SectionNFT, nil},
 	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller, nil},
 	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs, nil},
 	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack, nil},

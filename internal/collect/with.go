@@ -48,7 +48,8 @@ func (o *Options) wanted() (*wanted, error) {
 	}
 	if o.ProbeStack {
 		if reflect.ValueOf(o.Packets).IsZero() {
-			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe every function")
+			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe " +
+				"every function")
 		}
 		w.bits |= bpf.SectionStack
 		o.Probes = append(o.Probes, kfunc.TraceKfreeSkb, kfunc.TraceConsumeSkb)
@@ -87,7 +88,8 @@ func sectionNamed(name string) (section, error) {
 		}
 		names = append(names, s.name)
 	}
-	return section{}, fmt.Errorf("%s: no such section%s; there are %s", name, spell.DidYouMean(name, names), strings.Join(names, ", "))
+	return section{}, fmt.Errorf("%s: no such section%s; there are %s", name, spell.DidYouMean(name, names),
+		strings.Join(names, ", "))
 }
 
 // listSections is --with list.
@@ -136,7 +138,9 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 			w.bits &^= bpf.SectionCt
 		}
 	}
-	if w.has("drop") && !slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool { return t.Is(kfunc.TraceKfreeSkb) }) {
+	if w.has("drop") && !slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool {
+		return t.Is(kfunc.TraceKfreeSkb)
+	}) {
 		if err := p.addTracepoints(s, kfunc.TraceKfreeSkb, map[string]bool{}, 0); err != nil {
 			return err
 		}

@@ -77,7 +77,8 @@ func (e *earlier) make(key uint64) *memory {
 		*p = new(memory)
 	}
 	if m := *p; m.key != key {
-		m.key, m.used, m.at, m.rets, m.latest, m.drop, m.reset = key, 0, [allKept][2]int{}, [returns]returned{}, 0, false, false
+		m.key, m.used, m.at, m.rets, m.latest, m.drop, m.reset = key, 0, [allKept][2]int{}, [returns]returned{}, 0, false,
+			false
 	}
 	return *p
 }
@@ -86,7 +87,8 @@ func (e *earlier) make(key uint64) *memory {
 func (e *earlier) remember(f *facts) {
 	probe, _ := f.find.Str(findProbe)
 	at := kfunc.Lookup(probe)
-	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) && !at.Is(kfunc.OnlyHook|kfunc.Resets) {
+	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) &&
+		!at.Is(kfunc.OnlyHook|kfunc.Resets) {
 		return
 	}
 	key, ok := f.identity()

@@ -16,10 +16,11 @@ import (
 // evidence is what the start and change records say of the collector's network namespace besides its
 // settings; nil maps: they do not say.
 type evidence struct {
-	devices  map[string]format.Device
-	macs     map[string][]byte     // addresses of the link layer by device
-	addrs    map[netip.Addr][]byte // all of the devices, and what each is: wordYes or kindBroadcast; nil: they are not known
-	owners   map[string]string     // names of devices by address of the link layer
+	devices map[string]format.Device
+	macs    map[string][]byte // addresses of the link layer by device
+	// all of the devices, and what each is: wordYes or kindBroadcast; nil: they are not known
+	addrs    map[netip.Addr][]byte
+	owners   map[string]string // names of devices by address of the link layer
 	filters  map[string]string
 	actions  map[string]string // of those filters
 	firewall map[string]string
@@ -34,7 +35,8 @@ func readEvidence(r format.Raw) evidence {
 	if s.Decode(r) != nil {
 		return evidence{}
 	}
-	e := evidence{devices: s.Devices, filters: s.Filters, actions: s.FilterActions, firewall: s.Firewall, rules: s.Rules, xfrm: s.Xfrm, spis: s.SPIs, programs: s.BPF}
+	e := evidence{devices: s.Devices, filters: s.Filters, actions: s.FilterActions, firewall: s.Firewall, rules: s.Rules,
+		xfrm: s.Xfrm, spis: s.SPIs, programs: s.BPF}
 	e.deriveFromDevices()
 	return e
 }
@@ -90,8 +92,8 @@ func (f *facts) device() (d format.Device, ok bool) {
 }
 
 // frameFor says whom the frame is addressed to: own (the address of the device that it is
-// on), broadcast, multicast, sibling (the address of another device of this host) or other. Absent: its bytes or the device's address are not
-// known.
+// on), broadcast, multicast, sibling (the address of another device of this host) or other. Absent: its bytes or the
+// device's address are not known.
 func (f *facts) frameFor() value {
 	f.headers()
 	b := f.frame.data
@@ -129,7 +131,8 @@ func (f *facts) frameOwner() value {
 
 var wordNFT = []byte("nft")
 
-var wordOwn, wordSibling, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("sibling"), []byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
+var wordOwn, wordSibling, wordOther, wordNone, wordSome, wordYes, wordNo = []byte("own"), []byte("sibling"),
+	[]byte("other"), []byte("none"), []byte("some"), []byte("yes"), []byte("no")
 
 // tcFilters says where the device had tc filters at the start, or none.
 func (f *facts) tcFilters() value {
@@ -160,8 +163,8 @@ func (f *facts) qdiscFilters() value {
 
 // harmless are tc actions that let packets pass: they only mark or change them.
 var harmless = map[string]bool{
-	"pass": true, "continue": true, "pipe": true, "reclassify": true, "goto": true, "skbedit": true, "pedit": true, "vlan": true,
-	"tunnel_key": true, "csum": true, "sample": true, "connmark": true, "ctinfo": true, "simple": true,
+	"pass": true, "continue": true, "pipe": true, "reclassify": true, "goto": true, "skbedit": true, "pedit": true,
+	"vlan": true, "tunnel_key": true, "csum": true, "sample": true, "connmark": true, "ctinfo": true, "simple": true,
 }
 
 // tcActions are those of the device's tc filters that may have dropped the packet, or taken it,
@@ -175,7 +178,8 @@ func (f *facts) tcActions(where string) value {
 	b := f.buf
 	for word := range strings.FieldsSeq(f.host.actions[string(name)]) {
 		place, action, _ := strings.Cut(word, ":")
-		if of := place == "ingress" || place == "egress"; of && place != where || !of && where != "qdisc" || harmless[action] {
+		if of := place == "ingress" || place == "egress"; of && place != where || !of && where != "qdisc" ||
+			harmless[action] {
 			continue
 		}
 		if len(b) > len(f.buf) {

@@ -133,7 +133,8 @@ func find(what string) ([]*Reason, error) {
 			}
 		}
 		if found == nil {
-			return nil, fmt.Errorf("no drop reason has the number %d on Linux %s: give its name (--explain all lists them)", n, strings.Join(Kernels, ", "))
+			return nil, fmt.Errorf("no drop reason has the number %d on Linux %s: give its name (--explain all lists them)", n,
+				strings.Join(Kernels, ", "))
 		}
 		return found, nil
 	}

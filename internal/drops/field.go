@@ -16,7 +16,9 @@ type field struct {
 	id   fieldID
 	path []string // of fieldPath
 	find int      // of fieldPath: its index in paths, or -1
-	arg  string   // of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kinds; of fieldTCActions: ingress, egress or qdisc; of fieldKnows: a reason that the kernel has a name for
+	// of fieldRet: the function; of fieldPrograms: the type; of fieldQdiscHas: the kinds; of fieldTCActions: ingress,
+	// egress or qdisc; of fieldKnows: a reason that the kernel has a name for
+	arg string
 }
 
 type fieldID uint8
@@ -103,19 +105,24 @@ var fieldNames = map[string]fieldID{
 	"hook": fieldHook, "proto": fieldProto, "ip.version": fieldIPVersion, "saddr": fieldSaddr, "daddr": fieldDaddr,
 	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "ip.len": fieldIPLen,
 	"ip.options": fieldIPOptions, "ip.payload": fieldIPPayload, "udp.len": fieldUDPLen,
-	"tcp.flags": fieldTCPFlags, "tcp.data": fieldTCPData, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode, "csum": fieldCsum,
-	"ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind, "ethertype": fieldEtherType,
-	"dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
-	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc, "clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost,
-	"frame.for": fieldFrameFor, "frame.dst": fieldFrameDst, "frame.owner": fieldFrameOwner, "dev.carrier": fieldDevCarrier, "dev.locked": fieldDevLocked, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
-	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters, "firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed,
-	"spi": fieldSPI, "spi.known": fieldSPIKnown, "daddr.scope": fieldScope, "sock.roomy": fieldRoomy,
-	"daddr.many": fieldMany, "conntrack.count": fieldConntrackCount, "conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn, "daddr.onlink": fieldOnLink,
-	"ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates, "xfrm.policies": fieldXfrmPolicies, "then": fieldThen,
+	"tcp.flags": fieldTCPFlags, "tcp.data": fieldTCPData, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode,
+	"csum": fieldCsum, "ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind,
+	"ethertype": fieldEtherType, "dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
+	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc,
+	"clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost, "frame.for": fieldFrameFor,
+	"frame.dst": fieldFrameDst, "frame.owner": fieldFrameOwner, "dev.carrier": fieldDevCarrier,
+	"dev.locked": fieldDevLocked, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
+	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters,
+	"firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed, "spi": fieldSPI, "spi.known": fieldSPIKnown,
+	"daddr.scope": fieldScope, "sock.roomy": fieldRoomy, "daddr.many": fieldMany, "conntrack.count": fieldConntrackCount,
+	"conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
+	"daddr.onlink": fieldOnLink, "ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates,
+	"xfrm.policies": fieldXfrmPolicies, "then": fieldThen,
 }
 
 // prefixes of fields that name one of many after the dot.
-var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms, "qdisc": fieldQdiscHas, "knows": fieldKnows}
+var fieldPrefixes = map[string]fieldID{"ret": fieldRet, "programs": fieldPrograms, "qdisc": fieldQdiscHas,
+	"knows": fieldKnows}
 
 func parseField(name string) (*field, error) {
 	f := &field{name: name}
@@ -135,8 +142,11 @@ func parseField(name string) (*field, error) {
 	}
 	f.path, f.find = strings.Split(name, "."), slices.Index(paths[:], name)
 	for _, key := range f.path {
-		if key == "" || strings.ContainsAny(key, " \t{}'\"") || strings.ContainsFunc(key, func(r rune) bool { return !escape.Printable(r) }) {
-			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, location, flow, saddr, daddr, sport, dport, proto", name)
+		if key == "" || strings.ContainsAny(key, " \t{}'\"") || strings.ContainsFunc(key, func(r rune) bool {
+			return !escape.Printable(r)
+		}) {
+			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, location, "+
+				"flow, saddr, daddr, sport, dport, proto", name)
 		}
 	}
 	return f, nil

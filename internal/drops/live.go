@@ -69,7 +69,8 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		now += g.latest()
 	}
 	rate := func(n uint64) string { return perSecond(float64(n) / tick.Seconds()) }
-	line(fmt.Sprintf("%s in %s, now %s; %d no fault; %d lost   (Ctrl-C ends)", drops(s.total), seconds(s.seconds()), rate(now), s.leftOut, s.lost))
+	line(fmt.Sprintf("%s in %s, now %s; %d no fault; %d lost   (Ctrl-C ends)", drops(s.total), seconds(s.seconds()),
+		rate(now), s.leftOut, s.lost))
 	line("")
 	rows := max(height-5, 1)
 	more := len(groups) - rows
@@ -80,7 +81,8 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		const bars = "RATE OVER TIME"
 		t := s.newTable("SEVERITY", ">COUNT", ">SHARE", ">RATE", bars)
 		for _, g := range groups {
-			t.Row(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()), spark(g.history)}, s.shown(g)...)...)
+			t.Row(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()),
+				spark(g.history)}, s.shown(g)...)...)
 		}
 		if t.Over(width) > sparkTicks-minBars {
 			t.Drop("SHARE")

@@ -100,7 +100,8 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 	}
 	b.WriteByte('\n')
 	if s.groupsFolded > 0 {
-		fmt.Fprintf(b, "more than %d groups: %d of them, those with the fewest drops, are counted as other; a group that came again counts from then on\n", maxGroups, s.groupsFolded)
+		fmt.Fprintf(b, "more than %d groups: %d of them, those with the fewest drops, are counted as other; a group that "+
+			"came again counts from then on\n", maxGroups, s.groupsFolded)
 	}
 	if s.lost > 0 {
 		fmt.Fprintf(b, "%d events were lost before they could be counted: there were more drops than this\n", s.lost)
@@ -142,7 +143,8 @@ func (s *summary) newTable(head ...string) *terminal.Table {
 }
 
 func (s *summary) numbers(severity Severity, count uint64, first, last string) []string {
-	return []string{severity.String(), strconv.FormatUint(count, 10), s.share(count), perSecond(s.rate(count)), first, last}
+	return []string{severity.String(), strconv.FormatUint(count, 10), s.share(count), perSecond(s.rate(count)), first,
+		last}
 }
 
 func (s *summary) share(count uint64) string {

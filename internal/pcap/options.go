@@ -46,9 +46,11 @@ func (o *Options) Validate() error {
 		return errors.New("-W: a number of files is not negative")
 	case o.Read != "" && len(o.Files) > 0:
 		return errors.New("--read reads the one capture that it names, and no streams")
-	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment || o.Once == "first" || o.Once == "last" || o.FileCount > 0 || !o.defaults()):
+	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment ||
+		o.Once == "first" || o.Once == "last" || o.FileCount > 0 || !o.defaults()):
 		return errors.New("--read writes a stream: of the other flags only -w goes with it")
-	case o.ListProbes && (o.Write != "" || o.FileSize > 0 || o.FileCount > 0 || len(o.Probe) > 0 || o.Names != "" || o.NoComment || o.Once == "first" || o.Once == "last" || !o.defaults()):
+	case o.ListProbes && (o.Write != "" || o.FileSize > 0 || o.FileCount > 0 || len(o.Probe) > 0 || o.Names != "" ||
+		o.NoComment || o.Once == "first" || o.Once == "last" || !o.defaults()):
 		return errors.New("--list-probes writes no capture: none of the other flags goes with it")
 	}
 	return nil
@@ -56,8 +58,8 @@ func (o *Options) Validate() error {
 
 // out is what of it the way out goes by.
 func (o *Options) out() *out.Options {
-	return &out.Options{Write: o.Write, FileSize: int64(o.FileSize), FileCount: o.FileCount, Probe: o.Probe, InterfaceBy: o.InterfaceBy,
-		Linktype: o.Linktype, Once: o.Once, Names: o.Names, NoComment: o.NoComment}
+	return &out.Options{Write: o.Write, FileSize: int64(o.FileSize), FileCount: o.FileCount, Probe: o.Probe,
+		InterfaceBy: o.InterfaceBy, Linktype: o.Linktype, Once: o.Once, Names: o.Names, NoComment: o.NoComment}
 }
 
 // defaults reports whether interfaces and packets are to be written as they are unless

@@ -21,7 +21,8 @@ func (d *dissector) dns(b []byte, n int) {
 	d.num(int(binary.BigEndian.Uint16(b)))
 	if op := flags >> 11 & 15; op != 0 {
 		d.str(" ")
-		if names := [...]string{1: "inv_q", 2: "stat", 4: "notify", 5: "update", 6: "stateful"}; int(op) < len(names) && names[op] != "" {
+		if names := [...]string{1: "inv_q", 2: "stat", 4: "notify", 5: "update", 6: "stateful"}; int(op) < len(names) &&
+			names[op] != "" {
 			d.str(names[op])
 		} else {
 			d.str("op").num(int(op))

@@ -52,7 +52,8 @@ func (d *dissector) sctpChunk(b []byte, length int) *dissector {
 	case b[0] == 0 && len(b) >= 16:
 		d.str(" ").str([...]string{"", "(E)", "(B)", "(B)(E)"}[b[1]&3])
 		d.str(" [TSN: ").u32(binary.BigEndian.Uint32(b[4:])).str("] [SID: ").num(int(binary.BigEndian.Uint16(b[8:])))
-		d.str("] [SSEQ ").num(int(binary.BigEndian.Uint16(b[10:]))).str("] [PPID ").hexNum(uint64(binary.BigEndian.Uint32(b[12:])))
+		d.str("] [SSEQ ").num(int(binary.BigEndian.Uint16(b[10:])))
+		d.str("] [PPID ").hexNum(uint64(binary.BigEndian.Uint32(b[12:])))
 		d.str("] [length ").num(max(length-16, 0)).str("]")
 	case (b[0] == 1 || b[0] == 2) && len(b) >= 20:
 		d.str(" [init tag: ").u32(binary.BigEndian.Uint32(b[4:])).str("] [rwnd: ").u32(binary.BigEndian.Uint32(b[8:]))

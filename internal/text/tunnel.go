@@ -182,7 +182,8 @@ func (d *dissector) ppp(b []byte, n int) {
 	}
 }
 
-var pppNames = map[uint16]string{0xc021: "LCP", 0xc023: "PAP", 0xc223: "CHAP", 0x8021: "IPCP", 0x8057: "IPV6CP", 0x80fd: "CCP"}
+var pppNames = map[uint16]string{0xc021: "LCP", 0xc023: "PAP", 0xc223: "CHAP", 0x8021: "IPCP", 0x8057: "IPV6CP",
+	0x80fd: "CCP"}
 
 // esp prints the part of ESP (RFC 4303) that is not encrypted.
 func (d *dissector) esp(b []byte, n int) {
@@ -190,6 +191,7 @@ func (d *dissector) esp(b []byte, n int) {
 		d.short("esp")
 		return
 	}
-	d.str("ESP(spi=").hexNum(uint64(binary.BigEndian.Uint32(b))).str(",seq=").hexNum(uint64(binary.BigEndian.Uint32(b[4:])))
+	d.str("ESP(spi=").hexNum(uint64(binary.BigEndian.Uint32(b)))
+	d.str(",seq=").hexNum(uint64(binary.BigEndian.Uint32(b[4:])))
 	d.str("), length ").num(n)
 }

@@ -81,7 +81,8 @@ const (
 )
 
 // ranks order endings by how far the packet got: the journey's is the one that ranks first.
-var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 2, transmitted: 3, lost: 4, open: 5, merged: 6, consumed: 7}
+var ranks = [len(format.EndNames)]uint8{delivered: 0, dropped: 2, transmitted: 3, lost: 4, open: 5, merged: 6,
+	consumed: 7}
 
 // rank is b's, in a journey that TCP sent again so often.
 func (b *branch) rank(resent uint32) uint8 {

@@ -45,7 +45,8 @@ func (t *tracker) child(g *group, i uint32, id, addr uint64, how string) uint32 
 
 // inherit makes b go on from where from is.
 func (t *tracker) inherit(b, from *branch, how string) {
-	b.last, b.hop, b.dev, b.netns, b.mark, b.cpu, b.sock = from.last, from.hop, from.dev, from.netns, from.mark, from.cpu, from.sock
+	b.last, b.hop, b.dev, b.netns, b.mark, b.cpu, b.sock = from.last, from.hop, from.dev, from.netns, from.mark, from.cpu,
+		from.sock
 	b.flags |= from.flags & (hasDevs | hasMarks | hasCPUs | inferredBranch | isSYN)
 	if from.class == kfunc.Transmit && (how == "segment" || how == "fragment") {
 		b.class, b.probe = from.class, from.probe // its parts are sent as it was

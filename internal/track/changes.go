@@ -12,7 +12,8 @@ import (
 
 // changeNames are what --changed takes, besides names with outer. in front and ip-proto-N:
 // groups, keys of track.changed, and tunnels, as FORMAT.md has them.
-var changeNames = append(strings.Fields("nat encap decap dev netns cpu mark buffer eth.src eth.dst vlan src dst sport dport ttl tos label "+
+var changeNames = append(strings.Fields("nat encap decap dev netns cpu mark buffer eth.src eth.dst vlan src dst "+
+	"sport dport ttl tos label "+
 	"vxlan geneve gre ipip esp ah l2tp wireguard mpls macsec pppoe gtp udp tcp"), idNames[:]...)
 
 // beforeChange is what may stand in front of one of them.
@@ -28,7 +29,9 @@ func checkChange(name string) error {
 		return nil
 	}
 	if near := spell.Nearest(inner, changeNames); near != "" {
-		return pipe.Usagef("--changed %s: nothing of that name changes; the nearest is %s", escape.String(name), strings.TrimSuffix(name, inner)+near)
+		return pipe.Usagef("--changed %s: nothing of that name changes; the nearest is %s", escape.String(name),
+			strings.TrimSuffix(name, inner)+near)
 	}
-	return pipe.Usagef("--changed %s: nothing of that name changes; what does is %s", escape.String(name), strings.Join(changeNames, ", "))
+	return pipe.Usagef("--changed %s: nothing of that name changes; what does is %s", escape.String(name),
+		strings.Join(changeNames, ", "))
 }

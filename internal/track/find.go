@@ -45,7 +45,8 @@ func (t *tracker) find(v *view, class kfunc.Class, keys contentKeys) uint32 {
 		}
 		return t.child(g, i, v.id, v.addr, "shared")
 	}
-	if b := t.branches.at(i); b.flags&ended != 0 && b.end != merged && class != kfunc.Neutral && class != kfunc.Freeing && v.ts > b.endTS {
+	if b := t.branches.at(i); b.flags&ended != 0 && b.end != merged && class != kfunc.Neutral && class != kfunc.Freeing &&
+		v.ts > b.endTS {
 		// The sk_buff is another one, at the address of one that was freed.
 		return t.child(g, i, v.id, v.addr, "shared")
 	}

@@ -101,7 +101,8 @@ func (t *tracker) inferred(v *view, class kfunc.Class, k contentKeys) uint32 {
 		return 0
 	}
 	b := t.branches.at(i)
-	if b.flags&ended != 0 && b.end == merged || b.last > v.ts || v.ts-b.last > uint64(inferTime) || how == "proxy" && b.tgid != v.tgid {
+	if b.flags&ended != 0 && b.end == merged || b.last > v.ts || v.ts-b.last > uint64(inferTime) || how == "proxy" &&
+		b.tgid != v.tgid {
 		return 0
 	}
 	c := t.child(g, i, v.id, v.addr, how)
@@ -209,7 +210,8 @@ func (t *tracker) hostNumber(g *group) uint32 {
 // since that one's number has been handed on long ago.
 //
 // A capture has no probes: there each packet may have come in, and may be sent.
-func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, captured bool, k contentKeys, track *format.Track) {
+func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, captured bool, k contentKeys,
+	track *format.Track) {
 	if k.packet == 0 || class != kfunc.Receive && class != kfunc.Transmit && !captured {
 		return
 	}

@@ -83,8 +83,8 @@ func (t *tracker) report(g *group, n uint32) {
 	case delivered:
 		end.Comm, end.TGID, end.Sock = t.names.text(b.comm), b.tgid, b.sock
 	}
-	r := format.Journey{Packet: j.packet, First: j.first, Last: j.end, Hops: j.hops, Branches: j.branches, Slowest: j.slowest,
-		End: end, Ends: j.ends, Joined: t.joined[n], Inferred: j.flags&guessed != 0, Note: t.note, Resent: j.resent}
+	r := format.Journey{Packet: j.packet, First: j.first, Last: j.end, Hops: j.hops, Branches: j.branches,
+		Slowest: j.slowest, End: end, Ends: j.ends, Joined: t.joined[n], Inferred: j.flags&guessed != 0, Note: t.note, Resent: j.resent}
 	if b.unclear != plainEnd && (b.end == consumed || b.end == delivered && b.unclear == unclearRead) {
 		s := &silents[b.unclear]
 		r.End.Unclear = s.name
@@ -144,7 +144,8 @@ func (t *tracker) full() bool {
 }
 
 func (t *tracker) size() int {
-	return t.journeys.size() + t.branches.size() + t.headers.small.size() + t.headers.medium.size() + t.headers.large.size() +
+	return t.journeys.size() + t.branches.size() + t.headers.small.size() + t.headers.medium.size() +
+		t.headers.large.size() +
 		cap(t.table.slots)*int(unsafe.Sizeof(slot{}))
 }
 

@@ -77,7 +77,8 @@ func (r *report) endings(b *bytes.Buffer) {
 	if n := r.Resent; n.Journeys > 0 {
 		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
 		if q := n.After; q.Count > 0 {
-			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them", duration(q.P50), duration(q.Max))
+			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them",
+				duration(q.P50), duration(q.Max))
 		}
 		b.WriteByte('\n')
 	}
@@ -105,7 +106,8 @@ func (r *report) histogram(b *bytes.Buffer) {
 	}
 	_ = t.Write(b, 0)
 	q := r.Total
-	fmt.Fprintf(b, "half within %s, 90%% %s, 99%% %s, longest %s\n", duration(q.P50), duration(q.P90), duration(q.P99), duration(q.Max))
+	fmt.Fprintf(b, "half within %s, 90%% %s, 99%% %s, longest %s\n", duration(q.P50), duration(q.P90), duration(q.P99),
+		duration(q.Max))
 }
 
 // hops tells how long it took between probes, the pairs where most of the time went first.
@@ -113,7 +115,8 @@ func (r *report) hops(b *bytes.Buffer, width int) {
 	t := terminal.NewTable("from", "to", ">count", ">p50", ">p90", ">p99", ">max")
 	t.Spare("p90", "p99", "count")
 	for _, h := range r.Hops[:min(len(r.Hops), textHops)] {
-		t.Row(clean(h.From), clean(h.To), fmt.Sprint(h.Count), duration(h.P50), duration(h.P90), duration(h.P99), duration(h.Max))
+		t.Row(clean(h.From), clean(h.To), fmt.Sprint(h.Count), duration(h.P50), duration(h.P90), duration(h.P99),
+			duration(h.Max))
 	}
 	b.WriteByte('\n')
 	_ = t.Write(b, width)
@@ -142,7 +145,9 @@ func clean(s string) string { return escape.String(s) }
 
 // counts are the counts by name, the largest first: "NO_SOCKET 12, TCP_CSUM 1".
 func counts(m map[string]uint64) string {
-	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b))
+	})
 	var out []string
 	for _, k := range keys[:min(len(keys), 8)] {
 		out = append(out, fmt.Sprint(clean(k), " ", m[k]))

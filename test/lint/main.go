@@ -29,7 +29,7 @@ var without = []string{"ST1000", "ST1003", "ST1016", "ST1020", "ST1021", "ST1022
 	"QF1001", "QF1002", "QF1008", "QF1010"}
 
 func main() {
-	debug.SetGCPercent(400) // what it reads it keeps, nearly all: collecting garbage is a fifth of its time
+	debug.SetGCPercent(400) // what it reads it keeps, nearly all: collecting garbage is a quarter of its time
 	bad, err := checkText()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lint:", err)

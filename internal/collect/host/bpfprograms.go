@@ -6,8 +6,9 @@ import (
 
 // refusing are the types of BPF programs that can refuse a packet, as bpftool names them.
 var refusing = map[ebpf.ProgramType]string{
-	ebpf.CGroupSKB: "cgroup_skb", ebpf.SocketFilter: "socket_filter", ebpf.SchedCLS: "sched_cls", ebpf.SchedACT: "sched_act",
-	ebpf.XDP: "xdp", ebpf.Netfilter: "netfilter", ebpf.SkSKB: "sk_skb", ebpf.SkReuseport: "sk_reuseport", ebpf.LSM: "lsm",
+	ebpf.CGroupSKB: "cgroup_skb", ebpf.SocketFilter: "socket_filter", ebpf.SchedCLS: "sched_cls",
+	ebpf.SchedACT: "sched_act", ebpf.XDP: "xdp", ebpf.Netfilter: "netfilter", ebpf.SkSKB: "sk_skb",
+	ebpf.SkReuseport: "sk_reuseport", ebpf.LSM: "lsm",
 }
 
 // maxPrograms bounds how many programs are looked at.

@@ -56,7 +56,8 @@ func chains(has func(module, function string) bool) map[string]string {
 // olderTables are those of iptables and its like; nil if the kernel does not tell.
 func olderTables(has func(module, function string) bool) map[string]string {
 	all := map[string]string{}
-	for file, name := range map[string]string{"ip_tables_names": "iptables", "ip6_tables_names": "ip6tables", "arp_tables_names": "arptables"} {
+	for file, name := range map[string]string{"ip_tables_names": "iptables", "ip6_tables_names": "ip6tables",
+		"arp_tables_names": "arptables"} {
 		b, err := os.ReadFile("/proc/net/" + file)
 		if os.IsNotExist(err) {
 			continue // its module is not loaded

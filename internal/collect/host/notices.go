@@ -164,7 +164,8 @@ func chainOf(m notice) (c chainNotice, ok bool) {
 	const newTable, delTable, newChain, delChain = 0, 2, 3, 5
 	const tableName, chainTable, chainName, chainHook, hookNum = 1, 1, 3, 4, 1
 	message := m.kind & 0xff // behind the subsystem's number
-	if message != delTable && message != newChain && message != delChain || m.kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.data) < 4 {
+	if message != delTable && message != newChain && message != delChain || m.kind>>8 != unix.NFNL_SUBSYS_NFTABLES ||
+		len(m.data) < 4 {
 		return c, false
 	}
 	a, err := netlink.NewAttributeDecoder(m.data[4:])

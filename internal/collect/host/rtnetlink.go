@@ -91,7 +91,8 @@ func xfrm() (counts map[string]uint64, spis map[string]string) {
 	if !ok || len(policies) < 12 {
 		return nil, nil
 	}
-	n := binary.NativeEndian.Uint32(policies) + binary.NativeEndian.Uint32(policies[4:]) + binary.NativeEndian.Uint32(policies[8:])
+	n := binary.NativeEndian.Uint32(policies) + binary.NativeEndian.Uint32(policies[4:]) +
+		binary.NativeEndian.Uint32(policies[8:])
 	counts = map[string]uint64{"states": uint64(binary.NativeEndian.Uint32(states)), "policies": uint64(n)}
 	if counts["states"] <= maxSPIs {
 		spis = xfrmSPIs(conn)
@@ -107,7 +108,8 @@ func xfrmSPIs(conn *netlink.Conn) map[string]string {
 	// XFRM_MSG_GETSA, answered by struct xfrm_usersa_info: a selector of 56 bytes, then
 	// the address, of 16, the SPI and the protocol (include/uapi/linux/xfrm.h).
 	const getSA, addrAt, spiAt, familyAt, size = 0x12, 56, 72, 212, 224
-	answers, err := conn.Execute(netlink.Message{Header: netlink.Header{Type: getSA, Flags: netlink.Request | netlink.Dump}})
+	answers, err := conn.Execute(netlink.Message{Header: netlink.Header{Type: getSA,
+		Flags: netlink.Request | netlink.Dump}})
 	if err != nil {
 		return nil
 	}

@@ -178,7 +178,8 @@ func (c *comments) takeSummed(value []byte) bool {
 
 // takeSynthetic takes it that the Ethernet header was made up, if the frame has such a one.
 func (c *comments) takeSynthetic(value []byte) bool {
-	c.synthetic = string(value) == "synthetic" && c.p.Interface.LinkType == pcapng.LinkTypeEthernet && isSynthetic(c.p.Data)
+	c.synthetic = string(value) == "synthetic" && c.p.Interface.LinkType == pcapng.LinkTypeEthernet &&
+		isSynthetic(c.p.Data)
 	return c.synthetic
 }
 

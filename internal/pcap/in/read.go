@@ -45,7 +45,8 @@ func Run(in io.Reader, name, host string, part bool, stdout, stderr io.Writer) e
 type HalfError struct{ name string }
 
 func (e *HalfError) Error() string {
-	return e.name + ": is not of a whole stream, as skb-pcap wrote into it, or was killed before its end: no end record is written (--part writes one)"
+	return e.name + ": is not of a whole stream, as skb-pcap wrote into it, or was killed before its end: no end record " +
+		"is written (--part writes one)"
 }
 
 // modifiedPcap begins a pcap file whose packets have longer headers, of an old patch for
@@ -148,7 +149,8 @@ func (s *streamer) capture(in io.Reader, name string) error {
 		return fmt.Errorf("%s: is empty: no capture, whose header alone has 24 bytes", name)
 	case err == nil && binary.LittleEndian.Uint32(magic) == 0x0a0d0d0a:
 		err = s.pcapng(pcapng.NewReader(r))
-	case err == nil && (binary.LittleEndian.Uint32(magic) == modifiedPcap || binary.BigEndian.Uint32(magic) == modifiedPcap):
+	case err == nil && (binary.LittleEndian.Uint32(magic) == modifiedPcap ||
+		binary.BigEndian.Uint32(magic) == modifiedPcap):
 		err = errors.New("modified pcap (a1b2cd34), which is not read here: 'editcap FILE NEW' makes pcapng of it")
 	case err == nil:
 		err = s.pcap(r)
@@ -263,7 +265,8 @@ func (s *streamer) left() (lines []string) {
 	}
 	slices.Sort(types)
 	for _, t := range types {
-		lines = append(lines, fmt.Sprintf("%s left out: too short, or of link type %d, which holds no packets of Linux", spell.Count(s.leftOut[t], "packet"), t))
+		lines = append(lines, fmt.Sprintf("%s left out: too short, or of link type %d, which holds no packets of Linux",
+			spell.Count(s.leftOut[t], "packet"), t))
 	}
 	return lines
 }

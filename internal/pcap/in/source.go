@@ -104,7 +104,8 @@ func (s *streamer) lateLosses() error {
 		if err := s.begin(src); err != nil {
 			return err
 		}
-		loss := format.Loss{TS: src.last, Count: total[src] - src.lost, What: "event", Cause: "the capture counts them as dropped"}
+		loss := format.Loss{TS: src.last, Count: total[src] - src.lost, What: "event",
+			Cause: "the capture counts them as dropped"}
 		src.lost = total[src]
 		if err := s.sink.Write(loss.AppendMsgpack(nil)); err != nil {
 			return err

@@ -26,9 +26,10 @@ type compiled struct {
 // Where the location is that of the function that frees, the stack has the one that is
 // wanted; so it counts as the others do.
 var callees = map[string]bool{
-	"kfree_skb": true, "kfree_skb_reason": true, "sk_skb_reason_drop": true, "kfree_skb_list": true, "kfree_skb_list_reason": true,
-	"skb_queue_purge": true, "skb_queue_purge_reason": true, "skb_rbtree_purge": true, "tcp_drop": true, "tcp_drop_reason": true,
-	"__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true, "tcf_kfree_skb_list": true, "rtnl_kfree_skbs": true,
+	"kfree_skb": true, "kfree_skb_reason": true, "sk_skb_reason_drop": true, "kfree_skb_list": true,
+	"kfree_skb_list_reason": true, "skb_queue_purge": true, "skb_queue_purge_reason": true, "skb_rbtree_purge": true,
+	"tcp_drop": true, "tcp_drop_reason": true, "__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true,
+	"tcf_kfree_skb_list": true, "rtnl_kfree_skbs": true,
 }
 
 // readCompiled reads DIRECTORY/vmlinux (as the kernel's scripts/extract-vmlinux makes it of a
@@ -204,7 +205,8 @@ func (c *compiled) module(path string, image []byte) error {
 		for ; len(rela) >= 24; rela = rela[24:] {
 			offset := binary.LittleEndian.Uint64(rela)
 			n := binary.LittleEndian.Uint32(rela[12:])
-			if n == 0 || int(n) > len(symbols) || !callees[plainName(symbols[n-1].Name)] || offset == 0 || offset > uint64(len(code)) {
+			if n == 0 || int(n) > len(symbols) || !callees[plainName(symbols[n-1].Name)] || offset == 0 ||
+				offset > uint64(len(code)) {
 				continue
 			}
 			list := bySection[elf.SectionIndex(sec.Info)]

@@ -181,7 +181,8 @@ func where(s *site) []string {
 	case s.what == "rtnl_qdisc_drop" || s.what == "rtnl_kfree_skbs":
 		return []string{"__rtnl_unlock", "rtnl_unlock", "rtnetlink_rcv_msg"}
 	case strings.Contains(s.what, "qdisc_drop") || s.what == "qdisc_dequeue_drop":
-		return []string{"__dev_queue_xmit", "__dev_xmit_skb", "kfree_skb_list", "kfree_skb_list_reason", "tcf_kfree_skb_list", "__tcf_kfree_skb_list"}
+		return []string{"__dev_queue_xmit", "__dev_xmit_skb", "kfree_skb_list", "kfree_skb_list_reason", "tcf_kfree_skb_list",
+			"__tcf_kfree_skb_list"}
 	}
 	return nil
 }

@@ -16,9 +16,11 @@ import (
 )
 
 func main() {
-	list := flag.String("list", "", "print the sites of files whose path begins so, with their conditions as in the source")
+	list := flag.String("list", "",
+		"print the sites of files whose path begins so, with their conditions as in the source")
 	write := flag.String("write", "", "append stanzas for what the census lacks to the files in this directory")
-	binaries := flag.String("binaries", "", "a directory with vmlinux, kallsyms and modules in a directory for each kernel: they tell what was compiled into what")
+	binaries := flag.String("binaries", "", "a directory with vmlinux, kallsyms and modules in a directory for each "+
+		"kernel: they tell what was compiled into what")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: find [flags] SOURCES...")
 		flag.PrintDefaults()
@@ -71,7 +73,8 @@ func run(trees []string, list, write, binaries string) (different bool, err erro
 	for _, g := range gone {
 		fmt.Println("gone:", g)
 	}
-	fmt.Printf("%d sites in the sources, %d not in the census; %d in the census alone\n", len(all), len(missing), len(gone))
+	fmt.Printf("%d sites in the sources, %d not in the census; %d in the census alone\n", len(all), len(missing),
+		len(gone))
 	return len(missing)+len(gone) > 0, nil
 }
 
@@ -80,7 +83,8 @@ func (s *site) String() string {
 	if s.via != "" {
 		guards = "(goto " + s.via + ") " + guards
 	}
-	return fmt.Sprintf("%s %s %s:%d %s %s %s\n\t%s", s.id, s.kernel, s.file, s.line, s.name, s.what, strings.Join(s.reasons, ","), guards)
+	return fmt.Sprintf("%s %s %s:%d %s %s %s\n\t%s", s.id, s.kernel, s.file, s.line, s.name, s.what,
+		strings.Join(s.reasons, ","), guards)
 }
 
 // sortSites orders them as people read them: file, function, line, kernel.

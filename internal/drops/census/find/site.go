@@ -33,15 +33,17 @@ var dropping = map[string]int{
 	"__dev_kfree_skb_any": -1,
 	"skb_queue_purge":     -1, "__skb_queue_purge": -1, "skb_queue_purge_reason": 1, "__skb_queue_purge_reason": 1,
 	"skb_rbtree_purge": -1, "nlmsg_free": -1,
-	"qdisc_drop": -1, "__qdisc_drop": -1, "qdisc_drop_reason": 3, "qdisc_drop_cpu": -1, "qdisc_drop_all": -1, "__qdisc_drop_all": -1,
-	"qdisc_dequeue_drop": 2, "rtnl_qdisc_drop": -1, "tcf_kfree_skb_list": -1, "rtnl_kfree_skbs": -1,
-	"ovs_kfree_skb_reason": 1, "NF_DROP_REASON": 1,
+	"qdisc_drop": -1, "__qdisc_drop": -1, "qdisc_drop_reason": 3, "qdisc_drop_cpu": -1, "qdisc_drop_all": -1,
+	"__qdisc_drop_all": -1, "qdisc_dequeue_drop": 2, "rtnl_qdisc_drop": -1, "tcf_kfree_skb_list": -1,
+	"rtnl_kfree_skbs": -1, "ovs_kfree_skb_reason": 1, "NF_DROP_REASON": 1,
 }
 
-var verdicts = map[string]bool{"NF_DROP": true, "NF_DROP_ERR": true, "NF_DROP_REASON": true, "TC_ACT_SHOT": true, "EBT_DROP": true}
+var verdicts = map[string]bool{"NF_DROP": true, "NF_DROP_ERR": true, "NF_DROP_REASON": true, "TC_ACT_SHOT": true,
+	"EBT_DROP": true}
 
 // Reasons that are none.
-var notDrops = map[string]bool{"CONSUMED": true, "SKB_CONSUMED": true, "NOT_DROPPED_YET": true, "SKB_NOT_DROPPED_YET": true, "RX_CONTINUE": true, "RX_QUEUED": true}
+var notDrops = map[string]bool{"CONSUMED": true, "SKB_CONSUMED": true, "NOT_DROPPED_YET": true,
+	"SKB_NOT_DROPPED_YET": true, "RX_CONTINUE": true, "RX_QUEUED": true}
 
 type node struct {
 	*statement
@@ -113,7 +115,8 @@ func (fi *finder) drops(n *node, used map[string]bool) {
 		return
 	}
 	for i, t := range n.tokens {
-		if arg, ok := dropping[t.text]; ok && arg > -2 && i+1 < len(n.tokens) && n.tokens[i+1].text == "(" && (i == 0 || n.tokens[i-1].text != "." && n.tokens[i-1].text != ">") {
+		if arg, ok := dropping[t.text]; ok && arg > -2 && i+1 < len(n.tokens) && n.tokens[i+1].text == "(" &&
+			(i == 0 || n.tokens[i-1].text != "." && n.tokens[i-1].text != ">") {
 			end := closing(n.tokens, i+1)
 			var reason []token
 			if arg >= 0 {
@@ -128,7 +131,8 @@ func (fi *finder) drops(n *node, used map[string]bool) {
 		if n.kind != plain {
 			continue
 		}
-		set := i > 0 && (n.tokens[i-1].text == "=" || n.tokens[0].text == "return") && (i < 2 || n.tokens[i-2].text != "=" && n.tokens[i-2].text != "!" || n.tokens[i-1].text != "=")
+		set := i > 0 && (n.tokens[i-1].text == "=" || n.tokens[0].text == "return") && (i < 2 || n.tokens[i-2].text != "=" &&
+			n.tokens[i-2].text != "!" || n.tokens[i-1].text != "=")
 		if verdicts[t.text] && set && t.text != "NF_DROP_REASON" {
 			fi.ways(n, t.text, nil, false, false, used)
 		}
@@ -443,7 +447,8 @@ func assigned(ts []token, v string) []string {
 	for i, t := range ts {
 		var value []token
 		switch {
-		case strings.HasPrefix(t.text, "SKB_DR_SET") || strings.HasPrefix(t.text, "SKB_DR_INIT") || strings.HasPrefix(t.text, "SKB_DR_OR") || strings.HasPrefix(t.text, "SKB_DR_RESET") || t.text == "SKB_DR":
+		case strings.HasPrefix(t.text, "SKB_DR_SET") || strings.HasPrefix(t.text, "SKB_DR_INIT") ||
+			strings.HasPrefix(t.text, "SKB_DR_OR") || strings.HasPrefix(t.text, "SKB_DR_RESET") || t.text == "SKB_DR":
 			if i+1 >= len(ts) || ts[i+1].text != "(" {
 				continue
 			}
@@ -460,7 +465,8 @@ func assigned(ts []token, v string) []string {
 			return []string{short(text(args[1]))}
 		case t.text == "=" && i > 0 && text(lhs(ts, i, v)) == v && (i+1 >= len(ts) || ts[i+1].text != "="):
 			value = ts[i+1:]
-		case t.text == "&" && i+1 < len(ts) && ts[i+1].text == v && (i+2 < len(ts) && (ts[i+2].text == ")" || ts[i+2].text == ",")):
+		case t.text == "&" && i+1 < len(ts) && ts[i+1].text == v &&
+			(i+2 < len(ts) && (ts[i+2].text == ")" || ts[i+2].text == ",")):
 			return []string{"*"}
 		default:
 			continue
@@ -501,7 +507,8 @@ func constants(ts []token) []string {
 	for i, t := range ts {
 		name := short(t.text)
 		switch {
-		case name != t.text, strings.HasPrefix(name, "QDISC_DROP_") && !strings.Contains(name, "REASON"), strings.HasPrefix(name, "OVS_DROP_"),
+		case name != t.text, strings.HasPrefix(name, "QDISC_DROP_") && !strings.Contains(name, "REASON"),
+			strings.HasPrefix(name, "OVS_DROP_"),
 			name == "SKB_CONSUMED", name == "SKB_NOT_DROPPED_YET", strings.HasPrefix(name, "RX_DROP_"):
 		case t.text == "FQDR" && i+2 < len(ts):
 			name = "FQ_" + ts[i+2].text

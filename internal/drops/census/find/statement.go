@@ -56,7 +56,8 @@ func (p *parser) parenthesis() []token {
 	return in
 }
 
-var foreachEnds = map[string]bool{"{": true, "if": true, "for": true, "while": true, "switch": true, "return": true, "goto": true}
+var foreachEnds = map[string]bool{"{": true, "if": true, "for": true, "while": true, "switch": true, "return": true,
+	"goto": true}
 
 func (p *parser) statement() *statement {
 	if p.i >= len(p.ts) {
@@ -113,7 +114,8 @@ func (p *parser) statement() *statement {
 	if t.isName() && p.peek(1) == "(" {
 		// A macro such as list_for_each_entry(...) with a body.
 		end := closing(p.ts, p.i+1)
-		if end+1 < len(p.ts) && (foreachEnds[p.ts[end+1].text] || p.ts[end+1].isName() && p.ts[end+1].line > p.ts[end].line && isForeach(t.text)) {
+		if end+1 < len(p.ts) && (foreachEnds[p.ts[end+1].text] || p.ts[end+1].isName() && p.ts[end+1].line > p.ts[end].line &&
+			isForeach(t.text)) {
 			s.kind, s.name, s.tokens = loop, t.text, p.ts[p.i+2:end]
 			p.i = end + 1
 			s.list = []*statement{p.statement()}

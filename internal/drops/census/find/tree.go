@@ -10,9 +10,10 @@ import (
 
 // Drivers of virtual devices, and of those that guests of hypervisors have.
 var drivers = []string{
-	"veth.c", "tun.c", "tun_vnet.h", "tap.c", "vxlan.c", "vxlan/", "geneve.c", "bareudp.c", "gtp.c", "wireguard/", "bonding/", "team/", "macvlan.c", "macvtap.c",
-	"ipvlan/", "macsec.c", "vrf.c", "netkit.c", "ifb.c", "dummy.c", "ppp/", "amt.c", "xen-netfront.c", "virtio_net.c", "hyperv/", "loopback.c",
-	"nlmon.c", "vsockmon.c", "net_failover.c", "pfcp.c", "ovpn/",
+	"veth.c", "tun.c", "tun_vnet.h", "tap.c", "vxlan.c", "vxlan/", "geneve.c", "bareudp.c", "gtp.c", "wireguard/",
+	"bonding/", "team/", "macvlan.c", "macvtap.c", "ipvlan/", "macsec.c", "vrf.c", "netkit.c", "ifb.c", "dummy.c", "ppp/",
+	"amt.c", "xen-netfront.c", "virtio_net.c", "hyperv/", "loopback.c", "nlmon.c", "vsockmon.c", "net_failover.c",
+	"pfcp.c", "ovpn/",
 }
 
 func wanted(file string) bool {
@@ -23,7 +24,9 @@ func wanted(file string) bool {
 		return true
 	}
 	if rest, ok := strings.CutPrefix(file, "drivers/net/"); ok {
-		return slices.ContainsFunc(drivers, func(d string) bool { return rest == d || strings.HasSuffix(d, "/") && strings.HasPrefix(rest, d) })
+		return slices.ContainsFunc(drivers, func(d string) bool {
+			return rest == d || strings.HasSuffix(d, "/") && strings.HasPrefix(rest, d)
+		})
 	}
 	rest, ok := strings.CutPrefix(file, "include/linux/")
 	return ok && !strings.Contains(rest, "/")
@@ -39,7 +42,8 @@ func readTrees(trees []string, binaries string) (map[string]*kernel, []*site, er
 			dir = tree
 			name = strings.TrimPrefix(filepath.Base(tree), "linux-")
 		}
-		k := &kernel{name: name, functions: map[string][]*function{}, callers: map[string][]*function{}, direct: map[*function]int{}, open: map[string]bool{}}
+		k := &kernel{name: name, functions: map[string][]*function{}, callers: map[string][]*function{},
+			direct: map[*function]int{}, open: map[string]bool{}}
 		kernels[name] = k
 		for _, part := range []string{"net", "drivers/net", "include/net", "include/linux"} {
 			sites, err := k.read(dir, part)
