@@ -43,6 +43,11 @@
 // [AppendJSON] makes a line of a record and [FromJSON] a record of a line. A record in shortest forms comes
 // back as it was, also from programs that compute with doubles, such as jq. FORMAT.md has the rules.
 //
+// # msgpack/v5
+//
+// The types of records are custom encoders and decoders of github.com/vmihailenco/msgpack/v5, so that its Marshal and
+// Unmarshal take them. [Raw.Any] makes maps and slices of a record.
+//
 // # Keys
 //
 // [Schema] returns what FORMAT.md says of each key as data: its form, its unit, its meaning, and when it is absent.

@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 
+	"github.com/vmihailenco/msgpack/v5"
+
 	"github.com/skb-tools/skb-tools/format"
 )
 
@@ -237,4 +239,30 @@ func ExampleEventKey() {
 	// ct.mark is the connection's mark, absent: 0
 	// packet.len is bytes of the packet from where `data` begins, kept or not, absent: never
 	// sock.mood is not known
+}
+
+// A record as values that any program can look into.
+func ExampleRaw_Any() {
+	event := format.Event{TS: 1, Probe: "ip_rcv", Dev: format.Dev{Name: "eth0", Ifindex: 2, Type: 1}}
+	m, err := format.Raw(event.AppendMsgpack(nil)).Any()
+	fmt.Println(m["dev"], err)
+	// Output:
+	// map[ifindex:2 name:eth0 type:1] <nil>
+}
+
+// msgpack/v5 writes and reads records, also within something else.
+func Example_msgpack() {
+	type report struct {
+		Seen  string
+		Event *format.Event
+	}
+	b, err := msgpack.Marshal(report{"today", &format.Event{TS: 1, Probe: "ip_rcv"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var back report
+	err = msgpack.Unmarshal(b, &back)
+	fmt.Println(back.Seen, back.Event.Probe, err)
+	// Output:
+	// today ip_rcv <nil>
 }

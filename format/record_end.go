@@ -1,5 +1,7 @@
 package format
 
+import "github.com/vmihailenco/msgpack/v5"
+
 // End closes what a start opened.
 type End struct {
 	TS                         uint64
@@ -26,28 +28,15 @@ var endSection = Section{"end", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (e *End) AppendMsgpack(dst []byte) []byte {
-	n := 7
-	for _, has := range [...]bool{e.Status.OK, e.Looked.OK} {
-		if has {
-			n++
-		}
-	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeEnd))
-	dst = AppendUint(append(dst, "\xa2ts"...), e.TS)
-	dst = AppendUint(append(dst, "\xa6events"...), e.Events)
-	dst = AppendUint(append(dst, "\xa5links"...), e.Links)
-	dst = AppendUint(append(dst, "\xa5frees"...), e.Frees)
-	dst = AppendUint(append(dst, "\xa4lost"...), e.Lost)
-	dst = AppendStr(append(dst, "\xa5cause"...), e.Cause)
-	if e.Status.OK {
-		dst = AppendInt(append(dst, "\xa6status"...), int64(e.Status.V))
-	}
-	if e.Looked.OK {
-		dst = AppendUint(append(dst, "\xa6looked"...), e.Looked.V)
-	}
-	return dst
+func (e *End) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, e) }
+
+// EncodeMsgpack writes the record.
+func (e *End) EncodeMsgpack(enc *msgpack.Encoder) error {
+	return encodeMap(enc, []entry{
+		{"type", true, TypeEnd}, {"ts", true, e.TS}, {"events", true, e.Events}, {"links", true, e.Links},
+		{"frees", true, e.Frees}, {"lost", true, e.Lost}, {"cause", true, e.Cause},
+		{"status", e.Status.OK, e.Status.V}, {"looked", e.Looked.OK, e.Looked.V},
+	})
 }
 
 // Decode reads r, which must be an end.

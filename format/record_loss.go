@@ -1,5 +1,7 @@
 package format
 
+import "github.com/vmihailenco/msgpack/v5"
+
 // Loss says that something is missing from the stream.
 type Loss struct {
 	TS    uint64 // when the last of it was lost, or when the loss was noticed
@@ -24,21 +26,14 @@ var lossSection = Section{"loss", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (l *Loss) AppendMsgpack(dst []byte) []byte {
-	n := 6
-	if l.CPU.OK {
-		n++
-	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeLoss))
-	dst = AppendUint(append(dst, "\xa2ts"...), l.TS)
-	if l.CPU.OK {
-		dst = AppendUint(append(dst, "\xa3cpu"...), uint64(l.CPU.V))
-	}
-	dst = AppendUint(append(dst, "\xa5since"...), l.Since)
-	dst = AppendUint(append(dst, "\xa5count"...), l.Count)
-	dst = AppendStr(append(dst, "\xa4what"...), l.What)
-	return AppendStr(append(dst, "\xa5cause"...), l.Cause)
+func (l *Loss) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, l) }
+
+// EncodeMsgpack writes the record.
+func (l *Loss) EncodeMsgpack(e *msgpack.Encoder) error {
+	return encodeMap(e, []entry{
+		{"type", true, TypeLoss}, {"ts", true, l.TS}, {"cpu", l.CPU.OK, l.CPU.V}, {"since", true, l.Since},
+		{"count", true, l.Count}, {"what", true, l.What}, {"cause", true, l.Cause},
+	})
 }
 
 // Decode reads r, which must be a loss.

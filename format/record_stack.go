@@ -1,5 +1,7 @@
 package format
 
+import "github.com/vmihailenco/msgpack/v5"
+
 // A Stack is a chain of calls that events refer to by its number. It stands in front of
 // the first of them.
 type Stack struct {
@@ -14,14 +16,11 @@ var stackSection = Section{"stack", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (s *Stack) AppendMsgpack(dst []byte) []byte {
-	dst = AppendStr(append(dst, "\x83\xa4type"...), string(TypeStack))
-	dst = AppendUint(append(dst, "\xa2id"...), s.ID)
-	dst = AppendArray(append(dst, "\xa6frames"...), len(s.Frames))
-	for _, f := range s.Frames {
-		dst = AppendStr(dst, f)
-	}
-	return dst
+func (s *Stack) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s) }
+
+// EncodeMsgpack writes the record.
+func (s *Stack) EncodeMsgpack(e *msgpack.Encoder) error {
+	return encodeMap(e, []entry{{"type", true, TypeStack}, {"id", true, s.ID}, {"frames", true, s.Frames}})
 }
 
 // Decode reads r, which must be a stack.

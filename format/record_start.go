@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // Start opens a stream and says where it is from. What follows belongs to it, up to the
@@ -109,87 +111,36 @@ var startSection = Section{"start", []Key{
 }}
 
 // AppendMsgpack appends the record. The maps are in order of their keys.
-func (s *Start) AppendMsgpack(dst []byte) []byte {
-	pairs := 15
+func (s *Start) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s) }
+
+// EncodeMsgpack writes the record.
+func (s *Start) EncodeMsgpack(e *msgpack.Encoder) error {
+	var netns, devices Value
 	if s.Netns.Present() {
-		pairs++
-	}
-	if s.Qdisc != nil {
-		pairs++
-	}
-	if s.Speed != nil {
-		pairs++
-	}
-	for _, has := range [...]bool{s.Devices != nil, s.Filters != nil, s.FilterActions != nil, s.Rules != nil,
-		s.Xfrm != nil, s.SPIs != nil, s.Firewall != nil, s.BPF != nil, s.Capture} {
-		if has {
-			pairs++
-		}
-	}
-	dst = AppendMap(dst, pairs)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeStart))
-	dst = AppendUint(append(dst, "\xa2ts"...), s.TS)
-	dst = AppendUint(append(dst, "\xa7version"...), Version)
-	dst = AppendInt(append(dst, "\xacclock_offset"...), s.ClockOffset)
-	for _, f := range [...]struct{ key, value string }{
-		{"host", s.Host}, {"kernel", s.Kernel}, {"arch", s.Arch}, {"tool", s.Tool}, {"boot_id", s.BootID},
-	} {
-		dst = AppendStr(AppendStr(dst, f.key), f.value)
-	}
-	dst = AppendArray(append(dst, "\xa7cmdline"...), len(s.Cmdline))
-	for _, a := range s.Cmdline {
-		dst = AppendStr(dst, a)
-	}
-	dst = AppendUint(append(dst, "\xa4cpus"...), uint64(s.CPUs))
-	dst = AppendUint(append(dst, "\xa7snaplen"...), uint64(s.Snaplen))
-	dst = AppendUint(append(dst, "\xa6probes"...), uint64(s.Probes))
-	dst = AppendMap(append(dst, "\xacdrop_reasons"...), len(s.DropReasons))
-	for _, n := range sorted(s.DropReasons) {
-		dst = AppendStr(AppendStr(dst, strconv.FormatUint(uint64(n), 10)), s.DropReasons[n])
-	}
-	dst = appendStrings(append(dst, "\xa6sysctl"...), s.Sysctl)
-	if s.Netns.Present() {
-		dst = s.Netns.append(append(dst, "\xa5netns"...))
-	}
-	if s.Qdisc != nil {
-		dst = appendStrings(append(dst, "\xa5qdisc"...), s.Qdisc)
-	}
-	if s.Speed != nil {
-		dst = appendNumbers(append(dst, "\xa5speed"...), s.Speed)
+		netns = s.Netns.append(nil)
 	}
 	if s.Devices != nil {
-		dst = appendDevices(AppendStr(dst, "devices"), s.Devices)
+		devices = appendDevices(nil, s.Devices)
 	}
-	if s.Filters != nil {
-		dst = appendStrings(AppendStr(dst, "tc_filters"), s.Filters)
-	}
-	if s.FilterActions != nil {
-		dst = appendStrings(AppendStr(dst, "tc_actions"), s.FilterActions)
-	}
-	if s.SPIs != nil {
-		dst = appendStrings(AppendStr(dst, "xfrm_spis"), s.SPIs)
-	}
-	if s.Firewall != nil {
-		dst = appendStrings(AppendStr(dst, "firewall"), s.Firewall)
-	}
-	for _, m := range [...]struct {
-		key   string
-		value map[string]uint64
-	}{{"ip_rules", s.Rules}, {"xfrm", s.Xfrm}, {"bpf_programs", s.BPF}} {
-		if m.value != nil {
-			dst = appendNumbers(AppendStr(dst, m.key), m.value)
-		}
-	}
-	if s.Capture {
-		dst = AppendBool(AppendStr(dst, "capture"), true)
-	}
-	return dst
+	return encodeMap(e, []entry{
+		{"type", true, TypeStart}, {"ts", true, s.TS}, {"version", true, Version}, {"clock_offset", true, s.ClockOffset},
+		{"host", true, s.Host}, {"kernel", true, s.Kernel}, {"arch", true, s.Arch}, {"tool", true, s.Tool},
+		{"boot_id", true, s.BootID}, {"cmdline", true, s.Cmdline},
+		{"cpus", true, s.CPUs}, {"snaplen", true, s.Snaplen}, {"probes", true, s.Probes},
+		{"drop_reasons", true, s.reasons()}, {"sysctl", true, s.Sysctl}, {"netns", netns != nil, netns},
+		{"qdisc", s.Qdisc != nil, s.Qdisc}, {"speed", s.Speed != nil, s.Speed}, {"devices", devices != nil, devices},
+		{"tc_filters", s.Filters != nil, s.Filters}, {"tc_actions", s.FilterActions != nil, s.FilterActions},
+		{"xfrm_spis", s.SPIs != nil, s.SPIs}, {"firewall", s.Firewall != nil, s.Firewall},
+		{"ip_rules", s.Rules != nil, s.Rules}, {"xfrm", s.Xfrm != nil, s.Xfrm}, {"bpf_programs", s.BPF != nil, s.BPF},
+		{"capture", s.Capture, true},
+	})
 }
 
-func appendStrings(dst []byte, m map[string]string) []byte {
-	dst = AppendMap(dst, len(m))
-	for _, k := range sorted(m) {
-		dst = AppendStr(AppendStr(dst, k), m[k])
+// reasons appends the names of drop reasons in order of their numbers.
+func (s *Start) reasons() Value {
+	dst := AppendMap(nil, len(s.DropReasons))
+	for _, n := range sorted(s.DropReasons) {
+		dst = AppendStr(AppendStr(dst, strconv.FormatUint(uint64(n), 10)), s.DropReasons[n])
 	}
 	return dst
 }

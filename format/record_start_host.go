@@ -151,14 +151,6 @@ func appendDevices(dst []byte, devices map[string]Device) []byte {
 	return dst
 }
 
-func appendNumbers(dst []byte, m map[string]uint64) []byte {
-	dst = AppendMap(dst, len(m))
-	for _, k := range sorted(m) {
-		dst = AppendUint(AppendStr(dst, k), m[k])
-	}
-	return dst
-}
-
 // decodeNumbers gives nil for a key that is absent.
 func decodeNumbers(v Value) map[string]uint64 {
 	if v == nil {
