@@ -14,6 +14,8 @@ type hop struct {
 	keys       contentKeys // --infer
 	bufferless bool        // the event is of a packet in a capture, not of an sk_buff
 	branch     uint32
+	b          *branch
+	j          *journey
 	is         []byte // the packet's headers, packed
 	rewritten  bool   // they are others than at the hop before
 	track      format.Track
@@ -86,6 +88,7 @@ func (t *tracker) locate(v *view, h *hop) {
 		h.class = kfunc.Neutral
 	}
 	j := t.journeys.at(b.journey)
+	h.b, h.j = b, j
 	h.track.Resent = uint32(t.sentAt(b, h.probe))
 	if j.packet == 0 {
 		t.begin(j, v.ts)
@@ -96,8 +99,7 @@ func (t *tracker) locate(v *view, h *hop) {
 // describe fills in what the event tells of the packet: where it is on its journey, and what differs
 // from the hop before.
 func (t *tracker) describe(v *view, h *hop) {
-	b := t.branches.at(h.branch)
-	j := t.journeys.at(b.journey)
+	b, j := h.b, h.j
 	track := &h.track
 	track.Packet, track.Branch, track.Hop, track.Total = j.packet, b.number, b.hop, since(v.ts, j.first)
 	track.Inferred = b.flags&inferredBranch != 0
@@ -153,8 +155,7 @@ func (t *tracker) changes(v *view, h *hop, b *branch, was []byte) []byte {
 
 // step makes the event the last hop of its branch.
 func (t *tracker) step(v *view, h *hop) {
-	b := t.branches.at(h.branch)
-	j := t.journeys.at(b.journey)
+	b, j := h.b, h.j
 	t.learn(b, j, v, h.is, h.rewritten)
 	b.last = v.ts
 	b.hop++
@@ -181,8 +182,7 @@ func (t *tracker) conclude(v *view, h *hop) {
 		t.remember(h.branch, v, h.class, h.keys)
 	}
 	if h.class == kfunc.Read {
-		b := t.branches.at(h.branch)
-		b.comm, b.tgid = t.names.number(v.comm), v.tgid
+		h.b.comm, h.b.tgid = t.names.number(v.comm), v.tgid
 	}
 	if v.dropped || h.class == kfunc.Freed || h.class == kfunc.Freeing && v.has&hasUsers != 0 && v.users == 1 {
 		t.freedBy(h.branch, v)
