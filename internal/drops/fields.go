@@ -1,8 +1,6 @@
 package drops
 
-import (
-	"github.com/skb-tools/skb-tools/internal/text"
-)
+import "github.com/skb-tools/skb-tools/internal/text"
 
 // value gives a field its value.
 func (f *facts) value(fd *field) value {
@@ -17,6 +15,29 @@ func (f *facts) value(fd *field) value {
 		return num(int64(v), ok)
 	case fieldReset:
 		return num(1, f.earlier != nil && f.earlier.reset)
+	case fieldReason, fieldFunction, fieldLocation, fieldWhere, fieldCause, fieldSeverity, fieldConfidence:
+		return f.told(fd.id)
+	case fieldFlow:
+		f.headers()
+		return f.made(text.Flow(f.buf, f.frame.data, string(f.frame.at), f.frame.linkType, f.frame.protocol))
+	case fieldHook:
+		return f.str(f.hook())
+	case fieldRoomy:
+		return f.roomy()
+	case fieldMany:
+		return f.toMany()
+	case fieldDevSysctl, fieldRPFilter, fieldForwarding, fieldForwardingSysctl, fieldIPv6Disabled, fieldQdisc, fieldClsact, fieldNoqueue, fieldHost:
+		return f.settings(fd.id)
+	}
+	if fd.id > fieldHost {
+		return f.evidence(fd)
+	}
+	return f.header(fd.id, f.headers())
+}
+
+// told gives what the kernel said of the drop, and what is made of that.
+func (f *facts) told(id fieldID) value {
+	switch id {
 	case fieldReason:
 		return fixed(f.verdict.name)
 	case fieldFunction:
@@ -31,18 +52,20 @@ func (f *facts) value(fd *field) value {
 		return f.str(f.verdict.severity.String())
 	case fieldConfidence:
 		return f.str(f.verdict.confidence())
-	case fieldFlow:
-		f.headers()
-		return f.made(text.Flow(f.buf, f.frame.data, string(f.frame.at), f.frame.linkType, f.frame.protocol))
-	case fieldHook:
-		return f.str(f.hook())
+	}
+	return value{}
+}
+
+// settings gives how the host is set up that the packet was on.
+func (f *facts) settings(id fieldID) value {
+	switch id {
 	case fieldDevSysctl:
 		return f.devSysctl()
 	case fieldRPFilter:
 		return f.rpFilter()
 	case fieldForwarding, fieldForwardingSysctl:
 		name, v := f.forwarding()
-		if fd.id == fieldForwarding || v.kind() == absent {
+		if id == fieldForwarding || v.kind() == absent {
 			return v
 		}
 		return f.str(name)
@@ -59,15 +82,8 @@ func (f *facts) value(fd *field) value {
 		return f.noqueue()
 	case fieldHost:
 		return f.str(f.host.name)
-	case fieldRoomy:
-		return f.roomy()
-	case fieldMany:
-		return f.toMany()
 	}
-	if fd.id > fieldHost {
-		return f.evidence(fd)
-	}
-	return f.header(fd.id, f.headers())
+	return value{}
 }
 
 // roomy says that a socket's receive buffer was not half full: then it was not what refused

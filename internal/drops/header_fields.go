@@ -23,10 +23,6 @@ func (f *facts) header(id fieldID, p *packet) value {
 		return f.addr(p.src)
 	case fieldDaddr:
 		return f.addr(p.dst)
-	case fieldSport:
-		return num(int64(p.sport), p.hasPorts)
-	case fieldDport:
-		return num(int64(p.dport), p.hasPorts)
 	case fieldTTL:
 		return num(int64(p.ttl), p.version != 0)
 	case fieldDF:
@@ -41,6 +37,30 @@ func (f *facts) header(id fieldID, p *packet) value {
 		return num(int64(p.options), p.version == 4)
 	case fieldIPPayload:
 		return num(int64(p.behindIP), p.behindIP > 0)
+	case fieldIPCsum:
+		return sumWord(p.ipSum())
+	case fieldScope:
+		return fixed(multicastScope(p.dst))
+	case fieldSaddrKind:
+		return fixed(addressKind(p.src))
+	case fieldDaddrKind:
+		return fixed(addressKind(p.dst))
+	case fieldEtherType:
+		if p.etherType == 0 {
+			return value{}
+		}
+		return f.made(appendEtherType(f.buf, p.etherType))
+	}
+	return f.transport(id, p)
+}
+
+// transport gives the fields that are behind the IP header.
+func (f *facts) transport(id fieldID, p *packet) value {
+	switch id {
+	case fieldSport:
+		return num(int64(p.sport), p.hasPorts)
+	case fieldDport:
+		return num(int64(p.dport), p.hasPorts)
 	case fieldUDPLen:
 		return num(int64(p.udpLen), p.udpLen > 0)
 	case fieldTCPFlags:
@@ -56,24 +76,11 @@ func (f *facts) header(id fieldID, p *packet) value {
 		return num(int64(p.icmpCode), p.hasICMP)
 	case fieldCsum:
 		return sumWord(p.sum())
-	case fieldIPCsum:
-		return sumWord(p.ipSum())
 	case fieldSPI:
 		if p.spi == 0 {
 			return value{}
 		}
 		return f.made(fmt.Appendf(f.buf, "0x%08x", p.spi))
-	case fieldScope:
-		return fixed(multicastScope(p.dst))
-	case fieldSaddrKind:
-		return fixed(addressKind(p.src))
-	case fieldDaddrKind:
-		return fixed(addressKind(p.dst))
-	case fieldEtherType:
-		if p.etherType == 0 {
-			return value{}
-		}
-		return f.made(appendEtherType(f.buf, p.etherType))
 	}
 	return value{}
 }
