@@ -9,7 +9,7 @@ import (
 
 // What a stream makes --once remember is bounded.
 func TestOnceForgets(t *testing.T) {
-	var f firsts
+	f := newFirsts()
 	o := &origin{}
 	for n := range uint64(maxSeen + 1) {
 		if !f.first(packetKey{o, true, n}) || f.first(packetKey{o, true, n}) {
@@ -19,8 +19,8 @@ func TestOnceForgets(t *testing.T) {
 	if f.first(packetKey{o, true, 1}) || !f.first(packetKey{o, true, 0}) {
 		t.Error("it is not the oldest packet that is forgotten")
 	}
-	if len(f.seen) != maxSeen || len(f.ring) != maxSeen {
-		t.Errorf("it remembers %d packets", len(f.seen))
+	if n := f.seen.Len(); n != maxSeen {
+		t.Errorf("it remembers %d packets", n)
 	}
 
 	var l lasts

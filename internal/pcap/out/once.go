@@ -5,6 +5,7 @@ import (
 	"container/list"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/recent"
 )
 
 // A packetKey says which events are of one packet: skb-track's number, else the identity
@@ -29,27 +30,17 @@ const maxSeen = 1 << 20
 
 // A firsts knows the packets of which an event was seen.
 type firsts struct {
-	seen map[packetKey]struct{}
-	ring []packetKey // in the order of their coming
-	at   int
+	seen *recent.Map[packetKey, struct{}]
 }
 
+func newFirsts() firsts { return firsts{recent.New[packetKey, struct{}](maxSeen)} }
+
 // first reports whether k is new.
-func (f *firsts) first(k packetKey) bool {
-	if _, seen := f.seen[k]; seen {
+func (f firsts) first(k packetKey) bool {
+	if f.seen.Has(k) {
 		return false
 	}
-	if f.seen == nil {
-		f.seen = map[packetKey]struct{}{}
-	}
-	if len(f.ring) < maxSeen {
-		f.ring = append(f.ring, k)
-	} else {
-		delete(f.seen, f.ring[f.at])
-		f.ring[f.at] = k
-		f.at = (f.at + 1) % maxSeen
-	}
-	f.seen[k] = struct{}{}
+	f.seen.Set(k, struct{}{})
 	return true
 }
 
