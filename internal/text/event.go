@@ -22,7 +22,7 @@ func (p *Printer) event(r format.Raw) {
 	p.probe(e)
 	p.device(e)
 	p.packet(e)
-	if mark := e.mark.v; mark != 0 {
+	if mark := e.mark.V; mark != 0 {
 		p.cell = strconv.AppendUint(append(p.cell[:0], "mark=0x"...), mark, 16)
 		p.line = appendColored(append(p.line, ' '), p.cell, p.paint(yellow))
 	}
@@ -82,16 +82,16 @@ func (p *Printer) column(column int, color string) {
 
 func (p *Printer) time(ts number) {
 	p.cell = p.cell[:0]
-	if ts.ok {
-		p.cell = p.clock.append(p.cell, ts.v)
+	if ts.OK {
+		p.cell = p.clock.append(p.cell, ts.V)
 	}
 	p.column(columnTime, faint)
 }
 
 func (p *Printer) cpu(cpu number) {
 	p.cell = p.cell[:0]
-	if cpu.ok {
-		p.cell = append(strconv.AppendUint(append(p.cell, '['), cpu.v, 10), ']')
+	if cpu.OK {
+		p.cell = append(strconv.AppendUint(append(p.cell, '['), cpu.V, 10), ']')
 	}
 	p.column(columnCPU, plain)
 }
@@ -101,8 +101,8 @@ func (p *Printer) process(e *fields) {
 	if e.hasComm {
 		p.cell = appendEscaped(p.cell, e.comm)
 	}
-	if e.tgid.ok {
-		p.cell = strconv.AppendUint(append(p.cell, '/'), e.tgid.v, 10)
+	if e.tgid.OK {
+		p.cell = strconv.AppendUint(append(p.cell, '/'), e.tgid.V, 10)
 	}
 	p.column(columnProcess, plain)
 }
@@ -121,10 +121,10 @@ func (p *Printer) device(e *fields) {
 	p.cell = p.cell[:0]
 	if e.hasDev {
 		p.cell = appendEscaped(p.cell, e.dev)
-	} else if e.ifindex.ok {
-		p.cell = strconv.AppendUint(append(p.cell, "if"...), e.ifindex.v, 10)
+	} else if e.ifindex.OK {
+		p.cell = strconv.AppendUint(append(p.cell, "if"...), e.ifindex.V, 10)
 	}
-	if inum := e.netns.v; e.netns.ok {
+	if inum := e.netns.V; e.netns.OK {
 		if !p.inNetns {
 			p.netns, p.inNetns = inum, true
 		}
@@ -139,7 +139,7 @@ func (p *Printer) device(e *fields) {
 }
 
 func (p *Printer) packet(e *fields) {
-	if !e.hasData && !e.protocol.ok && e.hasAddr {
+	if !e.hasData && !e.protocol.OK && e.hasAddr {
 		// At a return skb-collect looks again only at what still is the same packet.
 		p.line = append(p.line, "freed or passed on by then"...)
 		return
@@ -147,20 +147,20 @@ func (p *Printer) packet(e *fields) {
 	if !e.hasData {
 		d := &p.dissector
 		d.out = p.line
-		d.etherTypeName(uint16(e.protocol.v))
+		d.etherTypeName(uint16(e.protocol.V))
 		p.line, d.out = d.out, nil
-		if e.skbLen.ok {
-			p.line = strconv.AppendUint(append(p.line, ", length "...), e.skbLen.v, 10)
+		if e.skbLen.OK {
+			p.line = strconv.AppendUint(append(p.line, ", length "...), e.skbLen.V, 10)
 		}
 		p.line = append(p.line, ", no bytes"...)
 		return
 	}
 	// The tag that a device has taken out of the frame (skb_vlan_tag_present)
 	// stands where it stood; tcpdump's socket puts it back in.
-	if tci := e.vlanTCI.v; tci != 0 && e.at == "mac" {
+	if tci := e.vlanTCI.V; tci != 0 && e.at == "mac" {
 		p.line = appendVLAN(p.line, uint16(tci))
 	}
-	p.line = p.dissector.packet(p.line, e.data, e.at, uint16(e.devType.v), uint16(e.protocol.v), int(min(e.len.v, 1<<31-1)))
+	p.line = p.dissector.packet(p.line, e.data, e.at, uint16(e.devType.V), uint16(e.protocol.V), int(min(e.len.V, 1<<31-1)))
 }
 
 // malformed says that the record could not be read to its end.

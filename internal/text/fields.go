@@ -93,14 +93,11 @@ type fields struct {
 }
 
 // A number may be absent.
-type number struct {
-	v  uint64
-	ok bool
-}
+type number = format.Opt[uint64]
 
 func numberOf(v format.Value) (n number) {
 	if u, ok := v.Uint(); ok {
-		n = number{u, true}
+		n = format.Some(u)
 	}
 	return n
 }
@@ -111,7 +108,7 @@ func (e *fields) find(f *format.Finder, r format.Raw) bool {
 		return false
 	}
 	get := func(i int) (n number) {
-		n.v, n.ok = f.Uint(i)
+		n.V, n.OK = f.Uint(i)
 		return n
 	}
 	e.ts, e.cpu, e.tgid = get(findTS), get(findCPU), get(findTgid)

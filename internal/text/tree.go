@@ -72,12 +72,12 @@ func (p *Printer) at(ts uint64) {
 func (p *Printer) noEnd(e *fields, track *hop) {
 	p.root(track.packet)
 	n := len(p.line)
-	if p.line = Flow(p.line, e.data, e.at, uint16(e.devType.v), uint16(e.protocol.v)); len(p.line) > n {
+	if p.line = Flow(p.line, e.data, e.at, uint16(e.devType.V), uint16(e.protocol.V)); len(p.line) > n {
 		p.line = append(p.line, ", "...)
 	}
 	p.say("no end by then", yellow)
-	if e.ts.ok {
-		p.at(e.ts.v - track.total)
+	if e.ts.OK {
+		p.at(e.ts.V - track.total)
 	}
 	p.line = append(p.line, '\n')
 }
@@ -116,8 +116,8 @@ func (p *Printer) hop(r format.Raw) bool {
 	p.line = pad(p.line, 5-number-len(p.cell))
 	p.line = append(p.line, p.cell...)
 	p.cell = p.cell[:0]
-	if h.since.ok {
-		p.cell = appendDuration(append(p.cell, '+'), h.since.v)
+	if h.since.OK {
+		p.cell = appendDuration(append(p.cell, '+'), h.since.V)
 	}
 	p.line = pad(p.line, 9-utf8.RuneCount(p.cell))
 	p.line = append(appendColored(p.line, p.cell, p.paint(faint)), ' ')
@@ -156,7 +156,7 @@ type hop struct {
 func readHop(track format.Value) (h hop, ok bool) {
 	of := pick(track, "packet", "branch", "hop", "total", "since", "from")
 	h.packet, ok = of[0].Uint()
-	h.branch, h.hop, h.total = numberOf(of[1]).v, numberOf(of[2]).v, numberOf(of[3]).v
+	h.branch, h.hop, h.total = numberOf(of[1]).V, numberOf(of[2]).V, numberOf(of[3]).V
 	h.since, h.from = numberOf(of[4]), of[5]
 	return h, ok
 }
