@@ -6,8 +6,8 @@ import (
 	"github.com/skb-tools/skb-tools/internal/drops/census"
 )
 
-// Commands returns each command that a rule, a reason or the census proposes, once and in byte order, with the fields to fill in
-// in braces.
+// Commands returns each command that a rule, a reason or the census proposes, once and in byte order, with the fields
+// to fill in in braces.
 func Commands() ([]string, error) {
 	var all []string
 	add := func(looks []choice) {

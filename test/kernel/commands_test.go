@@ -28,7 +28,7 @@ var notRun = map[string]string{
 	"ip route get 224.0.0.22":   "it fails where the reason for it is, which is that no route leads there",
 }
 
-// since are the counters and settings of commands that not all kernels have: with a reason that came with them or before.
+// since are the counters and settings that not all kernels here have, with a reason that the same ones have.
 var since = map[string]string{
 	"UdpMemErrors":             "NO_SOCKET",
 	"Udp6MemErrors":            "NO_SOCKET",
@@ -47,8 +47,10 @@ var since = map[string]string{
 func commandsToLookWith(t *testing.T) (all []string) {
 	t.Helper()
 	fields := map[string]string{
-		"dev.name": "l1", "dev.sysctl": "l1", "dev.master": "br1", "frame.owner": "r1", "forwarding.sysctl": "net.ipv4.conf.l1.forwarding",
-		"sport": "4000", "dport": "53", "ip.version": "4", "nft.family": "inet", "nft.table": "looks", "nft.chain": "input",
+		"dev.name": "l1", "dev.sysctl": "l1", "dev.master": "br1", "frame.owner": "r1",
+		"forwarding.sysctl": "net.ipv4.conf.l1.forwarding",
+		"sport":             "4000", "dport": "53", "ip.version": "4",
+		"nft.family": "inet", "nft.table": "looks", "nft.chain": "input",
 	}
 	// Sources and destinations: what ns1 forwards, what it takes, and what it sends.
 	forwarded := map[string]string{"4": "10.0.0.1 10.0.1.2", "6": "fd00::1 fd00:1::2"}
@@ -104,16 +106,19 @@ func namesShown(command string) (program string, names []string) {
 	return program, names
 }
 
-var _ = sameOnAllKernels("TestCommandsRun", "that programs take the words of commands; what kernels differ in is asked by TestCountersAndSettings")
+var _ = sameOnAllKernels("TestCommandsRun",
+	"that programs take the words of commands; TestCountersAndSettings asks for what kernels differ in")
 
-// TestCommandsRun: each command that skb-drops proposes to look with is one that its program takes: it ends without an error.
-// TestDropLooks shows that those of rules tell what they are for. Of those that a reason of the kernel's or the census has, this
-// and TestCountersAndSettings are all that is tested.
+// TestCommandsRun: each command that skb-drops proposes to look with is one that its program takes: it ends without an
+// error. TestDropLooks shows that those of rules tell what they are for. Of those that a reason of the kernel's or the
+// census has, this and TestCountersAndSettings are all that is tested.
 func TestCommandsRun(t *testing.T) {
 	net := zooNetwork(t)
 	withIPv6(t, net)
-	run(t, "modprobe", "-a", "vrf", "ip_vs", "nf_conntrack", "nf_tables", "nfnetlink_queue", "macsec", "mpls_router", "nf_synproxy_core")
-	net.in(1, `ip link add blue type vrf table 10; ip link set blue up; ip link add br1 type bridge; ip link add p9 type dummy; ip link set p9 master br1
+	run(t, "modprobe", "-a", "vrf", "ip_vs", "nf_conntrack", "nf_tables", "nfnetlink_queue", "macsec", "mpls_router",
+		"nf_synproxy_core")
+	net.in(1, `ip link add blue type vrf table 10; ip link set blue up
+		ip link add br1 type bridge; ip link add p9 type dummy; ip link set p9 master br1
 		nft 'table inet looks { chain input { type filter hook input priority 0; ct state new accept; }; }'`)
 	newCgroup(t, "looks") // and its file system
 	script := "failed() { echo \"FAILED: $1\"; cat /tmp/looked; }\n"
@@ -130,7 +135,8 @@ func TestCommandsRun(t *testing.T) {
 			}
 		}
 		if !skipped {
-			script += fmt.Sprintf("{ %s\n} > /tmp/looked 2>&1 || failed '%s'\n", command, strings.ReplaceAll(command, "'", `'\''`))
+			quoted := strings.ReplaceAll(command, "'", `'\''`)
+			script += fmt.Sprintf("{ %s\n} > /tmp/looked 2>&1 || failed '%s'\n", command, quoted)
 		}
 	}
 	for begin := range unused {

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A repairedTCP is a TCP socket of ns1 that is in a connection without a handshake (TCP_REPAIR, net/ipv4/tcp.c), so that a test
-// can write the other end's segments itself: the first one that it takes has the number 1000, and they acknowledge 1, as those
-// of tcp4 do. The other end is 10.0.0.1, which must not answer with a reset.
+// A repairedTCP is a TCP socket of ns1 that is in a connection without a handshake (TCP_REPAIR, net/ipv4/tcp.c). So a
+// test can write the other end's segments itself: the first one that the socket takes has the number 1000, and they
+// acknowledge 1, as those of tcp4 do. The other end is 10.0.0.1, which must not answer with a reset.
 type repairedTCP struct {
 	port, peer int // of 10.0.0.2 and of 10.0.0.1
 	window     int // bytes that it has announced
@@ -42,7 +42,11 @@ func (r repairedTCP) open(t *testing.T, net *network) {
 				return err
 			}
 		}
-		for _, o := range [][2]int{{unix.TCP_REPAIR, on}, {unix.TCP_REPAIR_QUEUE, send}, {unix.TCP_QUEUE_SEQ, repairedSends}, {unix.TCP_REPAIR_QUEUE, receive}, {unix.TCP_QUEUE_SEQ, repairedReceives}} {
+		for _, o := range [][2]int{
+			{unix.TCP_REPAIR, on},
+			{unix.TCP_REPAIR_QUEUE, send}, {unix.TCP_QUEUE_SEQ, repairedSends},
+			{unix.TCP_REPAIR_QUEUE, receive}, {unix.TCP_QUEUE_SEQ, repairedReceives},
+		} {
 			if err := set(unix.SOL_TCP, o[0], o[1]); err != nil {
 				return err
 			}
