@@ -16,8 +16,7 @@ var ip = []group{
 		{Name: "ip_rcv_finish", Way: In},
 		{Name: "ip_rcv_finish_core", Way: In},
 	}},
-	// Finding the socket, and with it the route, before there is one.
-	{"", []Func{
+	{"IP receive, looking for a socket before there is a route", []Func{
 		{Name: "tcp_v4_early_demux", Way: In, Inlined: "7.2"},
 		{Name: "tcp_v6_early_demux", Way: In, Inlined: "7.2"},
 		{Name: "udp_v4_early_demux", Way: In},

@@ -9,8 +9,7 @@ var tcp = []group{
 	{"TCP receive, waiting for a busy socket", []Func{
 		{Name: "tcp_add_backlog", Class: Handed, Way: In},
 	}},
-	// The socket's filter.
-	{"", []Func{
+	{"TCP receive, the socket's filter", []Func{
 		{Name: "tcp_filter", Class: Handed, Way: In, Inlined: "7.2"},
 	}},
 	{"TCP receive, in the socket", []Func{
@@ -24,8 +23,7 @@ var tcp = []group{
 		{Name: "tcp_rcv_state_process", Class: Handed, Way: In},
 		{Name: "tcp_rcv_synsent_state_process", Inlined: "all"},
 	}},
-	// A connection that waits to be forgotten.
-	{"", []Func{
+	{"TCP receive, on a connection that is closed and not forgotten yet", []Func{
 		{Name: "tcp_timewait_state_process", Class: Handed, Way: In, Roles: Established},
 	}},
 	{"TCP receive, checking sequence numbers", []Func{
@@ -54,13 +52,13 @@ var tcp = []group{
 	}},
 	{"TCP receive, a new connection", []Func{
 		{Name: "tcp_conn_request", Class: Handed, Way: In},
+		{Name: "tcp_v4_conn_request", Class: Handed, Way: In},
+		{Name: "tcp_v6_conn_request", Class: Handed, Way: In},
 		{Name: "tcp_check_req"},
 		{Name: "tcp_child_process", Class: Handed, Way: In},
 	}},
-	// A SYN, by family, and its answer.
+	// The answer to a SYN.
 	{"", []Func{
-		{Name: "tcp_v4_conn_request", Class: Handed, Way: In},
-		{Name: "tcp_v6_conn_request", Class: Handed, Way: In},
 		{Name: "tcp_make_synack", Class: Deliver},
 	}},
 	{"TCP receive, the end of a handshake by SYN cookie", []Func{

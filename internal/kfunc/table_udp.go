@@ -13,12 +13,9 @@ var udp = []group{
 		{Name: "udp_unicast_rcv_skb", Class: Handed, Way: In},
 		{Name: "udp6_unicast_rcv_skb", Class: Handed, Way: In},
 	}},
-	// Handing over to the socket's queue.
-	{"", []Func{
+	{"UDP receive, into the socket's queue", []Func{
 		{Name: "udp_queue_rcv_skb", Class: Handed, Way: In},
 		{Name: "udpv6_queue_rcv_skb", Class: Handed, Way: In},
-	}},
-	{"UDP receive, into the socket's queue", []Func{
 		{Name: "udp_queue_rcv_one_skb", Class: Handed, Way: In},
 		{Name: "udpv6_queue_rcv_one_skb", Class: Handed, Way: In},
 		{Name: "__udp_enqueue_schedule_skb", Class: Deliver, Way: In},
