@@ -50,11 +50,11 @@ func agrees(b []byte) (compared int, err error) {
 			return compared, nil
 		}
 		at := cap(b) - cap(contents)
-		if kind == PPP && at == w.At()+2 && bytes.HasPrefix(w.Header(), []byte{0xff, 3}) {
+		if kind == PPP && at == w.At+2 && bytes.HasPrefix(w.Header, []byte{0xff, 3}) {
 			at -= 2 // not theirs
 		}
-		if at != w.At() {
-			return compared, fmt.Errorf("%v at %d, theirs at %d", kind, w.At(), at)
+		if at != w.At {
+			return compared, fmt.Errorf("%v at %d, theirs at %d", kind, w.At, at)
 		}
 		if end := cap(b) - cap(contents) + len(contents); end != w.Behind() && !endsElsewhere(&w) {
 			return compared, fmt.Errorf("%v ends at %d, theirs at %d", kind, w.Behind(), end)
@@ -76,9 +76,9 @@ func endsElsewhere(w *Walk) bool {
 	case ESP, IGMP, STP, LLDP, ICMPv6: // all of the message, or half of the header
 		return true
 	case LLC:
-		return w.Header()[2]&3 != 3 // it reads a second byte of the control field
+		return w.Header[2]&3 != 3 // it reads a second byte of the control field
 	case Geneve: // it takes more than the header, where the last option is said to be longer
-		o := GeneveHeader(w.Header()).Options()
+		o := GeneveHeader(w.Header).Options()
 		for {
 			if _, _, _, ok := o.Next(); !ok {
 				return len(o) > 0
@@ -90,10 +90,10 @@ func endsElsewhere(w *Walk) bool {
 
 // apart is nil if it is known why gopacket finds a header of another kind behind that of w.
 func apart(w *Walk, theirs Kind) error {
-	rest := w.Rest()
+	rest := w.Rest
 	switch {
-	case w.Kind == LLC && (w.Header()[0]|w.Header()[1])&1 != 0: // it leaves out a bit of the service access points
-	case w.Kind == SNAP && w.Header()[0]|w.Header()[1]|w.Header()[2] != 0: // whosoever's the number is
+	case w.Kind == LLC && (w.Header[0]|w.Header[1])&1 != 0: // it leaves out a bit of the service access points
+	case w.Kind == SNAP && w.Header[0]|w.Header[1]|w.Header[2] != 0: // whosoever's the number is
 	case w.Kind == PPPoEDiscovery: // it takes discovery with a session's code for a session
 	case (w.Kind == GRE || w.Kind == SNAP || w.Kind == Geneve) && w.Type == 0 && theirs == LLC: // 0 is not 802.3
 	case w.Type == 0xffff && theirs == IPv4: // its own number for what begins with IP
@@ -102,12 +102,12 @@ func apart(w *Walk, theirs Kind) error {
 	case w.Kind == GTPU && theirs == PPP: // it takes all that is not IP for it
 	case w.Kind == UDP && w.Next == None && theirs != None:
 		// It knows a tunnel by its source port, too, and messages that are not a tunnel's.
-		dst := UDPHeader(w.Header()).DstPort()
+		dst := UDPHeader(w.Header).DstPort()
 		if dst == PortVXLAN || dst == PortGeneve || dst == PortGTP {
 			return fmt.Errorf("nothing behind UDP to %d, theirs %v", dst, theirs)
 		}
 	case w.Kind == UDP:
-		src := UDPHeader(w.Header()).SrcPort()
+		src := UDPHeader(w.Header).SrcPort()
 		if src != PortVXLAN && src != PortGeneve && src != PortGTP {
 			return fmt.Errorf("%v behind UDP, theirs %v", w.Next, theirs)
 		}
@@ -118,7 +118,7 @@ func apart(w *Walk, theirs Kind) error {
 }
 
 func fieldsOf(w *Walk) string {
-	b := w.Header()
+	b := w.Header
 	switch w.Kind {
 	case Ethernet:
 		h := EthernetHeader(b)
@@ -299,19 +299,19 @@ func FuzzWalk(f *testing.F) {
 				if steps++; steps > len(b)+2 {
 					t.Fatalf("%d steps through %d bytes", steps, len(b))
 				}
-				if w.At() != behind || w.Behind() < w.At() || w.Behind() > len(b) || len(w.Header()) != w.Behind()-w.At() || w.N < 0 || w.N > n+1<<16 {
-					t.Fatalf("%v at %d to %d, %d behind it; of %d bytes", w.Kind, w.At(), w.Behind(), w.N, len(b))
+				if w.At != behind || w.Behind() < w.At || w.Behind() > len(b) || len(w.Header) != w.Behind()-w.At || w.N < 0 || w.N > n+1<<16 {
+					t.Fatalf("%v at %d to %d, %d behind it; of %d bytes", w.Kind, w.At, w.Behind(), w.N, len(b))
 				}
 				if w.Fault == Whole {
-					read(w.Kind, w.Header())
+					read(w.Kind, w.Header)
 				}
 				if w.Kind == None || w.Kind.String() == "unknown" {
 					t.Fatalf("a header of kind %d", w.Kind)
 				}
 				if trim {
 					w.Trim()
-					if len(w.Rest()) > w.N {
-						t.Fatalf("%d bytes of %d", len(w.Rest()), w.N)
+					if len(w.Rest) > w.N {
+						t.Fatalf("%d bytes of %d", len(w.Rest), w.N)
 					}
 				}
 				behind = w.Behind()

@@ -26,14 +26,15 @@ func (h IPv4Header) Total() int { return int(binary.BigEndian.Uint16(h[2:])) }
 // ID is the identification, by which fragments belong together.
 func (h IPv4Header) ID() uint16 { return binary.BigEndian.Uint16(h[4:]) }
 
-func (h IPv4Header) fragment() uint16 { return binary.BigEndian.Uint16(h[6:]) }
+// Fragment are the flags and the offset, as they stand in the header.
+func (h IPv4Header) Fragment() uint16 { return binary.BigEndian.Uint16(h[6:]) }
 
 // DontFragment and MoreFragments are flags.
-func (h IPv4Header) DontFragment() bool  { return h.fragment()&0x4000 != 0 }
-func (h IPv4Header) MoreFragments() bool { return h.fragment()&0x2000 != 0 }
+func (h IPv4Header) DontFragment() bool  { return h.Fragment()&0x4000 != 0 }
+func (h IPv4Header) MoreFragments() bool { return h.Fragment()&0x2000 != 0 }
 
 // Offset is where in the packet the fragment begins, in bytes.
-func (h IPv4Header) Offset() int { return int(h.fragment()&0x1fff) * 8 }
+func (h IPv4Header) Offset() int { return int(h.Fragment()&0x1fff) * 8 }
 
 func (h IPv4Header) TTL() uint8   { return h[8] }
 func (h IPv4Header) Proto() Proto { return Proto(h[9]) }
@@ -61,15 +62,16 @@ func (w *Walk) ipv4(b []byte) {
 	if total == 0 {
 		total = w.N
 	}
-	if end := w.at + total; total >= n && end < len(w.b) {
-		w.b = w.b[:end]
+	if total >= n && total < len(b) {
+		b = b[:total]
 	}
 	w.header(b, n)
-	if w.N = total - n; w.N < 0 {
+	w.N = total - n
+	if total < n {
 		w.Fault, w.N = Bad, 0
 	}
 	w.Type = uint16(h.Proto())
-	if w.Later = h.fragment()&0x1fff != 0; !w.Later {
+	if w.Later = h.Fragment()&0x1fff != 0; !w.Later {
 		w.Next = h.Proto().kind(false)
 	}
 }
@@ -129,13 +131,13 @@ func (w *Walk) extension(b []byte) {
 		n = (int(b[1]) + 1) * 8
 	}
 	whole := w.header(b, n)
-	if !whole && (len(b) < ahLen || w.Kind != AH) {
+	if !whole && (len(b) < AHLen || w.Kind != AH) {
 		return
 	}
 	switch {
 	case whole && w.Kind == Fragment:
 		w.Later = FragmentHeader(b).Offset() != 0
-	case whole && w.Kind == AH && n < ahLen:
+	case whole && w.Kind == AH && n < AHLen:
 		w.Fault = Bad
 	}
 	w.Type = uint16(b[0])
@@ -174,7 +176,8 @@ func (h FragmentHeader) More() bool { return h[3]&1 != 0 }
 // ID is the identification, by which fragments belong together.
 func (h FragmentHeader) ID() uint32 { return binary.BigEndian.Uint32(h[4:]) }
 
-const ahLen = 12 // bytes, without the check value
+// AHLen is how long AH is without the check value, in bytes.
+const AHLen = 12
 
 // An AHHeader is IPsec's authentication header (RFC 4302).
 type AHHeader []byte

@@ -2,9 +2,10 @@ package dissect
 
 import "encoding/binary"
 
+// TCPLen is the least length of a TCP header, SCTPLen that of SCTP's common one, in bytes.
 const (
-	tcpLen  = 20 // bytes, without options
-	sctpLen = 12
+	TCPLen  = 20
+	SCTPLen = 12
 )
 
 // Ports are those with which a header of TCP, UDP, UDP-Lite, SCTP or DCCP begins; b is that, and has four
@@ -43,7 +44,7 @@ func (h TCPHeader) Window() uint16 { return binary.BigEndian.Uint16(h[14:]) }
 func (h TCPHeader) Urgent() uint16 { return binary.BigEndian.Uint16(h[18:]) }
 
 // Options are those that were captured.
-func (h TCPHeader) Options() Options { return Options(h[tcpLen:]) }
+func (h TCPHeader) Options() Options { return Options(h[TCPLen:]) }
 
 // TCP options (IANA's tcp-parameters).
 const (
@@ -59,12 +60,12 @@ const (
 )
 
 func (w *Walk) tcp(b []byte) {
-	n := tcpLen
+	n := TCPLen
 	if len(b) >= n {
 		n = TCPHeader(b).HeaderLen()
 	}
-	if n < tcpLen {
-		w.header(b, tcpLen)
+	if n < TCPLen {
+		w.header(b, TCPLen)
 		w.Fault = Bad
 		return
 	}

@@ -305,6 +305,12 @@ func (w *Walk) l2tp(b []byte) {
 	}
 }
 
+// An L2TPSession is the session's number, all that there is of L2TP's header over IP (RFC 3931, 4.1.1).
+type L2TPSession []byte
+
+// Number is 0 for a control message.
+func (h L2TPSession) Number() uint32 { return binary.BigEndian.Uint32(h) }
+
 // A GTPHeader is one of GTP-U, of version 1, with its extension headers (3GPP TS 29.281, 5).
 type GTPHeader []byte
 

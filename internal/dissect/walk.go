@@ -4,7 +4,7 @@
 //	w := dissect.Frame(data, length)
 //	for w.Step() {
 //		if w.Kind == dissect.IPv4 && w.Fault == dissect.Whole {
-//			fmt.Println(dissect.IPv4Header(w.Header()).TTL())
+//			fmt.Println(dissect.IPv4Header(w.Header).TTL())
 //		}
 //	}
 package dissect
@@ -32,10 +32,11 @@ type Walk struct {
 	// N is how many bytes are behind the header on the wire, as the headers say; they may have been
 	// captured or not. It is less than there are in Rest where a header says that the rest is not its
 	// own: see [Walk.Trim].
-	N int
-
-	b          []byte // ends where an IP header says that the packet does
-	at, behind int    // where the header and what is behind it begin in b
+	N  int
+	At int // bytes in front of the header
+	// Header is what was captured of the header, with its options; Rest what was captured of the bytes
+	// behind it, without the padding behind an IP packet.
+	Header, Rest []byte
 }
 
 // A Fault is what is wrong with a header.
@@ -51,30 +52,25 @@ const (
 )
 
 // Frame walks through a frame that begins with an Ethernet header. b is what was captured of its n bytes.
-func Frame(b []byte, n int) Walk { return Walk{Next: Ethernet, N: n, b: b} }
+func Frame(b []byte, n int) Walk { return Walk{Next: Ethernet, N: n, Rest: b} }
 
 // Network walks through a packet that begins with the header that t names. b is what was captured of its
 // n bytes.
 func Network(b []byte, t EtherType, n int) Walk {
-	return Walk{Next: t.Kind(), Type: uint16(t), N: n, b: b}
+	return Walk{Next: t.Kind(), Type: uint16(t), N: n, Rest: b}
 }
 
-// Header is what was captured of the header that w stands at, with its options.
-func (w *Walk) Header() []byte { return w.b[w.at:w.behind] }
-
-// Rest is what was captured of the bytes behind the header, without the padding behind an IP packet.
-func (w *Walk) Rest() []byte { return w.b[w.behind:] }
-
-// At is how many bytes there are in front of the header.
-func (w *Walk) At() int { return w.at }
-
 // Behind is how many bytes there are in front of what is behind the header.
-func (w *Walk) Behind() int { return w.behind }
+func (w *Walk) Behind() int { return w.At + len(w.Header) }
 
 // Trim takes what is more than N bytes from Rest: what stands behind a UDP datagram, a PPPoE or an IEEE
 // 802.3 frame in the packet that carries it. What is behind an IP packet is never in Rest. These other
 // lengths are left to the user since the kernel sets them late, and cuts them off at 16 bits.
-func (w *Walk) Trim() { w.b = w.b[:min(len(w.b), w.behind+w.N)] }
+func (w *Walk) Trim() {
+	if w.N < len(w.Rest) {
+		w.Rest = w.Rest[:w.N]
+	}
+}
 
 // Step goes to the next header. It is false when none is left that is known. A header that was not
 // captured at all is one, and Cut.
@@ -82,14 +78,18 @@ func (w *Walk) Step() bool {
 	if w.Next == None {
 		return false
 	}
-	b := w.b[w.behind:]
-	w.Quoted = w.Quoted || w.Kind == ICMP || w.Kind == ICMPv6
-	w.at, w.N = w.behind, max(w.N, len(b))
+	b, before := w.Rest, w.Kind
+	w.At += len(w.Header)
+	if w.N < len(b) {
+		w.N = len(b)
+	}
 	w.Kind, w.Next, w.Fault, w.Type = w.Next, None, Whole, 0
 	switch w.Kind {
 	case IPv4:
+		w.Quoted = w.Quoted || before == ICMP
 		w.ipv4(b)
 	case IPv6:
+		w.Quoted = w.Quoted || before == ICMPv6
 		w.ipv6(b)
 	case Ethernet:
 		w.ethernet(b)
@@ -134,7 +134,7 @@ func (w *Walk) Step() bool {
 	case WireGuard:
 		w.wireguard(b)
 	case SCTP:
-		w.header(b, sctpLen)
+		w.header(b, SCTPLen)
 	case UDPLite, IGMP, ESP:
 		w.header(b, 8)
 	case IPComp, L2TPIP:
@@ -151,8 +151,8 @@ func (w *Walk) header(b []byte, n int) bool {
 		w.Fault = Cut
 		n = len(b)
 	}
-	w.behind += n
-	w.N = max(w.N-n, 0)
+	w.Header, w.Rest = b[:n], b[n:]
+	w.N -= n // which is not more than there are: Step has seen to it
 	return w.Fault != Cut
 }
 

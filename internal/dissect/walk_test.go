@@ -46,9 +46,9 @@ var parts = map[string]string{
 func walked(w Walk) string {
 	var out []string
 	for w.Step() {
-		s := fmt.Sprintf("%v %d+%d", w.Kind, w.At(), len(w.Header()))
+		s := fmt.Sprintf("%v %d+%d", w.Kind, w.At, len(w.Header))
 		if w.Fault == Whole {
-			s += read(w.Kind, w.Header())
+			s += read(w.Kind, w.Header)
 		}
 		s += [...]string{"", " CUT", " BAD"}[w.Fault]
 		if w.Later {
@@ -138,6 +138,8 @@ func read(k Kind, b []byte) string {
 	case L2TP:
 		h := L2TPHeader(b)
 		return fmt.Sprintf(" v%d control %v session %d", h.Version(), h.Control(), h.Session())
+	case L2TPIP:
+		return fmt.Sprintf(" session %d", L2TPSession(b).Number())
 	case VXLAN, VXLANGPE:
 		h := VXLANHeader(b)
 		s := fmt.Sprintf(" flags %x vni %d", h.Flags(), h.VNI())
@@ -312,7 +314,7 @@ var packets = []struct{ name, frame, want string }{
 		"UDP 34+8 1701>1701 length 0 sum 0, L2TP 42+8 v3 control false session 5"},
 	{"L2TP, version 1", "eth4 udp4 06a5 06a5 0000 0000 0001 0000 00000005 zero", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +
 		"UDP 34+8 1701>1701 length 0 sum 0, L2TP 42+2 BAD"},
-	{"L2TP over IP", "eth4 ip4 73 ends 00000005 zero", ethIPv4 + "IPv4 14+20 1>2 115 ttl 64 id 7 total 1000, L2TP over IP 34+4"},
+	{"L2TP over IP", "eth4 ip4 73 ends 00000005 zero", ethIPv4 + "IPv4 14+20 1>2 115 ttl 64 id 7 total 1000, L2TP over IP 34+4 session 5"},
 	{"VXLAN", "eth4 udp4 0001 12b5 0000 0000 08000000 00000700 macs 86dd udp6", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +
 		"UDP 34+8 1>4789 length 0 sum 0, VXLAN 42+8 flags 8 vni 7, Ethernet 50+14 01>02 86dd, IPv6 64+40 1>2 17 hop limit 64 class 0 flow 0 length 960, UDP 104+0 CUT"},
 	{"VXLAN with a policy, at Linux's port", "eth4 udp4 0001 2118 0000 0000 88000021 00000700 macs", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +
@@ -419,12 +421,12 @@ func TestTrim(t *testing.T) {
 	for w.Next != None {
 		w.Step()
 	}
-	if got := w.Rest(); w.Kind != UDP || !bytes.Equal(got, made("aabbccddeeff")) {
+	if got := w.Rest; w.Kind != UDP || !bytes.Equal(got, made("aabbccddeeff")) {
 		t.Errorf("%v, %x", w.Kind, got)
 	}
 	w.Trim()
-	if got := w.Rest(); !bytes.Equal(got, made("aabb")) || !bytes.Equal(w.Header(), b[20:28]) || w.Behind() != 28 {
-		t.Errorf("trimmed: %x behind %x", got, w.Header())
+	if got := w.Rest; !bytes.Equal(got, made("aabb")) || !bytes.Equal(w.Header, b[20:28]) || w.Behind() != 28 {
+		t.Errorf("trimmed: %x behind %x", got, w.Header)
 	}
 }
 
@@ -460,9 +462,9 @@ func TestCut(t *testing.T) {
 		for n := range whole {
 			w, all := Frame(whole[:n], len(whole)), Frame(whole, len(whole))
 			for w.Step() && w.Fault == Whole {
-				if all.Step(); w.Kind != all.Kind || w.At() != all.At() || w.Behind() != all.Behind() || w.N != all.N {
+				if all.Step(); w.Kind != all.Kind || w.At != all.At || w.Behind() != all.Behind() || w.N != all.N {
 					t.Errorf("%s, %d bytes of it: %v at %d to %d with %d behind, want %v at %d to %d with %d", c.name, n,
-						w.Kind, w.At(), w.Behind(), w.N, all.Kind, all.At(), all.Behind(), all.N)
+						w.Kind, w.At, w.Behind(), w.N, all.Kind, all.At, all.Behind(), all.N)
 				}
 			}
 		}
@@ -513,7 +515,7 @@ func TestNoAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() {
 		for _, b := range frames {
 			for w := Frame(b, len(b)); w.Step(); {
-				sink += len(w.Header())
+				sink += len(w.Header)
 			}
 		}
 	}); n > 0 {

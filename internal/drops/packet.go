@@ -127,7 +127,7 @@ func (p *packet) ipv6(w *dissect.Walk, b []byte) {
 			return
 		}
 		w.Step()
-		if f := dissect.FragmentHeader(w.Header()); w.Kind == dissect.Fragment && len(f) >= 4 {
+		if f := dissect.FragmentHeader(w.Header); w.Kind == dissect.Fragment && len(f) >= 4 {
 			p.later = f.Offset() != 0
 			whole = !p.later && !f.More()
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // busy is the stream of a router: packets of 10 hops each, 64 on their way at a time on 4
@@ -119,7 +120,7 @@ func BenchmarkHeaders(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p = headers{}
-		p.parseNetwork(packet, etherIPv4)
+		p.parseNetwork(packet, uint16(dissect.EtherIPv4))
 		if p.n != 2 {
 			b.Fatal(p.n)
 		}

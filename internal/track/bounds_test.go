@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // event is one with a buffer of its own.
@@ -21,7 +22,7 @@ func openEvent(ts, id uint64, data []byte) []byte {
 	e.Skb.Set(format.SkbAddr, id<<8)
 	e.Skb.Set(format.SkbID, id)
 	e.Skb.Set(format.SkbLen, 1)
-	e.Skb.Set(format.SkbProtocol, etherIPv4)
+	e.Skb.Set(format.SkbProtocol, uint64(dissect.EtherIPv4))
 	return e.AppendMsgpack(nil)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 const msgpackNil = 0xc0
@@ -142,7 +143,7 @@ func (d *differ) wrapped(a, b *headers, how string) bool {
 		if was.src == is.src || was.dst == is.dst {
 			return false
 		}
-	case was.proto != protoUDP || !sized && !parts:
+	case was.proto != dissect.ProtoUDP || !sized && !parts:
 		return false
 	case parts:
 		if !was.isAnother(is, how) {
@@ -159,7 +160,7 @@ func (d *differ) wrapped(a, b *headers, how string) bool {
 	case (carriers[was.proto] == noTunnel) != (carriers[is.proto] == noTunnel):
 		unwrapped = carriers[was.proto] != noTunnel // of fragments but the first no tunnel is known
 	default:
-		unwrapped = was.proto == protoUDP
+		unwrapped = was.proto == dissect.ProtoUDP
 	}
 	const least = 20 + 8 // bytes: IPv4 and UDP
 	if sized && was.proto == is.proto && max(was.size, is.size)-min(was.size, is.size) < least {
@@ -200,17 +201,17 @@ func (l *layer) isAnother(o *layer, how string) bool {
 }
 
 // carriers are the tunnels whose headers stand behind an IP header, by its protocol.
-var carriers = [256]tunnel{protoIPv4: ipip, protoIPv6: ipip, protoGRE: gre, protoESP: esp, protoAH: ah, protoIPComp: ipcomp,
-	protoL2TP: l2tp, protoMPLS: mpls}
+var carriers = [256]tunnel{dissect.ProtoIPv4: ipip, dissect.ProtoIPv6: ipip, dissect.ProtoGRE: gre, dissect.ProtoESP: esp, dissect.ProtoAH: ah, dissect.ProtoIPComp: ipcomp,
+	dissect.ProtoL2TP: l2tp, dissect.ProtoMPLS: mpls}
 
-func (l *layer) isICMP() bool { return l.proto == protoICMP || l.proto == protoICMPv6 }
+func (l *layer) isICMP() bool { return l.proto == dissect.ProtoICMP || l.proto == dissect.ProtoICMPv6 }
 
 // protoName is a tunnel's name where only the protocol that carries it is known.
-func protoName(proto uint8) string {
+func protoName(proto dissect.Proto) string {
 	switch proto {
-	case protoUDP:
+	case dissect.ProtoUDP:
 		return "udp"
-	case protoTCP:
+	case dissect.ProtoTCP:
 		return "tcp"
 	}
 	if kind := carriers[proto]; kind != noTunnel {
@@ -459,7 +460,7 @@ func (h *headers) flow() format.Flow {
 		return format.Flow{}
 	}
 	l := &h.layers[h.n-1]
-	f := format.Flow{Src: l.srcAddr(), Dst: l.dstAddr(), Proto: l.proto}
+	f := format.Flow{Src: l.srcAddr(), Dst: l.dstAddr(), Proto: uint8(l.proto)}
 	if l.ports {
 		f.Sport, f.Dport = l.sport, l.dport
 	}

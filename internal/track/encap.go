@@ -1,6 +1,6 @@
 package track
 
-import "encoding/binary"
+import "github.com/skb-tools/skb-tools/internal/dissect"
 
 // An encap is what carries a packet in another: a tunnel's header.
 type encap struct {
@@ -71,264 +71,170 @@ func (h *headers) sealed() bool {
 }
 
 // shim reads what stands between a link layer's header and the IP header.
-func (h *headers) shim(b []byte, etherType uint16) (rest []byte, next uint16, ok bool) {
+func (h *headers) shim(w *dissect.Walk) bool {
 	for {
 		switch {
-		case etherType == etherMPLS || etherType == etherMPLSMany: // RFC 3032
-			if b, etherType = h.labels(b); etherType == 0 {
-				h.cut = true
-				return nil, 0, false
+		case w.Next == dissect.MPLS:
+			if w.Step(); w.Fault == dissect.Whole {
+				h.encapsulate(mpls, dissect.MPLSEntry(w.Header).Label())
 			}
-		case etherType == etherPPPoE && len(b) >= 8: // RFC 2516
-			h.encapsulate(pppoe, uint32(binary.BigEndian.Uint16(b[2:])))
-			etherType = pppType(binary.BigEndian.Uint16(b[6:]))
-			b = b[8:]
-		case etherType == etherMACsec && len(b) >= 6: // IEEE 802.1AE
+			if w.Next == dissect.None {
+				h.cut = h.carries()
+				return false
+			}
+		case w.Next == dissect.PPPoE && len(w.Rest) >= 8:
+			w.Step()
+			h.encapsulate(pppoe, uint32(dissect.PPPoEHeader(w.Header).Session()))
+			// PPPoE has neither ff 03 nor a short protocol in front of a packet (RFC 2516, 7).
+			if !carriesIP(w) || len(w.Header) != 2 {
+				h.cut = true
+				return false
+			}
+		case w.Next == dissect.MACsec && len(w.Rest) >= 6:
+			w.Step()
 			h.encapsulate(macsec, 0)
-			n := 6
-			if b[0]&0x20 != 0 { // SC: with an identifier
-				n = 14
-			}
-			if b[0]&0x0c != 0 || len(b) < n+2 { // E, C: changed
+			if w.Next == dissect.None { // encrypted, or cut off
 				h.cut = true
-				return nil, 0, false
+				return false
 			}
-			b, etherType = b[n+2:], binary.BigEndian.Uint16(b[n:])
 		default:
-			return b, etherType, true
+			return true
 		}
 	}
 }
 
-// labels reads an MPLS label stack; what is behind it has no type, but IP's version. 0 where
-// that is not known.
-func (h *headers) labels(b []byte) (rest []byte, etherType uint16) {
-	for len(b) >= 4 {
-		entry := binary.BigEndian.Uint32(b)
-		h.encapsulate(mpls, entry>>12)
-		if b = b[4:]; entry&0x100 != 0 { // bottom of the stack
-			break
-		}
-	}
-	if len(b) == 0 {
-		return nil, 0
-	}
-	switch b[0] >> 4 {
-	case 4:
-		return b, etherIPv4
-	case 6:
-		return b, etherIPv6
-	}
-	return nil, 0
+// carriesIP goes to a PPP header and tells whether an IP packet is behind it.
+func carriesIP(w *dissect.Walk) bool {
+	return w.Step() && (w.Next == dissect.IPv4 || w.Next == dissect.IPv6)
 }
 
-// pppType is the EtherType of a PPP protocol (RFC 1332, RFC 5072), 0 for others.
-func pppType(proto uint16) uint16 {
-	switch proto {
-	case 0x0021:
-		return etherIPv4
-	case 0x0057:
-		return etherIPv6
-	}
-	return 0
-}
-
-// inside finds the packet that a tunnel carries.
-func (h *headers) inside(b []byte, proto uint8) (inner []byte, etherType uint16, ok bool) {
-	l := &h.layers[h.n-1]
-	switch proto {
-	case protoIPv4, protoIPv6:
+// inside goes to the packet that a tunnel carries.
+func (h *headers) inside(w *dissect.Walk) bool {
+	b := w.Rest
+	switch w.Next {
+	case dissect.IPv4, dissect.IPv6:
 		h.encapsulate(ipip, 0)
-		inner, etherType = b, etherIPv4
-		if proto == protoIPv6 {
-			etherType = etherIPv6
+	case dissect.MPLS:
+	case dissect.GRE:
+		if !h.gre(w) {
+			h.cut = h.carries()
+			return false
 		}
-	case protoMPLS: // RFC 4023
-		inner, etherType = b, etherMPLS
-	case protoGRE:
-		inner, etherType = h.gre(b)
-	case protoESP: // RFC 4303
+	case dissect.ESP:
 		if len(b) < 4 {
-			return nil, 0, false
+			return false
 		}
-		h.encapsulate(esp, binary.BigEndian.Uint32(b))
-	case protoL2TP: // RFC 3931, 4.1.1: session 0 is control
-		if len(b) < 4 || binary.BigEndian.Uint32(b) == 0 {
-			return nil, 0, false
+		h.encapsulate(esp, dissect.ESPHeader(b).SPI())
+		w.Step()
+	case dissect.L2TPIP: // session 0 is control (RFC 3931, 4.1.1)
+		if len(b) < 4 || dissect.L2TPSession(b).Number() == 0 {
+			return false
 		}
-		h.encapsulate(l2tp, binary.BigEndian.Uint32(b))
-	case protoIPComp: // RFC 3173, 3
+		h.encapsulate(l2tp, dissect.L2TPSession(b).Number())
+		w.Step()
+	case dissect.IPComp:
 		if len(b) < 4 {
-			return nil, 0, false
+			return false
 		}
-		h.encapsulate(ipcomp, uint32(binary.BigEndian.Uint16(b[2:])))
-	case protoUDP:
-		if !l.ports || len(b) < 8 {
-			return nil, 0, false
+		h.encapsulate(ipcomp, uint32(dissect.IPCompHeader(b).CPI()))
+		w.Step()
+	case dissect.UDP:
+		if len(b) < dissect.UDPLen {
+			return false
 		}
-		if inner, etherType, ok = h.inUDP(l, b[8:], int(binary.BigEndian.Uint16(b[4:]))-8); !ok {
-			return nil, 0, false
+		// Most datagrams are no tunnel's: they are not stepped to.
+		l, n := &h.layers[h.n-1], dissect.UDPHeader(b).Length()
+		if dissect.Carried(l.sport, l.dport, b[dissect.UDPLen:], n-dissect.UDPLen) == dissect.None {
+			return false
+		}
+		if w.Step(); !h.inUDP(w) {
+			return false
 		}
 	default:
-		return nil, 0, false
+		return false
 	}
-	if etherType == etherBridging {
-		etherType = 0
-		if len(inner) >= 14 {
-			etherType, inner = binary.BigEndian.Uint16(inner[12:]), inner[14:]
-		}
+	// Of a frame in a tunnel neither the addresses nor the tags are kept.
+	if w.Next == dissect.Ethernet {
+		w.Step()
 	}
-	for isTag(etherType) && len(inner) >= 4 {
-		inner, etherType = inner[4:], binary.BigEndian.Uint16(inner[2:])
+	for w.Next == dissect.VLAN {
+		w.Step()
 	}
-	if len(inner) == 0 {
+	if w.Next == dissect.None || len(w.Rest) == 0 {
 		h.cut = h.carries()
-		return nil, 0, false
+		return false
 	}
-	return inner, etherType, true
+	return true
 }
 
-// inUDP finds what a datagram of n bytes carries, of which b was captured; not ok when that
-// is nothing that is known by its port, or for WireGuard by its form.
-func (h *headers) inUDP(l *layer, b []byte, n int) (inner []byte, etherType uint16, ok bool) {
-	switch {
-	case l.dport == portVXLAN || l.dport == portVXLANLinux:
-		// The I flag must be set, and nothing but the VNI (RFC 7348).
-		if len(b) >= 1 && b[0]&0x08 == 0 {
-			return nil, 0, false
+// inUDP goes to what a datagram carries; false when that is nothing that is known by its port, or for
+// WireGuard by its form. What is behind the datagram's length counts: a sender sets that late.
+func (h *headers) inUDP(w *dissect.Walk) bool {
+	b := w.Rest
+	switch w.Next {
+	case dissect.VXLAN:
+		if v := dissect.VXLANHeader(b); len(v) >= 1 && !v.HasVNI() {
+			return false
 		}
 		vni := uint32(0)
 		if len(b) >= 8 {
-			vni = binary.BigEndian.Uint32(b[4:]) >> 8
-			inner, etherType = b[8:], etherBridging
+			vni = dissect.VXLANHeader(b).VNI()
 		}
 		h.encapsulate(vxlan, vni)
-	case l.dport == portGeneve:
+	case dissect.Geneve:
 		vni := uint32(0)
 		if len(b) >= 8 {
-			vni = binary.BigEndian.Uint32(b[4:]) >> 8
-			if n := 8 + int(b[0]&0x3f)*4; len(b) >= n {
-				inner, etherType = b[n:], binary.BigEndian.Uint16(b[2:])
-			}
+			vni = dissect.GeneveHeader(b).VNI()
 		}
 		h.encapsulate(geneve, vni)
-	case l.dport == portMPLS:
-		inner, etherType = b, etherMPLS
-	case l.sport == portESP || l.dport == portESP:
-		// Four zero bytes are IKE's, one byte keeps a NAT's mapping alive.
-		if len(b) < 4 || n < 8 || binary.BigEndian.Uint32(b) == 0 {
-			return nil, 0, false
+	case dissect.MPLS:
+		return true
+	case dissect.ESP:
+		h.encapsulate(esp, dissect.ESPHeader(b).SPI())
+	case dissect.L2TP:
+		return h.l2tp(w)
+	case dissect.GTPU:
+		g := dissect.GTPHeader(b)
+		if len(g) < 8 || !g.Current() || g.Type() != dissect.GTPData {
+			return false
 		}
-		h.encapsulate(esp, binary.BigEndian.Uint32(b))
-	case l.sport == portL2TP || l.dport == portL2TP:
-		return h.l2tp(b)
-	case l.dport == portGTP:
-		// Version 1, a G-PDU.
-		if len(b) < 8 || b[0]>>4 != 3 || b[1] != 0xff {
-			return nil, 0, false
+		h.encapsulate(gtp, g.TEID())
+		if g.Extended() { // what is behind extensions is not looked into
+			h.cut = h.carries()
+			return false
 		}
-		h.encapsulate(gtp, binary.BigEndian.Uint32(b[4:]))
-		if b[0]&7 == 0 && len(b) > 8 {
-			inner, etherType = b[8:], etherIPv4
-			if b[8]>>4 == 6 {
-				etherType = etherIPv6
-			}
-		}
-	case isWireGuard(b, n):
-		h.encapsulate(wireguard, wireguardIndex(b))
+	case dissect.WireGuard:
+		h.encapsulate(wireguard, dissect.WireGuardMessage(b).Index())
 	default:
-		return nil, 0, false
+		return false
 	}
-	return inner, etherType, true
+	return w.Step()
 }
 
 // l2tp reads a data message over UDP.
-func (h *headers) l2tp(b []byte) (inner []byte, etherType uint16, ok bool) {
-	if len(b) < 8 || b[0]&0x80 != 0 { // T: control
-		return nil, 0, false
-	}
-	switch b[1] & 0xf {
-	case 3: // RFC 3931, 4.1.2
-		h.encapsulate(l2tp, binary.BigEndian.Uint32(b[4:]))
-		return nil, 0, true
-	case 2: // RFC 2661, 3.1
-		n := 2
-		if b[0]&0x40 != 0 { // L: a length
-			n += 2
-		}
-		if len(b) < n+4 {
-			return nil, 0, false
-		}
-		h.encapsulate(l2tp, uint32(binary.BigEndian.Uint16(b[n+2:])))
-		n += 4
-		if b[0]&0x08 != 0 { // S: sequence numbers
-			n += 4
-		}
-		if b[0]&0x02 != 0 && len(b) >= n+2 { // O: an offset
-			n += 2 + int(binary.BigEndian.Uint16(b[n:]))
-		}
-		if len(b) >= n+2 && b[n] == 0xff && b[n+1] == 0x03 {
-			n += 2
-		}
-		if len(b) >= n+2 {
-			inner, etherType = b[n+2:], pppType(binary.BigEndian.Uint16(b[n:]))
-		}
-		return inner, etherType, true
-	}
-	return nil, 0, false
-}
-
-// minMTU is the least that a WireGuard device has in use: IPv4's (RFC 791).
-const minMTU = 576
-
-// isWireGuard tells whether a datagram's n bytes, of which b was captured, are a message of
-// WireGuard's: its type as four bytes, little-endian, and the length that this type has.
-func isWireGuard(b []byte, n int) bool {
-	if len(b) < 8 || b[1]|b[2]|b[3] != 0 {
+func (h *headers) l2tp(w *dissect.Walk) bool {
+	m := dissect.L2TPHeader(w.Rest)
+	if len(m) < 8 || m.Control() || m.Version() != 2 && m.Version() != 3 {
 		return false
 	}
-	switch b[0] {
-	case 1: // handshake initiation, response, cookie
-		return n == 148
-	case 2:
-		return n == 92
-	case 3:
-		return n == 64
-	case 4: // data, padded to 16 bytes, but not beyond the device's MTU (drivers/net/wireguard/send.c, calculate_skb_padding)
-		if n < 32 || n%16 == 0 {
-			return n >= 32
-		}
-		// So a full one may have any length: it is known by its counter (bytes 8 to 15), which never gets large.
-		return n >= 32+minMTU && len(b) >= 16 && b[13]|b[14]|b[15] == 0
+	h.encapsulate(l2tp, m.Session())
+	w.Step()
+	if w.Next == dissect.PPP && (!carriesIP(w) || len(w.Header)%2 != 0) { // nor here is a short protocol looked into
+		h.cut = h.carries()
+		return false
 	}
-	return false
+	return true
 }
 
-func wireguardIndex(b []byte) uint32 {
-	if b[0] == 4 {
-		return binary.LittleEndian.Uint32(b[4:]) // the receiver's
-	}
-	return 0
-}
-
-// gre reads a GRE header of version 0 (RFC 2784, RFC 2890).
-func (h *headers) gre(b []byte) (inner []byte, etherType uint16) {
+// gre reads a GRE header; false when it is not of version 0: in PPTP's nothing is looked for.
+func (h *headers) gre(w *dissect.Walk) bool {
+	w.Step()
+	g := dissect.GREHeader(w.Header)
+	plain := len(g) >= 4 && g.Version() == 0
 	key := uint32(0)
-	if len(b) >= 4 && b[1]&7 == 0 {
-		n := 4
-		for _, flag := range [...]byte{0x80, 0x20, 0x10} { // checksum, key, sequence number
-			if b[0]&flag == 0 {
-				continue
-			}
-			if flag == 0x20 && len(b) >= n+4 {
-				key = binary.BigEndian.Uint32(b[n:])
-			}
-			n += 4
-		}
-		if len(b) >= n {
-			inner, etherType = b[n:], binary.BigEndian.Uint16(b[2:])
-		}
+	if plain {
+		key, _ = g.Key()
 	}
 	h.encapsulate(gre, key)
-	return inner, etherType
+	return plain
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 func udp(sport, dport layers.UDPPort) *layers.UDP { return &layers.UDP{SrcPort: sport, DstPort: dport} }
@@ -123,9 +124,9 @@ func TestEncapsulations(t *testing.T) {
 		"AH, IPv6": {six(layers.IPProtocolUDP, ""), six(layers.IPProtocolAH, "\x11\x04\x00\x00\x00\x00\x02\x01"+zeros(16)), "",
 			"encap=- ah spi=- 513", false},
 		"a segment of its route, and the next": {routed("fd00::7", 1), routed("fd00::9", 0), "", "", false},
-		"IPComp": {plain, outer(protoIPComp, 4, 0, 0x12, 0x34), "",
+		"IPComp": {plain, outer(layers.IPProtocol(dissect.ProtoIPComp), 4, 0, 0x12, 0x34), "",
 			"encap=- ipcomp cpi=- 4660 outer.src=- 10.0.0.1 outer.dst=- 10.0.0.2", false},
-		"out of IPComp": {fragment("10.9.0.1", "10.9.0.2", protoIPComp, 7, 0, gopacket.Payload("\x11\x00\x02\x0a"+zeros(8))), inner, "",
+		"out of IPComp": {fragment("10.9.0.1", "10.9.0.2", layers.IPProtocol(dissect.ProtoIPComp), 7, 0, gopacket.Payload("\x11\x00\x02\x0a"+zeros(8))), inner, "",
 			"encap=ipcomp - cpi=522 - outer.src=10.9.0.1 - outer.dst=10.9.0.2 -", false},
 		"MPLS":                      {plain, mpls, "", "encap=- mpls label=- 100+200", false},
 		"MPLS, a swap":              {mpls, packet(t, ether(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 300, StackBottom: true, TTL: 64}, ip4("10.9.0.1", "10.9.0.2", layers.IPProtocolICMPv4), icmp, data), "", "label=100+200 300", false},

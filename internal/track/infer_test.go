@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // A scene writes streams by hand.
@@ -38,7 +39,7 @@ func (s *scene) event(probe, dev string, id uint64, tgid uint32, h wireHeaders, 
 	e.Skb.Set(format.SkbAddr, id<<8)
 	e.Skb.Set(format.SkbID, id)
 	e.Skb.Set(format.SkbLen, 28)
-	e.Skb.Set(format.SkbProtocol, etherIPv4)
+	e.Skb.Set(format.SkbProtocol, uint64(dissect.EtherIPv4))
 	s.enc.Write(&e)
 }
 
@@ -271,7 +272,7 @@ func TestInferCapture(t *testing.T) {
 	for _, dev := range []string{"port1", "port2"} {
 		s.ts += 100
 		e := format.Event{TS: s.ts, Probe: dev, Packet: format.Packet{At: "network", Data: append(h.bytes(), "hello"...)}}
-		e.Skb.Set(format.SkbProtocol, etherIPv4)
+		e.Skb.Set(format.SkbProtocol, uint64(dissect.EtherIPv4))
 		s.enc.Write(&e)
 	}
 	s.end()

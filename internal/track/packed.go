@@ -3,6 +3,8 @@ package track
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // Packed headers are what is kept of each branch: 44 bytes for UDP over IPv4 where a
@@ -30,7 +32,7 @@ func (h *headers) pack(dst []byte) []byte {
 		if l.ports {
 			kind |= 0x80
 		}
-		dst = append(dst, kind, l.proto, l.ttl, l.tos)
+		dst = append(dst, kind, byte(l.proto), l.ttl, l.tos)
 		dst = append(append(dst, l.src[:n]...), l.dst[:n]...)
 		if l.ports {
 			dst = binary.BigEndian.AppendUint16(dst, l.sport)
@@ -68,7 +70,7 @@ func (h *headers) unpack(b []byte) {
 	}
 	for i := range h.layers[:h.n] {
 		l := &h.layers[i]
-		l.version, l.proto, l.ttl, l.tos, l.ports = b[0]&0x7f, b[1], b[2], b[3], b[0]&0x80 != 0
+		l.version, l.proto, l.ttl, l.tos, l.ports = b[0]&0x7f, dissect.Proto(b[1]), b[2], b[3], b[0]&0x80 != 0
 		n := l.addrLen()
 		copy(l.src[:n], b[4:])
 		copy(l.dst[:n], b[4+n:])

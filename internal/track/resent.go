@@ -1,6 +1,9 @@
 package track
 
-import "github.com/skb-tools/skb-tools/internal/kfunc"
+import (
+	"github.com/skb-tools/skb-tools/internal/dissect"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
 
 // TCP keeps what it sent until it is acknowledged, in an sk_buff of its own, and sends clones
 // of it, or copies where a clone is still on its way: __tcp_transmit_skb and
@@ -46,5 +49,5 @@ func (t *tracker) sentAt(b *branch, probe uint32) (resent uint8) {
 func (t *tracker) isTCP(b *branch) bool {
 	var h headers
 	h.unpack(t.headers.get(b.headers))
-	return h.sealed() || h.n > 0 && !h.cut && h.layers[h.n-1].proto == protoTCP
+	return h.sealed() || h.n > 0 && !h.cut && h.layers[h.n-1].proto == dissect.ProtoTCP
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -82,7 +83,7 @@ type wireHeaders struct {
 
 func (h *wireHeaders) bytes() []byte {
 	b := make([]byte, 28)
-	b[0], b[8], b[9] = 0x45, h.ttl, protoUDP
+	b[0], b[8], b[9] = 0x45, h.ttl, byte(dissect.ProtoUDP)
 	binary.BigEndian.PutUint16(b[4:], h.ipid)
 	copy(b[12:], h.src[:])
 	copy(b[16:], h.dst[:])
@@ -158,7 +159,7 @@ func (w *world) emit(s *sim, probe string, gone bool) {
 	e.Skb.Set(format.SkbID, s.data.id)
 	if !gone {
 		e.Skb.Set(format.SkbLen, 28)
-		e.Skb.Set(format.SkbProtocol, etherIPv4)
+		e.Skb.Set(format.SkbProtocol, uint64(dissect.EtherIPv4))
 		e.Dev = format.Dev{Name: fmt.Sprint("veth", w.rng.IntN(3)), Ifindex: 2, Type: 1}
 		e.Packet = format.Packet{Len: 28, At: "network", Data: s.h.bytes()}
 	}

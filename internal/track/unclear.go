@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
@@ -53,7 +54,7 @@ const maxSYNs = 4096
 func (t *tracker) answers(i uint32) {
 	h := &t.parsed
 	b := t.branches.at(i)
-	if h.n == 0 || h.cut || h.layers[h.n-1].proto != protoTCP {
+	if h.n == 0 || h.cut || h.layers[h.n-1].proto != dissect.ProtoTCP {
 		return
 	}
 	l := &h.layers[h.n-1]
@@ -133,7 +134,7 @@ func (t *tracker) unclearDatagram() unclear {
 		return plainEnd
 	}
 	l := &h.layers[0]
-	if l.proto == protoUDP && h.tunnels > 0 && h.tunnel[0].outside == 1 {
+	if l.proto == dissect.ProtoUDP && h.tunnels > 0 && h.tunnel[0].outside == 1 {
 		if h.tunnel[0].kind != wireguard {
 			return unclearInside
 		}

@@ -100,10 +100,10 @@ func (e *event) raw(f *frame, ether bool) bool {
 		for w.Step(); w.Type == uint16(dissect.EtherVLAN) || w.Type == uint16(dissect.EtherQinQ); {
 			w.Step()
 		}
-		if w.Fault != dissect.Whole || len(w.Rest()) == 0 {
+		if w.Fault != dissect.Whole || len(w.Rest) == 0 {
 			return false
 		}
-		t, f.rest = dissect.EtherType(w.Type), w.Rest()
+		t, f.rest = dissect.EtherType(w.Type), w.Rest
 	} else {
 		t = e.EtherType(f.rest)
 	}
