@@ -129,6 +129,9 @@ func (spec *Spec) whole(stream []byte, part bool) error {
 }
 
 // A Spec is what the tables of FORMAT.md say: the keys of records and sections.
+//
+// The rows of these tables are made from those in package format. So what is wrong in a row is wrong in both; that
+// the rows are right, the recordings of kernels show, and the tests of what writes each record.
 type Spec struct{ rows map[string][]specRow }
 
 type specRow struct {
