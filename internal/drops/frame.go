@@ -52,7 +52,8 @@ func (f *facts) headers() *packet {
 		// net/ipv4/ip_tunnel_core.c). What the frame says is IP is, and so is what has its version and its length.
 		f.packet.parse(f.frame.data, l2, 0)
 		n := f.frame.len - l2
-		if f.packet.version == 0 || f.packet.length > n || l2 != 14 && (f.packet.length != n || string(f.frame.at) != "network") {
+		if f.packet.version == 0 || f.packet.length > n ||
+			l2 != 14 && (f.packet.length != n || string(f.frame.at) != "network") {
 			f.packet = packet{etherType: f.frame.protocol}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 // IsPlain reports whether a shell takes value as it is, within quotes and without.
@@ -34,7 +36,7 @@ func Word(dst []byte, from int) ([]byte, bool) {
 	quotes := 0
 	for i := 0; i < len(value); {
 		r, n := utf8.DecodeRune(value[i:])
-		if r == utf8.RuneError && n == 1 || !strconv.IsPrint(r) {
+		if r == utf8.RuneError && n == 1 || !escape.Printable(r) {
 			return dst, false
 		}
 		if r == '\'' {

@@ -235,14 +235,14 @@ func (p *drawing) dots() {
 			from, ok = previous[h.track.From.Branch]
 		}
 		if ok {
-			fmt.Fprintf(&p.b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="1.5"/>`+"\n", points[from].x, points[from].y,
-				points[i].x, y, branchColor(h.track.Branch))
+			fmt.Fprintf(&p.b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="1.5"/>`+"\n",
+				points[from].x, points[from].y, points[i].x, y, branchColor(h.track.Branch))
 		}
 		previous[h.track.Branch] = i
 		cy := p.cpus.middle(i)
 		for _, at := range [...]point{points[i], {place(h.track.Total, cy), cy}} {
-			fmt.Fprintf(&dots, `<g><title>%s at %s</title><circle cx="%d" cy="%d" r="%d" fill="%s"/>`, markup(h.event.Probe), duration(h.track.Total),
-				at.x, at.y, drawDot, branchColor(h.track.Branch))
+			fmt.Fprintf(&dots, `<g><title>%s at %s</title><circle cx="%d" cy="%d" r="%d" fill="%s"/>`,
+				markup(h.event.Probe), duration(h.track.Total), at.x, at.y, drawDot, branchColor(h.track.Branch))
 			write(&dots, at.x, at.y+3, `text-anchor="middle" fill="white" font-size="9"`, fmt.Sprint(i))
 			dots.WriteString("</g>\n")
 		}
