@@ -7,6 +7,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // Flow appends who sends to whom in the outermost network header, as
@@ -22,7 +23,7 @@ func Flow(dst, data []byte, at string, linkType, protocol uint16) []byte {
 		protocol, data = binary.BigEndian.Uint16(data[12:]), data[14:]
 	}
 	// Tags, as long as there are any: each takes four bytes.
-	for isVLAN(protocol) && len(data) >= 4 {
+	for dissect.EtherType(protocol).IsVLAN() && len(data) >= 4 {
 		protocol, data = binary.BigEndian.Uint16(data[2:]), data[4:]
 	}
 	var h ipHeader
@@ -69,12 +70,4 @@ func appendProto(dst []byte, proto layers.IPProtocol) []byte {
 		return append(dst, "IGMP"...)
 	}
 	return strconv.AppendInt(append(dst, "ip-proto-"...), int64(proto), 10)
-}
-
-func isVLAN(etherType uint16) bool {
-	switch layers.EthernetType(etherType) {
-	case layers.EthernetTypeDot1Q, layers.EthernetTypeQinQ, etherTypeQinQOld:
-		return true
-	}
-	return false
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"github.com/gopacket/gopacket/layers"
+
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // ipHeader is what is read of an IPv4 or IPv6 header. src and dst alias the
@@ -217,48 +219,12 @@ func (d *dissector) endpoint(addr, transport []byte, off int, ports bool) *disse
 	return d
 }
 
-func hasPorts(p layers.IPProtocol) bool {
-	switch p {
-	case layers.IPProtocolTCP, layers.IPProtocolUDP, layers.IPProtocolUDPLite, layers.IPProtocolSCTP, ipProtocolDCCP:
-		return true
-	}
-	return false
-}
+func hasPorts(p layers.IPProtocol) bool { return dissect.Proto(p).HasPorts() }
 
-const ipProtocolDCCP = 33
-
+// protoName is empty for IGMP, of which fragments have always had a number here.
 func protoName(p layers.IPProtocol) string {
-	switch p {
-	case layers.IPProtocolTCP:
-		return "tcp"
-	case layers.IPProtocolUDP:
-		return "udp"
-	case layers.IPProtocolUDPLite:
-		return "udplite"
-	case layers.IPProtocolICMPv4:
-		return "icmp"
-	case layers.IPProtocolICMPv6:
-		return "icmp6"
-	case layers.IPProtocolSCTP:
-		return "sctp"
-	case layers.IPProtocolGRE:
-		return "gre"
-	case layers.IPProtocolESP:
-		return "esp"
-	case layers.IPProtocolAH:
-		return "ah"
-	case layers.IPProtocolOSPF:
-		return "ospf"
-	case layers.IPProtocolVRRP:
-		return "vrrp"
-	case 108:
-		return "ipcomp"
-	case ipProtocolDCCP:
-		return "dccp"
-	case 103:
-		return "pim"
-	case 88:
-		return "eigrp"
+	if p == layers.IPProtocolIGMP {
+		return ""
 	}
-	return ""
+	return dissect.Proto(p).Name()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // Packet appends the one-line summary of a packet to dst, without a newline.
@@ -123,7 +124,7 @@ func (d *dissector) ethernet(data []byte, n int) {
 		return
 	}
 	next := binary.BigEndian.Uint16(data[12:])
-	if next < 0x600 { // IEEE 802.3: a length
+	if dissect.EtherType(next).IsLength() {
 		d.llc(data[14:], n-14, int(next))
 		return
 	}
@@ -137,26 +138,26 @@ func (d *dissector) network(data []byte, etherType uint16, n int) {
 		d.str("[nested too deep]")
 		return
 	}
-	switch layers.EthernetType(etherType) {
-	case layers.EthernetTypeIPv4:
+	switch dissect.EtherType(etherType) {
+	case dissect.EtherIPv4:
 		d.ipv4(data, n)
-	case layers.EthernetTypeIPv6:
+	case dissect.EtherIPv6:
 		d.ipv6(data, n)
-	case layers.EthernetTypeARP:
+	case dissect.EtherARP:
 		d.address(data, n)
-	case layers.EthernetTypeDot1Q, layers.EthernetTypeQinQ, etherTypeQinQOld: // as isVLAN
+	case dissect.EtherVLAN, dissect.EtherQinQ, dissect.EtherQinQOld: // as EtherType.IsVLAN
 		d.vlan(data, n)
-	case layers.EthernetTypeTransparentEthernetBridging:
+	case dissect.EtherBridging:
 		d.ethernet(data, n)
-	case layers.EthernetTypeMPLSUnicast, layers.EthernetTypeMPLSMulticast:
+	case dissect.EtherMPLS, dissect.EtherMPLSMany:
 		d.mpls(data, n)
-	case layers.EthernetTypePPPoEDiscovery:
+	case dissect.EtherPPPoEDiscovery:
 		d.pppoe(data, n, true)
-	case layers.EthernetTypePPPoESession:
+	case dissect.EtherPPPoE:
 		d.pppoe(data, n, false)
-	case layers.EthernetTypePPP:
+	case dissect.EtherPPP:
 		d.ppp(data, n)
-	case layers.EthernetTypeLinkLayerDiscovery:
+	case dissect.EtherLLDP:
 		d.lldp(data, n)
 	default:
 		if d.frame != nil {
@@ -167,23 +168,10 @@ func (d *dissector) network(data []byte, etherType uint16, n int) {
 	}
 }
 
-const etherTypeQinQOld = 0x9100 // ETH_P_QINQ1
-
-// etherTypeNames are those that Linux hosts meet beyond what is dissected
-// here (include/uapi/linux/if_ether.h).
-var etherTypeNames = map[uint16]string{
-	0x0003: "ALL", 0x0004: "802.2", 0x0800: "IPv4", 0x0806: "ARP", 0x86dd: "IPv6", 0x0842: "WOL", 0x8035: "RARP",
-	0x8100: "802.1Q", 0x88a8: "802.1ad", 0x8808: "flow control", 0x8809: "Slow Protocols", 0x8847: "MPLS",
-	0x8848: "MPLS multicast", 0x8863: "PPPoE discovery", 0x8864: "PPPoE session", 0x888e: "EAPOL", 0x88cc: "LLDP",
-	0x88e5: "MACsec", 0x88f7: "PTP", 0x8902: "CFM", 0x8906: "FCoE", 0x8914: "FIP", 0x8915: "RoCE",
-	0x9000: "loopback test", 0x4305: "batman-adv", 0x88a2: "AoE", 0x88e3: "MRP", 0x88ca: "TIPC",
-	0x22f0: "AVTP", 0x6558: "TEB", 0x8999: "RRCP", 0x22f3: "TRILL", 0x894f: "NSH", 0x893f: "802.1BR", 0x0000: "none",
-}
-
 // etherTypeName always gives the number, which is what one looks up.
 func (d *dissector) etherTypeName(t uint16) {
 	d.str("ethertype ")
-	if name, ok := etherTypeNames[t]; ok {
+	if name := dissect.EtherType(t).Name(); name != "" {
 		d.str(name).str(" (0x").hex16(t).str(")")
 		return
 	}
@@ -199,7 +187,7 @@ func (d *dissector) vlan(data []byte, n int) {
 	}
 	d.vlanTag(binary.BigEndian.Uint16(data))
 	next := binary.BigEndian.Uint16(data[2:])
-	if next < 0x600 {
+	if dissect.EtherType(next).IsLength() {
 		d.llc(data[4:], n-4, int(next))
 		return
 	}

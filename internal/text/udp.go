@@ -5,6 +5,8 @@ import (
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
+
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // udpDatagram prints what a UDP datagram (RFC 768) carries, told by its ports;
@@ -32,15 +34,15 @@ func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
 	length = max(length, len(payload))
 	src, dst := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	switch is := func(p uint16) bool { return src == p || dst == p }; {
-	case is(53) || is(5353) || is(5355):
+	case is(dissect.PortDNS) || is(dissect.PortMulticastDNS) || is(dissect.PortLLMNR):
 		d.dns(payload, length)
-	case (is(67) || is(68)) && length > 0:
+	case (is(dissect.PortDHCPServer) || is(dissect.PortDHCPClient)) && length > 0:
 		d.dhcpMessage(payload, length)
-	case dst == 4789 || dst == 8472: // RFC 7348, and the port Linux had before it
+	case dst == dissect.PortVXLAN || dst == dissect.PortVXLANLinux:
 		d.vxlanPacket(payload, length)
-	case dst == 6081:
+	case dst == dissect.PortGeneve:
 		d.geneve(payload, length)
-	case is(546) && is(547):
+	case is(dissect.PortDHCP6Client) && is(dissect.PortDHCP6Server):
 		d.dhcp6(payload, length)
 	default:
 		d.str("UDP, length ").num(length)
