@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"io"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // benchEvent is an event as a busy host makes them: 20 fields and 96 packet bytes.
@@ -98,16 +100,16 @@ func BenchmarkSplice(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = Splice(dst[:0], r, "track", value)
+		dst = wire.Splice(dst[:0], r, "track", value)
 	}
 }
 
 func BenchmarkRemove(b *testing.B) {
-	r := Raw(Splice(nil, benchEvent().AppendMsgpack(nil), "track", []byte{1}))
+	r := Raw(wire.Splice(nil, benchEvent().AppendMsgpack(nil), "track", []byte{1}))
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = Remove(dst[:0], r, "track")
+		dst = wire.Remove(dst[:0], r, "track")
 	}
 }
 

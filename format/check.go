@@ -126,8 +126,9 @@ func (c *Checker) Take(r Raw, offset int64) error {
 
 // TakeFound is Take for the record that f has found good.
 func (c *Checker) TakeFound(f *Finder, offset int64) error {
-	t := f.r.Type()
-	return c.take(t, f.r, f.checkKeys(c.lenient(t)), offset)
+	r := Raw(f.Found())
+	t := r.Type()
+	return c.take(t, r, f.checkKeys(c.lenient(t)), offset)
 }
 
 // lenient reports whether keys of the next record may be missing that are never absent.
@@ -143,7 +144,7 @@ func (c *Checker) take(t RecordType, r Raw, err error, offset int64) error {
 			return hard
 		}
 		if c.odd++; c.first == nil {
-			c.first = &SyntaxError{offset, err}
+			c.first = &SyntaxError{Offset: offset, Err: err}
 		}
 	}
 	s := &c.starts

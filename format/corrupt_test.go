@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // frame is one with r in it.
@@ -295,7 +297,7 @@ func TestBoundedMemory(t *testing.T) {
 
 // The largest record passes, in both forms; one byte more does not.
 func TestLargestRecord(t *testing.T) {
-	r := append([]byte("\x82\xa4type\xa1x\xa4data"), appendBinHead(nil, 1<<24)...)
+	r := append([]byte("\x82\xa4type\xa1x\xa4data"), wire.AppendBinHead(nil, 1<<24)...)
 	r = append(r, make([]byte, MaxFrame-len(r))...)
 	binary.BigEndian.PutUint32(r[14:], uint32(len(r)-18))
 	var b bytes.Buffer

@@ -4,19 +4,21 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // walk lists what a Cursor finds in a record, two maps deep.
-func walk(c Cursor) (found []string) {
+func walk(c wire.Cursor) (found []string) {
 	for n := c.Map(); n > 0; n-- {
 		key := string(c.Key())
 		switch peek := c; {
-		case Value(peek.next()).Kind() == Map:
+		case wire.Value(peek.Value()).Kind() == wire.Map:
 			for m := c.Map(); m > 0; m-- {
-				found = append(found, fmt.Sprintf("%s.%s=%x", key, c.Key(), []byte(c.next())))
+				found = append(found, fmt.Sprintf("%s.%s=%x", key, c.Key(), []byte(c.Value())))
 			}
 		default:
-			found = append(found, fmt.Sprintf("%s=%x", key, []byte(c.next())))
+			found = append(found, fmt.Sprintf("%s=%x", key, []byte(c.Value())))
 		}
 	}
 	return found
@@ -27,12 +29,12 @@ func TestCursorSameAsEach(t *testing.T) {
 	for _, rec := range records() {
 		r := Raw(rec.AppendMsgpack(nil))
 		var want []string
-		_ = r.Each(func(key []byte, v Value) bool {
-			if v.Kind() != Map {
+		_ = r.Each(func(key []byte, v wire.Value) bool {
+			if v.Kind() != wire.Map {
 				want = append(want, fmt.Sprintf("%s=%x", key, []byte(v)))
 				return true
 			}
-			_ = v.Each(func(inner []byte, v Value) bool {
+			_ = v.Each(func(inner []byte, v wire.Value) bool {
 				want = append(want, fmt.Sprintf("%s.%s=%x", key, inner, []byte(v)))
 				return true
 			})
@@ -47,17 +49,17 @@ func TestCursorSameAsEach(t *testing.T) {
 // Values of every form are read as Value reads them, and stepped over as a whole.
 func TestCursorValues(t *testing.T) {
 	long := bytes.Repeat([]byte("x"), 70000)
-	values := []Value{{0xc0}, {0xc2}, {0xca, 1, 2, 3, 4}, {0xcb, 1, 2, 3, 4, 5, 6, 7, 8}, {0xd4, 1, 2}, {0xd8, 17: 0}, {0xc7, 2, 1, 9, 9},
-		AppendUint(AppendMap(nil, 0), 1)[:1], AppendStr(AppendUint(AppendMap(nil, 1), 1), "x"), AppendUint(AppendArray(nil, 1), 5)}
+	values := []wire.Value{{0xc0}, {0xc2}, {0xca, 1, 2, 3, 4}, {0xcb, 1, 2, 3, 4, 5, 6, 7, 8}, {0xd4, 1, 2}, {0xd8, 17: 0}, {0xc7, 2, 1, 9, 9},
+		wire.AppendUint(wire.AppendMap(nil, 0), 1)[:1], wire.AppendStr(wire.AppendUint(wire.AppendMap(nil, 1), 1), "x"), wire.AppendUint(wire.AppendArray(nil, 1), 5)}
 	for _, n := range []int{0, 1, 31, 32, 255, 256, 65535, 65536} {
-		values = append(values, AppendStr(nil, long[:n]), AppendBin(nil, long[:n]))
+		values = append(values, wire.AppendStr(nil, long[:n]), wire.AppendBin(nil, long[:n]))
 	}
 	for shift := range 64 {
-		values = append(values, AppendUint(nil, 1<<shift), AppendInt(nil, -1<<shift))
+		values = append(values, wire.AppendUint(nil, 1<<shift), wire.AppendInt(nil, -1<<shift))
 	}
 	for _, v := range values {
-		at := func() Cursor { return Cursor{b: append(v[:len(v):len(v)], 0x2a)} }
-		follows := func(c Cursor, read string) {
+		at := func() wire.Cursor { return wire.At(append(v[:len(v):len(v)], 0x2a)) }
+		follows := func(c wire.Cursor, read string) {
 			t.Helper()
 			if u, ok := c.Uint(); !ok || u != 0x2a {
 				t.Errorf("%x: %s left %d, %v behind it", v, read, u, ok)
@@ -84,7 +86,7 @@ func TestCursorValues(t *testing.T) {
 		c = at()
 		c.Skip()
 		follows(c, "Skip")
-		if v.Kind() != Map {
+		if v.Kind() != wire.Map {
 			c = at()
 			if n := c.Map(); n != 0 {
 				t.Errorf("%x: a map of %d", v, n)

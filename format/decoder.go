@@ -6,22 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // MaxFrame is the largest record, in bytes. Its length's first byte is always 0, which
 // tells a stream from JSON.
-const MaxFrame = 16<<20 - 1
+const MaxFrame = wire.MaxSize
 
 // A SyntaxError is input that is no stream, at a byte offset from its start.
-type SyntaxError struct {
-	Offset int64
-	Err    error
-}
-
-func (e *SyntaxError) Error() string { return fmt.Sprintf("at byte %d: %v", e.Offset, e.Err) }
-
-// Unwrap returns what is wrong there.
-func (e *SyntaxError) Unwrap() error { return e.Err }
+type SyntaxError = wire.SyntaxError
 
 // A Decoder reads records, from a stream or from JSON lines; the first byte tells which.
 type Decoder struct {
@@ -145,12 +139,12 @@ func (d *Decoder) decide() error {
 }
 
 func (d *Decoder) syntax(format string, args ...any) error {
-	return &SyntaxError{d.offset, fmt.Errorf(format, args...)}
+	return &SyntaxError{Offset: d.offset, Err: fmt.Errorf(format, args...)}
 }
 
 // within makes err, of the record that begins n bytes ahead, an error of the input.
 func (d *Decoder) within(n int, err error) error {
-	e := SyntaxError{d.offset + int64(n), err}
+	e := SyntaxError{Offset: d.offset + int64(n), Err: err}
 	var at *SyntaxError
 	if errors.As(err, &at) {
 		e.Offset, e.Err = e.Offset+at.Offset, at.Err

@@ -17,7 +17,7 @@
 //
 //   - Decode of a record type, as [Event.Decode], reads all that this package knows into a struct.
 //   - [Raw.Get] returns one value under a path. Each call walks through the record.
-//   - A [Cursor] steps through the record once.
+//   - A [wire.Cursor] steps through the record once.
 //   - A [Finder] looks for up to 64 paths in record after record, and checks each record too. It knows a record's
 //     layout again and then reads without a walk. The programs of this project use it for events.
 //
@@ -34,7 +34,7 @@
 // A filter reads a stream and writes one. It passes on what it does not know, byte for byte: record types, and
 // keys in records. So it writes the Raw that it has read and not a struct:
 //
-//   - [Splice] sets one key of a record and [Remove] takes one away. All other bytes stay.
+//   - [wire.Splice] sets one key of a record and [wire.Remove] takes one away. All other bytes stay.
 //   - [Kept] makes the ends count what the filter has left.
 //   - [Starts] finds the start that a record belongs to where streams were merged, and a [Merger] writes such a stream.
 //

@@ -58,3 +58,8 @@ func (e *Encoder) Flush() error {
 	e.buf = e.buf[:0]
 	return err
 }
+
+// Appender is a record, or a part of one, that can append itself as msgpack.
+type Appender interface {
+	AppendMsgpack(dst []byte) []byte
+}

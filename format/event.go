@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // An Event is one packet at one probe. Its sections are written when they are present,
 // in the order of this struct. To be reused, Reset it.
 type Event struct {
@@ -72,7 +74,7 @@ type section interface {
 	Present() bool
 	reset()
 	append(dst []byte) []byte
-	decode(key []byte, v Value)
+	decode(key []byte, v wire.Value)
 }
 
 // sectionKeys name the sections, in the order of sections.
@@ -107,19 +109,19 @@ func (e *Event) AppendMsgpack(dst []byte) []byte {
 	if e.Stack != 0 {
 		n++
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	dst = append(dst, eventFront...)
-	dst = AppendUint(append(dst, "\xa2ts"...), e.TS)
-	dst = AppendUint(append(dst, "\xa3cpu"...), uint64(e.CPU))
-	dst = AppendStr(append(dst, "\xa5probe"...), e.Probe)
+	dst = wire.AppendUint(append(dst, "\xa2ts"...), e.TS)
+	dst = wire.AppendUint(append(dst, "\xa3cpu"...), uint64(e.CPU))
+	dst = wire.AppendStr(append(dst, "\xa5probe"...), e.Probe)
 	for i, s := range sections {
 		if s.Present() {
-			dst = AppendStr(dst, sectionKeys[i])
+			dst = wire.AppendStr(dst, sectionKeys[i])
 			dst = s.append(dst)
 		}
 	}
 	if e.Caller != "" {
-		dst = AppendStr(append(dst, "\xa6caller"...), e.Caller)
+		dst = wire.AppendStr(append(dst, "\xa6caller"...), e.Caller)
 	}
 	return appendNonzero(dst, "stack", e.Stack)
 }
@@ -132,7 +134,7 @@ func (e *Event) Decode(r Raw) error {
 	}
 	e.Reset()
 	sections := e.sections()
-	return r.Each(func(key []byte, v Value) bool {
+	return r.Each(func(key []byte, v wire.Value) bool {
 		switch string(key) {
 		case "ts":
 			e.TS, _ = v.Uint()
@@ -153,7 +155,7 @@ func (e *Event) Decode(r Raw) error {
 		}
 		for i, name := range sectionKeys {
 			if name == string(key) {
-				_ = v.Each(func(key []byte, v Value) bool {
+				_ = v.Each(func(key []byte, v wire.Value) bool {
 					sections[i].decode(key, v)
 					return true
 				})
@@ -165,7 +167,7 @@ func (e *Event) Decode(r Raw) error {
 }
 
 // setString sets *s without a new string when it is the same as before.
-func setString(s *string, v Value) {
+func setString(s *string, v wire.Value) {
 	if b, ok := v.Str(); ok && *s != string(b) {
 		*s = string(b)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // This prints which packets were dropped, for which reason, and where.
@@ -127,9 +128,9 @@ func Example_filtering() {
 			}
 			left++
 			ts, _ := r.Time()
-			section := format.AppendMap(nil, 1)
-			section = format.AppendUint(format.AppendStr(section, "after"), ts-began)
-			r = format.Splice(nil, r, "mine", section)
+			section := wire.AppendMap(nil, 1)
+			section = wire.AppendUint(wire.AppendStr(section, "after"), ts-began)
+			r = wire.Splice(nil, r, "mine", section)
 		}
 		if err := out.WriteRaw(kept.Gives(r)); err != nil {
 			log.Fatal(err)
@@ -165,9 +166,9 @@ func ExampleSplice() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r = format.Splice(nil, r, "cpu", format.AppendUint(nil, 3))     // in its place
-	r = format.Splice(nil, r, "caller", format.AppendStr(nil, "x")) // at the end
-	r = format.Remove(nil, r, "weather")
+	r = wire.Splice(nil, r, "cpu", wire.AppendUint(nil, 3))     // in its place
+	r = wire.Splice(nil, r, "caller", wire.AppendStr(nil, "x")) // at the end
+	r = wire.Remove(nil, r, "weather")
 	line, _ := format.AppendJSON(nil, r)
 	fmt.Printf("%s\n", line)
 	// Output:

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // TestFinderKeys: records of one layout, and of such that differ in little, are told apart where
@@ -84,18 +86,18 @@ func swapped(random *rand.Rand, r Raw) Raw {
 	walk = func(from, n int) int {
 		for range n {
 			at = append(at, from)
-			size, content, values := head(r[from:])
+			size, content, values := wire.Head(r[from:])
 			from = walk(from+size+content, values)
 		}
 		return from
 	}
-	size, _, values := head(r)
+	size, _, values := wire.Head(r)
 	walk(size, values)
 	from := at[random.IntN(len(at))]
-	to := from + skip(r[from:])
+	to := from + wire.Size(r[from:])
 	switch random.IntN(8) {
 	case 0: // a pair, perhaps, less
-		to = min(to+skip(r[to:]), len(r))
+		to = min(to+wire.Size(r[to:]), len(r))
 		out := append(bytes.Clone(r[:from]), r[to:]...)
 		if r[0]&0xf0 == 0x80 && r[0] > 0x80 {
 			out[0]--
@@ -177,7 +179,7 @@ func TestFinderNoWalk(t *testing.T) {
 		}
 		if r.Type() == TypeEvent && i >= len(raws) {
 			events++
-			if f.end != nil && f.end.goodKeys && f.end.goodJSON {
+			if marks := f.Marks(); marks != nil && *marks&goodKeys != 0 && *marks&goodJSON != 0 {
 				known++
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // block returns the code block of FORMAT.md in the named language.
@@ -119,34 +121,34 @@ func TestSpecNamesEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	track := Track{1, 1, 1, 1, false, 1, From{"clone", 1, 1}, AppendMap(nil, 0), "addr", true, true, 1}
+	track := Track{1, 1, 1, 1, false, 1, From{"clone", 1, 1}, wire.AppendMap(nil, 0), "addr", true, true, 1}
 	for _, rec := range records() {
 		r := Raw(rec.AppendMsgpack(nil))
 		if r.Type() == TypeEvent {
-			r = Splice(nil, r, "track", track.AppendMsgpack(nil))
+			r = wire.Splice(nil, r, "track", track.AppendMsgpack(nil))
 		}
 		section := string(r.Type())
-		var walk func(section string, v Value)
-		walk = func(section string, v Value) {
+		var walk func(section string, v wire.Value)
+		walk = func(section string, v wire.Value) {
 			_, rest, ok := strings.Cut(string(spec), "\n#### `"+section+"`\n")
 			if !ok {
 				t.Errorf("FORMAT.md has no section `%s`", section)
 				return
 			}
 			rest, _, _ = strings.Cut(rest, "\n#")
-			v.Each(func(key []byte, v Value) bool {
+			v.Each(func(key []byte, v wire.Value) bool {
 				if section == "args" {
 					return true // the kernel's own names
 				}
 				if !strings.Contains(rest, "\n| `"+string(key)+"` |") {
 					t.Errorf("FORMAT.md has no row for `%s` in `%s`", key, section)
 				}
-				if v.Kind() == Map && section == "event" {
+				if v.Kind() == wire.Map && section == "event" {
 					walk(string(key), v)
 				}
 				return true
 			})
 		}
-		walk(section, Value(r))
+		walk(section, wire.Value(r))
 	}
 }

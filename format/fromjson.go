@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // FromJSON appends to dst the record that line, a JSON object, stands for, and returns the
@@ -21,7 +23,7 @@ func FromJSON(dst, line []byte) (Raw, error) {
 	if j.at < len(line) && line[j.at] != '{' {
 		return nil, syntaxError(j.at, "a record is a JSON object, this is none")
 	}
-	if err := j.value(MaxDepth, false); err != nil {
+	if err := j.value(wire.MaxDepth, false); err != nil {
 		return nil, err
 	}
 	j.space()
@@ -121,9 +123,9 @@ func (j *jsonScanner) object(depth int) error {
 		return nil
 	}
 	if depth == 0 {
-		return syntaxError(start, "nested more than %d deep", MaxDepth)
+		return syntaxError(start, "nested more than %d deep", wire.MaxDepth)
 	}
-	var keys keySet
+	var keys wire.KeySet
 	for n := 1; ; n++ {
 		if j.next() != '"' {
 			return j.unexpected("a key")
@@ -148,9 +150,9 @@ func (j *jsonScanner) object(depth int) error {
 			key = key[1:]
 		}
 		place := len(j.out)
-		j.out = AppendStr(j.out, key)
-		if n <= fewKeys && keys.add(j.out, place) {
-			return errTwice(at, j.out, place)
+		j.out = wire.AppendStr(j.out, key)
+		if n <= wire.FewKeys && keys.Add(j.out, place) {
+			return wire.ErrTwice(at, j.out, place)
 		}
 		if err := j.value(depth-1, string(key) == "data"); err != nil {
 			return err
@@ -160,11 +162,11 @@ func (j *jsonScanner) object(depth int) error {
 			j.at++
 		case '}':
 			j.at++
-			if err := j.setHead(head, n, 0x80, 0xde); err != nil || n <= fewKeys {
+			if err := j.setHead(head, n, 0x80, 0xde); err != nil || n <= wire.FewKeys {
 				return err
 			}
-			if key := twice(j.out, head); key >= 0 {
-				return errTwice(start, j.out, key)
+			if key := wire.Twice(j.out, head); key >= 0 {
+				return wire.ErrTwice(start, j.out, key)
 			}
 			return nil
 		default:
@@ -183,7 +185,7 @@ func (j *jsonScanner) array(depth int) error {
 		return nil
 	}
 	if depth == 0 {
-		return syntaxError(start, "nested more than %d deep", MaxDepth)
+		return syntaxError(start, "nested more than %d deep", wire.MaxDepth)
 	}
 	for n := 1; ; n++ {
 		if err := j.value(depth-1, false); err != nil {
@@ -241,11 +243,11 @@ func (j *jsonScanner) tagged(at int, tag string) error {
 	j.at++
 	switch tag {
 	case "$str":
-		j.out = AppendStr(j.out, s)
+		j.out = wire.AppendStr(j.out, s)
 		return nil
 	case "$bytes":
 		if s, err = base64.StdEncoding.DecodeString(string(s)); err == nil {
-			j.out = AppendStr(j.out, s)
+			j.out = wire.AppendStr(j.out, s)
 			return nil
 		}
 	case "$bin":
@@ -275,7 +277,7 @@ func (j *jsonScanner) base64(s []byte) bool {
 	if len(s)%4 != 0 || n < 0 {
 		return false
 	}
-	out := appendBinHead(j.out, n)
+	out := wire.AppendBinHead(j.out, n)
 	body := len(out)
 	out, err := base64.StdEncoding.AppendDecode(out, s)
 	if err != nil || len(out)-body != n { // shorter where newlines stood in between
@@ -299,7 +301,7 @@ func (j *jsonScanner) stringValue(isData bool) error {
 		u, negative, _ := parseInteger(s)
 		j.integer(u, negative)
 	default:
-		j.out = AppendStr(j.out, s)
+		j.out = wire.AppendStr(j.out, s)
 	}
 	return nil
 }
@@ -497,9 +499,9 @@ func (j *jsonScanner) digits() error {
 
 func (j *jsonScanner) integer(u uint64, negative bool) {
 	if negative {
-		j.out = AppendInt(j.out, int64(u))
+		j.out = wire.AppendInt(j.out, int64(u))
 	} else {
-		j.out = AppendUint(j.out, u)
+		j.out = wire.AppendUint(j.out, u)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
@@ -16,10 +17,10 @@ const maxExact = 1 << 53
 // rules; FromJSON turns it back. An error is a *SyntaxError with the offset within r; dst
 // is returned as it was.
 func AppendJSON(dst []byte, r Raw) ([]byte, error) {
-	if Value(r).Kind() != Map {
+	if wire.Value(r).Kind() != wire.Map {
 		return dst, syntaxError(0, "a record is a map, this is none")
 	}
-	out, end, err := appendJSON(dst, r, 0, MaxDepth, false)
+	out, end, err := appendJSON(dst, r, 0, wire.MaxDepth, false)
 	if err == nil && end != len(r) {
 		err = syntaxError(end, "%d bytes too many behind the record", len(r)-end)
 	}
@@ -41,20 +42,20 @@ func ValidJSON(r Raw) error {
 func validJSON(r []byte, at, values int, isMap bool) (int, error) {
 	for i := range values {
 		isKey := isMap && i&1 == 0
-		if size := int(fixed[r[at]]); size != 0 && (!isKey || isPlain(r[at+1:at+size])) && r[at] != 0xc1 &&
+		if size := wire.FixedSize(r[at]); size != 0 && (!isKey || isPlain(r[at+1:at+size])) && r[at] != 0xc1 &&
 			(r[at] < 0xd4 || r[at] > 0xd8) {
 			at += size // as most: a value that has a form, or a key of plain ASCII
 			continue
 		}
-		n, content, inside := head(r[at:])
-		switch kind := Value(r[at:]).Kind(); {
+		n, content, inside := wire.Head(r[at:])
+		switch kind := wire.Value(r[at:]).Kind(); {
 		case isKey && !utf8.Valid(r[at+n:at+n+content]):
 			return at, errJSONKey(at)
-		case kind == Other:
+		case kind == wire.Other:
 			return at, errJSONOther(at)
 		default:
 			var err error
-			if at, err = validJSON(r, at+n+content, inside, kind == Map); err != nil {
+			if at, err = validJSON(r, at+n+content, inside, kind == wire.Map); err != nil {
 				return at, err
 			}
 		}
@@ -71,37 +72,37 @@ func errJSONOther(at int) error { return syntaxError(at, "an extension type has 
 // appendJSON appends the value at r[at:], which stands under the key `data` or not, and
 // returns where it ends.
 func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) {
-	n, content, values := head(r[at:])
+	n, content, values := wire.Head(r[at:])
 	end := at + n + content
 	switch {
 	case n == 0 || end > len(r) || values > len(r)-end:
 		return dst, at, syntaxError(at, "a value is cut off or no msgpack")
 	case values > 0 && depth == 0:
-		return dst, at, syntaxError(at, "nested more than %d deep", MaxDepth)
+		return dst, at, syntaxError(at, "nested more than %d deep", wire.MaxDepth)
 	}
-	v := Value(r[at:end])
+	v := wire.Value(r[at:end])
 	switch v.Kind() {
-	case Nil:
+	case wire.Nil:
 		dst = append(dst, "null"...)
-	case Bool:
+	case wire.Bool:
 		dst = strconv.AppendBool(dst, v[0] == 0xc3)
-	case Int:
+	case wire.Int:
 		dst = appendInteger(dst, v, isData)
-	case Float:
+	case wire.Float:
 		// As a string, since jq writes 2.0 as 2, and JSON has no NaN.
 		f, _ := v.Float()
 		dst = append(dst, `{"$float":"`...)
 		dst = append(strconv.AppendFloat(dst, f, 'g', -1, 64), `"}`...)
-	case Str:
+	case wire.Str:
 		dst = appendText(dst, r[at+n:end], isData)
-	case Bin:
+	case wire.Bin:
 		if isData {
 			dst = appendBase64(dst, r[at+n:end])
 			break
 		}
 		dst = appendBase64(append(dst, `{"$bin":`...), r[at+n:end])
 		dst = append(dst, '}')
-	case Array:
+	case wire.Array:
 		dst = append(dst, '[')
 		for i := range values {
 			if i > 0 {
@@ -113,7 +114,7 @@ func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) 
 			}
 		}
 		dst = append(dst, ']')
-	case Map:
+	case wire.Map:
 		dst = append(dst, '{')
 		for i := 0; i < values; i += 2 {
 			if i > 0 {
@@ -151,12 +152,12 @@ func appendKey(dst, r []byte, at int) (out []byte, end int, isData bool, err err
 			return append(dst, '"', ':'), end, string(r[at+1:end]) == "data", nil
 		}
 	}
-	n, content, _ := head(r[at:])
+	n, content, _ := wire.Head(r[at:])
 	if n == 0 || content > len(r)-at-n {
 		return dst, at, false, syntaxError(at, "a key is cut off or no msgpack")
 	}
 	key := r[at+n : at+n+content]
-	if Value(r[at:]).Kind() != Str || !utf8.Valid(key) {
+	if wire.Value(r[at:]).Kind() != wire.Str || !utf8.Valid(key) {
 		return dst, at, false, errJSONKey(at)
 	}
 	dst = append(dst, '"')
@@ -218,8 +219,8 @@ func isPlain(s []byte) bool {
 	return true
 }
 
-func appendInteger(dst []byte, v Value, isData bool) []byte {
-	u, negative, _ := v.integer()
+func appendInteger(dst []byte, v wire.Value, isData bool) []byte {
+	u, negative, _ := v.Integer()
 	big := isBig(u, negative)
 	switch {
 	case big && isData:

@@ -1,6 +1,10 @@
 package format
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+
+	"github.com/skb-tools/skb-tools/format/wire"
+)
 
 // A Kept makes the ends of a stream count what a filter has left of it: each is to count
 // fewer records by those that the filter did not hand on. What the input lacked is so
@@ -78,7 +82,7 @@ func (k *Kept) Gives(r Raw) Raw {
 			c.told[i] += left
 		}
 		if now != said {
-			r = Splice(nil, r, key, AppendUint(nil, now))
+			r = wire.Splice(nil, r, key, wire.AppendUint(nil, now))
 		}
 	}
 	return r
@@ -96,7 +100,7 @@ func (h *Held) Gives(r Raw) Raw {
 	case TypeEnd:
 		for i, key := range countKeys {
 			if said, ok := r.Get(key).Uint(); ok && said != h.have[i] {
-				r = Splice(nil, r, key, AppendUint(nil, h.have[i]))
+				r = wire.Splice(nil, r, key, wire.AppendUint(nil, h.have[i]))
 			}
 		}
 		h.have = counts{}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // The types of records are custom encoders and decoders of github.com/vmihailenco/msgpack/v5: that package writes and
@@ -75,7 +77,7 @@ func encodeValue(e *msgpack.Encoder, value any) error {
 		return encodeSorted(e, v)
 	case map[string]uint64:
 		return encodeSorted(e, v)
-	case Value: // written already
+	case wire.Value: // written already
 		_, err := e.Writer().Write(v)
 		return err
 	}

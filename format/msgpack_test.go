@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // TestMsgpack: msgpack/v5 writes and reads each record as this package does, alone and in a struct of somebody
@@ -55,7 +57,7 @@ func TestAny(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(m, plainValue(t, Value(r))) {
+		if !reflect.DeepEqual(m, plainValue(t, wire.Value(r))) {
 			t.Errorf("%T is %v", rec, m)
 		}
 	}
@@ -65,36 +67,36 @@ func TestAny(t *testing.T) {
 }
 
 // plainValue reads a value by this package alone.
-func plainValue(t *testing.T, v Value) any {
+func plainValue(t *testing.T, v wire.Value) any {
 	switch v.Kind() {
-	case Nil:
+	case wire.Nil:
 		return nil
-	case Bool:
+	case wire.Bool:
 		b, _ := v.Bool()
 		return b
-	case Int:
+	case wire.Int:
 		if v[0] >= 0xcc && v[0] <= 0xcf { // an unsigned form
 			u, _ := v.Uint()
 			return u
 		}
 		i, _ := v.Int()
 		return i
-	case Str:
+	case wire.Str:
 		s, _ := v.Str()
 		return string(s)
-	case Bin:
+	case wire.Bin:
 		b, _ := v.Bin()
 		return b
-	case Array:
+	case wire.Array:
 		all := []any{}
-		v.Elems(func(v Value) bool {
+		v.Elems(func(v wire.Value) bool {
 			all = append(all, plainValue(t, v))
 			return true
 		})
 		return all
-	case Map:
+	case wire.Map:
 		m := map[string]any{}
-		v.Each(func(key []byte, v Value) bool {
+		v.Each(func(key []byte, v wire.Value) bool {
 			m[string(key)] = plainValue(t, v)
 			return true
 		})

@@ -1,12 +1,14 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // keyTable holds the keys of a section's numbers, as msgpack, by their index.
 type keyTable [][]byte
 
 func keys(names ...string) keyTable {
 	t := make(keyTable, len(names))
 	for i, n := range names {
-		t[i] = AppendStr(nil, n)
+		t[i] = wire.AppendStr(nil, n)
 	}
 	return t
 }
@@ -15,7 +17,7 @@ func keys(names ...string) keyTable {
 func (t keyTable) append(dst []byte, has uint64, values []uint64) []byte {
 	for i, key := range t {
 		if has>>i&1 != 0 {
-			dst = AppendUint(append(dst, key...), values[i])
+			dst = wire.AppendUint(append(dst, key...), values[i])
 		}
 	}
 	return dst

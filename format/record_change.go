@@ -3,6 +3,8 @@ package format
 import (
 	"bytes"
 	"slices"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // FactKeys are the keys of a start record that say how the host's network is set up, which can change
@@ -13,22 +15,22 @@ var FactKeys = [...]string{
 
 // Facts are what a start and the change records behind it say: for each of FactKeys that is known, the
 // value of each entry, in msgpack.
-type Facts map[string]map[string]Value
+type Facts map[string]map[string]wire.Value
 
 // Facts returns those of a start record, which they are parts of.
 func (r Raw) Facts() Facts {
 	f := Facts{}
 	for _, key := range FactKeys {
-		if v := r.Get(key); v.Kind() == Map {
+		if v := r.Get(key); v.Kind() == wire.Map {
 			f[key] = entriesOf(v)
 		}
 	}
 	return f
 }
 
-func entriesOf(v Value) map[string]Value {
-	entries := make(map[string]Value, v.Len())
-	_ = v.Each(func(key []byte, v Value) bool {
+func entriesOf(v wire.Value) map[string]wire.Value {
+	entries := make(map[string]wire.Value, v.Len())
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		entries[string(key)] = v
 		return true
 	})
@@ -89,7 +91,7 @@ func Changes(before, now Facts, keys []string) *Change {
 		}
 		c.Keys = append(c.Keys, key)
 		was, knew := before[key]
-		differ := map[string]Value{}
+		differ := map[string]wire.Value{}
 		for name, v := range entries {
 			if w, had := was[name]; !had || !bytes.Equal(v, w) {
 				differ[name] = v
@@ -119,11 +121,11 @@ func (c *Change) AppendMsgpack(dst []byte) []byte {
 	if len(c.Gone) > 0 {
 		n++
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeChange))
-	dst = AppendUint(append(dst, "\xa2ts"...), c.TS)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeChange))
+	dst = wire.AppendUint(append(dst, "\xa2ts"...), c.TS)
 	if c.Seen.OK {
-		dst = AppendUint(append(dst, "\xa4seen"...), c.Seen.V)
+		dst = wire.AppendUint(append(dst, "\xa4seen"...), c.Seen.V)
 	}
 	dst = appendNames(append(dst, "\xa4keys"...), c.Keys)
 	for _, key := range FactKeys {
@@ -131,24 +133,24 @@ func (c *Change) AppendMsgpack(dst []byte) []byte {
 		if !ok {
 			continue
 		}
-		dst = AppendMap(AppendStr(dst, key), len(entries))
+		dst = wire.AppendMap(wire.AppendStr(dst, key), len(entries))
 		for _, name := range sorted(entries) {
-			dst = append(AppendStr(dst, name), entries[name]...)
+			dst = append(wire.AppendStr(dst, name), entries[name]...)
 		}
 	}
 	if len(c.Gone) > 0 {
-		dst = AppendMap(append(dst, "\xa4gone"...), len(c.Gone))
+		dst = wire.AppendMap(append(dst, "\xa4gone"...), len(c.Gone))
 		for _, key := range sorted(c.Gone) {
-			dst = appendNames(AppendStr(dst, key), c.Gone[key])
+			dst = appendNames(wire.AppendStr(dst, key), c.Gone[key])
 		}
 	}
 	return dst
 }
 
 func appendNames(dst []byte, names []string) []byte {
-	dst = AppendArray(dst, len(names))
+	dst = wire.AppendArray(dst, len(names))
 	for _, name := range names {
-		dst = AppendStr(dst, name)
+		dst = wire.AppendStr(dst, name)
 	}
 	return dst
 }
@@ -163,7 +165,7 @@ func (c *Change) Decode(r Raw) error {
 	c.Seen.V, c.Seen.OK = r.Get("seen").Uint()
 	if v := r.Get("gone"); v != nil {
 		c.Gone = map[string][]string{}
-		_ = v.Each(func(key []byte, v Value) bool {
+		_ = v.Each(func(key []byte, v wire.Value) bool {
 			if slices.Contains(FactKeys[:], string(key)) {
 				c.Gone[string(key)] = namesOf(v)
 			}
@@ -173,8 +175,8 @@ func (c *Change) Decode(r Raw) error {
 	return nil
 }
 
-func namesOf(v Value) (names []string) {
-	_ = v.Elems(func(v Value) bool {
+func namesOf(v wire.Value) (names []string) {
+	_ = v.Elems(func(v wire.Value) bool {
 		if s, ok := v.Str(); ok {
 			names = append(names, string(s))
 		}
@@ -187,7 +189,7 @@ func namesOf(v Value) (names []string) {
 func (f Facts) Apply(c *Change) {
 	for key, entries := range c.Facts {
 		if f[key] == nil {
-			f[key] = map[string]Value{}
+			f[key] = map[string]wire.Value{}
 		}
 		for name, v := range entries {
 			f[key][name] = bytes.Clone(v)

@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Free says that an sk_buff which was reported let go of its data.
 type Free struct {
 	TS   uint64
@@ -27,13 +29,13 @@ func (f *Free) AppendMsgpack(dst []byte) []byte {
 	if f.Drop.Present() {
 		n++
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeFree))
-	dst = AppendUint(append(dst, "\xa2ts"...), f.TS)
-	dst = AppendUint(append(dst, "\xa3cpu"...), uint64(f.CPU))
-	dst = AppendStr(append(dst, "\xa3how"...), f.How)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeFree))
+	dst = wire.AppendUint(append(dst, "\xa2ts"...), f.TS)
+	dst = wire.AppendUint(append(dst, "\xa3cpu"...), uint64(f.CPU))
+	dst = wire.AppendStr(append(dst, "\xa3how"...), f.How)
 	dst = f.Skb.append(append(dst, "\xa3skb"...))
-	dst = AppendBool(append(dst, "\xa4last"...), f.Last)
+	dst = wire.AppendBool(append(dst, "\xa4last"...), f.Last)
 	if f.Drop.Present() {
 		dst = f.Drop.append(append(dst, "\xa4drop"...))
 	}
@@ -52,7 +54,7 @@ func (f *Free) Decode(r Raw) error {
 	f.Last, _ = r.Get("last").Bool()
 	f.Drop.reset()
 	if d := r.Get("drop"); d != nil {
-		_ = d.Each(func(key []byte, v Value) bool {
+		_ = d.Each(func(key []byte, v wire.Value) bool {
 			f.Drop.decode(key, v)
 			return true
 		})

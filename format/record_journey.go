@@ -1,6 +1,10 @@
 package format
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/skb-tools/skb-tools/format/wire"
+)
 
 // A Journey says how one packet's way through the kernel ended. skb-track writes it.
 type Journey struct {
@@ -112,14 +116,14 @@ func (f *Flow) append(dst []byte) []byte {
 	if ports {
 		n = 5
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	dst = appendAddr(append(dst, "\xa3src"...), f.Src)
 	dst = appendAddr(append(dst, "\xa3dst"...), f.Dst)
 	if ports {
-		dst = AppendUint(append(dst, "\xa5sport"...), uint64(f.Sport))
-		dst = AppendUint(append(dst, "\xa5dport"...), uint64(f.Dport))
+		dst = wire.AppendUint(append(dst, "\xa5sport"...), uint64(f.Sport))
+		dst = wire.AppendUint(append(dst, "\xa5dport"...), uint64(f.Dport))
 	}
-	return AppendUint(append(dst, "\xa5proto"...), uint64(f.Proto))
+	return wire.AppendUint(append(dst, "\xa5proto"...), uint64(f.Proto))
 }
 
 // appendAddr appends a as a string, in place: AppendStr would have it on the heap first.
@@ -137,7 +141,7 @@ func appendAddr(dst []byte, a netip.Addr) []byte {
 	return dst
 }
 
-func (f *Flow) decode(v Value) {
+func (f *Flow) decode(v wire.Value) {
 	*f = Flow{}
 	f.Src, f.Dst = addrOf(v.Get("src")), addrOf(v.Get("dst"))
 	sport, _ := v.Get("sport").Uint()
@@ -168,15 +172,15 @@ func (j *Journey) AppendMsgpack(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeJourney))
-	dst = AppendUint(append(dst, "\xa2ts"...), j.Last)
-	dst = AppendUint(append(dst, "\xa6packet"...), j.Packet)
-	dst = AppendUint(append(dst, "\xa5first"...), j.First)
-	dst = AppendUint(append(dst, "\xa5total"...), j.Total())
-	dst = AppendUint(append(dst, "\xa4hops"...), uint64(j.Hops))
-	dst = AppendUint(append(dst, "\xa8branches"...), uint64(j.Branches))
-	dst = AppendUint(append(dst, "\xa7slowest"...), j.Slowest)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeJourney))
+	dst = wire.AppendUint(append(dst, "\xa2ts"...), j.Last)
+	dst = wire.AppendUint(append(dst, "\xa6packet"...), j.Packet)
+	dst = wire.AppendUint(append(dst, "\xa5first"...), j.First)
+	dst = wire.AppendUint(append(dst, "\xa5total"...), j.Total())
+	dst = wire.AppendUint(append(dst, "\xa4hops"...), uint64(j.Hops))
+	dst = wire.AppendUint(append(dst, "\xa8branches"...), uint64(j.Branches))
+	dst = wire.AppendUint(append(dst, "\xa7slowest"...), j.Slowest)
 	if j.From.Src.IsValid() {
 		dst = append(dst, "\xa4flow\x82\xa5first"...)
 		dst = j.From.append(dst)
@@ -187,28 +191,28 @@ func (j *Journey) AppendMsgpack(dst []byte) []byte {
 		dst = j.appendEnds(append(dst, "\xa4ends"...))
 	}
 	if len(j.Joined) > 0 {
-		dst = AppendArray(append(dst, "\xa6joined"...), len(j.Joined))
+		dst = wire.AppendArray(append(dst, "\xa6joined"...), len(j.Joined))
 		for _, p := range j.Joined {
-			dst = AppendUint(dst, p)
+			dst = wire.AppendUint(dst, p)
 		}
 	}
 	if j.By != "" {
-		dst = AppendStr(append(dst, "\xa2by"...), j.By)
+		dst = wire.AppendStr(append(dst, "\xa2by"...), j.By)
 	}
 	if len(j.Uncertain) > 0 {
-		dst = AppendArray(append(dst, "\xa9uncertain"...), len(j.Uncertain))
+		dst = wire.AppendArray(append(dst, "\xa9uncertain"...), len(j.Uncertain))
 		for _, what := range j.Uncertain {
-			dst = AppendStr(dst, what)
+			dst = wire.AppendStr(dst, what)
 		}
 	}
 	if j.Inferred {
-		dst = AppendBool(append(dst, "\xa8inferred"...), true)
+		dst = wire.AppendBool(append(dst, "\xa8inferred"...), true)
 	}
 	if j.Note != "" {
-		dst = AppendStr(append(dst, "\xa4note"...), j.Note)
+		dst = wire.AppendStr(append(dst, "\xa4note"...), j.Note)
 	}
 	if j.Resent != 0 {
-		dst = AppendUint(append(dst, "\xa6resent"...), uint64(j.Resent))
+		dst = wire.AppendUint(append(dst, "\xa6resent"...), uint64(j.Resent))
 	}
 	return dst
 }
@@ -220,10 +224,10 @@ func (j *Journey) appendEnds(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	for i, count := range j.Ends {
 		if count > 0 {
-			dst = AppendUint(AppendStr(dst, EndNames[i]), uint64(count))
+			dst = wire.AppendUint(wire.AppendStr(dst, EndNames[i]), uint64(count))
 		}
 	}
 	return dst
@@ -237,16 +241,16 @@ func (e *JourneyEnd) append(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa3how"...), e.How)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa3how"...), e.How)
 	number := func(key string, v uint64) {
 		if v != 0 {
-			dst = AppendUint(AppendStr(dst, key), v)
+			dst = wire.AppendUint(wire.AppendStr(dst, key), v)
 		}
 	}
 	word := func(key, v string) {
 		if v != "" {
-			dst = AppendStr(AppendStr(dst, key), v)
+			dst = wire.AppendStr(wire.AppendStr(dst, key), v)
 		}
 	}
 	number("branch", uint64(e.Branch))
@@ -272,7 +276,7 @@ func (j *Journey) Decode(r Raw) error {
 	}
 	was := *j
 	*j = Journey{Joined: j.Joined[:0], Uncertain: j.Uncertain[:0]}
-	return r.Each(func(key []byte, v Value) bool {
+	return r.Each(func(key []byte, v wire.Value) bool {
 		u, _ := v.Uint()
 		switch string(key) {
 		case "ts":
@@ -298,7 +302,7 @@ func (j *Journey) Decode(r Raw) error {
 				j.Ends[i] = uint32(n)
 			}
 		case "joined":
-			_ = v.Elems(func(v Value) bool {
+			_ = v.Elems(func(v wire.Value) bool {
 				u, _ := v.Uint()
 				j.Joined = append(j.Joined, u)
 				return true
@@ -306,7 +310,7 @@ func (j *Journey) Decode(r Raw) error {
 		case "by":
 			j.By = stringOr(was.By, v)
 		case "uncertain":
-			_ = v.Elems(func(v Value) bool {
+			_ = v.Elems(func(v wire.Value) bool {
 				s, _ := v.Str()
 				j.Uncertain = append(j.Uncertain, string(s))
 				return true
@@ -322,8 +326,8 @@ func (j *Journey) Decode(r Raw) error {
 	})
 }
 
-func (e *JourneyEnd) decode(v Value, was *JourneyEnd) {
-	_ = v.Each(func(key []byte, v Value) bool {
+func (e *JourneyEnd) decode(v wire.Value, was *JourneyEnd) {
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		u, _ := v.Uint()
 		switch string(key) {
 		case "how":
@@ -360,7 +364,7 @@ func (e *JourneyEnd) decode(v Value, was *JourneyEnd) {
 }
 
 // stringOr returns the string that v is, "" when it is none; was, if it is the same.
-func stringOr(was string, v Value) string {
+func stringOr(was string, v wire.Value) string {
 	b, _ := v.Str()
 	if string(b) == was {
 		return was

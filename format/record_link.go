@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // A Buffer names an sk_buff and its data buffer.
 type Buffer struct {
 	Addr uint64 // of the sk_buff
@@ -20,16 +22,16 @@ func (b *Buffer) append(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	for i, v := range [...]uint64{b.Addr, b.Head, b.ID} {
 		if v != 0 {
-			dst = AppendUint(append(dst, skbKeys[i]...), v)
+			dst = wire.AppendUint(append(dst, skbKeys[i]...), v)
 		}
 	}
 	return dst
 }
 
-func (b *Buffer) decode(v Value) {
+func (b *Buffer) decode(v wire.Value) {
 	b.Addr, _ = v.Get("addr").Uint()
 	b.Head, _ = v.Get("head").Uint()
 	b.ID, _ = v.Get("id").Uint()
@@ -57,10 +59,10 @@ var linkSection = Section{"link", []Key{
 
 // AppendMsgpack appends the record.
 func (l *Link) AppendMsgpack(dst []byte) []byte {
-	dst = AppendStr(append(dst, "\x86\xa4type"...), string(TypeLink))
-	dst = AppendUint(append(dst, "\xa2ts"...), l.TS)
-	dst = AppendUint(append(dst, "\xa3cpu"...), uint64(l.CPU))
-	dst = AppendStr(append(dst, "\xa3how"...), l.How)
+	dst = wire.AppendStr(append(dst, "\x86\xa4type"...), string(TypeLink))
+	dst = wire.AppendUint(append(dst, "\xa2ts"...), l.TS)
+	dst = wire.AppendUint(append(dst, "\xa3cpu"...), uint64(l.CPU))
+	dst = wire.AppendStr(append(dst, "\xa3how"...), l.How)
 	dst = l.From.append(append(dst, "\xa4from"...))
 	return l.To.append(append(dst, "\xa2to"...))
 }

@@ -1,6 +1,10 @@
 package format
 
-import "github.com/vmihailenco/msgpack/v5"
+import (
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/skb-tools/skb-tools/format/wire"
+)
 
 // A Stack is a chain of calls that events refer to by its number. It stands in front of
 // the first of them.
@@ -30,7 +34,7 @@ func (s *Stack) Decode(r Raw) error {
 	}
 	s.ID, _ = r.Get("id").Uint()
 	s.Frames = s.Frames[:0]
-	_ = r.Get("frames").Elems(func(v Value) bool {
+	_ = r.Get("frames").Elems(func(v wire.Value) bool {
 		f, _ := v.Str()
 		s.Frames = append(s.Frames, string(f))
 		return true

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // Start opens a stream and says where it is from. What follows belongs to it, up to the
@@ -115,7 +117,7 @@ func (s *Start) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s) 
 
 // EncodeMsgpack writes the record.
 func (s *Start) EncodeMsgpack(e *msgpack.Encoder) error {
-	var netns, devices Value
+	var netns, devices wire.Value
 	if s.Netns.Present() {
 		netns = s.Netns.append(nil)
 	}
@@ -137,17 +139,17 @@ func (s *Start) EncodeMsgpack(e *msgpack.Encoder) error {
 }
 
 // reasons appends the names of drop reasons in order of their numbers.
-func (s *Start) reasons() Value {
-	dst := AppendMap(nil, len(s.DropReasons))
+func (s *Start) reasons() wire.Value {
+	dst := wire.AppendMap(nil, len(s.DropReasons))
 	for _, n := range sorted(s.DropReasons) {
-		dst = AppendStr(AppendStr(dst, strconv.FormatUint(uint64(n), 10)), s.DropReasons[n])
+		dst = wire.AppendStr(wire.AppendStr(dst, strconv.FormatUint(uint64(n), 10)), s.DropReasons[n])
 	}
 	return dst
 }
 
-func decodeStrings(v Value) map[string]string {
+func decodeStrings(v wire.Value) map[string]string {
 	m := map[string]string{}
-	_ = v.Each(func(key []byte, v Value) bool {
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		if value, ok := v.Str(); ok {
 			m[string(key)] = string(value)
 		}
@@ -171,7 +173,7 @@ func (s *Start) Decode(r Raw) error {
 	setString(&s.Arch, r.Get("arch"))
 	setString(&s.Tool, r.Get("tool"))
 	setString(&s.BootID, r.Get("boot_id"))
-	_ = r.Get("cmdline").Elems(func(v Value) bool {
+	_ = r.Get("cmdline").Elems(func(v wire.Value) bool {
 		a, _ := v.Str()
 		s.Cmdline = append(s.Cmdline, string(a))
 		return true
@@ -180,14 +182,14 @@ func (s *Start) Decode(r Raw) error {
 		u, _ := r.Get(key).Uint()
 		*to = uint32(u)
 	}
-	_ = r.Get("drop_reasons").Each(func(key []byte, v Value) bool {
+	_ = r.Get("drop_reasons").Each(func(key []byte, v wire.Value) bool {
 		n, err := strconv.ParseUint(string(key), 10, 32)
 		if name, ok := v.Str(); ok && err == nil {
 			s.DropReasons[uint32(n)] = string(name)
 		}
 		return true
 	})
-	_ = r.Get("netns").Each(func(key []byte, v Value) bool {
+	_ = r.Get("netns").Each(func(key []byte, v wire.Value) bool {
 		s.Netns.decode(key, v)
 		return true
 	})

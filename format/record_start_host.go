@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // A Device is what the start record says of a network device.
 type Device struct {
 	Addr   string // of the link layer, as ip(8) writes it; "": it has none
@@ -52,38 +54,38 @@ func (d *Device) append(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	for _, f := range [...]struct{ key, value string }{
 		{"addr", d.Addr}, {"kind", d.Kind}, {"master", d.Master}, {"port", d.Port}, {"link", d.Link},
 	} {
 		if f.value != "" {
-			dst = AppendStr(AppendStr(dst, f.key), f.value)
+			dst = wire.AppendStr(wire.AppendStr(dst, f.key), f.value)
 		}
 	}
-	dst = AppendUint(AppendStr(dst, "mtu"), uint64(d.MTU))
-	dst = AppendBool(AppendStr(dst, "up"), d.Up)
+	dst = wire.AppendUint(wire.AppendStr(dst, "mtu"), uint64(d.MTU))
+	dst = wire.AppendBool(wire.AppendStr(dst, "up"), d.Up)
 	dst = appendNonzero(dst, "vlan", uint64(d.VLAN))
 	dst = appendNonzero(dst, "table", uint64(d.Table))
 	if d.XDP {
-		dst = AppendBool(AppendStr(dst, "xdp"), true)
+		dst = wire.AppendBool(wire.AppendStr(dst, "xdp"), true)
 	}
 	if d.Carrier.OK {
-		dst = AppendBool(AppendStr(dst, "carrier"), d.Carrier.V)
+		dst = wire.AppendBool(wire.AppendStr(dst, "carrier"), d.Carrier.V)
 	}
 	if d.Locked.OK {
-		dst = AppendBool(AppendStr(dst, "locked"), d.Locked.V)
+		dst = wire.AppendBool(wire.AppendStr(dst, "locked"), d.Locked.V)
 	}
 	if d.Addrs != nil {
-		dst = AppendArray(AppendStr(dst, "addrs"), len(d.Addrs))
+		dst = wire.AppendArray(wire.AppendStr(dst, "addrs"), len(d.Addrs))
 		for _, a := range d.Addrs {
-			dst = AppendStr(dst, a)
+			dst = wire.AppendStr(dst, a)
 		}
 	}
 	return dst
 }
 
-func (d *Device) decode(v Value) {
-	_ = v.Each(func(key []byte, v Value) bool {
+func (d *Device) decode(v wire.Value) {
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		u, _ := v.Uint()
 		b, _ := v.Bool()
 		switch string(key) {
@@ -112,7 +114,7 @@ func (d *Device) decode(v Value) {
 		case "locked":
 			d.Locked = Some(b)
 		case "addrs":
-			_ = v.Elems(func(v Value) bool {
+			_ = v.Elems(func(v wire.Value) bool {
 				a, _ := v.Str()
 				d.Addrs = append(d.Addrs, string(a))
 				return true
@@ -129,7 +131,7 @@ func (r Raw) Devices() map[string]Device {
 		return nil
 	}
 	all := map[string]Device{}
-	_ = v.Each(func(name []byte, v Value) bool {
+	_ = v.Each(func(name []byte, v wire.Value) bool {
 		all[string(name)] = DeviceOf(v)
 		return true
 	})
@@ -137,27 +139,27 @@ func (r Raw) Devices() map[string]Device {
 }
 
 // DeviceOf reads the value that a device has in `devices`.
-func DeviceOf(v Value) (d Device) {
+func DeviceOf(v wire.Value) (d Device) {
 	d.decode(v)
 	return d
 }
 
 func appendDevices(dst []byte, devices map[string]Device) []byte {
-	dst = AppendMap(dst, len(devices))
+	dst = wire.AppendMap(dst, len(devices))
 	for _, name := range sorted(devices) {
 		d := devices[name]
-		dst = d.append(AppendStr(dst, name))
+		dst = d.append(wire.AppendStr(dst, name))
 	}
 	return dst
 }
 
 // decodeNumbers gives nil for a key that is absent.
-func decodeNumbers(v Value) map[string]uint64 {
+func decodeNumbers(v wire.Value) map[string]uint64 {
 	if v == nil {
 		return nil
 	}
 	m := map[string]uint64{}
-	_ = v.Each(func(key []byte, v Value) bool {
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		if n, ok := v.Uint(); ok {
 			m[string(key)] = n
 		}

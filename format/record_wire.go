@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // A Wire tells how long packets took from one host to another, by what both saw of them.
 // skb-track --infer writes one for each direction, at the end of its input.
 type Wire struct {
@@ -32,18 +34,18 @@ func (w *Wire) AppendMsgpack(dst []byte) []byte {
 	if w.Offset.OK {
 		n++
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4type"...), string(TypeWire))
-	dst = AppendStr(append(dst, "\xa4from"...), w.From)
-	dst = AppendStr(append(dst, "\xa2to"...), w.To)
-	dst = AppendUint(append(dst, "\xa7packets"...), w.Packets)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeWire))
+	dst = wire.AppendStr(append(dst, "\xa4from"...), w.From)
+	dst = wire.AppendStr(append(dst, "\xa2to"...), w.To)
+	dst = wire.AppendUint(append(dst, "\xa7packets"...), w.Packets)
 	if w.Offset.OK {
-		dst = AppendInt(append(dst, "\xa6offset"...), w.Offset.V)
+		dst = wire.AppendInt(append(dst, "\xa6offset"...), w.Offset.V)
 	}
-	dst = AppendInt(append(dst, "\xa3min"...), w.Min)
-	dst = AppendInt(append(dst, "\xa3p50"...), w.P50)
-	dst = AppendInt(append(dst, "\xa3p99"...), w.P99)
-	return AppendInt(append(dst, "\xa3max"...), w.Max)
+	dst = wire.AppendInt(append(dst, "\xa3min"...), w.Min)
+	dst = wire.AppendInt(append(dst, "\xa3p50"...), w.P50)
+	dst = wire.AppendInt(append(dst, "\xa3p99"...), w.P99)
+	return wire.AppendInt(append(dst, "\xa3max"...), w.Max)
 }
 
 // Decode reads r, which must be a wire.

@@ -1,6 +1,10 @@
 package format
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/skb-tools/skb-tools/format/wire"
+)
 
 // Version is the version of the stream that this package writes.
 const Version = 1
@@ -16,7 +20,7 @@ func cpu(r Raw) uint32 {
 
 // Cause returns why something was lost or ended: `cause` of a loss or an end, which older
 // streams call `why`.
-func (r Raw) Cause() Value {
+func (r Raw) Cause() wire.Value {
 	if v := r.Get("cause"); v != nil {
 		return v
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // fullEvent has every section with values at the edges of their types.
@@ -68,7 +70,7 @@ func records() []Appender {
 		&Resume{Back: 1},
 		&Change{TS: 1, Keys: []string{"firewall", "xfrm"}, Facts: Facts{}},
 		&Change{TS: 1, Seen: Some(uint64(1 << 40)), Keys: []string{"devices", "firewall", "ip_rules"}, Facts: Facts{
-			"firewall": {"nft inet filter input": Value("\xa5input")}, "ip_rules": {}, "devices": {"eth9": Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},
+			"firewall": {"nft inet filter input": wire.Value("\xa5input")}, "ip_rules": {}, "devices": {"eth9": wire.Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},
 			Gone: map[string][]string{"devices": {"eth7", "eth8"}, "sysctl": {"net.ipv4.conf.eth7.rp_filter"}}},
 		&Journey{Packet: 1, First: 5, Last: 5, Hops: 1, Branches: 1, End: JourneyEnd{How: "open"}},
 	}
@@ -90,7 +92,7 @@ func TestDecodeTrack(t *testing.T) {
 		{Packet: 1},
 		{Packet: 1, Since: 5, Wire: true},
 		{Packet: 1 << 40, Branch: 3, Hop: 5, Since: 1 << 33, Total: 1 << 34, From: From{"clone", 2, 9},
-			Changed: append(AppendMap(nil, 1), "\xa3cpu\x92\x00\x01"...), By: "addr", Uncertain: true, Inferred: true, Resent: 2},
+			Changed: append(wire.AppendMap(nil, 1), "\xa3cpu\x92\x00\x01"...), By: "addr", Uncertain: true, Inferred: true, Resent: 2},
 	} {
 		got := Track{Packet: 5, From: From{How: "gro"}, By: "addr"}
 		got.Decode(want.AppendMsgpack(nil))
@@ -142,9 +144,9 @@ func copyValue(d *msgpack.Decoder, e *msgpack.Encoder) error {
 	if err != nil {
 		return err
 	}
-	v := Value{c, 0, 0, 0, 0, 0, 0, 0, 0}
+	v := wire.Value{c, 0, 0, 0, 0, 0, 0, 0, 0}
 	switch v.Kind() {
-	case Map:
+	case wire.Map:
 		n, err := d.DecodeMapLen()
 		if err == nil {
 			err = e.EncodeMapLen(n)
@@ -153,7 +155,7 @@ func copyValue(d *msgpack.Decoder, e *msgpack.Encoder) error {
 			err = copyValue(d, e)
 		}
 		return err
-	case Array:
+	case wire.Array:
 		n, err := d.DecodeArrayLen()
 		if err == nil {
 			err = e.EncodeArrayLen(n)
@@ -245,15 +247,15 @@ func TestThroughJSON(t *testing.T) {
 
 func TestSplice(t *testing.T) {
 	r := Raw((&Event{TS: 1, Probe: "ip_rcv", Netns: Netns{5, 6}}).AppendMsgpack(nil))
-	added := Raw(Splice(nil, r, "why", AppendStr(nil, "x")))
+	added := Raw(wire.Splice(nil, r, "why", wire.AppendStr(nil, "x")))
 	if s, _ := added.Get("why").Str(); string(s) != "x" || Valid(added) != nil {
 		t.Errorf("added: %q", added)
 	}
-	replaced := Raw(Splice(nil, added, "netns", AppendUint(nil, 7)))
+	replaced := Raw(wire.Splice(nil, added, "netns", wire.AppendUint(nil, 7)))
 	if u, _ := replaced.Get("netns").Uint(); u != 7 || Valid(replaced) != nil || replaced.Get("why") == nil {
 		t.Errorf("replaced: %q", replaced)
 	}
-	if back := Remove(nil, added, "why"); !bytes.Equal(back, r) {
+	if back := wire.Remove(nil, added, "why"); !bytes.Equal(back, r) {
 		t.Errorf("removed: %q, want %q", back, r)
 	}
 }

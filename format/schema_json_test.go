@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // An object is one of JSON whose pairs keep their order.
@@ -312,8 +314,8 @@ func TestSchemaRecorded(t *testing.T) {
 // A sample makes records that have every key of schema; or those that are never absent, and one of any
 // form.
 type sample struct {
-	at    string // path of that one: "event.ct.orig.src"
-	value Value  // nil: without it
+	at    string     // path of that one: "event.ct.orig.src"
+	value wire.Value // nil: without it
 }
 
 // record appends the map of a section, which is at a path.
@@ -328,62 +330,62 @@ func (s *sample) record(dst []byte, section *Section, path string) []byte {
 			if s.value == nil {
 				continue
 			}
-			pairs = append(AppendStr(pairs, k.Name), s.value...)
+			pairs = append(wire.AppendStr(pairs, k.Name), s.value...)
 		case s.at != "" && k.Absent != "" && !strings.HasPrefix(s.at, at+"."):
 			continue
 		case at == section.Name+".type":
-			pairs = AppendStr(AppendStr(pairs, k.Name), section.Name)
+			pairs = wire.AppendStr(wire.AppendStr(pairs, k.Name), section.Name)
 		default:
 			of := k.Of
 			if k.Again {
 				of = section
 			}
-			pairs = s.right(AppendStr(pairs, k.Name), k.Form, of, at)
+			pairs = s.right(wire.AppendStr(pairs, k.Name), k.Form, of, at)
 		}
 		n++
 	}
-	return append(AppendMap(dst, n), pairs...)
+	return append(wire.AppendMap(dst, n), pairs...)
 }
 
 // right appends a value of a form, whose maps have the keys of a section.
 func (s *sample) right(dst []byte, form Form, of *Section, path string) []byte {
 	inner := func(dst []byte) []byte {
 		if strings.Count(path, "alternatives") > 1 {
-			return AppendMap(dst, 0)
+			return wire.AppendMap(dst, 0)
 		}
 		return s.record(dst, of, path)
 	}
 	switch form {
 	case FormUint:
-		return AppendUint(dst, 1)
+		return wire.AppendUint(dst, 1)
 	case FormInt:
-		return AppendInt(dst, -1)
+		return wire.AppendInt(dst, -1)
 	case FormStr:
-		return AppendStr(dst, "s")
+		return wire.AppendStr(dst, "s")
 	case FormBool:
-		return AppendBool(dst, true)
+		return wire.AppendBool(dst, true)
 	case FormBin:
-		return AppendBin(dst, []byte{1})
+		return wire.AppendBin(dst, []byte{1})
 	case FormMap:
 		return inner(dst)
 	case FormStrs:
-		return AppendStr(AppendArray(dst, 1), "s")
+		return wire.AppendStr(wire.AppendArray(dst, 1), "s")
 	case FormUints:
-		return AppendUint(AppendArray(dst, 1), 1)
+		return wire.AppendUint(wire.AppendArray(dst, 1), 1)
 	case FormPairs:
-		return AppendUint(AppendUint(AppendArray(AppendArray(dst, 1), 2), 1), 2)
+		return wire.AppendUint(wire.AppendUint(wire.AppendArray(wire.AppendArray(dst, 1), 2), 1), 2)
 	case FormMaps:
-		return inner(AppendArray(dst, 1))
+		return inner(wire.AppendArray(dst, 1))
 	case FormStrMap:
-		return AppendStr(AppendStr(AppendMap(dst, 1), "x"), "s")
+		return wire.AppendStr(wire.AppendStr(wire.AppendMap(dst, 1), "x"), "s")
 	case FormUintMap:
-		return AppendUint(AppendStr(AppendMap(dst, 1), "x"), 1)
+		return wire.AppendUint(wire.AppendStr(wire.AppendMap(dst, 1), "x"), 1)
 	case FormArgs:
-		return AppendInt(AppendStr(AppendMap(dst, 1), "x"), -1)
+		return wire.AppendInt(wire.AppendStr(wire.AppendMap(dst, 1), "x"), -1)
 	case FormArrMap:
-		return AppendArray(AppendStr(AppendMap(dst, 1), "x"), 0)
+		return wire.AppendArray(wire.AppendStr(wire.AppendMap(dst, 1), "x"), 0)
 	case FormMapMap:
-		return inner(AppendStr(AppendMap(dst, 1), "x"))
+		return inner(wire.AppendStr(wire.AppendMap(dst, 1), "x"))
 	}
 	panic("no value of a form")
 }
@@ -409,20 +411,22 @@ func paths(all []string, section *Section, path string, seen map[*Section]bool) 
 // that is absent.
 func TestSchemaRefuses(t *testing.T) {
 	validate := validator(t)
-	str := func(s string) Value { return AppendStr(nil, s) }
-	array := func(v Value) Value { return append(AppendArray(nil, 1), v...) }
-	mapOf := func(key string, v Value) Value { return append(AppendStr(AppendMap(nil, 1), key), v...) }
-	one, less, yes := Value{1}, Value{0xff}, Value{0xc3}
-	none, two := Value(AppendArray(nil, 0)), Value(AppendArray(nil, 2))
-	values := []Value{
-		nil, {0xc0}, yes, {0}, one, less, AppendUint(nil, 1<<63), AppendInt(nil, -1<<62), {0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0},
-		AppendUint(nil, maxExact), AppendUint(nil, maxExact+1), AppendInt(nil, -maxExact-1), AppendUint(nil, 1<<64-1), AppendInt(nil, -1<<63),
+	str := func(s string) wire.Value { return wire.AppendStr(nil, s) }
+	array := func(v wire.Value) wire.Value { return append(wire.AppendArray(nil, 1), v...) }
+	mapOf := func(key string, v wire.Value) wire.Value {
+		return append(wire.AppendStr(wire.AppendMap(nil, 1), key), v...)
+	}
+	one, less, yes := wire.Value{1}, wire.Value{0xff}, wire.Value{0xc3}
+	none, two := wire.Value(wire.AppendArray(nil, 0)), wire.Value(wire.AppendArray(nil, 2))
+	values := []wire.Value{
+		nil, {0xc0}, yes, {0}, one, less, wire.AppendUint(nil, 1<<63), wire.AppendInt(nil, -1<<62), {0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0},
+		wire.AppendUint(nil, maxExact), wire.AppendUint(nil, maxExact+1), wire.AppendInt(nil, -maxExact-1), wire.AppendUint(nil, 1<<64-1), wire.AppendInt(nil, -1<<63),
 		str(""), str("s"), str("9007199254740992"), str("9007199254740993"), str("18446744073709551615"), str("18446744073709551616"),
 		str("-9007199254740992"), str("-9223372036854775808"), str("-9223372036854775809"), str("-09007199254740993"), str("\xff"), str("AQ=="),
-		AppendBin(nil, []byte("x")),
+		wire.AppendBin(nil, []byte("x")),
 		none, array(str("s")), array(one), array(less), array(yes), array(none), array(append(append(two, one...), one...)),
-		array(append(append(two, one...), less...)), array(array(one)), array(AppendMap(nil, 0)),
-		AppendMap(nil, 0), mapOf("x", one), mapOf("x", less), mapOf("x", str("s")), mapOf("x", yes), mapOf("x", none), mapOf("x", AppendMap(nil, 0)),
+		array(append(append(two, one...), less...)), array(array(one)), array(wire.AppendMap(nil, 0)),
+		wire.AppendMap(nil, 0), mapOf("x", one), mapOf("x", less), mapOf("x", str("s")), mapOf("x", yes), mapOf("x", none), mapOf("x", wire.AppendMap(nil, 0)),
 		mapOf("$bin", str("s")), mapOf("$", str("s")), mapOf("$$x", one),
 	}
 	seen, refused, taken := map[*Section]bool{}, 0, 0

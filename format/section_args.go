@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // An Arg is a scalar argument of a function, by the name that its source has.
 type Arg struct {
 	Name  string
@@ -16,20 +18,20 @@ func (a *Args) Present() bool { return len(*a) > 0 }
 func (a *Args) reset() { *a = (*a)[:0] }
 
 func (a *Args) append(dst []byte) []byte {
-	dst = AppendMap(dst, len(*a))
+	dst = wire.AppendMap(dst, len(*a))
 	for i := range *a {
 		arg := &(*a)[i]
-		dst = AppendStr(dst, arg.Name)
+		dst = wire.AppendStr(dst, arg.Name)
 		if arg.Big {
-			dst = AppendUint(dst, uint64(arg.Value))
+			dst = wire.AppendUint(dst, uint64(arg.Value))
 		} else {
-			dst = AppendInt(dst, arg.Value)
+			dst = wire.AppendInt(dst, arg.Value)
 		}
 	}
 	return dst
 }
 
-func (a *Args) decode(key []byte, v Value) {
+func (a *Args) decode(key []byte, v wire.Value) {
 	arg := Arg{Name: string(key)}
 	if i, ok := v.Int(); ok {
 		arg.Value = i

@@ -3,6 +3,8 @@ package format
 import (
 	"math/bits"
 	"net/netip"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // A Tuple is one direction of a connection. include/net/netfilter/nf_conntrack_tuple.h
@@ -31,22 +33,22 @@ func (t *Tuple) append(dst []byte) []byte {
 	if t.ICMP {
 		n = 6
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	dst = appendAddr(append(dst, "\xa3src"...), t.Src)
 	dst = appendAddr(append(dst, "\xa3dst"...), t.Dst)
 	if t.ICMP {
-		dst = AppendUint(append(dst, "\xa2id"...), uint64(t.ID))
-		dst = AppendUint(append(dst, "\xa4type"...), uint64(t.Type))
-		dst = AppendUint(append(dst, "\xa4code"...), uint64(t.Code))
+		dst = wire.AppendUint(append(dst, "\xa2id"...), uint64(t.ID))
+		dst = wire.AppendUint(append(dst, "\xa4type"...), uint64(t.Type))
+		dst = wire.AppendUint(append(dst, "\xa4code"...), uint64(t.Code))
 	} else {
-		dst = AppendUint(append(dst, "\xa5sport"...), uint64(t.Sport))
-		dst = AppendUint(append(dst, "\xa5dport"...), uint64(t.Dport))
+		dst = wire.AppendUint(append(dst, "\xa5sport"...), uint64(t.Sport))
+		dst = wire.AppendUint(append(dst, "\xa5dport"...), uint64(t.Dport))
 	}
-	return AppendUint(append(dst, "\xa5proto"...), uint64(t.Proto))
+	return wire.AppendUint(append(dst, "\xa5proto"...), uint64(t.Proto))
 }
 
-func (t *Tuple) decode(v Value) {
-	_ = v.Each(func(key []byte, v Value) bool {
+func (t *Tuple) decode(v wire.Value) {
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		u, _ := v.Uint()
 		switch string(key) {
 		case "src":
@@ -120,7 +122,7 @@ func (c *Ct) reset() { *c = Ct{} }
 
 func (c *Ct) append(dst []byte) []byte {
 	if c.Addr == 0 {
-		return AppendStr(append(dst, "\x81\xa5state"...), c.State)
+		return wire.AppendStr(append(dst, "\x81\xa5state"...), c.State)
 	}
 	n := 6
 	for _, has := range [...]bool{c.ProtoState != "", c.Zone != 0, c.Mark != 0, c.Labels != [16]byte{}, c.Helper != "",
@@ -129,13 +131,13 @@ func (c *Ct) append(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa5state"...), c.State)
-	dst = AppendStr(append(dst, "\xa3dir"...), c.Dir)
-	dst = AppendUint(append(dst, "\xa4addr"...), c.Addr)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa5state"...), c.State)
+	dst = wire.AppendStr(append(dst, "\xa3dir"...), c.Dir)
+	dst = wire.AppendUint(append(dst, "\xa4addr"...), c.Addr)
 	dst = appendBits(append(dst, "\xa6status"...), c.Status, ctStatus[:])
 	if c.ProtoState != "" {
-		dst = AppendStr(append(dst, "\xabproto_state"...), c.ProtoState)
+		dst = wire.AppendStr(append(dst, "\xabproto_state"...), c.ProtoState)
 	}
 	dst = c.Orig.append(append(dst, "\xa4orig"...))
 	dst = c.Reply.append(append(dst, "\xa5reply"...))
@@ -145,7 +147,7 @@ func (c *Ct) append(dst []byte) []byte {
 		dst = c.appendLabels(append(dst, "\xa6labels"...))
 	}
 	if c.Helper != "" {
-		dst = AppendStr(append(dst, "\xa6helper"...), c.Helper)
+		dst = wire.AppendStr(append(dst, "\xa6helper"...), c.Helper)
 	}
 	if c.Parent.Proto != 0 {
 		dst = c.Parent.append(append(dst, "\xa6parent"...))
@@ -159,10 +161,10 @@ func (c *Ct) appendLabels(dst []byte) []byte {
 	for _, b := range c.Labels {
 		n += bits.OnesCount8(b)
 	}
-	dst = AppendArray(dst, n)
+	dst = wire.AppendArray(dst, n)
 	for i, b := range c.Labels {
 		for ; b != 0; b &= b - 1 {
-			dst = AppendUint(dst, uint64(8*i+bits.TrailingZeros8(b)))
+			dst = wire.AppendUint(dst, uint64(8*i+bits.TrailingZeros8(b)))
 		}
 	}
 	return dst
@@ -174,17 +176,17 @@ func appendBits(dst []byte, set uint32, names []string) []byte {
 	for i := range names {
 		n += int(set >> i & 1)
 	}
-	dst = AppendArray(dst, n)
+	dst = wire.AppendArray(dst, n)
 	for i, name := range names {
 		if set>>i&1 != 0 {
-			dst = AppendStr(dst, name)
+			dst = wire.AppendStr(dst, name)
 		}
 	}
 	return dst
 }
 
-func bitsOf(v Value, names []string) (set uint32) {
-	_ = v.Elems(func(v Value) bool {
+func bitsOf(v wire.Value, names []string) (set uint32) {
+	_ = v.Elems(func(v wire.Value) bool {
 		s, _ := v.Str()
 		for i, name := range names {
 			if name == string(s) {
@@ -196,7 +198,7 @@ func bitsOf(v Value, names []string) (set uint32) {
 	return set
 }
 
-func (c *Ct) decode(key []byte, v Value) {
+func (c *Ct) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "state":
@@ -218,7 +220,7 @@ func (c *Ct) decode(key []byte, v Value) {
 	case "mark":
 		c.Mark = uint32(u)
 	case "labels":
-		_ = v.Elems(func(v Value) bool {
+		_ = v.Elems(func(v wire.Value) bool {
 			if bit, ok := v.Uint(); ok && bit < 128 {
 				c.Labels[bit/8] |= 1 << (bit % 8)
 			}

@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Dev is the section `dev`: skb->dev, the device that the packet is on at that point.
 type Dev struct {
 	Name      string // "" makes the section absent
@@ -26,16 +28,16 @@ func (d *Dev) append(dst []byte) []byte {
 	if d.RxIfindex != 0 {
 		n++
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa4name"...), d.Name)
-	dst = AppendUint(append(dst, "\xa7ifindex"...), uint64(d.Ifindex))
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa4name"...), d.Name)
+	dst = wire.AppendUint(append(dst, "\xa7ifindex"...), uint64(d.Ifindex))
 	if d.RxIfindex != 0 {
-		dst = AppendUint(append(dst, "\xaarx_ifindex"...), uint64(d.RxIfindex))
+		dst = wire.AppendUint(append(dst, "\xaarx_ifindex"...), uint64(d.RxIfindex))
 	}
-	return AppendUint(append(dst, "\xa4type"...), uint64(d.Type))
+	return wire.AppendUint(append(dst, "\xa4type"...), uint64(d.Type))
 }
 
-func (d *Dev) decode(key []byte, v Value) {
+func (d *Dev) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "name":
@@ -69,13 +71,13 @@ func (n *Netns) reset() { *n = Netns{} }
 
 func (n *Netns) append(dst []byte) []byte {
 	if n.Cookie == 0 {
-		return AppendUint(append(dst, "\x81\xa4inum"...), uint64(n.Inum))
+		return wire.AppendUint(append(dst, "\x81\xa4inum"...), uint64(n.Inum))
 	}
-	dst = AppendUint(append(dst, "\x82\xa4inum"...), uint64(n.Inum))
-	return AppendUint(append(dst, "\xa6cookie"...), n.Cookie)
+	dst = wire.AppendUint(append(dst, "\x82\xa4inum"...), uint64(n.Inum))
+	return wire.AppendUint(append(dst, "\xa6cookie"...), n.Cookie)
 }
 
-func (n *Netns) decode(key []byte, v Value) {
+func (n *Netns) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "inum":

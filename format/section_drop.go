@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Drop is the section `drop`, at skb:kfree_skb and in `free` records.
 type Drop struct {
 	Reason   uint32 // the kernel's number, with the subsystem in the upper 16 bits
@@ -33,19 +35,19 @@ func (d *Drop) append(dst []byte) []byte {
 	if d.RxSk != 0 {
 		n++
 	}
-	dst = AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	if d.Name != "" {
-		dst = AppendUint(append(dst, "\xa6reason"...), uint64(d.Reason))
-		dst = AppendStr(append(dst, "\xa4name"...), d.Name)
+		dst = wire.AppendUint(append(dst, "\xa6reason"...), uint64(d.Reason))
+		dst = wire.AppendStr(append(dst, "\xa4name"...), d.Name)
 	}
-	dst = AppendStr(append(dst, "\xa8location"...), d.Location)
+	dst = wire.AppendStr(append(dst, "\xa8location"...), d.Location)
 	if d.RxSk != 0 {
-		dst = AppendUint(append(dst, "\xa5rx_sk"...), d.RxSk)
+		dst = wire.AppendUint(append(dst, "\xa5rx_sk"...), d.RxSk)
 	}
 	return dst
 }
 
-func (d *Drop) decode(key []byte, v Value) {
+func (d *Drop) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "reason":

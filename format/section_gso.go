@@ -1,6 +1,10 @@
 package format
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/skb-tools/skb-tools/format/wire"
+)
 
 // gsoTypes name the bits SKB_GSO_* of skb_shared_info.gso_type, include/linux/skbuff.h. In
 // Linux 7.1 TCP_FIXEDID is another bit than here.
@@ -36,12 +40,12 @@ func (g *GSO) Present() bool { return g.Size != 0 }
 func (g *GSO) reset() { *g = GSO{} }
 
 func (g *GSO) append(dst []byte) []byte {
-	dst = AppendUint(append(dst, "\x83\xa4size"...), uint64(g.Size))
-	dst = AppendUint(append(dst, "\xa4segs"...), uint64(g.Segs))
+	dst = wire.AppendUint(append(dst, "\x83\xa4size"...), uint64(g.Size))
+	dst = wire.AppendUint(append(dst, "\xa4segs"...), uint64(g.Segs))
 	return appendBits(append(dst, "\xa4type"...), g.Type, gsoTypes[:])
 }
 
-func (g *GSO) decode(key []byte, v Value) {
+func (g *GSO) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "size":
@@ -88,19 +92,19 @@ func (c *Csum) append(dst []byte) []byte {
 	case 3:
 		n = 3
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa6summed"...), csumNames[c.Summed&3])
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa6summed"...), csumNames[c.Summed&3])
 	switch c.Summed {
 	case 2:
-		dst = AppendUint(append(dst, "\xa3sum"...), uint64(c.Sum))
+		dst = wire.AppendUint(append(dst, "\xa3sum"...), uint64(c.Sum))
 	case 3:
-		dst = AppendUint(append(dst, "\xa5start"...), uint64(c.Start))
-		dst = AppendUint(append(dst, "\xa6offset"...), uint64(c.Offset))
+		dst = wire.AppendUint(append(dst, "\xa5start"...), uint64(c.Start))
+		dst = wire.AppendUint(append(dst, "\xa6offset"...), uint64(c.Offset))
 	}
 	return dst
 }
 
-func (c *Csum) decode(key []byte, v Value) {
+func (c *Csum) decode(key []byte, v wire.Value) {
 	c.Has = true
 	u, _ := v.Uint()
 	switch string(key) {

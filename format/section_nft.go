@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // NFT is the section `nft`: a step of a traced packet through nftables.
 type NFT struct {
 	Type    string // rule, return, policy; "" makes the section absent
@@ -45,16 +47,16 @@ func (n *NFT) append(dst []byte) []byte {
 	if n.Handle != 0 {
 		pairs++
 	}
-	dst = AppendMap(dst, pairs)
+	dst = wire.AppendMap(dst, pairs)
 	for i, f := range fields {
 		if i < 2 || f.value != "" {
-			dst = AppendStr(AppendStr(dst, f.key), f.value)
+			dst = wire.AppendStr(wire.AppendStr(dst, f.key), f.value)
 		}
 	}
 	return appendNonzero(dst, "handle", n.Handle)
 }
 
-func (n *NFT) decode(key []byte, v Value) {
+func (n *NFT) decode(key []byte, v wire.Value) {
 	switch string(key) {
 	case "type":
 		setString(&n.Type, v)

@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Packet is the section `packet`: the packet's bytes.
 type Packet struct {
 	Len uint32 // bytes of the packet from where Data starts, whether captured or not
@@ -33,21 +35,21 @@ func (p *Packet) append(dst []byte) []byte {
 	if len(p.Missing) > 0 {
 		n++
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendUint(append(dst, "\xa3len"...), uint64(p.Len))
-	dst = AppendStr(append(dst, "\xa2at"...), p.At)
-	dst = AppendBin(append(dst, "\xa4data"...), p.Data)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendUint(append(dst, "\xa3len"...), uint64(p.Len))
+	dst = wire.AppendStr(append(dst, "\xa2at"...), p.At)
+	dst = wire.AppendBin(append(dst, "\xa4data"...), p.Data)
 	if len(p.Missing) > 0 {
-		dst = AppendArray(append(dst, "\xa7missing"...), len(p.Missing))
+		dst = wire.AppendArray(append(dst, "\xa7missing"...), len(p.Missing))
 		for _, m := range p.Missing {
-			dst = AppendUint(append(dst, 0x92), uint64(m[0]))
-			dst = AppendUint(dst, uint64(m[1]))
+			dst = wire.AppendUint(append(dst, 0x92), uint64(m[0]))
+			dst = wire.AppendUint(dst, uint64(m[1]))
 		}
 	}
 	return dst
 }
 
-func (p *Packet) decode(key []byte, v Value) {
+func (p *Packet) decode(key []byte, v wire.Value) {
 	switch string(key) {
 	case "len":
 		u, _ := v.Uint()
@@ -57,10 +59,10 @@ func (p *Packet) decode(key []byte, v Value) {
 	case "data":
 		p.Data, _ = v.Bin()
 	case "missing":
-		_ = v.Elems(func(v Value) bool {
+		_ = v.Elems(func(v wire.Value) bool {
 			var m [2]uint32
 			i := 0
-			_ = v.Elems(func(v Value) bool {
+			_ = v.Elems(func(v wire.Value) bool {
 				u, _ := v.Uint()
 				m[i] = uint32(u)
 				i++

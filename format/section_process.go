@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Process is the section `process`: the task that the cpu was running, which need not be
 // the packet's.
 type Process struct {
@@ -20,12 +22,12 @@ func (p *Process) Present() bool { return p.Comm != "" }
 func (p *Process) reset() { *p = Process{Comm: ""} }
 
 func (p *Process) append(dst []byte) []byte {
-	dst = AppendUint(append(dst, "\x83\xa3pid"...), uint64(p.PID))
-	dst = AppendUint(append(dst, "\xa4tgid"...), uint64(p.TGID))
-	return AppendStr(append(dst, "\xa4comm"...), p.Comm)
+	dst = wire.AppendUint(append(dst, "\x83\xa3pid"...), uint64(p.PID))
+	dst = wire.AppendUint(append(dst, "\xa4tgid"...), uint64(p.TGID))
+	return wire.AppendStr(append(dst, "\xa4comm"...), p.Comm)
 }
 
-func (p *Process) decode(key []byte, v Value) {
+func (p *Process) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "pid":

@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Ret is the section `ret`, at return probes: what the function returned.
 type Ret struct {
 	Has   bool
@@ -24,12 +26,12 @@ func (r *Ret) reset() { *r = Ret{} }
 
 func (r *Ret) append(dst []byte) []byte {
 	if r.Skb != 0 {
-		return AppendUint(append(dst, "\x81\xa3skb"...), r.Skb)
+		return wire.AppendUint(append(dst, "\x81\xa3skb"...), r.Skb)
 	}
-	return AppendInt(append(dst, "\x81\xa5value"...), r.Value)
+	return wire.AppendInt(append(dst, "\x81\xa5value"...), r.Value)
 }
 
-func (r *Ret) decode(key []byte, v Value) {
+func (r *Ret) decode(key []byte, v wire.Value) {
 	r.Has = true
 	switch string(key) {
 	case "value":

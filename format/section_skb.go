@@ -1,6 +1,10 @@
 package format
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/skb-tools/skb-tools/format/wire"
+)
 
 // A SkbField is a number in the section `skb`: a member of struct sk_buff or of its
 // skb_shared_info, or what identifies the buffer. include/linux/skbuff.h
@@ -103,16 +107,16 @@ func (s *Skb) Present() bool { return s.has != 0 }
 func (s *Skb) reset() { s.has = 0 }
 
 func (s *Skb) append(dst []byte) []byte {
-	dst = AppendMap(dst, bits.OnesCount64(s.has))
+	dst = wire.AppendMap(dst, bits.OnesCount64(s.has))
 	const before = 1<<SkbCloned - 1
 	dst = skbKeys.append(dst, s.has&before, s.values[:])
 	if v, ok := s.Get(SkbCloned); ok {
-		dst = AppendBool(append(dst, skbKeys[SkbCloned]...), v != 0)
+		dst = wire.AppendBool(append(dst, skbKeys[SkbCloned]...), v != 0)
 	}
 	return skbKeys.append(dst, s.has&^(before|1<<SkbCloned), s.values[:])
 }
 
-func (s *Skb) decode(key []byte, v Value) {
+func (s *Skb) decode(key []byte, v wire.Value) {
 	i := skbKeys.index(key)
 	if i < 0 {
 		return

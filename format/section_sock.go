@@ -3,6 +3,8 @@ package format
 import (
 	"net/netip"
 	"unsafe"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // Sock is the section `sock`: the socket that a packet belongs to.
@@ -98,10 +100,10 @@ func (s *Sock) append(dst []byte) []byte {
 			n += 2
 		}
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendUint(append(dst, "\xa4addr"...), s.Addr)
-	dst = AppendStr(append(dst, "\xa6family"...), s.Family)
-	dst = AppendStr(append(dst, "\xa5state"...), s.State)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendUint(append(dst, "\xa4addr"...), s.Addr)
+	dst = wire.AppendStr(append(dst, "\xa6family"...), s.Family)
+	dst = wire.AppendStr(append(dst, "\xa5state"...), s.State)
 	dst = appendNonzero(dst, "cookie", s.Cookie)
 	dst = appendEndpoint(dst, "src", s.Src, "sport", s.Sport)
 	dst = appendEndpoint(dst, "dst", s.Dst, "dport", s.Dport)
@@ -109,21 +111,21 @@ func (s *Sock) append(dst []byte) []byte {
 	if !s.Full {
 		return dst
 	}
-	dst = AppendStr(append(dst, "\xa4type"...), s.Type)
-	dst = AppendUint(append(dst, "\xa8protocol"...), uint64(s.Protocol))
-	dst = AppendUint(append(dst, "\xa3uid"...), uint64(s.UID))
+	dst = wire.AppendStr(append(dst, "\xa4type"...), s.Type)
+	dst = wire.AppendUint(append(dst, "\xa8protocol"...), uint64(s.Protocol))
+	dst = wire.AppendUint(append(dst, "\xa3uid"...), uint64(s.UID))
 	dst = appendNonzero(dst, "inode", s.Inode)
 	dst = appendNonzero(dst, "cgroup", s.Cgroup)
-	dst = AppendUint(append(dst, "\xa4rmem"...), uint64(s.Rmem))
-	dst = AppendUint(append(dst, "\xa6rcvbuf"...), uint64(s.Rcvbuf))
-	dst = AppendUint(append(dst, "\xa4wmem"...), uint64(s.Wmem))
-	dst = AppendUint(append(dst, "\xa6sndbuf"...), uint64(s.Sndbuf))
+	dst = wire.AppendUint(append(dst, "\xa4rmem"...), uint64(s.Rmem))
+	dst = wire.AppendUint(append(dst, "\xa6rcvbuf"...), uint64(s.Rcvbuf))
+	dst = wire.AppendUint(append(dst, "\xa4wmem"...), uint64(s.Wmem))
+	dst = wire.AppendUint(append(dst, "\xa6sndbuf"...), uint64(s.Sndbuf))
 	if s.Filter {
-		dst = AppendBool(append(dst, "\xa6filter"...), true)
+		dst = wire.AppendBool(append(dst, "\xa6filter"...), true)
 	}
 	if s.listens() {
-		dst = AppendUint(append(dst, "\xa7backlog"...), uint64(s.Backlog))
-		dst = AppendUint(append(dst, "\xabmax_backlog"...), uint64(s.MaxBacklog))
+		dst = wire.AppendUint(append(dst, "\xa7backlog"...), uint64(s.Backlog))
+		dst = wire.AppendUint(append(dst, "\xabmax_backlog"...), uint64(s.MaxBacklog))
 	}
 	return dst
 }
@@ -134,17 +136,17 @@ func appendNonzero(dst []byte, key string, v uint64) []byte {
 	if v == 0 {
 		return dst
 	}
-	return AppendUint(AppendStr(dst, key), v)
+	return wire.AppendUint(wire.AppendStr(dst, key), v)
 }
 
 func appendEndpoint(dst []byte, addrKey string, addr netip.Addr, portKey string, port uint16) []byte {
 	if addr.IsValid() {
-		dst = appendAddr(AppendStr(dst, addrKey), addr)
+		dst = appendAddr(wire.AppendStr(dst, addrKey), addr)
 	}
 	return appendNonzero(dst, portKey, uint64(port))
 }
 
-func (s *Sock) decode(key []byte, v Value) {
+func (s *Sock) decode(key []byte, v wire.Value) {
 	u, _ := v.Uint()
 	switch string(key) {
 	case "addr":
@@ -196,7 +198,7 @@ func (s *Sock) decode(key []byte, v Value) {
 // addrOf returns the zero Addr for what is none. It makes no string of its own, which was
 // the last memory that skb-track allocated per packet: netip keeps nothing of it, as zones
 // are cloned and the error is not used.
-func addrOf(v Value) netip.Addr {
+func addrOf(v wire.Value) netip.Addr {
 	s, _ := v.Str()
 	a, _ := netip.ParseAddr(unsafe.String(unsafe.SliceData(s), len(s)))
 	return a

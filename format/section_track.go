@@ -1,5 +1,7 @@
 package format
 
+import "github.com/skb-tools/skb-tools/format/wire"
+
 // Track is the section `track`, which skb-track adds to an event: the packet that it is
 // of, and where on its way.
 type Track struct {
@@ -10,8 +12,8 @@ type Track struct {
 	Wire   bool   // Since is the time from another host, though this is hop 0
 	Total  uint64 // ns since the packet's first hop
 
-	From    From  // at the first hop behind a link
-	Changed Value // a map: what differs from the hop before, name to [before, after]; nil: nothing
+	From    From       // at the first hop behind a link
+	Changed wire.Value // a map: what differs from the hop before, name to [before, after]; nil: nothing
 	// "": by identity; "addr": by the sk_buff's address, as it has none; "content": by the packet's bytes, as it has
 	// neither
 	By        string
@@ -77,16 +79,16 @@ func (t *Track) AppendMsgpack(dst []byte) []byte {
 			n++
 		}
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendUint(append(dst, "\xa6packet"...), t.Packet)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendUint(append(dst, "\xa6packet"...), t.Packet)
 	if t.Branch != 0 {
-		dst = AppendUint(append(dst, "\xa6branch"...), uint64(t.Branch))
+		dst = wire.AppendUint(append(dst, "\xa6branch"...), uint64(t.Branch))
 	}
-	dst = AppendUint(append(dst, "\xa3hop"...), uint64(t.Hop))
+	dst = wire.AppendUint(append(dst, "\xa3hop"...), uint64(t.Hop))
 	if t.Hop != 0 || t.Wire {
-		dst = AppendUint(append(dst, "\xa5since"...), t.Since)
+		dst = wire.AppendUint(append(dst, "\xa5since"...), t.Since)
 	}
-	dst = AppendUint(append(dst, "\xa5total"...), t.Total)
+	dst = wire.AppendUint(append(dst, "\xa5total"...), t.Total)
 	if t.From.How != "" {
 		dst = t.From.append(append(dst, "\xa4from"...))
 	}
@@ -94,16 +96,16 @@ func (t *Track) AppendMsgpack(dst []byte) []byte {
 		dst = append(append(dst, "\xa7changed"...), t.Changed...)
 	}
 	if t.By != "" {
-		dst = AppendStr(append(dst, "\xa2by"...), t.By)
+		dst = wire.AppendStr(append(dst, "\xa2by"...), t.By)
 	}
 	if t.Uncertain {
-		dst = AppendBool(append(dst, "\xa9uncertain"...), true)
+		dst = wire.AppendBool(append(dst, "\xa9uncertain"...), true)
 	}
 	if t.Inferred {
-		dst = AppendBool(append(dst, "\xa8inferred"...), true)
+		dst = wire.AppendBool(append(dst, "\xa8inferred"...), true)
 	}
 	if t.Resent != 0 {
-		dst = AppendUint(append(dst, "\xa6resent"...), uint64(t.Resent))
+		dst = wire.AppendUint(append(dst, "\xa6resent"...), uint64(t.Resent))
 	}
 	return dst
 }
@@ -113,20 +115,20 @@ func (f *From) append(dst []byte) []byte {
 	if f.Packet != 0 {
 		n++
 	}
-	dst = AppendMap(dst, n)
-	dst = AppendStr(append(dst, "\xa3how"...), f.How)
-	dst = AppendUint(append(dst, "\xa6branch"...), uint64(f.Branch))
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(append(dst, "\xa3how"...), f.How)
+	dst = wire.AppendUint(append(dst, "\xa6branch"...), uint64(f.Branch))
 	if f.Packet != 0 {
-		dst = AppendUint(append(dst, "\xa6packet"...), f.Packet)
+		dst = wire.AppendUint(append(dst, "\xa6packet"...), f.Packet)
 	}
 	return dst
 }
 
 // Decode reads the value of an event's `track`. Changed aliases v.
-func (t *Track) Decode(v Value) {
+func (t *Track) Decode(v wire.Value) {
 	*t = Track{By: t.By, From: From{How: t.From.How}}
 	by, how := false, false
-	_ = v.Each(func(key []byte, v Value) bool {
+	_ = v.Each(func(key []byte, v wire.Value) bool {
 		u, _ := v.Uint()
 		switch string(key) {
 		case "packet":

@@ -3,6 +3,7 @@ package format
 import (
 	"fmt"
 
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
@@ -75,7 +76,7 @@ type shapeCheck struct {
 }
 
 // check walks through the map that c is at.
-func (k *shapeCheck) check(c *Cursor, s *shape) *shapeError {
+func (k *shapeCheck) check(c *wire.Cursor, s *shape) *shapeError {
 	have, at := uint64(0), 0
 	for n := c.Map(); n > 0; n-- {
 		i := s.index(c.Key(), at)
@@ -121,21 +122,21 @@ func (s *shape) index(key []byte, at int) int {
 }
 
 // value checks the value that c is at, of the key m.
-func (k *shapeCheck) value(c *Cursor, m *member) *shapeError {
-	v := Value(c.b[c.at:])
+func (k *shapeCheck) value(c *wire.Cursor, m *member) *shapeError {
+	v := c.Rest()
 	kind, ok := v.Kind(), false
 	switch m.form {
 	case FormMap:
-		if kind == Map && m.of != nil {
+		if kind == wire.Map && m.of != nil {
 			return k.check(c, m.of).under(m.key)
 		}
-		ok = kind == Map
+		ok = kind == wire.Map
 	case FormStrs, FormUints, FormPairs, FormMaps:
-		if kind == Array {
+		if kind == wire.Array {
 			return k.elements(c, m)
 		}
 	case FormStrMap, FormUintMap, FormArgs, FormArrMap, FormMapMap:
-		if ok = kind == Map; ok {
+		if ok = kind == wire.Map; ok {
 			return k.values(c, m)
 		}
 	default:
@@ -149,43 +150,43 @@ func (k *shapeCheck) value(c *Cursor, m *member) *shapeError {
 }
 
 // scalar checks a value that is neither map nor array.
-func (k *shapeCheck) scalar(v Value, f Form) bool {
+func (k *shapeCheck) scalar(v wire.Value, f Form) bool {
 	switch f {
 	case FormUint:
-		_, negative, ok := v.integer()
+		_, negative, ok := v.Integer()
 		if ok && v[0] >= 0xd0 && v[0] <= 0xd3 {
 			k.signed = true
 		}
 		return ok && !negative
 	case FormInt:
-		return v.Kind() == Int
+		return v.Kind() == wire.Int
 	case FormStr:
-		return v.Kind() == Str
+		return v.Kind() == wire.Str
 	case FormBin:
-		return v.Kind() == Bin
+		return v.Kind() == wire.Bin
 	case FormBool:
-		return v.Kind() == Bool
+		return v.Kind() == wire.Bool
 	}
 	return false
 }
 
 // elements checks those of the array that c is at.
-func (k *shapeCheck) elements(c *Cursor, m *member) *shapeError {
+func (k *shapeCheck) elements(c *wire.Cursor, m *member) *shapeError {
 	for n := c.Array(); n > 0; n-- {
-		v := Value(c.b[c.at:])
+		v := c.Rest()
 		ok := false
 		switch m.form {
 		case FormMaps:
-			if ok = v.Kind() == Map; ok {
+			if ok = v.Kind() == wire.Map; ok {
 				if err := k.check(c, m.of); err != nil {
 					return err.under(m.key)
 				}
 				continue
 			}
 		case FormPairs:
-			if ok = v.Kind() == Array && v.Len() == 2; ok {
+			if ok = v.Kind() == wire.Array && v.Len() == 2; ok {
 				for range c.Array() {
-					ok = ok && k.scalar(Value(c.b[c.at:]), FormUint)
+					ok = ok && k.scalar(c.Rest(), FormUint)
 					c.Skip()
 				}
 				if ok {
@@ -206,25 +207,25 @@ func (k *shapeCheck) elements(c *Cursor, m *member) *shapeError {
 }
 
 // values checks those of the map that c is at, whose keys may be any.
-func (k *shapeCheck) values(c *Cursor, m *member) *shapeError {
+func (k *shapeCheck) values(c *wire.Cursor, m *member) *shapeError {
 	for n := c.Map(); n > 0; n-- {
 		key := c.Key()
-		v := Value(c.b[c.at:])
+		v := c.Rest()
 		ok := false
 		switch m.form {
 		case FormMapMap:
-			if ok = v.Kind() == Map; ok {
+			if ok = v.Kind() == wire.Map; ok {
 				if err := k.check(c, m.of); err != nil {
 					return err.under(escape.String(string(key))).under(m.key)
 				}
 				continue
 			}
 		case FormArrMap:
-			ok = v.Kind() == Array
+			ok = v.Kind() == wire.Array
 		case FormUintMap:
 			ok = k.scalar(v, FormUint)
 		case FormArgs:
-			ok = v.Kind() == Int || v.Kind() == Bool
+			ok = v.Kind() == wire.Int || v.Kind() == wire.Bool
 		default:
 			ok = k.scalar(v, FormStr)
 		}

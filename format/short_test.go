@@ -3,6 +3,8 @@ package format
 import (
 	"math"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // TestAppendShort: what is written the short way is what the long one writes.
@@ -10,16 +12,16 @@ func TestAppendShort(t *testing.T) {
 	var values [][]byte
 	for _, n := range []uint64{0, 9, 10, 99, 100, 127, 128, 255, 256, 65535, 65536, math.MaxUint32, math.MaxUint32 + 1, maxExact - 1, maxExact,
 		maxExact + 1, math.MaxUint64} {
-		values = append(values, AppendUint(nil, n))
+		values = append(values, wire.AppendUint(nil, n))
 	}
 	for _, n := range []int64{-1, -32, -33, -1 << 40} {
-		values = append(values, AppendInt(nil, n))
+		values = append(values, wire.AppendInt(nil, n))
 	}
 	for _, s := range []string{"", "eth0", `a"b`, `\`, "a\nb", "\x7f", "é", "\xff", "$x", "9007199254740993", "9007199254740991", "00", "an odd name of thirty-one chars.",
 		"a long text that does not fit into the short form of a string"} {
-		values = append(values, AppendStr(nil, s), AppendBin(nil, []byte(s)))
+		values = append(values, wire.AppendStr(nil, s), wire.AppendBin(nil, []byte(s)))
 	}
-	values = append(values, AppendBool(nil, true), AppendMap(nil, 0), []byte{0xc0}, []byte{0xcd, 1, 0}, []byte{0xcf, 0, 0, 0, 0, 0, 0, 0, 5})
+	values = append(values, wire.AppendBool(nil, true), wire.AppendMap(nil, 0), []byte{0xc0}, []byte{0xcd, 1, 0}, []byte{0xcf, 0, 0, 0, 0, 0, 0, 0, 5})
 	short := 0
 	for _, v := range values {
 		for _, isData := range []bool{false, true} {

@@ -3,6 +3,8 @@ package format
 import (
 	"hash/maphash"
 	"slices"
+
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // MaxStarts is how many starts of a stream a resume can go back to, MaxStartBytes how many
@@ -24,8 +26,8 @@ var resumeSection = Section{"resume", []Key{
 
 // AppendMsgpack appends the record.
 func (s *Resume) AppendMsgpack(dst []byte) []byte {
-	dst = AppendStr(append(dst, "\x82\xa4type"...), string(TypeResume))
-	return AppendUint(append(dst, "\xa4back"...), s.Back)
+	dst = wire.AppendStr(append(dst, "\x82\xa4type"...), string(TypeResume))
+	return wire.AppendUint(append(dst, "\xa4back"...), s.Back)
 }
 
 // Decode reads r, which must be a resume.

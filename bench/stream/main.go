@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 var probes = [...]string{"net:netif_receive_skb", "ip_rcv", "ip_rcv_core", "ip_rcv_finish_core", "ip_forward",
@@ -158,7 +159,7 @@ func (g *generator) hop(p *packet) error {
 	r := g.event.AppendMsgpack(g.record[:0])
 	if g.tracked {
 		t := format.Track{Packet: p.id, Hop: uint32(p.hop), Since: ts - p.last, Total: ts - p.first}
-		r = format.Splice(nil, r, "track", t.AppendMsgpack(nil))
+		r = wire.Splice(nil, r, "track", t.AppendMsgpack(nil))
 	}
 	if err := g.write(r); err != nil {
 		return err

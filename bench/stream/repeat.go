@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // repeat writes a recorded stream with its events again and again, a microsecond apart,
@@ -42,7 +43,7 @@ func repeat(file string, events int, enc *format.Encoder) error {
 	var record []byte
 	for i := range events {
 		ts += 1000
-		record = format.Splice(record[:0], recorded[i%len(recorded)], "ts", format.AppendUint(nil, ts))
+		record = wire.Splice(record[:0], recorded[i%len(recorded)], "ts", wire.AppendUint(nil, ts))
 		if err := enc.WriteRaw(held.Gives(record)); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 var (
@@ -98,11 +99,11 @@ type tracked struct {
 }
 
 func (t tracked) AppendMsgpack(dst []byte) []byte {
-	section := format.AppendMap(nil, 3)
-	section = format.AppendUint(format.AppendStr(section, "packet"), t.packet)
-	section = format.AppendUint(format.AppendStr(section, "hop"), t.hop)
-	section = format.AppendUint(format.AppendStr(section, "total"), 0)
-	return format.Splice(dst, t.Event.AppendMsgpack(nil), "track", section)
+	section := wire.AppendMap(nil, 3)
+	section = wire.AppendUint(wire.AppendStr(section, "packet"), t.packet)
+	section = wire.AppendUint(wire.AppendStr(section, "hop"), t.hop)
+	section = wire.AppendUint(wire.AppendStr(section, "total"), 0)
+	return wire.Splice(dst, t.Event.AppendMsgpack(nil), "track", section)
 }
 
 // journey is an event with all that skb-track adds; change is the name of what changed,
@@ -110,13 +111,13 @@ func (t tracked) AppendMsgpack(dst []byte) []byte {
 func journey(e *format.Event, packet uint64, hop uint32, since uint64, change []string) format.Appender {
 	t := format.Track{Packet: packet, Hop: hop, Since: since}
 	if change != nil {
-		t.Changed = format.AppendStr(format.AppendMap(nil, 2), change[0])
-		t.Changed = format.AppendArray(t.Changed, 2)
-		t.Changed = format.AppendStr(format.AppendStr(t.Changed, change[1]), change[2])
-		t.Changed = format.AppendArray(format.AppendStr(t.Changed, "ip.ttl"), 2)
-		t.Changed = format.AppendUint(format.AppendUint(t.Changed, 64), 63)
+		t.Changed = wire.AppendStr(wire.AppendMap(nil, 2), change[0])
+		t.Changed = wire.AppendArray(t.Changed, 2)
+		t.Changed = wire.AppendStr(wire.AppendStr(t.Changed, change[1]), change[2])
+		t.Changed = wire.AppendArray(wire.AppendStr(t.Changed, "ip.ttl"), 2)
+		t.Changed = wire.AppendUint(wire.AppendUint(t.Changed, 64), 63)
 	}
-	return record(format.Splice(nil, e.AppendMsgpack(nil), "track", t.AppendMsgpack(nil)))
+	return record(wire.Splice(nil, e.AppendMsgpack(nil), "track", t.AppendMsgpack(nil)))
 }
 
 type record format.Raw
@@ -132,7 +133,7 @@ func spliced(e *format.Event, sections ...string) format.Appender {
 		if err != nil {
 			panic(err)
 		}
-		raw = format.Splice(nil, raw, sections[i], r.Get("v"))
+		raw = wire.Splice(nil, raw, sections[i], r.Get("v"))
 	}
 	return record(raw)
 }

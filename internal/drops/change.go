@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // What a host's start record says holds until a change record says otherwise. Of the latest state alone all is
@@ -142,21 +143,21 @@ func (h *host) numbers(key string) *map[string]uint64 {
 }
 
 // put sets entries of one of format.FactKeys.
-func (h *host) put(key string, entries map[string]format.Value) {
+func (h *host) put(key string, entries map[string]wire.Value) {
 	n := 0
 	if m := h.strings(key); m != nil {
-		n = setAll(m, entries, func(v format.Value) (string, bool) { s, ok := v.Str(); return string(s), ok })
+		n = setAll(m, entries, func(v wire.Value) (string, bool) { s, ok := v.Str(); return string(s), ok })
 	} else if m := h.numbers(key); m != nil {
-		n = setAll(m, entries, format.Value.Uint)
+		n = setAll(m, entries, wire.Value.Uint)
 	} else {
-		n = setAll(&h.devices, entries, func(v format.Value) (format.Device, bool) { return format.DeviceOf(v), v.Kind() == format.Map })
+		n = setAll(&h.devices, entries, func(v wire.Value) (format.Device, bool) { return format.DeviceOf(v), v.Kind() == wire.Map })
 	}
 	if h.qdiscs = h.qdiscs || key == "qdisc"; n > maxEntries || key == "devices" && n > maxDevices {
 		h.lose(key)
 	}
 }
 
-func setAll[T any](m *map[string]T, entries map[string]format.Value, read func(format.Value) (T, bool)) int {
+func setAll[T any](m *map[string]T, entries map[string]wire.Value, read func(wire.Value) (T, bool)) int {
 	if *m == nil {
 		*m = map[string]T{}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -161,16 +162,16 @@ func TestChangeExcludesNothing(t *testing.T) {
 					continue
 				}
 				n++
-				without := format.Raw(format.AppendMap(nil, 0))
+				without := format.Raw(wire.AppendMap(nil, 0))
 				without = without[:0]
-				pairs := [][2]format.Value{}
-				_ = records[0].Each(func(k []byte, v format.Value) bool {
+				pairs := [][2]wire.Value{}
+				_ = records[0].Each(func(k []byte, v wire.Value) bool {
 					if string(k) != key {
-						pairs = append(pairs, [2]format.Value{format.AppendStr(nil, k), v})
+						pairs = append(pairs, [2]wire.Value{wire.AppendStr(nil, k), v})
 					}
 					return true
 				})
-				without = format.AppendMap(without, len(pairs))
+				without = wire.AppendMap(without, len(pairs))
 				for _, p := range pairs {
 					without = append(append(without, p[0]...), p[1]...)
 				}
@@ -221,7 +222,7 @@ func TestChangeBounds(t *testing.T) {
 		return hosts.start((&format.Start{TS: uint64(n), Host: "h", Firewall: map[string]string{}}).AppendMsgpack(nil))
 	}
 	change := func(h *host, ts uint64, key, entry, value string) {
-		c := &format.Change{TS: ts, Seen: format.Some(ts), Keys: []string{key}, Facts: format.Facts{key: {entry: format.AppendStr(nil, value)}}}
+		c := &format.Change{TS: ts, Seen: format.Some(ts), Keys: []string{key}, Facts: format.Facts{key: {entry: wire.AppendStr(nil, value)}}}
 		hosts.change(c.AppendMsgpack(nil), h)
 	}
 	// Many hosts, of which each has a change.
@@ -256,7 +257,7 @@ func TestChangeBounds(t *testing.T) {
 	}
 	h = start(1<<20 + 2)
 	for n := range 2 * maxDevices {
-		c := &format.Change{TS: uint64(n), Seen: format.Some(uint64(n)), Keys: []string{"devices"}, Facts: format.Facts{"devices": {fmt.Sprint("d", n): format.Value("\x82\xa3mtu\x01\xa2up\xc3")}}}
+		c := &format.Change{TS: uint64(n), Seen: format.Some(uint64(n)), Keys: []string{"devices"}, Facts: format.Facts{"devices": {fmt.Sprint("d", n): wire.Value("\x82\xa3mtu\x01\xa2up\xc3")}}}
 		hosts.change(c.AppendMsgpack(nil), h)
 	}
 	if len(h.devices) > 0 || h.at(1<<20).devices != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/drops/census"
 )
 
@@ -120,7 +121,7 @@ func readHost(r format.Raw) *host {
 }
 
 // censusKernel is the kernel of the census with the same version: 6.12 for 6.12.117+deb13.
-func censusKernel(release format.Value) string {
+func censusKernel(release wire.Value) string {
 	s, _ := release.Str()
 	for _, k := range census.Kernels {
 		if rest, ok := strings.CutPrefix(string(s), k); ok && (rest == "" || rest[0] < '0' || rest[0] > '9') {
@@ -130,8 +131,8 @@ func censusKernel(release format.Value) string {
 	return ""
 }
 
-func eachString(m format.Value, f func(key, value []byte)) {
-	_ = m.Each(func(key []byte, v format.Value) bool {
+func eachString(m wire.Value, f func(key, value []byte)) {
+	_ = m.Each(func(key []byte, v wire.Value) bool {
 		if s, ok := v.Str(); ok {
 			f(key, s)
 		}

@@ -4,7 +4,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // path reads a value of the record. What nftables and connection tracking said is mostly
@@ -33,10 +33,10 @@ func (f *facts) before(s kept, path []string) value {
 	if f.earlier == nil {
 		return value{}
 	}
-	return f.valueOf(format.Value(f.earlier.get(s)).Get(path...))
+	return f.valueOf(wire.Value(f.earlier.get(s)).Get(path...))
 }
 
-func (f *facts) valueOf(v format.Value) value {
+func (f *facts) valueOf(v wire.Value) value {
 	if v == nil {
 		return value{}
 	}

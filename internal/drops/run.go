@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -318,9 +319,9 @@ func (r *run) drop() error {
 		return nil
 	}
 	r.scratch = f.appendWhy(r.scratch[:0])
-	put := format.Extend
+	put := wire.Extend
 	if f.find.Has(findWhy) {
-		put = format.Splice
+		put = wire.Splice
 	}
 	r.spliced = put(r.spliced[:0], f.raw, "why", r.scratch)
 	return r.sink.Write(r.kept.Gives(r.spliced))

@@ -2,6 +2,7 @@ package drops
 
 import (
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
@@ -26,7 +27,7 @@ func (s stacks) add(r format.Raw, h *host) {
 		clear(s)
 	}
 	var frames []string
-	_ = r.Get("frames").Elems(func(v format.Value) bool {
+	_ = r.Get("frames").Elems(func(v wire.Value) bool {
 		name, _ := v.Str()
 		name = kfunc.Function(name)
 		if len(name) <= maxSymbol {

@@ -1,7 +1,7 @@
 package drops
 
 import (
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
@@ -172,31 +172,31 @@ func (f *facts) appendWhy(dst []byte) []byte {
 	if len(lookAt) > 0 {
 		n++
 	}
-	dst = format.AppendMap(dst, n)
-	dst = format.AppendStr(format.AppendStr(dst, "reason"), v.name)
+	dst = wire.AppendMap(dst, n)
+	dst = wire.AppendStr(wire.AppendStr(dst, "reason"), v.name)
 	if meaning {
-		dst = format.AppendStr(format.AppendStr(dst, "meaning"), v.reason.Meaning)
+		dst = wire.AppendStr(wire.AppendStr(dst, "meaning"), v.reason.Meaning)
 	}
 	if where {
 		f.line = f.appendWhere(f.line[:0])
-		dst = format.AppendStr(format.AppendStr(dst, "where"), f.line)
+		dst = wire.AppendStr(wire.AppendStr(dst, "where"), f.line)
 	}
 	if cause {
-		dst = format.AppendStr(format.AppendStr(dst, "cause"), v.cause)
+		dst = wire.AppendStr(wire.AppendStr(dst, "cause"), v.cause)
 	}
 	if len(lookAt) > 0 {
-		dst = f.appendLook(format.AppendStr(dst, "look"), lookAt)
+		dst = f.appendLook(wire.AppendStr(dst, "look"), lookAt)
 	}
-	dst = format.AppendStr(format.AppendStr(dst, "severity"), v.severity.String())
-	dst = format.AppendStr(format.AppendStr(dst, "confidence"), v.confidence())
+	dst = wire.AppendStr(wire.AppendStr(dst, "severity"), v.severity.String())
+	dst = wire.AppendStr(wire.AppendStr(dst, "confidence"), v.confidence())
 	if v.nOthers+v.nWays > 0 {
-		dst = f.appendOthers(format.AppendStr(dst, "alternatives"))
+		dst = f.appendOthers(wire.AppendStr(dst, "alternatives"))
 	}
 	if v.more > 0 {
-		dst = format.AppendUint(format.AppendStr(dst, "more"), uint64(v.more))
+		dst = wire.AppendUint(wire.AppendStr(dst, "more"), uint64(v.more))
 	}
 	if v.nRare > 0 {
-		dst = f.appendRare(format.AppendStr(dst, "rare"))
+		dst = f.appendRare(wire.AppendStr(dst, "rare"))
 	}
 	return dst
 }
@@ -204,10 +204,10 @@ func (f *facts) appendWhy(dst []byte) []byte {
 // appendRare writes the sentences of the rare ways, as an array.
 func (f *facts) appendRare(dst []byte) []byte {
 	count := len(dst)
-	dst = format.AppendArray(dst, 0)
+	dst = wire.AppendArray(dst, 0)
 	for _, w := range f.verdict.rare[:f.verdict.nRare] {
 		if text, ok := f.sentence(w.cause); ok {
-			dst = format.AppendStr(dst, text)
+			dst = wire.AppendStr(dst, text)
 			dst[count]++
 		}
 	}
@@ -247,10 +247,10 @@ const enterFirst = "nsenter --net=/proc/1/ns/net "
 // appendLook writes the commands that can be filled in, as an array.
 func (f *facts) appendLook(dst []byte, look []choice) []byte {
 	count := len(dst)
-	dst = format.AppendArray(dst, 0) // one byte up to 15, which no stanza reaches
+	dst = wire.AppendArray(dst, 0) // one byte up to 15, which no stanza reaches
 	for _, c := range look {
 		if s, ok := f.command(c); ok {
-			dst = format.AppendStr(dst, s)
+			dst = wire.AppendStr(dst, s)
 			dst[count]++
 		}
 	}
@@ -270,7 +270,7 @@ func (f *facts) appendEnter(dst []byte) []byte {
 func (f *facts) appendOthers(dst []byte) []byte {
 	v := &f.verdict
 	count := len(dst)
-	dst = format.AppendArray(dst, 0)
+	dst = wire.AppendArray(dst, 0)
 	for _, r := range v.others[:v.nOthers] {
 		var ok bool
 		if dst, ok = f.appendOther(dst, r.cause[0], r.tell, r.look); ok {
@@ -293,16 +293,16 @@ func (f *facts) appendOther(dst []byte, cause, tell choice, look []choice) ([]by
 	}
 	n := 1
 	at := len(dst)
-	dst = format.AppendMap(dst, 0)
-	dst = format.AppendStr(format.AppendStr(dst, "cause"), text)
+	dst = wire.AppendMap(dst, 0)
+	dst = wire.AppendStr(wire.AppendStr(dst, "cause"), text)
 	if tell != nil {
 		if text, ok := f.sentence(tell); ok {
-			dst = format.AppendStr(format.AppendStr(dst, "tell"), text)
+			dst = wire.AppendStr(wire.AppendStr(dst, "tell"), text)
 			n++
 		}
 	}
 	if len(look) > 0 {
-		dst = f.appendLook(format.AppendStr(dst, "look"), look)
+		dst = f.appendLook(wire.AppendStr(dst, "look"), look)
 		n++
 	}
 	dst[at] |= byte(n) // fixmap

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/in"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -73,15 +74,15 @@ func randomStream(t *testing.T, r *rand.Rand) []byte {
 					track.From = format.From{How: pick("clone", "wire"), Branch: r.Uint32N(2), Packet: r.Uint64N(3)}
 				}
 				if r.IntN(2) == 0 {
-					track.Changed = format.AppendStr(format.AppendMap(nil, 2), name())
-					track.Changed = format.AppendUint(format.AppendInt(format.AppendArray(track.Changed, 2), -5), 63)
-					track.Changed = format.AppendArray(format.AppendStr(track.Changed, "other"), 1)
-					track.Changed = format.AppendStr(track.Changed, name())
+					track.Changed = wire.AppendStr(wire.AppendMap(nil, 2), name())
+					track.Changed = wire.AppendUint(wire.AppendInt(wire.AppendArray(track.Changed, 2), -5), 63)
+					track.Changed = wire.AppendArray(wire.AppendStr(track.Changed, "other"), 1)
+					track.Changed = wire.AppendStr(track.Changed, name())
 				}
-				raw = format.Splice(nil, raw, "track", track.AppendMsgpack(nil))
+				raw = wire.Splice(nil, raw, "track", track.AppendMsgpack(nil))
 			}
 			if r.IntN(4) == 0 {
-				raw = format.Splice(nil, raw, "why", randomWhy(r, name))
+				raw = wire.Splice(nil, raw, "why", randomWhy(r, name))
 			}
 			if r.IntN(4) == 0 {
 				records = append(records, randomStack(r, name))
@@ -98,26 +99,26 @@ func sprinkle(r *rand.Rand, raw format.Raw, name func() string) format.Raw {
 	value := func(dst []byte) []byte {
 		switch r.IntN(7) {
 		case 0:
-			return format.AppendInt(dst, -r.Int64())
+			return wire.AppendInt(dst, -r.Int64())
 		case 1:
-			return format.AppendBool(dst, r.IntN(2) == 0)
+			return wire.AppendBool(dst, r.IntN(2) == 0)
 		case 2:
-			return format.AppendStr(dst, []string{"-5", "-0", "007", "0x10", "0x0", "16", "true", "=", "."}[r.IntN(9)])
+			return wire.AppendStr(dst, []string{"-5", "-0", "007", "0x10", "0x0", "16", "true", "=", "."}[r.IntN(9)])
 		case 3:
-			return format.AppendStr(dst, name())
+			return wire.AppendStr(dst, name())
 		case 4:
 			return append(dst, 0xc0) // nil, which has no plain form
 		}
-		return format.AppendUint(dst, r.Uint64()>>r.IntN(64))
+		return wire.AppendUint(dst, r.Uint64()>>r.IntN(64))
 	}
 	var tree func(dst []byte, depth int) []byte
 	tree = func(dst []byte, depth int) []byte {
 		names := []string{"state", "addr", "mark", "status", "orig", "a.b", "labels", "skb", "type", "=", "src"}
 		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		names = names[:r.IntN(6)]
-		dst = format.AppendMap(dst, len(names))
+		dst = wire.AppendMap(dst, len(names))
 		for _, n := range names {
-			dst = format.AppendStr(dst, n)
+			dst = wire.AppendStr(dst, n)
 			switch r.IntN(4) {
 			case 0:
 				if depth > 0 {
@@ -127,7 +128,7 @@ func sprinkle(r *rand.Rand, raw format.Raw, name func() string) format.Raw {
 				fallthrough
 			case 1:
 				m := r.IntN(4)
-				dst = format.AppendArray(dst, m)
+				dst = wire.AppendArray(dst, m)
 				for range m {
 					dst = value(dst)
 				}
@@ -139,14 +140,14 @@ func sprinkle(r *rand.Rand, raw format.Raw, name func() string) format.Raw {
 	}
 	for _, s := range packet.Sections {
 		if r.IntN(4) == 0 {
-			raw = format.Splice(nil, raw, s, tree(nil, 4))
+			raw = wire.Splice(nil, raw, s, tree(nil, 4))
 		}
 	}
 	if r.IntN(3) == 0 {
-		raw = format.Splice(nil, raw, "caller", format.AppendStr(nil, name()))
+		raw = wire.Splice(nil, raw, "caller", wire.AppendStr(nil, name()))
 	}
 	if r.IntN(3) == 0 {
-		raw = format.Splice(nil, raw, "stack", format.AppendUint(nil, r.Uint64N(5)))
+		raw = wire.Splice(nil, raw, "stack", wire.AppendUint(nil, r.Uint64N(5)))
 	}
 	return raw
 }
@@ -156,15 +157,15 @@ func randomWhy(r *rand.Rand, name func() string) []byte {
 	keys := []string{"meaning", "cause", "where", "severity", "confidence", "reason"}
 	r.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	keys = keys[:r.IntN(len(keys)+1)]
-	why := format.AppendMap(nil, len(keys)+1)
+	why := wire.AppendMap(nil, len(keys)+1)
 	for _, k := range keys {
-		why = format.AppendStr(format.AppendStr(why, k), name())
+		why = wire.AppendStr(wire.AppendStr(why, k), name())
 	}
-	why = format.AppendStr(why, "look")
+	why = wire.AppendStr(why, "look")
 	n := r.IntN(3)
-	why = format.AppendArray(why, n)
+	why = wire.AppendArray(why, n)
 	for range n {
-		why = format.AppendStr(why, name())
+		why = wire.AppendStr(why, name())
 	}
 	return why
 }

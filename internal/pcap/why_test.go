@@ -9,6 +9,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // The words for people are the cause, or else the meaning; the reason is the kernel's, or
@@ -26,11 +27,11 @@ func TestWhy(t *testing.T) {
 		if c.kernel == "" {
 			confidence = "inferred"
 		}
-		why := format.AppendMap(nil, 4)
+		why := wire.AppendMap(nil, 4)
 		for _, p := range [...][2]string{{"reason", c.reason}, {"meaning", c.meaning}, {"cause", c.cause}, {"confidence", confidence}} {
-			why = format.AppendStr(format.AppendStr(why, p[0]), p[1])
+			why = wire.AppendStr(wire.AppendStr(why, p[0]), p[1])
 		}
-		raw := recorded(format.Splice(nil, e.AppendMsgpack(nil), "why", why))
+		raw := recorded(wire.Splice(nil, e.AppendMsgpack(nil), "why", why))
 		r, err := pcapgo.NewNgReader(bytes.NewReader(run(t, Options{}, stream(t, someStart(), raw))), pcapgo.DefaultNgReaderOptions)
 		if err != nil {
 			t.Fatal(err)

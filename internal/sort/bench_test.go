@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -27,7 +28,7 @@ func benchStream(events int) []byte {
 			ev.Skb.Set(f, uint64(f)<<8)
 		}
 		t := format.Track{Packet: uint64(i/40*4+i%4) + 1, Hop: uint32(i / 4 % 10), Total: min(uint64(i/4%10)*2000, ts)}
-		buf = format.Splice(buf[:0], ev.AppendMsgpack(nil), "track", t.AppendMsgpack(nil))
+		buf = wire.Splice(buf[:0], ev.AppendMsgpack(nil), "track", t.AppendMsgpack(nil))
 		_ = e.WriteRaw(buf)
 	}
 	_ = e.Write(&format.End{TS: 1e9 + uint64(events)*500, Events: uint64(events)})

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // An order is what records are sorted by. Always, hosts and their boots are kept apart, one
@@ -43,7 +44,7 @@ const (
 // keyOf is the key of a record of this type, whose time is ts or, when it has none, that of
 // the record before it. start is when its `start` was. Times are in ns. track is the section
 // of the record, nil when it is still to be found.
-func (o order) keyOf(t format.RecordType, r format.Raw, track format.Value, ts, start uint64) key {
+func (o order) keyOf(t format.RecordType, r format.Raw, track wire.Value, ts, start uint64) key {
 	rank := uint64(thenOthers)
 	switch t {
 	case format.TypeEvent:
@@ -84,7 +85,7 @@ func (o order) keyOf(t format.RecordType, r format.Raw, track format.Value, ts, 
 	return key{a: ts, b: rank}
 }
 
-func (o order) keyOfEvent(track format.Value, ts uint64) key {
+func (o order) keyOfEvent(track wire.Value, ts uint64) key {
 	packet, _ := track.Get("packet").Uint()
 	if packet == 0 {
 		if o == byPacket {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/clock"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
@@ -193,9 +194,9 @@ func (s *sorter) take(b *batch) error {
 	at := 0
 	for i, end := range b.ends {
 		raw := format.Raw(b.data[at:end])
-		var track format.Value
+		var track wire.Value
 		if n := b.track[i]; n > 0 {
-			track = format.Value(raw[n:])
+			track = wire.Value(raw[n:])
 		}
 		e.Off, e.length = uint32(at), uint32(end-at)
 		at = end
@@ -256,7 +257,7 @@ func (s *sorter) take(b *batch) error {
 }
 
 // decide sorts by journey when the stream is tracked.
-func (s *sorter) decide(t format.RecordType, r format.Raw, track format.Value) {
+func (s *sorter) decide(t format.RecordType, r format.Raw, track wire.Value) {
 	switch {
 	case t == format.TypeEvent && (track != nil || r.Get("track") != nil), t == format.TypeJourney:
 		s.undecided = 0

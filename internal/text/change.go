@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // changeEntries is how many entries of a key a line names.
@@ -37,16 +38,16 @@ func (p *Printer) changes(r format.Raw) {
 		keys++
 		p.line = append(append(p.line, ' '), key...)
 		n := 0
-		_ = now.Each(func(name []byte, v format.Value) bool {
+		_ = now.Each(func(name []byte, v wire.Value) bool {
 			if p.another(&n) {
 				p.line = appendString(p.line, name)
-				if v.Kind() != format.Map {
+				if v.Kind() != wire.Map {
 					p.line = appendValue(append(p.line, '='), v)
 				}
 			}
 			return true
 		})
-		_ = gone.Elems(func(v format.Value) bool {
+		_ = gone.Elems(func(v wire.Value) bool {
 			if p.another(&n) {
 				p.line = append(appendValue(p.line, v), " gone"...)
 			}
@@ -66,7 +67,7 @@ func (p *Printer) changes(r format.Raw) {
 // keys prints which keys of `start` a change is about.
 func (p *Printer) keys(r format.Raw) {
 	n := 0
-	elements(r.Get("keys"), func(i int, v format.Value) {
+	elements(r.Get("keys"), func(i int, v wire.Value) {
 		p.between(&n)
 		p.line = appendValue(p.line, v)
 	})

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // event prints an event: the columns, the packet, then what else it holds as
@@ -26,11 +27,11 @@ func (p *Printer) event(r format.Raw) {
 		p.cell = strconv.AppendUint(append(p.cell[:0], "mark=0x"...), mark, 16)
 		p.line = appendColored(append(p.line, ' '), p.cell, p.paint(yellow))
 	}
-	var why format.Value
+	var why wire.Value
 	if !found {
-		err := r.Each(func(key []byte, v format.Value) bool { return true })
+		err := r.Each(func(key []byte, v wire.Value) bool { return true })
 		if err == nil {
-			err = r.Each(func(key []byte, v format.Value) bool {
+			err = r.Each(func(key []byte, v wire.Value) bool {
 				p.pairOfEvent(key, v, &why)
 				return true
 			})
@@ -53,7 +54,7 @@ func (p *Printer) event(r format.Raw) {
 
 // pairOfEvent prints what of a pair has no place of its own. An explanation goes into why: it
 // comes last.
-func (p *Printer) pairOfEvent(key []byte, v format.Value, why *format.Value) {
+func (p *Printer) pairOfEvent(key []byte, v wire.Value, why *wire.Value) {
 	if fields, ok := shown[string(key)]; ok {
 		p.rest(string(key), v, fields...)
 		return

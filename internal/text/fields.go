@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // What of an event has a place of its own in a line, in the order of paths.
@@ -95,7 +96,7 @@ type fields struct {
 // A number may be absent.
 type number = format.Opt[uint64]
 
-func numberOf(v format.Value) (n number) {
+func numberOf(v wire.Value) (n number) {
 	if u, ok := v.Uint(); ok {
 		n = format.Some(u)
 	}
@@ -126,7 +127,7 @@ func (e *fields) find(f *format.Finder, r format.Raw) bool {
 
 // walk reads the fields of an event that is malformed, or enormous, as far as it can be read.
 func (e *fields) walk(r format.Raw) {
-	get := func(i int) format.Value { return r.Get(strings.Split(paths[i], ".")...) }
+	get := func(i int) wire.Value { return r.Get(strings.Split(paths[i], ".")...) }
 	number := func(i int) number { return numberOf(get(i)) }
 	e.ts, e.cpu, e.tgid = number(findTS), number(findCPU), number(findTgid)
 	e.skbLen, e.protocol, e.vlanTCI, e.mark = number(findSkbLen), number(findProtocol), number(findVlanTCI), number(findMark)

@@ -7,11 +7,12 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // track prints skb-track's section: the packet and branch as #12.1, times in the unit that
 // suits, and what changed as name=before>after.
-func (p *Printer) track(v format.Value) {
+func (p *Printer) track(v wire.Value) {
 	of := pick(v, "packet", "branch")
 	packet, ok := of[0].Uint()
 	if !ok {
@@ -22,7 +23,7 @@ func (p *Printer) track(v format.Value) {
 	p.colored(cyan)
 	p.line = appendPacket(append(p.line, "track="...), packet, of[1])
 	p.uncolored(cyan)
-	p.malformed(v.Each(func(key []byte, x format.Value) bool {
+	p.malformed(v.Each(func(key []byte, x wire.Value) bool {
 		switch string(key) {
 		case "packet", "branch":
 			return true
@@ -36,12 +37,12 @@ func (p *Printer) track(v format.Value) {
 				return true
 			}
 		case "from":
-			if x.Kind() == format.Map {
+			if x.Kind() == wire.Map {
 				p.cameFrom(packet, x)
 				return true
 			}
 		case "changed":
-			if x.Kind() == format.Map {
+			if x.Kind() == wire.Map {
 				p.changed(x)
 				return true
 			}
@@ -58,7 +59,7 @@ func (p *Printer) track(v format.Value) {
 	}))
 }
 
-func appendPacket(dst []byte, packet uint64, branch format.Value) []byte {
+func appendPacket(dst []byte, packet uint64, branch wire.Value) []byte {
 	dst = strconv.AppendUint(append(dst, '#'), packet, 10)
 	if n, ok := branch.Uint(); ok && n > 0 {
 		dst = strconv.AppendUint(append(dst, '.'), n, 10)
@@ -67,7 +68,7 @@ func appendPacket(dst []byte, packet uint64, branch format.Value) []byte {
 }
 
 // cameFrom prints from=HOW#PACKET.BRANCH.
-func (p *Printer) cameFrom(packet uint64, v format.Value) {
+func (p *Printer) cameFrom(packet uint64, v wire.Value) {
 	if other, ok := v.Get("packet").Uint(); ok {
 		packet = other
 	}
@@ -77,14 +78,14 @@ func (p *Printer) cameFrom(packet uint64, v format.Value) {
 }
 
 // changed prints name=before>after, for each that changed.
-func (p *Printer) changed(v format.Value) {
-	p.malformed(v.Each(func(key []byte, x format.Value) bool {
-		if x.Kind() != format.Array || x.Len() != 2 {
+func (p *Printer) changed(v wire.Value) {
+	p.malformed(v.Each(func(key []byte, x wire.Value) bool {
+		if x.Kind() != wire.Array || x.Len() != 2 {
 			p.pair([]byte("track.changed"), key, x, plain)
 			return true
 		}
 		p.cell = append(appendEscaped(p.cell[:0], key), '=')
-		elements(x, func(i int, x format.Value) {
+		elements(x, func(i int, x wire.Value) {
 			if i > 0 {
 				p.cell = append(p.cell, '>')
 			}
@@ -92,7 +93,7 @@ func (p *Printer) changed(v format.Value) {
 				p.cell = strconv.AppendUint(append(p.cell, "0x"...), n, 16)
 			} else if s, ok := x.Str(); ok && bare(s) {
 				p.cell = append(p.cell, s...)
-			} else if x.Kind() == format.Nil {
+			} else if x.Kind() == wire.Nil {
 				p.cell = append(p.cell, '-')
 			} else {
 				p.cell = appendValue(p.cell, x)
@@ -252,8 +253,8 @@ func AppendDuration(dst []byte, ns uint64) []byte { return appendDuration(dst, n
 
 // AppendChanges appends what changed at a hop, each with a blank in front:
 // " dst=10.0.0.2>10.0.1.2 ttl=64>63".
-func AppendChanges(dst []byte, changed format.Value) []byte {
-	if changed.Kind() != format.Map {
+func AppendChanges(dst []byte, changed wire.Value) []byte {
+	if changed.Kind() != wire.Map {
 		return dst
 	}
 	p := Printer{line: dst}

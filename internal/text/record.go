@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // head prints the time column and, for the kinds that have one, the cpu's.
@@ -17,7 +18,7 @@ func (p *Printer) head(r format.Raw) {
 // others prints all keys of the record but those named and those that head
 // and the record's type have told.
 func (p *Printer) others(r format.Raw, but ...string) {
-	p.malformed(r.Each(func(key []byte, v format.Value) bool {
+	p.malformed(r.Each(func(key []byte, v wire.Value) bool {
 		switch k := string(key); k {
 		case "type", "ts", "cpu":
 		default:
@@ -53,12 +54,12 @@ func (p *Printer) start(r format.Raw) {
 	}
 	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl", "qdisc")
 	for _, table := range [...]string{"drop_reasons", "sysctl", "qdisc"} {
-		if v := r.Get(table); v.Kind() == format.Map {
+		if v := r.Get(table); v.Kind() == wire.Map {
 			p.line = append(append(append(p.line, ' '), table...), '=')
 			p.line = strconv.AppendInt(p.line, int64(v.Len()), 10)
 		}
 	}
-	elements(r.Get("cmdline"), func(i int, v format.Value) {
+	elements(r.Get("cmdline"), func(i int, v wire.Value) {
 		if i == 0 {
 			p.line = append(p.line, " cmdline:"...)
 		}
@@ -170,7 +171,7 @@ func (p *Printer) free(r format.Raw) {
 }
 
 // buffer prints a buffer's identity.
-func (p *Printer) buffer(v format.Value) {
+func (p *Printer) buffer(v wire.Value) {
 	of := pick(v, "id", "addr", "head")
 	if id := of[0]; len(id) > 0 {
 		p.pair([]byte("id"), nil, id, plain)
@@ -184,7 +185,7 @@ func (p *Printer) buffer(v format.Value) {
 func (p *Printer) stack(r format.Raw) {
 	p.say("stack", faint)
 	p.line = append(appendValue(append(p.line, ' '), r.Get("id")), ':')
-	elements(r.Get("frames"), func(i int, v format.Value) {
+	elements(r.Get("frames"), func(i int, v wire.Value) {
 		switch {
 		case p.o.Stacks:
 			p.line = append(p.line, "\n    "...)

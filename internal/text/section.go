@@ -5,11 +5,12 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // section prints a key of a record that has no column: the few that a reader
 // looks for in a short form, all others, known or not, as key=value.
-func (p *Printer) section(key []byte, v format.Value) {
+func (p *Printer) section(key []byte, v wire.Value) {
 	switch string(key) {
 	case "drop":
 		p.drop(v)
@@ -28,8 +29,8 @@ func (p *Printer) section(key []byte, v format.Value) {
 
 // pairs prints key=value; for a map key.name=value for each of its values.
 // Maps and arrays further in are JSON.
-func (p *Printer) pairs(key []byte, v format.Value) {
-	if v.Kind() != format.Map {
+func (p *Printer) pairs(key []byte, v wire.Value) {
+	if v.Kind() != wire.Map {
 		p.pair(key, nil, v, plain)
 		return
 	}
@@ -38,14 +39,14 @@ func (p *Printer) pairs(key []byte, v format.Value) {
 
 // rest prints the values of the map v but those named in but. What is no map,
 // where one should be, it prints as it is.
-func (p *Printer) rest(section string, v format.Value, but ...string) {
-	if v.Kind() != format.Map {
+func (p *Printer) rest(section string, v wire.Value, but ...string) {
+	if v.Kind() != wire.Map {
 		if len(v) > 0 {
 			p.pair([]byte(section), nil, v, loud)
 		}
 		return
 	}
-	p.malformed(v.Each(func(key []byte, v format.Value) bool {
+	p.malformed(v.Each(func(key []byte, v wire.Value) bool {
 		for _, b := range but {
 			if string(key) == b {
 				return true
@@ -58,11 +59,11 @@ func (p *Printer) rest(section string, v format.Value, but ...string) {
 
 // pick returns the values that a map has under names, six at most: in one walk, where Get
 // takes one for each, which was most of what a section took.
-func pick(v format.Value, names ...string) (values [6]format.Value) {
-	if v.Kind() != format.Map {
+func pick(v wire.Value, names ...string) (values [6]wire.Value) {
+	if v.Kind() != wire.Map {
 		return values
 	}
-	v.Each(func(key []byte, v format.Value) bool {
+	v.Each(func(key []byte, v wire.Value) bool {
 		for i, name := range names {
 			if string(key) == name {
 				if values[i] == nil {
@@ -77,7 +78,7 @@ func pick(v format.Value, names ...string) (values [6]format.Value) {
 }
 
 // pair prints " section.key=value", or " section=value" without a key.
-func (p *Printer) pair(section, key []byte, v format.Value, color string) {
+func (p *Printer) pair(section, key []byte, v wire.Value, color string) {
 	p.line = append(p.line, ' ')
 	p.colored(color)
 	p.line = appendEscaped(p.line, section)
@@ -116,7 +117,7 @@ func inHex(key []byte) bool {
 
 // drop prints drop=REASON location=FUNCTION: on kernels without reasons the
 // location alone.
-func (p *Printer) drop(v format.Value) {
+func (p *Printer) drop(v wire.Value) {
 	of := pick(v, "name", "reason", "location")
 	reason, location := of[0], of[2]
 	if _, ok := reason.Str(); !ok {
@@ -135,13 +136,13 @@ func (p *Printer) drop(v format.Value) {
 }
 
 // conntrack prints ct=STATE(status,...), then the tuples as flows.
-func (p *Printer) conntrack(v format.Value) {
+func (p *Printer) conntrack(v wire.Value) {
 	of := pick(v, "state", "status", "orig", "reply")
 	if state := of[0]; len(state) > 0 {
 		p.pair([]byte("ct"), nil, state, plain)
 	}
 	status := ""
-	elements(of[1], func(i int, v format.Value) {
+	elements(of[1], func(i int, v wire.Value) {
 		p.line = append(p.line, "(,"[min(i, 1)])
 		p.line = appendValue(p.line, v)
 		status = ")"
@@ -160,7 +161,7 @@ func (p *Printer) conntrack(v format.Value) {
 	p.rest("ct", v, "state", "status", "orig", "reply")
 }
 
-func appendEndpoint(dst []byte, addr, port format.Value) []byte {
+func appendEndpoint(dst []byte, addr, port wire.Value) []byte {
 	dst = appendValue(dst, addr)
 	if len(port) > 0 {
 		dst = appendValue(append(dst, '.'), port)
@@ -169,7 +170,7 @@ func appendEndpoint(dst []byte, addr, port format.Value) []byte {
 }
 
 // sock prints sock=LOCAL>PEER, each * where the socket has none.
-func (p *Printer) sock(v format.Value) {
+func (p *Printer) sock(v wire.Value) {
 	of := pick(v, "src", "sport", "dst", "dport")
 	for i, before := range [...]string{" sock=", ">"} {
 		addr, port := of[2*i], of[2*i+1]
@@ -187,7 +188,7 @@ func (p *Printer) sock(v format.Value) {
 }
 
 // nft prints nft=VERDICT and the chain as nft list chain takes it.
-func (p *Printer) nft(v format.Value) {
+func (p *Printer) nft(v wire.Value) {
 	of := pick(v, "verdict", "chain", "family", "table")
 	if verdict := of[0]; len(verdict) > 0 {
 		p.pair([]byte("nft"), nil, verdict, plain)
@@ -207,7 +208,7 @@ func (p *Printer) nft(v format.Value) {
 }
 
 // hexPair prints " key=0x...", how addresses are told.
-func (p *Printer) hexPair(key string, v format.Value) {
+func (p *Printer) hexPair(key string, v wire.Value) {
 	if n, ok := v.Uint(); ok {
 		p.line = append(append(append(p.line, ' '), key...), "=0x"...)
 		p.line = strconv.AppendUint(p.line, n, 16)

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // tree is what a Printer knows of the journey that it prints as a tree.
@@ -87,7 +88,7 @@ func (p *Printer) noEnd(e *fields, track *hop) {
 func (p *Printer) hop(r format.Raw) bool {
 	e := &p.fields
 	found := e.find(p.finder, r)
-	var track format.Value
+	var track wire.Value
 	if !found {
 		e.walk(r)
 		track = r.Get("track")
@@ -134,7 +135,7 @@ func (p *Printer) hop(r format.Raw) bool {
 			}
 		}
 	} else {
-		p.malformed(r.Each(func(key []byte, v format.Value) bool {
+		p.malformed(r.Each(func(key []byte, v wire.Value) bool {
 			p.besidesHop(key, v)
 			return true
 		}))
@@ -149,11 +150,11 @@ func (p *Printer) hop(r format.Raw) bool {
 type hop struct {
 	packet, branch, hop, total uint64
 	since                      number
-	from                       format.Value
+	from                       wire.Value
 }
 
 // readHop reads the section track; false when it names no packet.
-func readHop(track format.Value) (h hop, ok bool) {
+func readHop(track wire.Value) (h hop, ok bool) {
 	of := pick(track, "packet", "branch", "hop", "total", "since", "from")
 	h.packet, ok = of[0].Uint()
 	h.branch, h.hop, h.total = numberOf(of[1]).V, numberOf(of[2]).V, numberOf(of[3]).V
@@ -162,7 +163,7 @@ func readHop(track format.Value) (h hop, ok bool) {
 }
 
 // depthOf is how many branches a branch is away from the packet's first.
-func (p *Printer) depthOf(branch uint64, from format.Value) int {
+func (p *Printer) depthOf(branch uint64, from wire.Value) int {
 	depth, known := p.tree.depth[branch]
 	if !known && branch > 0 {
 		source, _ := from.Get("branch").Uint()
@@ -175,18 +176,18 @@ func (p *Printer) depthOf(branch uint64, from format.Value) int {
 }
 
 // hopRest prints where a hop's buffer came from, and what changed.
-func (p *Printer) hopRest(track format.Value, packet uint64) {
-	p.malformed(track.Each(func(key []byte, v format.Value) bool {
+func (p *Printer) hopRest(track wire.Value, packet uint64) {
+	p.malformed(track.Each(func(key []byte, v wire.Value) bool {
 		switch string(key) {
 		case "packet", "branch", "hop", "since", "total":
 			return true
 		case "from":
-			if v.Kind() == format.Map {
+			if v.Kind() == wire.Map {
 				p.cameFrom(packet, v)
 				return true
 			}
 		case "changed":
-			if v.Kind() == format.Map {
+			if v.Kind() == wire.Map {
 				p.changed(v)
 				return true
 			}
@@ -201,7 +202,7 @@ func (p *Printer) hopRest(track format.Value, packet uint64) {
 }
 
 // besidesHop prints a pair of an event that has no other place in its hop's line.
-func (p *Printer) besidesHop(key []byte, v format.Value) {
+func (p *Printer) besidesHop(key []byte, v wire.Value) {
 	switch string(key) {
 	case "type", "ts", "cpu", "probe", "process", "skb", "dev", "netns", "packet", "track":
 	default:

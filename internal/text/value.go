@@ -4,13 +4,13 @@ import (
 	"encoding/base64"
 	"strconv"
 
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // appendValue adds a value as it stands behind key=: numbers, true and false
 // as they are, a string bare where that is unmistakable and else in double
 // quotes, the rest as JSON (bytes in base64). Nothing in it is left raw.
-func appendValue(dst []byte, v format.Value) []byte {
+func appendValue(dst []byte, v wire.Value) []byte {
 	if n, ok := v.Uint(); ok {
 		return strconv.AppendUint(dst, n, 10)
 	}
@@ -44,41 +44,41 @@ const maxJSONDepth = 64
 
 // appendJSON adds v for reading. It is not the stream's JSON form: that one is
 // made to be read back, and leaves characters raw that a terminal obeys.
-func appendJSON(dst []byte, v format.Value, depth int) []byte {
+func appendJSON(dst []byte, v wire.Value, depth int) []byte {
 	if depth > maxJSONDepth {
 		return append(dst, "..."...)
 	}
 	start := len(dst)
 	switch v.Kind() {
-	case format.Int:
+	case wire.Int:
 		if n, ok := v.Uint(); ok {
 			return strconv.AppendUint(dst, n, 10)
 		}
 		n, _ := v.Int()
 		return strconv.AppendInt(dst, n, 10)
-	case format.Float:
+	case wire.Float:
 		f, _ := v.Float()
 		return strconv.AppendFloat(dst, f, 'g', -1, 64)
-	case format.Bool:
+	case wire.Bool:
 		b, _ := v.Bool()
 		return strconv.AppendBool(dst, b)
-	case format.Str:
+	case wire.Str:
 		s, _ := v.Str()
 		return appendQuoted(dst, s)
-	case format.Bin:
+	case wire.Bin:
 		b, _ := v.Bin()
 		return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
-	case format.Map:
+	case wire.Map:
 		dst = append(dst, '{')
-		v.Each(func(key []byte, v format.Value) bool {
+		v.Each(func(key []byte, v wire.Value) bool {
 			dst = append(appendQuoted(dst, key), ':')
 			dst = append(appendJSON(dst, v, depth+1), ',')
 			return true
 		})
 		return closeJSON(dst, start, '}')
-	case format.Array:
+	case wire.Array:
 		dst = append(dst, '[')
-		v.Elems(func(v format.Value) bool {
+		v.Elems(func(v wire.Value) bool {
 			dst = append(appendJSON(dst, v, depth+1), ',')
 			return true
 		})
@@ -113,12 +113,12 @@ func appendQuoted(dst, s []byte) []byte {
 }
 
 // elements calls f for each element of an array, and never for what is none.
-func elements(v format.Value, f func(i int, v format.Value)) {
-	if v.Kind() != format.Array {
+func elements(v wire.Value, f func(i int, v wire.Value)) {
+	if v.Kind() != wire.Array {
 		return
 	}
 	i := 0
-	v.Elems(func(v format.Value) bool {
+	v.Elems(func(v wire.Value) bool {
 		f(i, v)
 		i++
 		return true

@@ -3,16 +3,16 @@ package text
 import (
 	"strconv"
 
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // isWhy tells skb-drops' section from another that has its name.
-func isWhy(v format.Value) bool {
+func isWhy(v wire.Value) bool {
 	_, ok := v.Get("severity").Str()
 	for _, key := range [...]string{"look", "alternatives", "rare"} {
-		if list := v.Get(key); len(list) > 0 && list.Kind() != format.Array {
+		if list := v.Get(key); len(list) > 0 && list.Kind() != wire.Array {
 			ok = false
 		}
 	}
@@ -24,7 +24,7 @@ const shownOthers = 5
 
 // why prints skb-drops' section on lines of its own: sentences to read, and commands to be
 // copied whole.
-func (p *Printer) why(v format.Value) {
+func (p *Printer) why(v wire.Value) {
 	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more", "rare")
 	severity, _ := v.Get("severity").Str()
 	color := plain
@@ -59,7 +59,7 @@ func (p *Printer) why(v format.Value) {
 	p.commands(v.Get("look"), "\n    look", &entered)
 	more, _ := v.Get("more").Uint()
 	known := v.Get("cause") != nil
-	elements(v.Get("alternatives"), func(i int, other format.Value) {
+	elements(v.Get("alternatives"), func(i int, other wire.Value) {
 		if i >= shownOthers {
 			more++
 			return
@@ -80,7 +80,7 @@ func (p *Printer) why(v format.Value) {
 	}
 	// What is rare takes one line, whatever it is.
 	rare := uint64(0)
-	elements(v.Get("rare"), func(i int, cause format.Value) {
+	elements(v.Get("rare"), func(i int, cause wire.Value) {
 		if rare++; i == 0 {
 			text, _ := cause.Str()
 			p.line = escape.AppendCommand(append(p.line, "\n    or, rarely: "...), text)
@@ -93,8 +93,8 @@ func (p *Printer) why(v format.Value) {
 
 // commands prints commands as a shell takes them: escaped but for the backslash. What
 // enters the packet's network namespace is the same for all of them, and is said once.
-func (p *Printer) commands(list format.Value, head string, entered *bool) {
-	elements(list, func(_ int, v format.Value) {
+func (p *Printer) commands(list wire.Value, head string, entered *bool) {
+	elements(list, func(_ int, v wire.Value) {
 		line, _ := v.Str()
 		enter, command := terminal.CutEnter(line)
 		if len(enter) == 0 {

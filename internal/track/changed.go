@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
@@ -23,13 +24,13 @@ func (d *differ) reset() { d.buf, d.n, d.into = d.buf[:0], 0, false }
 // pair begins the pair of a value before and one after, which the caller appends to buf.
 func (d *differ) pair(key string) {
 	d.n++
-	d.buf = format.AppendArray(format.AppendStr(d.buf, key), 2)
+	d.buf = wire.AppendArray(wire.AppendStr(d.buf, key), 2)
 }
 
 func (d *differ) number(key string, was, is uint64) {
 	if was != is {
 		d.pair(key)
-		d.buf = format.AppendUint(format.AppendUint(d.buf, was), is)
+		d.buf = wire.AppendUint(wire.AppendUint(d.buf, was), is)
 	}
 }
 
@@ -39,7 +40,7 @@ func (d *differ) str(s []byte) {
 		d.buf = append(d.buf, msgpackNil)
 		return
 	}
-	d.buf = format.AppendStr(d.buf, s)
+	d.buf = wire.AppendStr(d.buf, s)
 }
 
 // headers compares packed headers. how is the word of what the buffer comes from, if that is
@@ -286,7 +287,7 @@ func (d *differ) id(id uint32) {
 		d.buf = append(d.buf, msgpackNil)
 		return
 	}
-	d.buf = format.AppendUint(d.buf, uint64(id))
+	d.buf = wire.AppendUint(d.buf, uint64(id))
 }
 
 // idsOf finds the ids of a name, the innermost first.
@@ -399,7 +400,7 @@ func (d *differ) port(key string, a, b *layer, src bool) {
 	if a == nil {
 		d.buf = append(d.buf, msgpackNil)
 	}
-	d.buf = format.AppendUint(d.buf, uint64(p))
+	d.buf = wire.AppendUint(d.buf, uint64(p))
 	if b == nil {
 		d.buf = append(d.buf, msgpackNil)
 	}
@@ -415,7 +416,7 @@ func (d *differ) addr(l *layer, src bool) {
 		a = l.srcAddr()
 	}
 	d.text = a.AppendTo(d.text[:0])
-	d.buf = format.AppendStr(d.buf, d.text)
+	d.buf = wire.AppendStr(d.buf, d.text)
 }
 
 func (l *layer) srcAddr() netip.Addr { return addrOf(l.version, &l.src) }
@@ -442,7 +443,7 @@ func (d *differ) ether(key string, was, is [6]byte) {
 			}
 			d.text = append(d.text, digits[c>>4], digits[c&0xf])
 		}
-		d.buf = format.AppendStr(d.buf, d.text)
+		d.buf = wire.AppendStr(d.buf, d.text)
 	}
 }
 
@@ -451,7 +452,7 @@ func (d *differ) appendTo(dst []byte) []byte {
 	if d.n == 0 {
 		return nil
 	}
-	return append(format.AppendMap(dst[:0], d.n), d.buf...)
+	return append(wire.AppendMap(dst[:0], d.n), d.buf...)
 }
 
 // flow is that of the innermost layer that can be read; none where that was not captured.

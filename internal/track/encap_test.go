@@ -9,6 +9,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
@@ -147,16 +148,16 @@ func TestEncapsulations(t *testing.T) {
 		a.parseMAC(c.was)
 		b.parseMAC(c.is)
 		d.headers(a.pack(nil), b.pack(nil), c.how)
-		changed := format.Value(d.appendTo(nil))
+		changed := wire.Value(d.appendTo(nil))
 		var got []string
-		_ = changed.Each(func(key []byte, v format.Value) bool {
+		_ = changed.Each(func(key []byte, v wire.Value) bool {
 			out := string(key) + "="
 			i := 0
-			_ = v.Elems(func(v format.Value) bool {
+			_ = v.Elems(func(v wire.Value) bool {
 				if i++; i > 1 {
 					out += " "
 				}
-				if v.Kind() == format.Nil {
+				if v.Kind() == wire.Nil {
 					out += "-"
 				} else {
 					out += strings.Trim(jsonValue(v), `"`)
@@ -181,8 +182,8 @@ func TestEncapsulations(t *testing.T) {
 	}
 }
 
-func jsonValue(v format.Value) string {
+func jsonValue(v wire.Value) string {
 	var line []byte
-	line, _ = format.AppendJSON(nil, format.Raw(append(format.AppendStr(format.AppendMap(nil, 1), "v"), v...)))
+	line, _ = format.AppendJSON(nil, format.Raw(append(wire.AppendStr(wire.AppendMap(nil, 1), "v"), v...)))
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(line)), `{"v":`), "}")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
@@ -39,7 +40,7 @@ func (t *tracker) event(r format.Raw) {
 	t.describe(v, &h)
 	t.step(v, &h)
 	t.section = h.track.AppendMsgpack(t.section[:0])
-	t.record = format.Extend(t.record[:0], r, "track", t.section)
+	t.record = wire.Extend(t.record[:0], r, "track", t.section)
 	t.write(t.record)
 	t.conclude(v, &h)
 }
@@ -265,8 +266,8 @@ func (t *tracker) compare(b *branch, v *view) {
 	d := &t.diff
 	if v.has&hasDev != 0 && b.flags&hasDevs != 0 && t.names.text(b.dev) != string(v.dev) && b.dev != 0 {
 		d.pair("dev")
-		d.buf = format.AppendStr(d.buf, t.names.text(b.dev))
-		d.buf = format.AppendStr(d.buf, v.dev)
+		d.buf = wire.AppendStr(d.buf, t.names.text(b.dev))
+		d.buf = wire.AppendStr(d.buf, v.dev)
 	}
 	if v.netns != 0 && b.netns != 0 {
 		d.number("netns", uint64(b.netns), uint64(v.netns))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
@@ -62,7 +63,7 @@ func (s *scene) tracked(t *testing.T, infer bool) (tracks []format.Track, journe
 		switch r.Type() {
 		case format.TypeEvent:
 			var x format.Track
-			x.Decode(append(format.Value(nil), r.Get("track")...))
+			x.Decode(append(wire.Value(nil), r.Get("track")...))
 			tracks = append(tracks, x)
 		case format.TypeJourney:
 			var x format.Journey

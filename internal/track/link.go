@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
@@ -43,7 +44,7 @@ func (l *lifetime) decode(r format.Raw) {
 	l.dropped = string(l.how) == "dropped"
 }
 
-func buffer(b *format.Buffer, c *format.Cursor) {
+func buffer(b *format.Buffer, c *wire.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "addr":

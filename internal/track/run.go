@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -270,7 +271,7 @@ func (r *run) record(raw format.Raw) error {
 func (r *run) tracked(raw format.Raw) format.Raw {
 	track := raw.Get("track")
 	if track != nil && r.again {
-		r.spliced = format.Remove(r.spliced[:0], raw, "track")
+		r.spliced = wire.Remove(r.spliced[:0], raw, "track")
 		return r.spliced
 	}
 	if r.mode == undecided && track != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/recent"
 )
@@ -274,7 +275,7 @@ func (s *selector) unlist(c *chosen) {
 }
 
 // look notes what an event meets.
-func (s *selector) look(c *chosen, r format.Raw, track format.Value) {
+func (s *selector) look(c *chosen, r format.Raw, track wire.Value) {
 	missing := s.want &^ c.met
 	if missing&wantSlow != 0 {
 		since, _ := track.Get("since").Uint()
@@ -297,7 +298,7 @@ func (s *selector) look(c *chosen, r format.Raw, track format.Value) {
 }
 
 // isChange tells whether something that --changed asks for changed at a hop.
-func isChange(changed format.Value, what string) bool {
+func isChange(changed wire.Value, what string) bool {
 	switch what {
 	case "nat":
 		return isNAT(changed)
@@ -315,9 +316,9 @@ func isChange(changed format.Value, what string) bool {
 // isNAT tells whether an address or port was rewritten: of the innermost packet, or of what
 // it is in, where that is the same tunnel before and after. A header that came or went has
 // no value on one side.
-func isNAT(changed format.Value) (yes bool) {
+func isNAT(changed wire.Value) (yes bool) {
 	other := changed.Get("encap") != nil
-	_ = changed.Each(func(key []byte, v format.Value) bool {
+	_ = changed.Each(func(key []byte, v wire.Value) bool {
 		name := string(key)
 		if i := strings.LastIndexByte(name, '.'); i >= 0 && strings.HasPrefix(name, "outer") {
 			if other {
@@ -329,8 +330,8 @@ func isNAT(changed format.Value) (yes bool) {
 			return true
 		}
 		known := 0
-		_ = v.Elems(func(v format.Value) bool {
-			if v.Kind() != format.Nil {
+		_ = v.Elems(func(v wire.Value) bool {
+			if v.Kind() != wire.Nil {
 				known++
 			}
 			return true
@@ -342,9 +343,9 @@ func isNAT(changed format.Value) (yes bool) {
 }
 
 // tunnelsOf is what the packet was in before a hop and is in there.
-func tunnelsOf(changed format.Value) (was, is string) {
+func tunnelsOf(changed wire.Value) (was, is string) {
 	i := 0
-	_ = changed.Get("encap").Elems(func(v format.Value) bool {
+	_ = changed.Get("encap").Elems(func(v wire.Value) bool {
 		s, _ := v.Str()
 		if i++; i == 1 {
 			was = string(s)

@@ -11,6 +11,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
@@ -132,7 +133,7 @@ func (e *timedEvent) read(r format.Raw) {
 	}
 }
 
-func (e *timedEvent) track(c *format.Cursor) {
+func (e *timedEvent) track(c *wire.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "packet":
@@ -153,7 +154,7 @@ func (e *timedEvent) track(c *format.Cursor) {
 	}
 }
 
-func (at *spot) read(c *format.Cursor) {
+func (at *spot) read(c *wire.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "packet":

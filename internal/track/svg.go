@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
@@ -43,7 +44,7 @@ func (d *drawer) Write(r format.Raw) error {
 		switch r.Type() {
 		case format.TypeEvent:
 			var h drawnHop
-			h.track.Decode(append(format.Value(nil), r.Get("track")...))
+			h.track.Decode(append(wire.Value(nil), r.Get("track")...))
 			if h.track.Present() && d.count < maxDrawn && h.event.Decode(r) == nil {
 				h.event.Packet = format.Packet{}
 				d.hops[h.track.Packet] = append(d.hops[h.track.Packet], h)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
@@ -181,10 +182,10 @@ func (g *group) isWireGuard(port uint16) bool {
 func (g *group) reasons(start format.Raw) {
 	g.unreasoned = true
 	reasons := start.Get("drop_reasons")
-	if reasons.Kind() != format.Map {
+	if reasons.Kind() != wire.Map {
 		return
 	}
-	_ = reasons.Each(func(_ []byte, name format.Value) bool {
+	_ = reasons.Each(func(_ []byte, name wire.Value) bool {
 		s, _ := name.Str()
 		switch string(s) {
 		case "TCP_OLD_DATA":

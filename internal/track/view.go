@@ -2,6 +2,7 @@ package track
 
 import (
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
@@ -102,7 +103,7 @@ func (v *view) set(bit uint8, ok bool) {
 	}
 }
 
-func (v *view) skb(c *format.Cursor) {
+func (v *view) skb(c *wire.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "addr":
@@ -159,7 +160,7 @@ func (v *view) fromDevice(sent bool) bool {
 	return false
 }
 
-func (v *view) device(c *format.Cursor) {
+func (v *view) device(c *wire.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "name":
@@ -174,8 +175,8 @@ func (v *view) device(c *format.Cursor) {
 	}
 }
 
-func (v *view) packet(c *format.Cursor) {
-	var missing format.Value
+func (v *view) packet(c *wire.Cursor) {
+	var missing wire.Value
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "at":
@@ -194,8 +195,8 @@ func (v *view) packet(c *format.Cursor) {
 		return
 	}
 	// What is missing reads as zeros: the bytes before it are all that is known.
-	_ = missing.Elems(func(m format.Value) bool {
-		_ = m.Elems(func(off format.Value) bool {
+	_ = missing.Elems(func(m wire.Value) bool {
+		_ = m.Elems(func(off wire.Value) bool {
 			if u, ok := off.Uint(); ok && u < uint64(len(v.data)) {
 				v.data = v.data[:u]
 			}
@@ -205,7 +206,7 @@ func (v *view) packet(c *format.Cursor) {
 	})
 }
 
-func (v *view) process(c *format.Cursor) {
+func (v *view) process(c *wire.Cursor) {
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
 		case "comm":
@@ -219,7 +220,7 @@ func (v *view) process(c *format.Cursor) {
 	}
 }
 
-func (v *view) drop(c *format.Cursor) {
+func (v *view) drop(c *wire.Cursor) {
 	v.dropped = true
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {

@@ -23,12 +23,12 @@ import (
 
 // wire is a line of a case's script that puts a frame on a device of the case's namespace: to is the MAC address that it is
 // for, or "NS DEVICE" whose it is, and what follows the source's.
-func wire(dev, to string, frame []byte) string {
+func wired(dev, to string, frame []byte) string {
 	return fmt.Sprintf("\n%s%s %s %x\n", onWire, dev, strings.ReplaceAll(to, " ", "/"), frame)
 }
 
 // toL1 puts a packet on the wire to ns1, with the type of its frame.
-func toL1(frame []byte) string { return wire("r0", "ns1 l1", frame) }
+func toL1(frame []byte) string { return wired("r0", "ns1 l1", frame) }
 
 const (
 	allHosts = "ffffffffffff"
@@ -164,38 +164,38 @@ var (
 			{name: "socket's filter", rule: "socket-filter-sole socket-filter", make: `echo xyz > /dev/udp/10.0.0.2/6800`, packet: "10.0.0.2.6800: UDP, length 4",
 				cause: "the filter on the socket of port 6800 refused the packet", also: "a filter on the socket of port 6800 ", fits: true,
 				each: `:6800 .*,d[1-9]\d*\)`},
-			{name: "MAC address of a bond, whose port has another", rule: "otherhost-changed", make: wire("qm1", "0200000000c0", udp4("10.0.0.1", "10.0.0.2", 815)), packet: "10.0.0.2.815: ",
+			{name: "MAC address of a bond, whose port has another", rule: "otherhost-changed", make: wired("qm1", "0200000000c0", udp4("10.0.0.1", "10.0.0.2", 815)), packet: "10.0.0.2.815: ",
 				cause: "02:00:00:00:00:c0 was the MAC address of zb1 {then}, and is not that of the device that received the frame", fits: true,
 				each: `zb1 UP 02:00:00:00:00:c0 .*pm1@\S+ UP 02:00:00:00:00:c1`},
-			{name: "switched off port of a team", rule: "inactive-port-of", make: wire("qt1", "ns1 zm1", udp4("10.0.0.1", "10.0.0.2", 828)), packet: "10.0.0.2.828: ",
+			{name: "switched off port of a team", rule: "inactive-port-of", make: wired("qt1", "ns1 zm1", udp4("10.0.0.1", "10.0.0.2", 828)), packet: "10.0.0.2.828: ",
 				cause: "pt1 is a port of zm1, a team, which took no frames from it: it was inactive or switched off", fits: true,
 				each: `\n.*pt1@.* master zm1 .* team_slave
 					\n.*zm1: .* team`},
-			{name: "another machine's frame", rule: "otherhost", make: wire("qm", "027777777777", udp4("10.0.0.1", "192.0.2.6", 816)), packet: "192.0.2.6.816: ",
+			{name: "another machine's frame", rule: "otherhost", make: wired("qm", "027777777777", udp4("10.0.0.1", "192.0.2.6", 816)), packet: "192.0.2.6.816: ",
 				cause: "the frame on pm is addressed to another machine (02:77:77:77:77:77), and is seen because the device takes all frames", fits: true,
 				each: `\n.*pm@`},
-			{name: "XDP redirect to nowhere", rule: "xdp-redirect", make: wire("qx", "ns1 px", udp4("10.0.0.1", "192.0.2.7", 817)), packet: "192.0.2.7.817: ", knows: "XDP",
+			{name: "XDP redirect to nowhere", rule: "xdp-redirect", make: wired("qx", "ns1 px", udp4("10.0.0.1", "192.0.2.7", 817)), packet: "192.0.2.7.817: ", knows: "XDP",
 				cause: "the XDP program on px redirected the packet to where it can't go", fits: true,
 				each: `\n.*px@.* xdpgeneric
 					\n.*px.* generic id \d+`},
-			{name: "VLAN", rule: "otherhost-vlan", make: wire("r0", allHosts, append([]byte{0x81, 0, 0, 9}, udp4("10.0.0.1", "10.0.0.255", 723)...)), packet: "10.0.0.255.723: ",
+			{name: "VLAN", rule: "otherhost-vlan", make: wired("r0", allHosts, append([]byte{0x81, 0, 0, 9}, udp4("10.0.0.1", "10.0.0.255", 723)...)), packet: "10.0.0.255.723: ",
 				cause: "the frame on l1 is for this machine and came with a VLAN tag for which l1 has no device", fits: true,
 				each: `type vlan\n\n
 					\n.*l1@`},
-			{name: "frame for a host beyond", rule: "otherhost-router", make: wire("r0", "027777777777", udp4("10.0.0.1", "192.0.2.5", 724)), packet: "192.0.2.5.724: ",
+			{name: "frame for a host beyond", rule: "otherhost-router", make: wired("r0", "027777777777", udp4("10.0.0.1", "192.0.2.5", 724)), packet: "192.0.2.5.724: ",
 				cause: "the frame on l1 is addressed to another machine (02:77:77:77:77:77), and is seen because the device takes all frames; if this host was to forward it", fits: true,
 				each: `\n.*l1@`},
-			{name: "frame for another device of this host", rule: "otherhost-sibling", make: wire("r0", "ns1 r1", udp4("10.0.0.1", "10.0.0.77", 725)), packet: "10.0.0.77.725: ",
+			{name: "frame for another device of this host", rule: "otherhost-sibling", make: wired("r0", "ns1 r1", udp4("10.0.0.1", "10.0.0.77", 725)), packet: "10.0.0.77.725: ",
 				cause: "the frame on l1 is for ", fits: true,
 				each: `\n.*r1@
 					\n.*l1@`},
-			{name: "multicast on the link that nobody joined", rule: "multicast-not-joined-link", make: wire("r0", "01005e000063", udp4("10.0.0.1", "224.0.0.99", 726)), packet: "224.0.0.99.726: ",
+			{name: "multicast on the link that nobody joined", rule: "multicast-not-joined-link", make: wired("r0", "01005e000063", udp4("10.0.0.1", "224.0.0.99", 726)), packet: "224.0.0.99.726: ",
 				cause: "nothing on this host has joined the multicast group 224.0.0.99 on l1", fits: true,
 				each: `\n.*l1 .*inet 224\.0\.0\.1 `},
 			{name: "multicast address as source", rule: "martian-source", make: toL1(udp4("224.0.0.5", "10.0.0.2", 727)), packet: "10.0.0.2.727: ",
 				cause: "224.0.0.5 cannot be a source address", fits: true,
 				each: `log_martians = `},
-			{name: "LLDP", rule: "unhandled-link", make: wire("r0", "0180c200000e", ethertype(0x88cc, unhex("0207 04 020000000001 0403 07 31 0602 0078 0000"))), packet: "LLDP", there: true,
+			{name: "LLDP", rule: "unhandled-link", make: wired("r0", "0180c200000e", ethertype(0x88cc, unhex("0207 04 020000000001 0403 07 31 0602 0078 0000"))), packet: "LLDP", there: true,
 				at: "__netif_receive_skb_core", cause: "nothing on this host takes frames of type 0x88cc (on l1), which switches send to their neighbours", fits: true,
 				each: `Type Device Function .*ip_rcv`},
 			{name: "IP header checksum", rule: "ip-header-checksum", make: toL1(spoilt(udp4("10.0.0.101", "10.0.0.2", 710), 12)), packet: "10.0.0.2.710: ",
@@ -211,7 +211,7 @@ var (
 			{name: "loopback destination", rule: "loopback-destination", make: toL1(udp4("10.0.0.1", "127.0.0.104", 713)), packet: "127.0.0.104.713: ",
 				cause: "a packet to the loopback address 127.0.0.104 came in on l1", fits: true,
 				each: `route_localnet = 0`},
-			{name: "unicast in a broadcast frame", rule: "unicast-in-broadcast", make: wire("r0", allHosts, udp4("10.0.0.1", "10.0.0.2", 714)), packet: "10.0.0.2.714: ",
+			{name: "unicast in a broadcast frame", rule: "unicast-in-broadcast", make: wired("r0", allHosts, udp4("10.0.0.1", "10.0.0.2", 714)), packet: "10.0.0.2.714: ",
 				cause: "a packet for 10.0.0.2 alone came in a broadcast or multicast frame", fits: true,
 				each: `l1.drop_unicast_in_l2_multicast = 1`},
 			{name: "broadcast address as source", rule: "broadcast-source", make: toL1(udp4("10.0.0.255", "10.0.0.2", 715)), packet: "10.0.0.2.715: ",
@@ -224,7 +224,7 @@ var (
 				cause: "the packet's source 10.0.0.2 is one of this host's own addresses",
 				each: `l1@\S+ UP 10\.0\.0\.2/24
 					l1.accept_local = 0`},
-			{name: "loose rp_filter", rule: "rp-filter-loose", from: 2, make: wire("l2", "ns1 r1", udp4("192.0.2.118", "10.0.1.1", 718)), packet: "10.0.1.1.718: ",
+			{name: "loose rp_filter", rule: "rp-filter-loose", from: 2, make: wired("l2", "ns1 r1", udp4("192.0.2.118", "10.0.1.1", 718)), packet: "10.0.1.1.718: ",
 				cause: "reverse path filtering (rp_filter=2, loose, on r1): no route at all leads back to 192.0.2.118", fits: true,
 				each: `conf.r1.rp_filter = 2
 					match 192\.0\.2\.118\n\n
@@ -239,17 +239,17 @@ var (
 				at: "arp_process arp_rcv", cause: "an ARP message on l1 is malformed", fits: true,
 				each: `neigh show dev l1\n.*10\.0\.0\.1 lladdr
 					inet 10\.0\.0\.2/24`},
-			{name: "IGMP of no known type", rule: "igmp", make: wire("r0", group1, ip4("10.0.0.121", "224.0.0.1", layers.IPProtocolIGMP, unhex("99 00 66ff 00000000"))), packet: "10.0.0.121 > ",
+			{name: "IGMP of no known type", rule: "igmp", make: wired("r0", group1, ip4("10.0.0.121", "224.0.0.1", layers.IPProtocolIGMP, unhex("99 00 66ff 00000000"))), packet: "10.0.0.121 > ",
 				cause: "an IGMP message that this host has no use for",
 				each:  `l1 .*224\.0\.0\.1`},
 			{name: "ICMP checksum", rule: "icmp-checksum", make: toL1(spoilt(icmp4("10.0.0.122", "10.0.0.2", 8, 0, "looks"), 25)), packet: "10.0.0.122 > ",
 				cause: "the ICMP packet from 10.0.0.122 came with a wrong checksum",
 				each: `IcmpInCsumErrors [1-9]
 					l1@`},
-			{name: "ping to a broadcast address", rule: "icmp-broadcast", make: wire("r0", allHosts, icmp4("10.0.0.123", "10.0.0.255", 8, 0, "looks")), packet: "10.0.0.123 > ",
+			{name: "ping to a broadcast address", rule: "icmp-broadcast", make: wired("r0", allHosts, icmp4("10.0.0.123", "10.0.0.255", 8, 0, "looks")), packet: "10.0.0.123 > ",
 				cause: "an ICMP request to a broadcast or multicast address is not answered", fits: true,
 				each: `icmp_echo_ignore_broadcasts = 1`},
-			{name: "ICMP error to a multicast address", rule: "icmp-broadcast-message", make: wire("r0", group1, icmp4("10.0.0.124", "224.0.0.1", 3, 1, strings.Repeat("x", 28))), packet: "10.0.0.124 > ",
+			{name: "ICMP error to a multicast address", rule: "icmp-broadcast-message", make: wired("r0", group1, icmp4("10.0.0.124", "224.0.0.1", 3, 1, strings.Repeat("x", 28))), packet: "10.0.0.124 > ",
 				cause: "an ICMP message of type 3 from 10.0.0.124 came to a broadcast or multicast address", fits: true,
 				each: `IcmpInErrors [1-9]`},
 			{name: "ICMP of no known type", rule: "icmp-unhandled", make: toL1(icmp4("10.0.0.125", "10.0.0.2", 41, 7, "looks")), packet: "10.0.0.125 > ",
@@ -258,10 +258,10 @@ var (
 			{name: "cut ICMP error", rule: "icmp-error-unhandled", make: toL1(icmp4("10.0.0.126", "10.0.0.2", 3, 1, "abc")), packet: "10.0.0.126 > ",
 				cause: "the ICMP error from 10.0.0.126 (type 3, code 1) is cut off or malformed", fits: true, knows: "UNHANDLED_PROTO",
 				each: `IcmpInErrors [1-9]`},
-			{name: "UDP multicast on the link", rule: "udp-multicast-link", make: wire("r0", "01005e0000fb", udp4("10.0.0.1", "224.0.0.251", 720)), packet: "224.0.0.251.720: ",
+			{name: "UDP multicast on the link", rule: "udp-multicast-link", make: wired("r0", "01005e0000fb", udp4("10.0.0.1", "224.0.0.251", 720)), packet: "224.0.0.251.720: ",
 				cause: "no program here takes the UDP multicast to port 720 of 224.0.0.251", fits: true,
 				each: `ss -Hanup 'sport = 720'\n\n`},
-			{name: "UDP multicast", rule: "udp-multicast", make: wire("r0", "01005e01027c", udp4("10.0.0.1", "239.1.2.124", 721)), packet: "239.1.2.124.721: ",
+			{name: "UDP multicast", rule: "udp-multicast", make: wired("r0", "01005e01027c", udp4("10.0.0.1", "239.1.2.124", 721)), packet: "239.1.2.124.721: ",
 				cause: "no UDP socket here takes the multicast to port 721 of 239.1.2.124", fits: true,
 				each: `ss -Hanup 'sport = 721'\n\n
 					l1 .*239\.1\.2\.124`},
@@ -285,7 +285,7 @@ var (
 				each: `FRAG: inuse
 					ipfrag_high_thresh = 0
 					IpReasmFails [1-9]`},
-			{name: "MAC address changed", changes: true, rule: "otherhost-unseen otherhost", make: `ip -n ns1 link set pm address 02:00:00:00:00:bb; ` + wire("qm", "0200000000aa", udp4("10.0.0.1", "192.0.2.8", 818)), packet: "192.0.2.8.818: ",
+			{name: "MAC address changed", changes: true, rule: "otherhost-unseen otherhost", make: `ip -n ns1 link set pm address 02:00:00:00:00:bb; ` + wired("qm", "0200000000aa", udp4("10.0.0.1", "192.0.2.8", 818)), packet: "192.0.2.8.818: ",
 				cause: "the frame on pm is addressed to another machine", fits: true,
 				each: `pm@.* link/ether 02:00:00:00:00:bb`},
 			{name: "forwarding turned off", changes: true, rule: "forwarding-unknown forwarding-off", from: 2, make: `nsenter --net=/run/netns/ns1 sysctl -qw net.ipv4.conf.r1.forwarding=0; echo x 2> /dev/null > /dev/udp/10.0.0.78/728 || true`, packet: "10.0.0.78.728: ", knows: "IP_INADDRERRORS",
@@ -317,7 +317,7 @@ var (
 				cause: "a tc filter or BPF program on the egress of zd1 dropped the packet", fits: true,
 				each: `gact action drop .*\(dropped 1,
 					? net show dev zd1\nxdp: tc: `},
-			{name: "unicast in a broadcast frame", rule: "udp-no-listener-frame", make: wire("r0", allHosts, udp4("10.0.0.1", "10.0.0.2", 736)), packet: "10.0.0.2.736: ", knows: "NO_SOCKET",
+			{name: "unicast in a broadcast frame", rule: "udp-no-listener-frame", make: wired("r0", allHosts, udp4("10.0.0.1", "10.0.0.2", 736)), packet: "10.0.0.2.736: ", knows: "NO_SOCKET",
 				cause: "nothing listens on UDP port 736 of 10.0.0.2 for packets that come in on l1", fits: true,
 				each: `sport = 736'\n\n
 					UdpNoPorts [1-9]`},
@@ -325,11 +325,11 @@ var (
 				cause: "10.0.1.255 is the broadcast address of a network of this host, and no program here takes the UDP broadcast", fits: true,
 				each: `broadcast 10\.0\.1\.255
 					sport = 737'\n\n`},
-			{name: "TCP in a broadcast frame", rule: "tcp-other-frame", make: wire("r0", allHosts, tcp4("10.0.0.2", 4000, 738, layers.TCP{SYN: true}, "")), packet: "10.0.0.2.738: ",
+			{name: "TCP in a broadcast frame", rule: "tcp-other-frame", make: wired("r0", allHosts, tcp4("10.0.0.2", 4000, 738, layers.TCP{SYN: true}, "")), packet: "10.0.0.2.738: ",
 				cause: "the TCP segment from 10.0.0.1 to port 738 of 10.0.0.2 came in a frame that was not for this machine alone",
 				each: `\nl1@\S+ UP ..:
 					l1@\S+ UP 10\.0\.0\.2/24`},
-			{name: "broadcast frame to forward", rule: "forward-other-frame", make: wire("r0", allHosts, udp4("10.0.0.1", "10.0.1.2", 739)), packet: "10.0.1.2.739: ",
+			{name: "broadcast frame to forward", rule: "forward-other-frame", make: wired("r0", allHosts, udp4("10.0.0.1", "10.0.1.2", 739)), packet: "10.0.1.2.739: ",
 				cause: "the packet to 10.0.1.2 was not forwarded: it came in a frame that was not for this machine alone",
 				each:  `neigh show dev l1\n.*10\.0\.0\.1 lladdr`},
 			{name: "not forwarding", rule: "forwarding-unknown", from: 2, make: `echo x 2> /dev/null > /dev/udp/10.0.0.77/729 || true`, packet: "10.0.0.77.729: ",
@@ -498,7 +498,7 @@ var (
 				cause: "a BPF program on the egress of zd13 (tcx) dropped the packet", fits: true,
 				each: `bpftool link show\n.*(tcx_egress|type 11 prog \d)
 					? bpftool net show dev zd13\nxdp: tc: `},
-			{name: "tcx on ingress", rule: "tc-bpf-ingress", make: wire("zw1", "ns1 zv1", udp4("10.9.14.2", "10.9.14.1", 746)), packet: "10.9.14.1.746: ", knows: "PACKET_SOCK_ERROR",
+			{name: "tcx on ingress", rule: "tc-bpf-ingress", make: wired("zw1", "ns1 zv1", udp4("10.9.14.2", "10.9.14.1", 746)), packet: "10.9.14.1.746: ", knows: "PACKET_SOCK_ERROR",
 				cause: "a BPF program on the ingress of zv1 (tcx) dropped the packet", fits: true,
 				each: `bpftool link show\n.*(tcx_ingress|type 11 prog \d)
 					? bpftool net show dev zv1\nxdp: tc: `},
@@ -539,7 +539,7 @@ var (
 			{name: "VNI", rule: "vxlan", make: toL1(ip4("10.0.0.1", "10.0.0.2", layers.IPProtocolUDP, &layers.UDP{SrcPort: 4000, DstPort: 4790}, unhex("08000000 00002b00 ffffffffffff 020000000001 0800 4500001c 00000000 40110000 0a000001 0a000002 00010002 00080000"))), packet: "", there: true,
 				at: "vxlan_rcv", cause: "no VXLAN device here fits the packet's VNI or header", fits: true,
 				each: `vxlan id 42 `},
-			{name: "own address outside of the VRF", rule: "own-address-elsewhere", make: wire("q4", "ns1 p4", udp4("10.7.0.1", "10.0.0.2", 789)), packet: "10.0.0.2.789: ",
+			{name: "own address outside of the VRF", rule: "own-address-elsewhere", make: wired("q4", "ns1 p4", udp4("10.7.0.1", "10.0.0.2", 789)), packet: "10.0.0.2.789: ",
 				at: "ip_error", cause: "the packet is for 10.0.0.2, an address of this host that is not reached from red: it belongs to another VRF, or an ip rule comes before the table local", fits: true,
 				each: `l1@\S+ UP 10\.0\.0\.2/24
 					l3mdev.* lookup local
@@ -686,7 +686,7 @@ var (
 			{name: "loopback source", rule: "ip6-address", make: toL1(udp6("::1", "fd00::2", 780)), packet: "fd00::2.780: ",
 				cause: "::1 cannot be the source of a packet that comes in on l1",
 				each:  `Ip6InHdrErrors [1-9]`},
-			{name: "multicast beyond the link that nobody joined", rule: "multicast-nobody-wide", make: wire("r0", "333300000099", udp6("fd00::1", "ff15::99", 781)), packet: "ff15::99.781: ",
+			{name: "multicast beyond the link that nobody joined", rule: "multicast-nobody-wide", make: wired("r0", "333300000099", udp6("fd00::1", "ff15::99", 781)), packet: "ff15::99.781: ",
 				cause: "nothing on this host has joined the multicast group ff15::99 on l1", fits: true,
 				each: `\n.*l1 .*inet6 ff02::1`},
 			{name: "unreachable route", rule: "special-route-6", make: toL1(udp6("fd00::1", "fd98::1", 782)), packet: "fd98::1.782: ",
@@ -700,7 +700,7 @@ var (
 				cause: "the route to fd96::1 or an ip rule says blackhole", fits: true,
 				each: `blackhole fd96::/64
 					lookup main`},
-			{name: "multicast frame to forward", rule: "forward-other-frame-6", make: wire("r0", "333300000001", udp6("fd00::1", "fd00:1::2", 785)), packet: "fd00:1::2.785: ", knows: "IP_INADDRERRORS",
+			{name: "multicast frame to forward", rule: "forward-other-frame-6", make: wired("r0", "333300000001", udp6("fd00::1", "fd00:1::2", 785)), packet: "fd00:1::2.785: ", knows: "IP_INADDRERRORS",
 				cause: "the packet to fd00:1::2 was not forwarded: it came in a frame that was not for this machine alone", fits: true,
 				each: `neigh show dev l1\n`},
 			{name: "loopback destination", rule: "ip6-loopback", make: toL1(udp6("fd00::1", "::1", 770)), packet: "::1.770: ",
@@ -713,13 +713,13 @@ var (
 			{name: "echo request that was answered", rule: "icmp6-handled", make: `ping -qc1 -W1 -s 72 fd00::2 > /dev/null || true`, packet: "length 80", knows: "!NOT_SPECIFIED",
 				cause: "the ICMPv6 message from ", fits: true,
 				each: `Icmp6InErrors \d`},
-			{name: "multicast that nobody joined", rule: "multicast-nobody", make: wire("r0", "3333000000fb", udp6("fd00::1", "ff02::fb", 773)), packet: "ff02::fb.773: ",
+			{name: "multicast that nobody joined", rule: "multicast-nobody", make: wired("r0", "3333000000fb", udp6("fd00::1", "ff02::fb", 773)), packet: "ff02::fb.773: ",
 				cause: "a multicast to ff02::fb that no program here has joined", fits: true,
 				each: `l1 `},
-			{name: "source that is left out, on the link", rule: "multicast-not-joined-6", make: wire("r0", "333300000077", udp6("fd00::1", "ff02::77", 774)), packet: "ff02::77.774: ",
+			{name: "source that is left out, on the link", rule: "multicast-not-joined-6", make: wired("r0", "333300000077", udp6("fd00::1", "ff02::77", 774)), packet: "ff02::77.774: ",
 				cause: "a multicast to ff02::77 that nothing here has joined", fits: true, knows: "IP_INADDRERRORS",
 				each: `ff02::77`},
-			{name: "source that is left out", rule: "multicast-not-joined-6-wide", make: wire("r0", "333300000077", udp6("fd00::1", "ff15::77", 775)), packet: "ff15::77.775: ",
+			{name: "source that is left out", rule: "multicast-not-joined-6-wide", make: wired("r0", "333300000077", udp6("fd00::1", "ff15::77", 775)), packet: "ff15::77.775: ",
 				cause: "a multicast to ff15::77 that nothing here has joined on l1, or takes from fd00::1", fits: true, knows: "IP_INADDRERRORS",
 				each: `ff15::77
 					ff15\d+77 fd00\d+1 0 1`},
@@ -787,10 +787,10 @@ var (
 				cause: "the packet is for fd00:1::2, which is no address of this host, and this host does not forward", fits: true,
 				each: `all.forwarding = 0
 					show to fd00:1::2\n\n`},
-			{name: "inactive bond port", rule: "inactive-port-unseen", make: wire("q7", "ns1 zb0", udp4("10.0.0.1", "10.0.0.2", 823)), packet: "10.0.0.2.823: ",
+			{name: "inactive bond port", rule: "inactive-port-unseen", make: wired("q7", "ns1 zb0", udp4("10.0.0.1", "10.0.0.2", 823)), packet: "10.0.0.2.823: ",
 				cause: "p7 is an inactive port of a bond or team, which takes no frames from it", fits: true,
 				each: `\n.*p7@.* bond_slave state BACKUP`},
-			{name: "locked port", rule: "bridge-locked", make: wire("qb5", allHosts, udp4("10.0.0.1", "10.0.0.255", 824)), packet: "10.0.0.255.824: ", knows: "NOT_SPECIFIED", there: true, // since 5.18
+			{name: "locked port", rule: "bridge-locked", make: wired("qb5", allHosts, udp4("10.0.0.1", "10.0.0.255", 824)), packet: "10.0.0.255.824: ", knows: "NOT_SPECIFIED", there: true, // since 5.18
 				at: "br_handle_frame_finish", cause: "the bridge port pb5 takes no frames: it is locked (802.1X), or the spanning tree has it learn only", fits: true,
 				each: `\n.*pb5@.* locked on`},
 			{name: "no IPsec state yet", rule: "ipsec-larval-unseen", from: 1, make: `echo x > /dev/udp/10.0.1.2/822 || true`, packet: "10.0.1.2.822: ",
@@ -829,7 +829,7 @@ var (
 				cause: "no route in the VRF blue leads to 203.0.113.80", fits: true,
 				each: `route show vrf blue\n.*10\.6\.0\.0/24
 					match 203\.0\.113\.80\n\n`},
-			{name: "reset in the VRF", rule: "tcp-late-reset-vrf", make: wire("q3", "ns1 p3", tcp4("10.6.0.2", 4000, 781, layers.TCP{RST: true}, "")), packet: "10.6.0.2.781: ",
+			{name: "reset in the VRF", rule: "tcp-late-reset-vrf", make: wired("q3", "ns1 p3", tcp4("10.6.0.2", 4000, 781, layers.TCP{RST: true}, "")), packet: "10.6.0.2.781: ",
 				cause: "a TCP reset came for a connection that does not exist in the VRF blue", fits: true,
 				each: `ss -Hantp 'sport = 781'\n\n
 					vrf table 10`},
@@ -985,28 +985,28 @@ var (
 			bridge link set dev pb4 locked on || [ "$(uname -r | cut -d. -f1)" = 5 ]`,
 		after: `for d in pb0 pb1 pb2 pb3 pb4 zbr zb2; do ip link del $d; done`,
 		cases: []dropCase{
-			{name: "blocked port", rule: "bridge-stp-known", make: wire("qb2", allHosts, udp4("10.0.0.1", "10.0.0.255", 812)), packet: "10.0.0.255.812: ",
+			{name: "blocked port", rule: "bridge-stp-known", make: wired("qb2", allHosts, udp4("10.0.0.1", "10.0.0.255", 812)), packet: "10.0.0.255.812: ",
 				at: "br_handle_frame", cause: "the bridge port pb2 lets no frames pass: its state was disabled {then}", fits: true,
 				each: `\n.*pb2@.* state disabled
 					\n.*zb2: .* bridge `},
-			{name: "port blocked since", changes: true, rule: "bridge-stp", make: `ip netns exec ns1 bridge link set dev pb3 state 0; ` + wire("qb3", allHosts, udp4("10.0.0.1", "10.0.0.255", 813)), packet: "10.0.0.255.813: ",
+			{name: "port blocked since", changes: true, rule: "bridge-stp", make: `ip netns exec ns1 bridge link set dev pb3 state 0; ` + wired("qb3", allHosts, udp4("10.0.0.1", "10.0.0.255", 813)), packet: "10.0.0.255.813: ",
 				at: "br_handle_frame", cause: "the bridge port pb3 lets no frames pass: it is disabled, or the spanning tree has blocked it", also: "the bridge port pb3 lets no frames pass: its state was disabled {then}", fits: true,
 				each: `\n.*pb3@.* state disabled
 					? \n.*zb2: .* bridge `},
-			{name: "locked port", rule: "bridge-locked-known", make: wire("qb4", allHosts, udp4("10.0.0.1", "10.0.0.255", 814)), packet: "10.0.0.255.814: ", knows: "NOT_SPECIFIED", there: true, // since 5.18
+			{name: "locked port", rule: "bridge-locked-known", make: wired("qb4", allHosts, udp4("10.0.0.1", "10.0.0.255", 814)), packet: "10.0.0.255.814: ", knows: "NOT_SPECIFIED", there: true, // since 5.18
 				at: "br_handle_frame_finish", cause: "the bridge port pb4 is locked (802.1X)", fits: true,
 				each: `\n.*pb4@.* locked on
 					fdb show dev pb4\n`},
-			{name: "pause frame", rule: "bridge-pause", make: wire("qb1", "0180c2000001", ethertype(0x8808, unhex("0001 00ff"+strings.Repeat("00", 42)))), packet: "ethertype flow control", there: true,
+			{name: "pause frame", rule: "bridge-pause", make: wired("qb1", "0180c2000001", ethertype(0x8808, unhex("0001 00ff"+strings.Repeat("00", 42)))), packet: "ethertype flow control", there: true,
 				at: "br_handle_frame", cause: "an Ethernet pause frame came in on the bridge port pb1",
 				each: `pb1@`},
-			{name: "port that learns", rule: "bridge-learning", make: wire("qb1", allHosts, udp4("10.0.0.1", "10.0.0.255", 795)), packet: "10.0.0.255.795: ",
+			{name: "port that learns", rule: "bridge-learning", make: wired("qb1", allHosts, udp4("10.0.0.1", "10.0.0.255", 795)), packet: "10.0.0.255.795: ",
 				at: "br_handle_frame_finish", cause: "the spanning tree had the bridge port pb1 learn addresses only {then}", fits: true,
 				each: `pb1@.* state learning`},
-			{name: "BPDU on a port", rule: "stp", make: wire("qb0", bpdus, bpdu("f000")), packet: "root f000.02:00:00:00:00:01", there: true,
+			{name: "BPDU on a port", rule: "stp", make: wired("qb0", bpdus, bpdu("f000")), packet: "root f000.02:00:00:00:00:01", there: true,
 				at: "br_stp_rcv stp_pdu_rcv", cause: "a frame of the spanning tree protocol (BPDU) came in on pb0", fits: true,
 				each: `pb0@`},
-			{name: "GARP that nobody takes", rule: "stp-unwanted", make: wire("r0", "0180c2000021", bpdu("9000")), packet: "root 9000.02:00:00:00:00:01", there: true,
+			{name: "GARP that nobody takes", rule: "stp-unwanted", make: wired("r0", "0180c2000021", bpdu("9000")), packet: "root 9000.02:00:00:00:00:01", there: true,
 				at: "stp_pdu_rcv", cause: "a frame of the spanning tree protocol (BPDU) or of GARP came in on l1, and nothing on this host takes those", fits: true,
 				each: `^bridge -d link show\n.*pb0@`},
 		},

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // A hop is a tracked event.
@@ -26,7 +27,7 @@ func (h *hop) changed(name string) string {
 		return ""
 	}
 	out := ""
-	v.Elems(func(e format.Value) bool {
+	v.Elems(func(e wire.Value) bool {
 		s, ok := e.Str()
 		if n, isNumber := e.Uint(); isNumber {
 			s, ok = fmt.Append(nil, n), true

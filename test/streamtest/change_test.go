@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/sort"
@@ -36,7 +37,7 @@ func changing(host string) []byte {
 	event(3e9, 2, true)
 	event(6e9, 1, true) // the packet came before the rule, and is dropped by it
 	event(7e9, 3, true)
-	_ = enc.Write(&format.Change{TS: 4e9, Seen: format.Some(uint64(8e9)), Keys: []string{"firewall"}, Facts: format.Facts{"firewall": {"nft inet t c": format.AppendStr(nil, "input")}}})
+	_ = enc.Write(&format.Change{TS: 4e9, Seen: format.Some(uint64(8e9)), Keys: []string{"firewall"}, Facts: format.Facts{"firewall": {"nft inet t c": wire.AppendStr(nil, "input")}}})
 	event(9e9, 4, true)
 	_ = enc.Write(&format.End{TS: 10e9, Events: 5, Cause: "signal"})
 	_ = enc.Flush()

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/pcap"
@@ -69,36 +70,36 @@ func hostileValue(dst []byte, k key, keys map[string][]key, s string) []byte {
 	switch {
 	case k.section == "" || k.typ == "":
 	case k.name == "src" || k.name == "dst":
-		return format.AppendStr(dst, "fe80::1%"+s) // an address with a zone
+		return wire.AppendStr(dst, "fe80::1%"+s) // an address with a zone
 	case k.typ == "section" || k.typ == "map" && k.section == "event":
 		inner := keys[k.name]
-		dst = format.AppendMap(dst, len(inner)+1)
+		dst = wire.AppendMap(dst, len(inner)+1)
 		for _, i := range inner {
-			dst = hostileValue(format.AppendStr(dst, i.name), i, keys, s)
+			dst = hostileValue(wire.AppendStr(dst, i.name), i, keys, s)
 		}
-		return format.AppendStr(format.AppendStr(dst, s), s)
+		return wire.AppendStr(wire.AppendStr(dst, s), s)
 	case strings.HasPrefix(k.typ, "integer"):
-		return format.AppendUint(dst, 1)
+		return wire.AppendUint(dst, 1)
 	case k.typ == "boolean":
-		return format.AppendBool(dst, true)
+		return wire.AppendBool(dst, true)
 	case k.typ == "bytes":
-		return format.AppendBin(dst, []byte{0x45, 0, 0, 20})
+		return wire.AppendBin(dst, []byte{0x45, 0, 0, 20})
 	case strings.HasPrefix(k.typ, "array"):
-		return format.AppendStr(format.AppendStr(format.AppendArray(dst, 2), s), s)
+		return wire.AppendStr(wire.AppendStr(wire.AppendArray(dst, 2), s), s)
 	case strings.HasPrefix(k.typ, "map"):
-		dst = format.AppendMap(dst, 6)
-		dst = format.AppendStr(format.AppendStr(dst, s), s)
-		dst = format.AppendStr(format.AppendStr(dst, "how"), s)
-		dst = format.AppendStr(format.AppendStr(dst, "name"), s)
-		dst = format.AppendStr(format.AppendStr(dst, "src"), "fe80::1%"+s)
-		dst = format.AppendStr(format.AppendStr(dst, "dst"), "fe80::2%"+s)
-		inner := format.AppendMap(nil, 3)
-		inner = format.AppendStr(format.AppendStr(inner, "src"), "fe80::1%"+s)
-		inner = format.AppendStr(format.AppendStr(inner, "dst"), "fe80::2%"+s)
-		inner = format.AppendUint(format.AppendStr(inner, "proto"), 6)
-		return append(format.AppendStr(dst, "first"), inner...)
+		dst = wire.AppendMap(dst, 6)
+		dst = wire.AppendStr(wire.AppendStr(dst, s), s)
+		dst = wire.AppendStr(wire.AppendStr(dst, "how"), s)
+		dst = wire.AppendStr(wire.AppendStr(dst, "name"), s)
+		dst = wire.AppendStr(wire.AppendStr(dst, "src"), "fe80::1%"+s)
+		dst = wire.AppendStr(wire.AppendStr(dst, "dst"), "fe80::2%"+s)
+		inner := wire.AppendMap(nil, 3)
+		inner = wire.AppendStr(wire.AppendStr(inner, "src"), "fe80::1%"+s)
+		inner = wire.AppendStr(wire.AppendStr(inner, "dst"), "fe80::2%"+s)
+		inner = wire.AppendUint(wire.AppendStr(inner, "proto"), 6)
+		return append(wire.AppendStr(dst, "first"), inner...)
 	}
-	return format.AppendStr(dst, s)
+	return wire.AppendStr(dst, s)
 }
 
 // hostileStream has each record of FORMAT.md with each of its keys, every string of which
@@ -109,7 +110,7 @@ func hostileStream(t *testing.T, s string) []byte {
 	var out bytes.Buffer
 	enc := format.NewEncoder(&out)
 	write := func(typ string, change func(k key, dst []byte) []byte) {
-		r := format.AppendStr(format.AppendStr(format.AppendMap(nil, 1), "type"), typ)
+		r := wire.AppendStr(wire.AppendStr(wire.AppendMap(nil, 1), "type"), typ)
 		for _, k := range keys[typ] {
 			if k.name == "type" || len(r) == 0 || k.section != typ {
 				continue
@@ -120,9 +121,9 @@ func hostileStream(t *testing.T, s string) []byte {
 					v = c
 				}
 			}
-			r = format.Splice(nil, r, k.name, v)
+			r = wire.Splice(nil, r, k.name, v)
 		}
-		r = format.Splice(nil, r, s, format.AppendStr(nil, s))
+		r = wire.Splice(nil, r, s, wire.AppendStr(nil, s))
 		if err := enc.WriteRaw(r); err != nil {
 			t.Fatal(err)
 		}
@@ -141,10 +142,10 @@ func hostileStream(t *testing.T, s string) []byte {
 			if k.name != "drop" {
 				return nil
 			}
-			dst = format.AppendMap(dst, 3)
-			dst = format.AppendUint(format.AppendStr(dst, "reason"), 3)
-			dst = format.AppendStr(format.AppendStr(dst, "name"), reason)
-			return format.AppendStr(format.AppendStr(dst, "location"), s+"+0x1")
+			dst = wire.AppendMap(dst, 3)
+			dst = wire.AppendUint(wire.AppendStr(dst, "reason"), 3)
+			dst = wire.AppendStr(wire.AppendStr(dst, "name"), reason)
+			return wire.AppendStr(wire.AppendStr(dst, "location"), s+"+0x1")
 		})
 	}
 	for _, how := range format.EndNames {
@@ -152,10 +153,10 @@ func hostileStream(t *testing.T, s string) []byte {
 			if k.name != "end" {
 				return nil
 			}
-			dst = format.AppendMap(dst, 6)
-			dst = format.AppendStr(format.AppendStr(dst, "how"), how)
+			dst = wire.AppendMap(dst, 6)
+			dst = wire.AppendStr(wire.AppendStr(dst, "how"), how)
 			for _, name := range []string{"reason", "location", "probe", "dev", "comm"} {
-				dst = format.AppendStr(format.AppendStr(dst, name), s)
+				dst = wire.AppendStr(wire.AppendStr(dst, name), s)
 			}
 			return dst
 		})

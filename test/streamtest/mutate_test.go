@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pcap"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -107,7 +108,7 @@ func short(t *testing.T, file, host string, events int) []byte {
 		if end.Events == 3 {
 			_ = enc.Write(&format.Change{TS: end.TS, Keys: []string{"firewall", "devices"}})
 			_ = enc.Write(&format.Change{TS: end.TS, Seen: format.Some(end.TS + 1), Keys: []string{"firewall", "devices"}, Facts: format.Facts{
-				"firewall": {"nft inet t c": format.AppendStr(nil, "input")}, "devices": {"eth9": format.Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},
+				"firewall": {"nft inet t c": wire.AppendStr(nil, "input")}, "devices": {"eth9": wire.Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},
 				Gone: map[string][]string{"devices": {"lo"}}})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/clock"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
@@ -295,15 +296,15 @@ func (w *Watch) together(keys []string, times func(*watched) [2]uint64, f func(k
 }
 
 // withChains are the tables of iptables and its like in old, and the chains of nftables.
-func (w *Watch) withChains(old map[string]format.Value) map[string]format.Value {
-	all := map[string]format.Value{}
+func (w *Watch) withChains(old map[string]wire.Value) map[string]wire.Value {
+	all := map[string]wire.Value{}
 	for name, v := range old {
 		if !strings.HasPrefix(name, nftChain) {
 			all[name] = v
 		}
 	}
 	for name, hook := range w.chains {
-		all[name] = format.AppendStr(nil, hook)
+		all[name] = wire.AppendStr(nil, hook)
 	}
 	return all
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
@@ -113,22 +113,22 @@ func (c *comments) twice(value []byte) bool {
 
 // appendChanged appends the map of what changed: a name with its values.
 func (c *comments) appendChanged(dst []byte) []byte {
-	dst = format.AppendMap(dst, len(c.changed))
+	dst = wire.AppendMap(dst, len(c.changed))
 	for _, value := range c.changed {
 		name, rest, has := bytes.Cut(value, []byte(" "))
-		dst = format.AppendStr(dst, name)
+		dst = wire.AppendStr(dst, name)
 		if !has {
-			dst = format.AppendArray(dst, 0)
+			dst = wire.AppendArray(dst, 0)
 			continue
 		}
-		dst = format.AppendArray(dst, 1+bytes.Count(rest, []byte(">")))
+		dst = wire.AppendArray(dst, 1+bytes.Count(rest, []byte(">")))
 		for more := true; more; {
 			var v []byte
 			v, rest, more = bytes.Cut(rest, []byte(">"))
 			if n := number(v); n.OK {
-				dst = format.AppendUint(dst, n.V)
+				dst = wire.AppendUint(dst, n.V)
 			} else {
-				dst = format.AppendStr(dst, v)
+				dst = wire.AppendStr(dst, v)
 			}
 		}
 	}

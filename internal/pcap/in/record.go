@@ -3,7 +3,7 @@ package in
 import (
 	"slices"
 
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
@@ -14,7 +14,7 @@ type event struct{ packet.Event }
 func (e *event) append(dst []byte, c *comments) []byte {
 	dst = append(dst, "\x80\xa4type\xa5event\xa2ts"...)
 	record := pairs{len(dst) - len("\x80\xa4type\xa5event\xa2ts"), 2}
-	dst = format.AppendUint(dst, e.TS)
+	dst = wire.AppendUint(dst, e.TS)
 	dst = record.number(dst, "cpu", e.CPU)
 	dst = record.text(dst, "probe", e.Probe)
 	if e.PID.OK || e.Comm != nil || e.TGID.OK {
@@ -58,11 +58,11 @@ func (e *event) append(dst []byte, c *comments) []byte {
 	dst = record.section(dst, "packet", &p)
 	dst = p.number(dst, "len", packet.Some(e.Len))
 	dst = p.text(dst, "at", e.At)
-	dst = format.AppendBin(p.key(dst, "data"), e.Data)
+	dst = wire.AppendBin(p.key(dst, "data"), e.Data)
 	if len(c.missing) > 0 {
-		dst = format.AppendArray(p.key(dst, "missing"), len(c.missing))
+		dst = wire.AppendArray(p.key(dst, "missing"), len(c.missing))
 		for _, m := range c.missing {
-			dst = format.AppendUint(format.AppendUint(format.AppendArray(dst, 2), max(m[0], e.Cut)-e.Cut), m[1])
+			dst = wire.AppendUint(wire.AppendUint(wire.AppendArray(dst, 2), max(m[0], e.Cut)-e.Cut), m[1])
 		}
 	}
 	dst = p.end(dst)
@@ -88,12 +88,12 @@ func (e *event) append(dst []byte, c *comments) []byte {
 		dst = g.number(dst, "flags", e.Flags)
 		if e.Header != nil {
 			dst = g.number(dst, "linktype", e.LinkType)
-			dst = format.AppendBin(g.key(dst, "header"), e.Header)
+			dst = wire.AppendBin(g.key(dst, "header"), e.Header)
 		}
 		if len(c.others) > 0 {
-			dst = format.AppendArray(g.key(dst, "comments"), len(c.others))
+			dst = wire.AppendArray(g.key(dst, "comments"), len(c.others))
 			for _, o := range c.others {
-				dst = format.AppendStr(dst, o)
+				dst = wire.AppendStr(dst, o)
 			}
 		}
 		dst = g.end(dst)
@@ -139,9 +139,9 @@ func (e *event) appendWhy(dst []byte, record *pairs, c *comments) []byte {
 	dst = w.text(dst, "where", c.where)
 	dst = w.text(dst, "cause", cause)
 	if len(c.look) > 0 {
-		dst = format.AppendArray(w.key(dst, "look"), len(c.look))
+		dst = wire.AppendArray(w.key(dst, "look"), len(c.look))
 		for _, l := range c.look {
-			dst = format.AppendStr(dst, l)
+			dst = wire.AppendStr(dst, l)
 		}
 	}
 	dst = w.text(dst, "severity", c.severity)
@@ -163,14 +163,14 @@ func (p *pairs) section(dst []byte, key string, s *pairs) []byte {
 
 func (p *pairs) key(dst []byte, key string) []byte {
 	p.n++
-	return format.AppendStr(dst, key)
+	return wire.AppendStr(dst, key)
 }
 
 func (p *pairs) number(dst []byte, key string, v packet.Opt) []byte {
 	if !v.OK {
 		return dst
 	}
-	return format.AppendUint(p.key(dst, key), v.V)
+	return wire.AppendUint(p.key(dst, key), v.V)
 }
 
 // text appends a pair unless v is nil.
@@ -178,7 +178,7 @@ func (p *pairs) text(dst []byte, key string, v []byte) []byte {
 	if v == nil {
 		return dst
 	}
-	return format.AppendStr(p.key(dst, key), v)
+	return wire.AppendStr(p.key(dst, key), v)
 }
 
 // yes appends a pair if it is true.
@@ -186,7 +186,7 @@ func (p *pairs) yes(dst []byte, key string, v bool) []byte {
 	if !v {
 		return dst
 	}
-	return format.AppendBool(p.key(dst, key), v)
+	return wire.AppendBool(p.key(dst, key), v)
 }
 
 func (p *pairs) end(dst []byte) []byte {

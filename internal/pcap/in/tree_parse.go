@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
-	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
@@ -73,25 +73,25 @@ func (l leaves) append(dst []byte, section string, from int) []byte {
 	for rest := l; len(rest) > 0; rest = rest[rest.run(from):] {
 		n++
 	}
-	dst = format.AppendMap(dst, n)
+	dst = wire.AppendMap(dst, n)
 	for len(l) > 0 {
 		run := l[:l.run(from)]
 		l = l[len(run):]
 		path := run[0].path
 		name, _, inner := bytes.Cut(path[from:], dot)
 		at := section + "." + string(path)
-		dst = format.AppendStr(dst, name)
+		dst = wire.AppendStr(dst, name)
 		switch {
 		case inner:
 			dst = run.append(dst, section, from+len(name)+1)
 			continue
 		case len(run) > 1 || packet.IsArray(at):
-			dst = format.AppendArray(dst, len(run))
+			dst = wire.AppendArray(dst, len(run))
 		}
 		text := packet.IsText(at)
 		for _, v := range run {
 			if text { // a table of nftables may be called 5
-				dst = format.AppendStr(dst, v.value)
+				dst = wire.AppendStr(dst, v.value)
 			} else {
 				dst = appendValue(dst, name, v.value)
 			}
@@ -116,21 +116,21 @@ func (l leaves) run(from int) int {
 func appendValue(dst, key, text []byte) []byte {
 	switch string(text) {
 	case "true", "false":
-		return format.AppendBool(dst, text[0] == 't')
+		return wire.AppendBool(dst, text[0] == 't')
 	}
 	hex := packet.IsHex(key)
 	if n := number(text); n.OK && (!hex || n.V == 0) {
-		return format.AppendUint(dst, n.V)
+		return wire.AppendUint(dst, n.V)
 	}
 	if n := hexadecimal(text); n.OK && hex {
-		return format.AppendUint(dst, n.V)
+		return wire.AppendUint(dst, n.V)
 	}
 	if len(text) > 1 && text[0] == '-' {
 		var again [20]byte
 		i, err := strconv.ParseInt(string(text), 10, 64)
 		if err == nil && i < 0 && bytes.Equal(strconv.AppendInt(again[:0], i, 10), text) {
-			return format.AppendInt(dst, i)
+			return wire.AppendInt(dst, i)
 		}
 	}
-	return format.AppendStr(dst, text)
+	return wire.AppendStr(dst, text)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
@@ -114,7 +115,7 @@ func trackComments(dst []byte, f *format.Finder, t *tree) []byte {
 }
 
 // whyComments appends what skb-drops says in a section besides the cause.
-func (e *event) whyComments(dst []byte, why format.Value) []byte {
+func (e *event) whyComments(dst []byte, why wire.Value) []byte {
 	dst = appendFilled(dst, "why.meaning=", e.Meaning)
 	where, _ := why.Get("where").Str()
 	dst = appendFilled(dst, "why.where=", where)
@@ -146,7 +147,7 @@ var (
 )
 
 // appendChanges appends a comment for each pair of track.changed: what, before, after.
-func appendChanges(dst []byte, c format.Cursor) []byte {
+func appendChanges(dst []byte, c wire.Cursor) []byte {
 	for n := c.Map(); n > 0; n-- {
 		b := beginComment(&dst, "changed=")
 		dst = packet.AppendEscaped(dst, c.Key())
@@ -161,7 +162,7 @@ func appendChanges(dst []byte, c format.Cursor) []byte {
 }
 
 // appendPlain appends a number or text; nothing for what has no plain form.
-func appendPlain(dst []byte, v format.Value) []byte {
+func appendPlain(dst []byte, v wire.Value) []byte {
 	if s, ok := v.Str(); ok {
 		return packet.AppendEscaped(dst, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
@@ -173,7 +174,7 @@ func (e *event) decode(f *format.Finder, comments bool) {
 }
 
 // captured reads the section that --read made. A Finder has few paths, and other events have none of these.
-func (e *event) captured(v format.Value, comments bool) {
+func (e *event) captured(v wire.Value, comments bool) {
 	e.Flags.V, e.Flags.OK = v.Get("flags").Uint()
 	e.LinkType.V, e.LinkType.OK = v.Get("linktype").Uint()
 	e.Header, _ = v.Get("header").Bin()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // With --once last, the buffer's last free lets go of its event, and so does the journey.
@@ -20,8 +21,8 @@ func TestOnceReleased(t *testing.T) {
 		"free":          {e, &format.Free{How: "consumed", Skb: format.Buffer{ID: 9}, Last: true}, true},
 		"another free":  {e, &format.Free{How: "consumed", Skb: format.Buffer{ID: 8}, Last: true}, false},
 		"not the last":  {e, &format.Free{How: "consumed", Skb: format.Buffer{ID: 9}}, false},
-		"journey":       {record(format.Splice(nil, e.AppendMsgpack(nil), "track", tracked.AppendMsgpack(nil))), &format.Journey{Packet: 4, End: format.JourneyEnd{How: "lost"}}, true},
-		"other journey": {record(format.Splice(nil, e.AppendMsgpack(nil), "track", tracked.AppendMsgpack(nil))), &format.Journey{Packet: 5, End: format.JourneyEnd{How: "lost"}}, false},
+		"journey":       {record(wire.Splice(nil, e.AppendMsgpack(nil), "track", tracked.AppendMsgpack(nil))), &format.Journey{Packet: 4, End: format.JourneyEnd{How: "lost"}}, true},
+		"other journey": {record(wire.Splice(nil, e.AppendMsgpack(nil), "track", tracked.AppendMsgpack(nil))), &format.Journey{Packet: 5, End: format.JourneyEnd{How: "lost"}}, false},
 	} {
 		w, err := newWriter(&Options{Once: "last"})
 		if err != nil {

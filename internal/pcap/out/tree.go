@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
@@ -14,12 +15,12 @@ type tree struct {
 }
 
 // section appends the map at c, whose key is name.
-func (t *tree) section(dst []byte, name string, c *format.Cursor) []byte {
+func (t *tree) section(dst []byte, name string, c *wire.Cursor) []byte {
 	t.path = append(append(t.path[:0], name...), '.')
 	return t.pairs(dst, c, packet.MaxDepth)
 }
 
-func (t *tree) pairs(dst []byte, c *format.Cursor, depth int) []byte {
+func (t *tree) pairs(dst []byte, c *wire.Cursor, depth int) []byte {
 	here := len(t.path)
 	for n := c.Map(); n > 0; n-- {
 		key, v := c.Key(), c.Value()
@@ -28,13 +29,13 @@ func (t *tree) pairs(dst []byte, c *format.Cursor, depth int) []byte {
 		}
 		t.path = append(t.path[:here], key...)
 		switch v.Kind() {
-		case format.Map:
+		case wire.Map:
 			if depth > 1 {
 				t.path = append(t.path, '.')
 				inner := format.Raw(v).Cursor()
 				dst = t.pairs(dst, &inner, depth-1)
 			}
-		case format.Array:
+		case wire.Array:
 			inner := format.Raw(v).Cursor()
 			for m := inner.Array(); m > 0; m-- {
 				dst = t.leaf(dst, key, inner.Value())
@@ -48,9 +49,9 @@ func (t *tree) pairs(dst []byte, c *format.Cursor, depth int) []byte {
 }
 
 // leaf appends a comment unless v is of a kind that has no plain form.
-func (t *tree) leaf(dst, key []byte, v format.Value) []byte {
+func (t *tree) leaf(dst, key []byte, v wire.Value) []byte {
 	switch v.Kind() {
-	case format.Str, format.Int, format.Bool:
+	case wire.Str, wire.Int, wire.Bool:
 	default:
 		return dst
 	}
@@ -66,7 +67,7 @@ func (t *tree) leaf(dst, key []byte, v format.Value) []byte {
 
 // appendMissing appends a comment for each stretch of the packet that could not be read:
 // where it begins in the frame, +, how many bytes. frame's; the header that was put in front of them misses nothing.
-func appendMissing(dst []byte, c format.Cursor, f *frame) []byte {
+func appendMissing(dst []byte, c wire.Cursor, f *frame) []byte {
 	for n := c.Array(); n > 0; n-- {
 		pair := format.Raw(c.Value()).Cursor()
 		if pair.Array() != 2 {

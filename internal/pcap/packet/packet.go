@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
@@ -32,7 +33,7 @@ type Event struct {
 	Packet   Opt
 	Hop      Opt
 	Since    Opt
-	Changed  format.Cursor // at the map track.changed
+	Changed  wire.Cursor // at the map track.changed
 	Changes  bool
 	Why      []byte // words for people
 	Meaning  []byte // of the reason, where why is the cause
@@ -47,7 +48,7 @@ type Event struct {
 	Header    []byte // of the link layer, taken off
 	Cut       uint64 // how many bytes were taken off
 	LinkType  Opt
-	Others    format.Cursor // at comments that are no key=value of ours
+	Others    wire.Cursor // at comments that are no key=value of ours
 	OthersLen int
 }
 

@@ -1,4 +1,4 @@
-package format
+package wire
 
 import (
 	"encoding/binary"
@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math"
 )
+
+// MaxSize is how large a value may be, in bytes: that of format.MaxFrame.
+const MaxSize = 16<<20 - 1
 
 // A Value is one msgpack value as it stands in a record, not a copy. A nil Value is absent.
 //
@@ -57,10 +60,10 @@ func (v Value) Kind() Kind {
 	return Other
 }
 
-// head reads the head of the value at the front of b: its length in bytes, the bytes of
+// Head reads the head of the value at the front of b: its length in bytes, the bytes of
 // content behind it, and how many values follow as its content. n is 0 when b is too
 // short or no msgpack.
-func head(b []byte) (n, content, values int) {
+func Head(b []byte) (n, content, values int) {
 	if len(b) == 0 {
 		return 0, 0, 0
 	}
@@ -88,7 +91,7 @@ func head(b []byte) (n, content, values int) {
 		length += int(binary.BigEndian.Uint16(b[1:]))
 	case 4:
 		u := binary.BigEndian.Uint32(b[1:])
-		if u > MaxFrame { // longer than any record; and an int may have 32 bits
+		if u > MaxSize { // longer than any record; and an int may have 32 bits
 			return 0, 0, 0
 		}
 		length += int(u)
@@ -124,9 +127,9 @@ var heads = [32]struct{ size, fixed, of int8 }{
 	0x1e: {2, 0, ofPairs}, 0x1f: {4, 0, ofPairs},
 }
 
-// skip returns the length of the whole value at the front of b, 0 when it is cut off or
+// Size returns the length of the whole value at the front of b, 0 when it is cut off or
 // no msgpack. Nesting needs no stack: what is open is a number of values to come.
-func skip(b []byte) int {
+func Size(b []byte) int {
 	at := 0
 	for open := 1; open > 0; open-- {
 		if at < len(b) {
@@ -135,7 +138,7 @@ func skip(b []byte) int {
 				continue
 			}
 		}
-		n, content, values := head(b[at:])
+		n, content, values := Head(b[at:])
 		if n == 0 || content > len(b)-at-n || values > len(b)-at-n {
 			return 0
 		}
@@ -150,7 +153,7 @@ func (v Value) bytes(k Kind) ([]byte, bool) {
 	if v.Kind() != k {
 		return nil, false
 	}
-	n, content, _ := head(v)
+	n, content, _ := Head(v)
 	if n == 0 || content > len(v)-n {
 		return nil, false
 	}
@@ -170,7 +173,7 @@ func (v Value) Bool() (value, ok bool) {
 
 // Uint returns an integer that is not negative.
 func (v Value) Uint() (uint64, bool) {
-	u, negative, ok := v.integer()
+	u, negative, ok := v.Integer()
 	if !ok || negative {
 		return 0, false
 	}
@@ -179,12 +182,12 @@ func (v Value) Uint() (uint64, bool) {
 
 // Int returns an integer that fits an int64.
 func (v Value) Int() (int64, bool) {
-	u, negative, ok := v.integer()
+	u, negative, ok := v.Integer()
 	return int64(u), ok && (negative || u <= math.MaxInt64)
 }
 
-// integer returns an integer as two's complement and whether it is negative.
-func (v Value) integer() (u uint64, negative, ok bool) {
+// Integer returns an integer as two's complement and whether it is negative.
+func (v Value) Integer() (u uint64, negative, ok bool) {
 	if len(v) == 0 {
 		return 0, false, false
 	}
@@ -232,7 +235,7 @@ func (v Value) Float() (float64, bool) {
 
 // Len returns the number of pairs of a map or values of an array, else 0.
 func (v Value) Len() int {
-	_, _, values := head(v)
+	_, _, values := Head(v)
 	if v.Kind() == Map {
 		return values / 2
 	}
@@ -253,7 +256,7 @@ func (v Value) get(key string) Value {
 	if v.Kind() != Map {
 		return nil
 	}
-	at, _, values := head(v)
+	at, _, values := Head(v)
 	for ; values > 0; values -= 2 {
 		from, to, next := pair(v, at)
 		if next == 0 {
@@ -275,7 +278,7 @@ func pair(v []byte, at int) (from, to, next int) {
 		from++
 		to = from + int(v[at]&0x1f)
 	} else {
-		n := skip(v[at:])
+		n := Size(v[at:])
 		if n == 0 {
 			return 0, at, 0
 		}
@@ -289,7 +292,7 @@ func pair(v []byte, at int) (from, to, next int) {
 			return from, to, to + size
 		}
 	}
-	n := skip(v[to:])
+	n := Size(v[to:])
 	if n == 0 {
 		return 0, to, 0
 	}
@@ -304,7 +307,7 @@ func (v Value) Each(f func(key []byte, v Value) bool) error {
 	if v.Kind() != Map {
 		return errNotMap
 	}
-	at, _, values := head(v)
+	at, _, values := Head(v)
 	for ; values > 0; values -= 2 {
 		from, to, next := pair(v, at)
 		if next == 0 {
@@ -323,10 +326,10 @@ func (v Value) Elems(f func(Value) bool) error {
 	if v.Kind() != Array {
 		return errors.New("not an array")
 	}
-	n, _, values := head(v)
+	n, _, values := Head(v)
 	b := v[n:]
 	for ; values > 0; values-- {
-		vlen := skip(b)
+		vlen := Size(b)
 		if vlen == 0 {
 			return errors.New("cut off or malformed")
 		}

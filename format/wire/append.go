@@ -1,14 +1,9 @@
-package format
+package wire
 
 import (
 	"encoding/binary"
 	"math"
 )
-
-// Appender is a record, or a part of one, that can append itself as msgpack.
-type Appender interface {
-	AppendMsgpack(dst []byte) []byte
-}
 
 // The Append functions append one msgpack value in its shortest form. They write what
 // github.com/vmihailenco/msgpack/v5 would; by hand because an event of 30 fields costs 46
@@ -52,9 +47,10 @@ func AppendStr[T string | []byte](dst []byte, s T) []byte {
 }
 
 // AppendBin appends bytes.
-func AppendBin(dst, b []byte) []byte { return append(appendBinHead(dst, len(b)), b...) }
+func AppendBin(dst, b []byte) []byte { return append(AppendBinHead(dst, len(b)), b...) }
 
-func appendBinHead(dst []byte, n int) []byte {
+// AppendBinHead appends the head of n bytes, which must follow.
+func AppendBinHead(dst []byte, n int) []byte {
 	switch {
 	case n <= math.MaxUint8:
 		return append(dst, 0xc4, byte(n))

@@ -1,4 +1,4 @@
-package format
+package wire
 
 import (
 	"hash/maphash"
@@ -7,19 +7,20 @@ import (
 	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
-// A keySet finds a key that stands twice in a map, by comparing what has the same few bits
-// only: most keys of a map are told apart by them. It is for maps of fewKeys at most.
-type keySet struct {
+// A KeySet finds a key that stands twice in a map, by comparing what has the same few bits
+// only: most keys of a map are told apart by them. It is for maps of FewKeys at most.
+type KeySet struct {
 	seen [4]uint64
-	at   [fewKeys]int32 // where keys stand, in msgpack
+	at   [FewKeys]int32 // where keys stand, in msgpack
 	n    int
 }
 
-const fewKeys = 32
+// FewKeys is how many keys a KeySet can have.
+const FewKeys = 32
 
-// add takes the key that stands at b[at:], a whole msgpack string, and reports whether it
+// Add takes the key that stands at b[at:], a whole msgpack string, and reports whether it
 // is there already.
-func (k *keySet) add(b []byte, at int) bool {
+func (k *KeySet) Add(b []byte, at int) bool {
 	key := keyAt(b, at)
 	h := uint(len(key)) * 29
 	if n := len(key); n > 0 {
@@ -34,7 +35,7 @@ func (k *keySet) add(b []byte, at int) bool {
 		}
 	}
 	*word |= bit
-	k.at[k.n&(fewKeys-1)] = int32(at)
+	k.at[k.n&(FewKeys-1)] = int32(at)
 	k.n++
 	return false
 }
@@ -44,14 +45,14 @@ func keyAt(b []byte, at int) []byte {
 	if c := b[at]; c&0xe0 == 0xa0 {
 		return b[at+1 : at+1+int(c&0x1f)]
 	}
-	n, content, _ := head(b[at:])
+	n, content, _ := Head(b[at:])
 	return b[at+n : at+n+content]
 }
 
-// twice returns where a key stands for the second time in the map of many keys that begins
+// Twice returns where a key stands for the second time in the map of many keys that begins
 // at b[at:], which is whole; -1 if none does.
-func twice(b []byte, at int) int {
-	n, _, values := head(b[at:])
+func Twice(b []byte, at int) int {
+	n, _, values := Head(b[at:])
 	first := at + n
 	seed := maphash.MakeSeed()
 	hashes := make([]uint64, 0, values/2)
@@ -61,8 +62,8 @@ func twice(b []byte, at int) int {
 			if !f(maphash.Bytes(seed, keyAt(b, at)), at) {
 				return
 			}
-			at += skip(b[at:])
-			at += skip(b[at:])
+			at += Size(b[at:])
+			at += Size(b[at:])
 		}
 	}
 	each(func(hash uint64, _ int) bool {
@@ -71,7 +72,7 @@ func twice(b []byte, at int) int {
 	})
 	slices.Sort(hashes)
 	again := map[uint64]int{} // where what is there twice stands first, -1: not yet known
-	for i := 1; i < len(hashes) && len(again) < fewKeys; i++ {
+	for i := 1; i < len(hashes) && len(again) < FewKeys; i++ {
 		if hashes[i] == hashes[i-1] {
 			again[hashes[i]] = -1
 		}
@@ -93,7 +94,7 @@ func twice(b []byte, at int) int {
 	return found
 }
 
-// errTwice is the error of the key at b[at:], which stands twice in its map.
-func errTwice(offset int, b []byte, at int) error {
+// ErrTwice is the error of the key at b[at:], which stands twice in its map.
+func ErrTwice(offset int, b []byte, at int) error {
 	return syntaxError(offset, "`%s` stands twice in one map", escape.String(string(keyAt(b, at))))
 }

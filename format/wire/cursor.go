@@ -1,4 +1,4 @@
-package format
+package wire
 
 import "encoding/binary"
 
@@ -15,8 +15,11 @@ type Cursor struct {
 	broken bool // the bytes are no msgpack, or a key is no string
 }
 
-// Cursor returns a Cursor at the record's map.
-func (r Raw) Cursor() Cursor { return Cursor{b: r} }
+// At returns a Cursor at the value with which b begins.
+func At(b []byte) Cursor { return Cursor{b: b} }
+
+// Rest returns what the Cursor has not stepped over yet: it begins with the next value.
+func (c *Cursor) Rest() Value { return Value(c.b[c.at:]) }
 
 // Whole reports whether the Cursor is at the end of the record and has met nothing that
 // Valid would refuse. What it skipped it has not looked into: maps there may be nested too
@@ -29,7 +32,7 @@ func (c *Cursor) end() { c.at, c.broken = len(c.b), true }
 // fixed holds the length of a value by its first byte, 0 when that does not tell.
 var fixed = func() (t [256]uint8) {
 	for c := range t {
-		n, content, values := head([]byte{byte(c), 8: 0})
+		n, content, values := Head([]byte{byte(c), 8: 0})
 		lengthFollows := c >= 0xc4 && c <= 0xc9 || c >= 0xd9 && c <= 0xdf
 		if values == 0 && !lengthFollows {
 			t[c] = uint8(n + content)
@@ -38,6 +41,9 @@ var fixed = func() (t [256]uint8) {
 	return t
 }()
 
+// FixedSize returns the length of the value that begins with c, 0 when c does not tell.
+func FixedSize(c byte) int { return int(fixed[c]) }
+
 // Map enters a map and returns the number of its pairs.
 func (c *Cursor) Map() (pairs int) {
 	if c.at < len(c.b) && c.b[c.at]&0xf0 == 0x80 {
@@ -45,7 +51,7 @@ func (c *Cursor) Map() (pairs int) {
 		c.at++
 	} else {
 		v := Value(c.b[c.at:])
-		n, _, values := head(v)
+		n, _, values := Head(v)
 		if v.Kind() != Map || n == 0 {
 			c.Skip()
 			return 0
@@ -63,7 +69,7 @@ func (c *Cursor) Map() (pairs int) {
 // Array enters an array and returns the number of its values.
 func (c *Cursor) Array() int {
 	v := Value(c.b[c.at:])
-	n, _, values := head(v)
+	n, _, values := Head(v)
 	if v.Kind() != Array || n == 0 {
 		c.Skip()
 		return 0
@@ -108,7 +114,7 @@ func (c *Cursor) Skip() {
 
 // next returns the value that it steps over.
 func (c *Cursor) next() Value {
-	n := skip(c.b[c.at:])
+	n := Size(c.b[c.at:])
 	if n == 0 {
 		c.end()
 		return nil

@@ -1,4 +1,4 @@
-package format
+package wire
 
 import (
 	"encoding/binary"
@@ -18,7 +18,8 @@ import (
 // It is not safe for concurrent use. Its memory is bounded: some 2 MB.
 type Finder struct {
 	names *name // of the paths to find
-	r     Raw
+	check func([]byte) error
+	r     []byte
 	there uint64 // a bit for each path: r has a value
 	known uint64 // the value is an integer that is not negative, and in number
 	strs  uint64 // the value is a string whose place is in text
@@ -73,8 +74,7 @@ type segment struct {
 
 	there, known, strs, bins uint64 // as in a Finder
 
-	// Of a segment that ends a record: what holds of every record of the layout.
-	goodKeys, goodForms, goodJSON bool
+	marks uint8 // of a segment that ends a record: see Finder.Marks
 }
 
 // A word is 8 bytes of a record: the bits of the mask have to be the ones wanted. Words
@@ -104,8 +104,11 @@ const (
 	endSized         // a string or bytes whose length follows the head
 )
 
-// MaxPaths is how many paths a Finder can have.
-const MaxPaths = 64
+// MaxPaths is how many paths a Finder can have, and MaxOthers how many others it keeps of a map.
+const (
+	MaxPaths  = 64
+	MaxOthers = 64
+)
 
 const (
 	// that may follow a segment: of nine probes with all sections 12 were too few for one in three events
@@ -113,7 +116,6 @@ const (
 	maxSegments  = 2048 // in all; then all are forgotten
 	maxStrings   = 48   // in a record whose layout is kept
 	maxStructure = 4096 // bytes of such a record, without its strings
-	maxOthers    = 64   // in a record
 	// freeTries is how many layouts are learned at once; from then on one for so many records
 	// that had a known one, since to learn one takes as long as to walk through a few records.
 	freeTries     = 4096
@@ -123,14 +125,22 @@ const (
 // NewFinder returns a Finder of the values under the paths, MaxPaths at most, whose keys
 // are separated by dots: "skb.len".
 func NewFinder(paths ...string) *Finder {
-	f := &Finder{names: &name{index: -1}}
+	f := &Finder{}
+	f.Init(nil, paths...)
+	return f
+}
+
+// Init makes f what NewFinder returns. check, unless it is nil, is asked of each map of which Find has not seen
+// the like whether it is good besides; it must go by what a layout fixes: the keys, and the values at the front
+// that are strings.
+func (f *Finder) Init(check func([]byte) error, paths ...string) {
+	*f = Finder{names: &name{index: -1}, check: check}
 	if len(paths) > MaxPaths {
-		panic("format.NewFinder: too many paths")
+		panic("wire.NewFinder: too many paths")
 	}
 	for i, path := range paths {
 		f.names.at(path).index = i
 	}
-	return f
 }
 
 // CollectOthers makes Find collect, for Others, the pairs that none of the Finder's paths
@@ -174,7 +184,7 @@ func (n *name) find(key []byte) *name {
 }
 
 // Find checks r and finds its values, which alias it. Errors are those of Valid.
-func (f *Finder) Find(r Raw) error {
+func (f *Finder) Find(r []byte) error {
 	f.r, f.end = r, nil
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
 	f.others, f.many = f.others[:0], false
@@ -213,7 +223,7 @@ func (f *Finder) Find(r Raw) error {
 			from++
 			to += 1 + int(r[base]&0x1f)
 		default:
-			n, content, _ := head(r[base:])
+			n, content, _ := Head(r[base:])
 			if n == 0 {
 				return f.walk(r)
 			}
@@ -281,11 +291,16 @@ func agree(b []byte, words []word) bool {
 }
 
 // walk is Find for a record whose layout is not known.
-func (f *Finder) walk(r Raw) error {
+func (f *Finder) walk(r []byte) error {
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
 	f.others, f.many = f.others[:0], false
 	if err := Valid(r); err != nil {
 		return err
+	}
+	if f.check != nil {
+		if err := f.check(r); err != nil {
+			return err
+		}
 	}
 	l := &f.learner
 	l.begin(f, f.tries < freeTries+f.agreed/recordsPerTry)
@@ -333,7 +348,7 @@ func (f *Finder) keep(l *learner) (end *segment) {
 type learner struct {
 	learning bool
 	f        *Finder
-	r        Raw
+	r        []byte
 	mask     []byte // the bits of each byte that belong to the layout, segment by segment
 	found    []found
 	others   []other
@@ -400,9 +415,9 @@ func (l *learner) value(at int, n *name) int {
 		l.found = append(l.found, l.place(n.index, at))
 	}
 	if !l.learning && (n == nil || len(n.below) == 0) {
-		return at + skip(l.r[at:])
+		return at + Size(l.r[at:])
 	}
-	size, content, values := head(l.r[at:])
+	size, content, values := Head(l.r[at:])
 	c := l.r[at]
 	switch kind := Value(l.r[at:]).Kind(); {
 	case kind == Map:
@@ -455,13 +470,13 @@ func (l *learner) place(index, at int) found {
 
 // pair walks through a pair of a map of which n is wanted.
 func (l *learner) pair(at int, n *name) int {
-	size, content, _ := head(l.r[at:])
+	size, content, _ := Head(l.r[at:])
 	key := l.r[at+size : at+size+content]
 	from, first := at, at <= maxHead && string(key) == "type"
 	l.note(at, size+content, 0xff)
 	at += size + content
 	if first { // of the record: it says what the others mean
-		size, content, _ = head(l.r[at:])
+		size, content, _ = Head(l.r[at:])
 		l.note(at, size+content, 0xff)
 		return at + size + content
 	}
@@ -475,7 +490,7 @@ func (l *learner) pair(at int, n *name) int {
 
 // collect notes the pair at from of the map n.
 func (l *learner) collect(from int, n *name) {
-	if len(l.f.others) == maxOthers {
+	if len(l.f.others) == MaxOthers {
 		l.f.many, l.learning = true, false
 		return
 	}
@@ -536,7 +551,7 @@ func (f *Finder) Value(i int) Value {
 		return nil
 	}
 	b := f.r[f.at[i]:]
-	return Value(b[:skip(b)])
+	return Value(b[:Size(b)])
 }
 
 // Uint returns the value under path i if it is an integer that is not negative.
@@ -562,7 +577,7 @@ func (f *Finder) read(i int) uint64 {
 // readText notes where a string's content is, or that of bytes, if there is one.
 func (f *Finder) readText(i int) {
 	v := Value(f.r[f.at[i]:])
-	switch n, content, _ := head(v); v.Kind() {
+	switch n, content, _ := Head(v); v.Kind() {
 	case Str:
 		f.strs |= 1 << i
 		fallthrough
@@ -617,4 +632,17 @@ func (f *Finder) Cursor(i int) Cursor {
 		return Cursor{b: f.r, at: int(f.at[i])}
 	}
 	return Cursor{}
+}
+
+// Found returns the map that Find was given last.
+func (f *Finder) Found() []byte { return f.r }
+
+// Marks returns bits for the caller to set, of the layout that the map found last has: they are there
+// again with each map of the same. Nil: the layout is not kept. What a layout fixes is all keys, the kind of
+// every value, and how the values are nested.
+func (f *Finder) Marks() *uint8 {
+	if f.end == nil {
+		return nil
+	}
+	return &f.end.marks
 }
