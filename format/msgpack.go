@@ -143,8 +143,8 @@ func (r *Raw) DecodeMsgpack(d *msgpack.Decoder) error {
 }
 
 // Any returns the record, which is Valid, as map[string]any, []any, int64, uint64, float64, string, []byte, bool and
-// nil. An integer in one of msgpack's unsigned forms, of 128 or more, is a uint64. An extension type is an error, but for
-// timestamps, which are time.Time.
+// nil. An integer in one of msgpack's unsigned forms, of 128 or more, is a uint64. An extension type is an error, but
+// for timestamps, which are time.Time.
 func (r Raw) Any() (map[string]any, error) {
 	m, err := msgpack.NewDecoder(bytes.NewReader(r)).DecodeMap()
 	if err != nil {

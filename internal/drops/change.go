@@ -150,7 +150,9 @@ func (h *host) put(key string, entries map[string]wire.Value) {
 	} else if m := h.numbers(key); m != nil {
 		n = setAll(m, entries, wire.Value.Uint)
 	} else {
-		n = setAll(&h.devices, entries, func(v wire.Value) (format.Device, bool) { return format.DeviceOf(v), v.Kind() == wire.Map })
+		n = setAll(&h.devices, entries, func(v wire.Value) (format.Device, bool) {
+			return format.DeviceOf(v), v.Kind() == wire.Map
+		})
 	}
 	if h.qdiscs = h.qdiscs || key == "qdisc"; n > maxEntries || key == "devices" && n > maxDevices {
 		h.lose(key)

@@ -225,7 +225,8 @@ func (p *packet) sum() sumState {
 	case dissect.ProtoICMPv6:
 		at = 2
 	}
-	if state == sumBad && at > 0 && at+2 <= len(p.transport) && uint32(binary.BigEndian.Uint16(p.transport[at:])) == p.pseudo {
+	if state == sumBad && at > 0 && at+2 <= len(p.transport) &&
+		uint32(binary.BigEndian.Uint16(p.transport[at:])) == p.pseudo {
 		return sumPartial
 	}
 	return state
@@ -242,10 +243,11 @@ func checked(sum uint32) sumState {
 var (
 	wordGood, wordBad, wordPartial = []byte("good"), []byte("bad"), []byte("partial")
 
-	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindLinkLocal, kindUnicast = []byte("zero"), []byte("loopback"), []byte("multicast"), []byte("broadcast"), []byte("linklocal"), []byte("unicast")
+	kindZero, kindLoopback, kindMulticast, kindBroadcast, kindLinkLocal, kindUnicast = []byte("zero"), []byte("loopback"),
+		[]byte("multicast"), []byte("broadcast"), []byte("linklocal"), []byte("unicast")
 
-	protoNames = named(dissect.ProtoICMP, dissect.ProtoIGMP, dissect.ProtoTCP, dissect.ProtoUDP, dissect.ProtoGRE, dissect.ProtoESP,
-		dissect.ProtoAH, dissect.ProtoIPComp, dissect.ProtoICMPv6, dissect.ProtoSCTP)
+	protoNames = named(dissect.ProtoICMP, dissect.ProtoIGMP, dissect.ProtoTCP, dissect.ProtoUDP, dissect.ProtoGRE,
+		dissect.ProtoESP, dissect.ProtoAH, dissect.ProtoIPComp, dissect.ProtoICMPv6, dissect.ProtoSCTP)
 )
 
 // named are the names that rules know protocols by; others have numbers.

@@ -353,7 +353,8 @@ func (r *run) finish(err error) error {
 		}
 	}
 	if r.drops == 0 && r.skipped > 0 {
-		fmt.Fprintf(r.stderr, "skb-drops: no event is a drop, but %d free records say dropped: --frees takes them, -p skb:kfree_skb collects the events\n", r.skipped)
+		fmt.Fprintf(r.stderr, "skb-drops: no event is a drop, but %d free records say dropped: --frees takes them, -p "+
+			"skb:kfree_skb collects the events\n", r.skipped)
 	}
 	if err == nil && r.asked > 0 {
 		return &SeenError{r.worst, r.asked}

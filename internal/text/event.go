@@ -161,7 +161,8 @@ func (p *Printer) packet(e *fields) {
 	if tci := e.vlanTCI.V; tci != 0 && e.at == "mac" {
 		p.line = appendVLAN(p.line, uint16(tci))
 	}
-	p.line = p.dissector.packet(p.line, e.data, e.at, uint16(e.devType.V), uint16(e.protocol.V), int(min(e.len.V, 1<<31-1)))
+	p.line = p.dissector.packet(p.line, e.data, e.at, uint16(e.devType.V), uint16(e.protocol.V),
+		int(min(e.len.V, 1<<31-1)))
 }
 
 // malformed says that the record could not be read to its end.

@@ -130,7 +130,8 @@ func (e *fields) walk(r format.Raw) {
 	get := func(i int) wire.Value { return r.Get(strings.Split(paths[i], ".")...) }
 	number := func(i int) number { return numberOf(get(i)) }
 	e.ts, e.cpu, e.tgid = number(findTS), number(findCPU), number(findTgid)
-	e.skbLen, e.protocol, e.vlanTCI, e.mark = number(findSkbLen), number(findProtocol), number(findVlanTCI), number(findMark)
+	e.skbLen, e.protocol, e.vlanTCI, e.mark = number(findSkbLen), number(findProtocol), number(findVlanTCI),
+		number(findMark)
 	e.ifindex, e.devType, e.netns, e.len = number(findIfindex), number(findDevType), number(findNetns), number(findLen)
 	e.probe, e.hasProbe = get(findProbe).Str()
 	e.comm, e.hasComm = get(findComm).Str()

@@ -181,8 +181,8 @@ func (p *Printer) ended(j *format.Journey) {
 
 // journeyRest prints what a journey holds besides.
 func (p *Printer) journeyRest(r format.Raw) {
-	p.others(r, "packet", "first", "total", "hops", "branches", "slowest", "flow", "end", "ends", "joined", "by", "uncertain",
-		"inferred", "note", "resent")
+	p.others(r, "packet", "first", "total", "hops", "branches", "slowest", "flow", "end", "ends", "joined", "by",
+		"uncertain", "inferred", "note", "resent")
 }
 
 func endColor(how string) string {

@@ -25,7 +25,8 @@ const shownOthers = 5
 // why prints skb-drops' section on lines of its own: sentences to read, and commands to be
 // copied whole.
 func (p *Printer) why(v wire.Value) {
-	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more", "rare")
+	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more",
+		"rare")
 	severity, _ := v.Get("severity").Str()
 	color := plain
 	switch string(severity) {

@@ -137,7 +137,8 @@ func (d *differ) wrapped(a, b *headers, how string) bool {
 	case was.isICMP() && is.isICMP():
 		return false
 	case was.proto != is.proto && sized:
-		if max(was.size, is.size)-min(was.size, is.size) < 8 { // of UDP's header; else what is behind options was not captured
+		// of UDP's header; else what is behind options was not captured
+		if max(was.size, is.size)-min(was.size, is.size) < 8 {
 			return false
 		}
 	case was.proto != is.proto:
@@ -195,14 +196,16 @@ func (d *differ) wrapped(a, b *headers, how string) bool {
 // than o, though both are UDP. All fragments have the same identification in IPv4, which NAT leaves
 // as it is. Where that does not tell, NAT leaves an address or a port of at least one end.
 func (l *layer) isAnother(o *layer, how string) bool {
-	if a, b := l.print>>32, o.print>>32; how != "segment" && how != "gro" && l.version == 4 && o.version == 4 && a != 0 && b != 0 {
+	if a, b := l.print>>32, o.print>>32; how != "segment" && how != "gro" && l.version == 4 && o.version == 4 && a != 0 &&
+		b != 0 {
 		return a != b
 	}
 	return l.src != o.src && l.dst != o.dst && (!l.ports || !o.ports || l.sport != o.sport && l.dport != o.dport)
 }
 
 // carriers are the tunnels whose headers stand behind an IP header, by its protocol.
-var carriers = [256]tunnel{dissect.ProtoIPv4: ipip, dissect.ProtoIPv6: ipip, dissect.ProtoGRE: gre, dissect.ProtoESP: esp, dissect.ProtoAH: ah, dissect.ProtoIPComp: ipcomp,
+var carriers = [256]tunnel{dissect.ProtoIPv4: ipip, dissect.ProtoIPv6: ipip, dissect.ProtoGRE: gre,
+	dissect.ProtoESP: esp, dissect.ProtoAH: ah, dissect.ProtoIPComp: ipcomp,
 	dissect.ProtoL2TP: l2tp, dissect.ProtoMPLS: mpls}
 
 func (l *layer) isICMP() bool { return l.proto == dissect.ProtoICMP || l.proto == dissect.ProtoICMPv6 }

@@ -84,7 +84,8 @@ func (t *tracker) report(g *group, n uint32) {
 		end.Comm, end.TGID, end.Sock = t.names.text(b.comm), b.tgid, b.sock
 	}
 	r := format.Journey{Packet: j.packet, First: j.first, Last: j.end, Hops: j.hops, Branches: j.branches,
-		Slowest: j.slowest, End: end, Ends: j.ends, Joined: t.joined[n], Inferred: j.flags&guessed != 0, Note: t.note, Resent: j.resent}
+		Slowest: j.slowest, End: end, Ends: j.ends, Joined: t.joined[n], Inferred: j.flags&guessed != 0, Note: t.note,
+		Resent: j.resent}
 	if b.unclear != plainEnd && (b.end == consumed || b.end == delivered && b.unclear == unclearRead) {
 		s := &silents[b.unclear]
 		r.End.Unclear = s.name

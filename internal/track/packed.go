@@ -193,7 +193,8 @@ func mergePacked(buf, was, b []byte) []byte {
 	if !hasLink(b) && len(link) == 1 {
 		link = linkPart(was)
 	}
-	if len(network)+len(link) == len(was) && bytes.Equal(network, was[:len(network)]) && bytes.Equal(link, was[len(network):]) {
+	if len(network)+len(link) == len(was) && bytes.Equal(network, was[:len(network)]) &&
+		bytes.Equal(link, was[len(network):]) {
 		return was
 	}
 	return append(append(buf, network...), link...)

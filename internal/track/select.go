@@ -33,7 +33,8 @@ func (s *Selection) check() error {
 	}
 	for _, glob := range s.Through {
 		if _, err := path.Match(glob, ""); err != nil {
-			return pipe.Usagef("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it", glob)
+			return pipe.Usagef("--through %q: not a pattern; a set needs its bracket closed, and a backslash something after it",
+				glob)
 		}
 	}
 	if slices.Contains(s.Packet, 0) {
@@ -57,7 +58,8 @@ const (
 )
 
 func (s *Selection) wanted() (bits uint8) {
-	for i, asked := range [...]bool{s.SlowerThan > 0, len(s.Ended) > 0, len(s.Through) > 0, len(s.Changed) > 0, len(s.Packet) > 0} {
+	for i, asked := range [...]bool{s.SlowerThan > 0, len(s.Ended) > 0, len(s.Through) > 0, len(s.Changed) > 0,
+		len(s.Packet) > 0} {
 		if asked {
 			bits |= 1 << i
 		}
@@ -126,7 +128,8 @@ const (
 
 func newSelector(s *Selection, next stage) *selector {
 	return &selector{s: s, want: s.wanted(), next: next, spool: spool{limit: selectionMemory}, limit: chosenMemory,
-		open: map[uint64]*chosen{}, past: recent.New[uint64, struct{}](maxPast), starts: map[string]*startOf{}, through: map[string]bool{}}
+		open: map[uint64]*chosen{}, past: recent.New[uint64, struct{}](maxPast), starts: map[string]*startOf{},
+		through: map[string]bool{}}
 }
 
 func (s *selector) Write(r format.Raw) error {
@@ -291,7 +294,8 @@ func (s *selector) look(c *chosen, r format.Raw, track wire.Value) {
 		}
 	}
 	if missing&wantChange != 0 {
-		if changed := track.Get("changed"); changed != nil && slices.ContainsFunc(s.s.Changed, func(what string) bool { return isChange(changed, what) }) {
+		if changed := track.Get("changed"); changed != nil && slices.ContainsFunc(s.s.Changed,
+			func(what string) bool { return isChange(changed, what) }) {
 			c.met |= wantChange
 		}
 	}
@@ -450,5 +454,6 @@ func (s *selector) Close() error {
 	if s.gone == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d journeys were left out unseen, since more events were undecided at once than there is memory for: a shorter --idle decides sooner", s.gone)
+	return fmt.Errorf("%d journeys were left out unseen, since more events were undecided at once than there is memory "+
+		"for: a shorter --idle decides sooner", s.gone)
 }

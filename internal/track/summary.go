@@ -84,8 +84,9 @@ func (l *latencies) add(ns uint64) {
 
 func newSummary(out io.Writer, json bool) *summary {
 	return &summary{out: out, json: json, names: newNames(), at: map[spot]lastSeen{}, pairs: map[[2]uint32]*latencies{},
-		totals: newLatencies(), again: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{}, reasons: map[string]uint64{},
-		unclear: map[string]uint64{}, flows: map[format.Flow]*flowCount{}, lost: map[string]uint64{}}
+		totals: newLatencies(), again: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{},
+		reasons: map[string]uint64{}, unclear: map[string]uint64{}, flows: map[format.Flow]*flowCount{},
+		lost: map[string]uint64{}}
 }
 
 func (s *summary) Flush() error { return nil }
@@ -346,14 +347,16 @@ type reportFlow struct {
 }
 
 func (s *summary) report() *report {
-	r := &report{Events: s.events, Journeys: s.journeys, Branches: s.branches, Uncertain: s.uncertain, Inferred: s.inferred,
-		ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear, Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
+	r := &report{Events: s.events, Journeys: s.journeys, Branches: s.branches, Uncertain: s.uncertain,
+		Inferred: s.inferred, ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear,
+		Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
 		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
 	for _, end := range slices.Sorted(maps.Keys(s.bars)) {
 		r.Histogram = append(r.Histogram, reportBar{end, s.bars[end]})
 	}
 	for pair, l := range s.pairs {
-		r.Hops = append(r.Hops, reportHop{s.names.text(pair[0]), s.names.text(pair[1]), l.quantiles(), l.Mean() * float64(l.TotalCount())})
+		r.Hops = append(r.Hops, reportHop{s.names.text(pair[0]), s.names.text(pair[1]), l.quantiles(),
+			l.Mean() * float64(l.TotalCount())})
 	}
 	// Where the time goes comes first.
 	slices.SortFunc(r.Hops, func(a, b reportHop) int {
@@ -366,7 +369,8 @@ func (s *summary) report() *report {
 				endings[format.EndNames[i]] = n
 			}
 		}
-		r.Flows = append(r.Flows, reportFlow{flow.Src.String(), flow.Dst.String(), flow.Sport, flow.Dport, flow.Proto, f.journeys, endings, flow})
+		r.Flows = append(r.Flows, reportFlow{flow.Src.String(), flow.Dst.String(), flow.Sport, flow.Dport, flow.Proto,
+			f.journeys, endings, flow})
 	}
 	slices.SortFunc(r.Flows, func(a, b reportFlow) int {
 		return cmp.Or(cmp.Compare(b.Journeys, a.Journeys), a.flow.Src.Compare(b.flow.Src), a.flow.Dst.Compare(b.flow.Dst),

@@ -255,7 +255,8 @@ func (p *drawing) dots() {
 func (p *drawing) list() {
 	y := p.bottom + 3*drawLegend
 	for i, h := range p.hops {
-		line := fmt.Sprintf("%3d  %9s  +%-8s %-28s cpu %d", i, duration(h.track.Total), duration(h.track.Since), h.event.Probe, h.event.CPU)
+		line := fmt.Sprintf("%3d  %9s  +%-8s %-28s cpu %d", i, duration(h.track.Total), duration(h.track.Since),
+			h.event.Probe, h.event.CPU)
 		if h.track.Branch != 0 {
 			line += fmt.Sprintf("  branch %d", h.track.Branch)
 		}
@@ -269,7 +270,8 @@ func (p *drawing) list() {
 }
 
 func drawLaneAt(b *bytes.Buffer, y int, name string) {
-	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#bbb"/>`+"\n", drawLeft, y+drawLane/2, drawLeft+drawWidth, y+drawLane/2)
+	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#bbb"/>`+"\n", drawLeft, y+drawLane/2,
+		drawLeft+drawWidth, y+drawLane/2)
 	write(b, 12, y+drawLane/2+4, "", name)
 }
 
@@ -280,7 +282,8 @@ func write(b *bytes.Buffer, x, y int, attributes, s string) {
 // markup is s as text of the picture, fit for a terminal too.
 func markup(s string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, escape.AppendCommand(nil, s)) // a Buffer takes everything; what text made of names is escaped already
+	// a Buffer takes everything; what text made of names is escaped already
+	_ = xml.EscapeText(&b, escape.AppendCommand(nil, s))
 	return b.String()
 }
 

@@ -17,7 +17,9 @@ func (g *group) usedAsDrop(b *branch, location, reason []byte) (yes bool, end en
 	}
 	function := kfunc.Function(location)
 	switch string(function) {
-	case kfunc.ICMPv6Rcv: // net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there (net/ipv6/ndisc.c)
+	case kfunc.ICMPv6Rcv:
+		// net/ipv6/icmp.c: it has reasons for most that it refuses since those of neighbour discovery are there
+		// (net/ipv6/ndisc.c)
 		if !g.ndisc || b.flags&discovery != 0 {
 			return true, consumed, unclearICMP6
 		}

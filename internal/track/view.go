@@ -155,7 +155,8 @@ func (v *view) handedOver() bool {
 // From the IP header on it may also be a raw socket's, unless a device was sending it.
 func (v *view) fromDevice(sent bool) bool {
 	if kfunc.Lookup(v.probe).Is(kfunc.Whole) {
-		return v.has&hasLen != 0 && v.length > 0 && v.length == v.packetLength && (string(v.at) == "mac" || string(v.at) == "network" && sent)
+		return v.has&hasLen != 0 && v.length > 0 && v.length == v.packetLength &&
+			(string(v.at) == "mac" || string(v.at) == "network" && sent)
 	}
 	return false
 }

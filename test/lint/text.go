@@ -19,9 +19,6 @@ import (
 // reads best as one line.
 const maxColumns = 120
 
-// Folders whose lines are still longer.
-var notYet = []string{"internal/collect/", "internal/drops/", "internal/pcap/", "internal/text/", "internal/track/"}
-
 // What looks like a mistake to misspell: rela is of ELF, recieve of a test of mistyped names.
 var spelled = []string{"rela", "recieve"}
 
@@ -86,9 +83,6 @@ func isProse(name string) bool {
 }
 
 func isCode(name string, text []byte) bool {
-	if slices.ContainsFunc(notYet, func(folder string) bool { return strings.HasPrefix(name, folder) }) {
-		return false
-	}
 	switch filepath.Ext(name) {
 	case ".go":
 		return !isTest(name) && !bytes.HasPrefix(text, []byte("// Code generated"))

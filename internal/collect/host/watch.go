@@ -112,7 +112,8 @@ func (w *Watch) listen(protocol int, groups []int, keys []string, f func(notice)
 	if err != nil {
 		return
 	}
-	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(w.sockets))}); err != nil {
+	in := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(w.sockets))}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &in); err != nil {
 		unix.Close(fd)
 		return
 	}
@@ -267,7 +268,9 @@ func (w *Watch) asTold(k *watched) uint64 {
 
 // lose tells that keys are not known from their from on.
 func (w *Watch) lose(write func(format.Appender) error, keys []string) error {
-	return w.together(keys, func(k *watched) [2]uint64 { return [2]uint64{k.from} }, func(keys []string, t [2]uint64) error {
+	return w.together(keys, func(k *watched) [2]uint64 {
+		return [2]uint64{k.from}
+	}, func(keys []string, t [2]uint64) error {
 		for _, key := range keys {
 			w.keys[key].open = true
 		}
@@ -276,7 +279,8 @@ func (w *Watch) lose(write func(format.Appender) error, keys []string) error {
 }
 
 // together calls f for those of keys that have the same times, the earliest first.
-func (w *Watch) together(keys []string, times func(*watched) [2]uint64, f func(keys []string, t [2]uint64) error) error {
+func (w *Watch) together(keys []string, times func(*watched) [2]uint64,
+	f func(keys []string, t [2]uint64) error) error {
 	of := map[[2]uint64][]string{}
 	for _, key := range keys {
 		t := times(w.keys[key])
@@ -315,7 +319,9 @@ func (w *Watch) write(write func(format.Appender) error, now format.Facts, keys 
 	all.Keys = slices.DeleteFunc(all.Keys, func(key string) bool {
 		return !w.keys[key].open && all.Facts[key] == nil && all.Gone[key] == nil
 	})
-	return w.together(all.Keys, func(k *watched) [2]uint64 { return [2]uint64{k.from} }, func(keys []string, t [2]uint64) error {
+	return w.together(all.Keys, func(k *watched) [2]uint64 {
+		return [2]uint64{k.from}
+	}, func(keys []string, t [2]uint64) error {
 		c := format.Changes(w.told, now, keys)
 		c.TS, c.Seen = t[0], format.Some(max(seen, t[0]))
 		for _, key := range keys {
@@ -339,7 +345,9 @@ func (w *Watch) Again() (all []format.Raw) {
 			open = append(open, key)
 		}
 	}
-	_ = w.together(changed, func(k *watched) [2]uint64 { return [2]uint64{k.ts, k.seen} }, func(keys []string, t [2]uint64) error {
+	_ = w.together(changed, func(k *watched) [2]uint64 {
+		return [2]uint64{k.ts, k.seen}
+	}, func(keys []string, t [2]uint64) error {
 		c := format.Changes(w.start, w.told, keys)
 		c.TS, c.Seen = t[0], format.Some(t[1])
 		all = append(all, c.AppendMsgpack(nil))

@@ -14,7 +14,8 @@ import (
 // key=value, so that a filter on a whole comment matches exactly. docs/pcapng.md is their
 // specification, and comments.parse reads them back. What most events do not have is
 // looked up in f, which has found e. ending is how its journey ends, as comments.
-func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, m *written, ending []byte) []byte {
+func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, m *written,
+	ending []byte) []byte {
 	dst = m.probe.append(dst, e.Probe, [3]packet.Opt{}, func(dst []byte) []byte {
 		return appendText(dst, "probe=", e.Probe)
 	})

@@ -134,9 +134,10 @@ func (e *event) decode(f *format.Finder, comments bool) {
 	*e = event{packet.Event{
 		CPU: optUint(f, findCPU),
 		Skb: packet.Skb{
-			ID: optUint(f, findID), MacLen: optUint(f, findMacLen), Protocol: optUint(f, findProtocol), PktType: optUint(f, findPktType),
-			Queue: optUint(f, findQueue), VLANTCI: optUint(f, findVlanTCI), VLANProto: optUint(f, findVlanProto),
-			MacHeader: optUint(f, findMacHeader), NetworkHeader: optUint(f, findNetworkHeader),
+			ID: optUint(f, findID), MacLen: optUint(f, findMacLen), Protocol: optUint(f, findProtocol),
+			PktType: optUint(f, findPktType), Queue: optUint(f, findQueue), VLANTCI: optUint(f, findVlanTCI),
+			VLANProto: optUint(f, findVlanProto), MacHeader: optUint(f, findMacHeader),
+			NetworkHeader: optUint(f, findNetworkHeader),
 		},
 		Ifindex: optUint(f, findIfindex), DevType: optUint(f, findDevType), Netns: optUint(f, findNetns),
 		Packet: optUint(f, findPacket),
@@ -153,8 +154,9 @@ func (e *event) decode(f *format.Finder, comments bool) {
 	if !comments {
 		return
 	}
-	e.PID, e.Skb.Mark, e.Hop, e.Since = optUint(f, findPid), optUint(f, findMark), optUint(f, findHop), optUint(f, findSince)
-	e.TGID, e.Cookie, e.RX, e.Stack = optUint(f, findTgid), optUint(f, findCookie), optUint(f, findRx), optUint(f, findStack)
+	e.PID, e.Skb.Mark, e.Hop = optUint(f, findPid), optUint(f, findMark), optUint(f, findHop)
+	e.TGID, e.Cookie, e.RX = optUint(f, findTgid), optUint(f, findCookie), optUint(f, findRx)
+	e.Since, e.Stack = optUint(f, findSince), optUint(f, findStack)
 	e.Skb.Hash, e.Skb.Priority, e.Skb.Summed = optUint(f, findHash), optUint(f, findPriority), optUint(f, findSummed)
 	e.Branch, e.Total = optUint(f, findBranch), optUint(f, findTotal)
 	e.Comm, _ = f.Str(findComm)

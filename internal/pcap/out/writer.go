@@ -57,7 +57,8 @@ type writer struct {
 
 func newWriter(o *Options) (*writer, error) {
 	w := &writer{o: o, linkType: pcapng.LinkTypeEthernet, origin: &origin{},
-		finder: newFinder(), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{}, firsts: newFirsts()}
+		finder: newFinder(), byKey: map[string]*iface{}, chosen: map[string]bool{}, without: map[string]uint64{},
+		firsts: newFirsts()}
 	switch o.Linktype {
 	case "raw":
 		w.linkType = pcapng.LinkTypeRaw
