@@ -3,7 +3,7 @@ package format
 import "github.com/skb-tools/skb-tools/format/wire"
 
 // A Finder checks records as Valid does and finds the values under some paths in them: a wire.Finder
-// that knows what a record is.
+// that knows what a record is. Its Init and Marks are this package's to call.
 type Finder struct{ wire.Finder }
 
 // MaxPaths is how many paths a Finder can have.

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -99,10 +100,11 @@ func encodeSorted[V any](e *msgpack.Encoder, m map[string]V) error {
 	return nil
 }
 
-// appendEncoded appends what a record's EncodeMsgpack writes.
-func appendEncoded(dst []byte, r msgpack.CustomEncoder) []byte {
+// appendEncoded appends what a record's encode writes. The Encoder is its own: somebody else's may have settings,
+// as interned strings, that a stream has not.
+func appendEncoded(dst []byte, encode func(*msgpack.Encoder) error) []byte {
 	b := bytes.NewBuffer(dst)
-	if err := r.EncodeMsgpack(msgpack.NewEncoder(b)); err != nil {
+	if err := encode(msgpack.NewEncoder(b)); err != nil {
 		panic(err) // a buffer takes all, and encodeValue knows the kinds that records have
 	}
 	return b.Bytes()
@@ -123,8 +125,11 @@ func decodeRecord(d *msgpack.Decoder, decode func(Raw) error) error {
 	return decode(r)
 }
 
-// EncodeMsgpack writes the record as it is.
+// EncodeMsgpack writes the record as it is. An empty one is none, and an error.
 func (r Raw) EncodeMsgpack(e *msgpack.Encoder) error {
+	if len(r) == 0 {
+		return errors.New("format: an empty Raw is no record")
+	}
 	_, err := e.Writer().Write(r)
 	return err
 }

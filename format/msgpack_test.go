@@ -25,6 +25,12 @@ func TestMsgpack(t *testing.T) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%T: %v\n%x, want\n%x", rec, err, got, want)
 		}
+		var out bytes.Buffer
+		interning := msgpack.NewEncoder(&out)
+		interning.UseInternedStrings(true)
+		if err := interning.Encode(rec); err != nil || !bytes.Equal(out.Bytes(), want) {
+			t.Fatalf("%T, with an Encoder that interns strings: %v\n%x, want\n%x", rec, err, out.Bytes(), want)
+		}
 		b, err := msgpack.Marshal(theirs{1, rec, want, "x"})
 		if err != nil {
 			t.Fatal(err)
@@ -46,6 +52,13 @@ func TestMsgpack(t *testing.T) {
 		if err := msgpack.Unmarshal([]byte(bad), &r); err == nil {
 			t.Errorf("%q is taken for a record", bad)
 		}
+	}
+}
+
+// TestEmptyRaw: what is no record does not damage the record that it is put in.
+func TestEmptyRaw(t *testing.T) {
+	if b, err := msgpack.Marshal(map[string]Raw{"record": {}}); err == nil {
+		t.Errorf("an empty Raw is written as %x", b)
 	}
 }
 

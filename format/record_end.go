@@ -28,10 +28,12 @@ var endSection = Section{"end", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (e *End) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, e) }
+func (e *End) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, e.encode) }
 
 // EncodeMsgpack writes the record.
-func (e *End) EncodeMsgpack(enc *msgpack.Encoder) error {
+func (e *End) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeAppended(enc, e) }
+
+func (e *End) encode(enc *msgpack.Encoder) error {
 	return encodeMap(enc, []entry{
 		{"type", true, TypeEnd}, {"ts", true, e.TS}, {"events", true, e.Events}, {"links", true, e.Links},
 		{"frees", true, e.Frees}, {"lost", true, e.Lost}, {"cause", true, e.Cause},

@@ -26,10 +26,12 @@ var lossSection = Section{"loss", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (l *Loss) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, l) }
+func (l *Loss) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, l.encode) }
 
 // EncodeMsgpack writes the record.
-func (l *Loss) EncodeMsgpack(e *msgpack.Encoder) error {
+func (l *Loss) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, l) }
+
+func (l *Loss) encode(e *msgpack.Encoder) error {
 	return encodeMap(e, []entry{
 		{"type", true, TypeLoss}, {"ts", true, l.TS}, {"cpu", l.CPU.OK, l.CPU.V}, {"since", true, l.Since},
 		{"count", true, l.Count}, {"what", true, l.What}, {"cause", true, l.Cause},

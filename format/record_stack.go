@@ -20,10 +20,12 @@ var stackSection = Section{"stack", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (s *Stack) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s) }
+func (s *Stack) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s.encode) }
 
 // EncodeMsgpack writes the record.
-func (s *Stack) EncodeMsgpack(e *msgpack.Encoder) error {
+func (s *Stack) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, s) }
+
+func (s *Stack) encode(e *msgpack.Encoder) error {
 	return encodeMap(e, []entry{{"type", true, TypeStack}, {"id", true, s.ID}, {"frames", true, s.Frames}})
 }
 

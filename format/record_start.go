@@ -113,10 +113,12 @@ var startSection = Section{"start", []Key{
 }}
 
 // AppendMsgpack appends the record. The maps are in order of their keys.
-func (s *Start) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s) }
+func (s *Start) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s.encode) }
 
 // EncodeMsgpack writes the record.
-func (s *Start) EncodeMsgpack(e *msgpack.Encoder) error {
+func (s *Start) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, s) }
+
+func (s *Start) encode(e *msgpack.Encoder) error {
 	var netns, devices wire.Value
 	if s.Netns.Present() {
 		netns = s.Netns.append(nil)

@@ -183,7 +183,7 @@ func (n *name) find(key []byte) *name {
 	return nil
 }
 
-// Find checks r and finds its values, which alias it. Errors are those of Valid.
+// Find checks r and finds its values, which alias it. Errors are those of Valid, and of what Init was given.
 func (f *Finder) Find(r []byte) error {
 	f.r, f.end = r, nil
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0

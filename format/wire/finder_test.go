@@ -9,7 +9,7 @@ import (
 )
 
 // recordedEvents is the events of streams that were recorded.
-func recordedEvents(b *testing.B, files ...string) (events [][]byte) {
+func recordedEvents(b testing.TB, files ...string) (events [][]byte) {
 	for _, file := range files {
 		in, err := os.ReadFile(file)
 		if err != nil {
@@ -24,6 +24,23 @@ func recordedEvents(b *testing.B, files ...string) (events [][]byte) {
 		}
 	}
 	return events
+}
+
+// An event whose like has been seen is not walked through.
+func TestFinderAgrees(t *testing.T) {
+	events := recordedEvents(t, "../../internal/pcap/testdata/nat.skb", "../../internal/drops/testdata/drops/receive-7.2.skb")
+	f := NewFinder("ts", "probe", "skb.id", "packet.data", "drop.name")
+	for range 2 {
+		f.agreed = 0
+		for _, e := range events {
+			if err := f.Find(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if f.agreed < len(events)*9/10 || len(events) < 100 {
+		t.Errorf("%d of %d events had a layout that was known", f.agreed, len(events))
+	}
 }
 
 // Others beyond a number take no room.

@@ -17,8 +17,9 @@ const (
 // frugal has a start do without what is for long runs: a start makes little garbage, and to collect
 // it would be a tenth of it; and of huge pages, which the kernel clears when their first byte is
 // written, a half would never be used. settled ends that, also for the commands that are started from
-// then on; garbage is collected from a second later on, when many a run has ended: else a start
-// took 25 million instructions more, or none, as it happened to come.
+// then on; garbage is collected from a second later on, when many a run has ended, and before only where
+// there is more than the memory's limit: else a start took 25 million instructions more, or none, as it
+// happened to come.
 func frugal(types bool) (settled func()) {
 	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 	memory := int64(startMemory)
@@ -27,8 +28,10 @@ func frugal(types bool) (settled func()) {
 	}
 	limit, percent := debug.SetMemoryLimit(memory), debug.SetGCPercent(-1)
 	return func() {
-		debug.SetMemoryLimit(limit)
 		_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)
-		time.AfterFunc(time.Second, func() { debug.SetGCPercent(percent) })
+		time.AfterFunc(time.Second, func() {
+			debug.SetGCPercent(percent)
+			debug.SetMemoryLimit(limit)
+		})
 	}
 }

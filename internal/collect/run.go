@@ -52,7 +52,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		}
 	}
 	c := &collector{options: &o, settled: settled, with: with, kernel: k, places: p, stdout: stdout, stderr: stderr}
-	if err := c.choose(ctx); err != nil || ctx.Err() != nil {
+	if err := c.choose(ctx); err != nil || c.filter == nil {
 		return err
 	}
 	return c.run(ctx)
@@ -88,7 +88,7 @@ func (o *Options) modules() []string {
 	return o.Modules
 }
 
-// choose finds the probes that are wanted, and compiles the filter.
+// choose finds the probes that are wanted, and compiles the filter, which stays nil where ctx ends before.
 func (c *collector) choose(ctx context.Context) error {
 	probes, err := c.places.wanted(c.options.Probes, c.options.Try)
 	if err != nil {
@@ -97,10 +97,11 @@ func (c *collector) choose(ctx context.Context) error {
 	if c.selection, err = c.places.choose(probes); err != nil {
 		return err
 	}
-	c.filter, err = compile(ctx, c.options.Packets, c.kernel)
+	f, err := compile(ctx, c.options.Packets, c.kernel)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
+	c.filter = f
 	if err := c.with.apply(c.selection, c.places, c.say); err != nil {
 		return err
 	}

@@ -47,10 +47,10 @@ func Carried(src, dst uint16, b []byte, n int) Kind {
 		return L2TP
 	case dst == PortGTP:
 		return GTPU
+	case isWireGuard(b, n): // which any port may have, and VXLAN-GPE's flags are others
+		return WireGuard
 	case dst == PortVXLANGPE:
 		return VXLANGPE
-	case isWireGuard(b, n):
-		return WireGuard
 	}
 	return None
 }

@@ -350,6 +350,8 @@ var packets = []struct{ name, frame, want string }{
 		"UDP 34+8 1>6635 length 0 sum 0, MPLS 42+4 label 100 class 0 ttl 64 true, IPv4 46+20 1>2 17 ttl 64 id 7 total 1000, UDP 66+0 CUT"},
 	{"WireGuard", "eth4 udp4 ca6c ca6d 0068 0000 04000000 07000000 0100000000000000 zero", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +
 		"UDP 34+8 51820>51821 length 104 sum 0, WireGuard 42+16 type 4 index 7"},
+	{"WireGuard, to the port of VXLAN-GPE", "eth4 udp4 ca6c 12b6 0068 0000 04000000 07000000 0100000000000000 zero", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +
+		"UDP 34+8 51820>4790 length 104 sum 0, WireGuard 42+16 type 4 index 7"},
 	{"WireGuard, as large as its MTU allows", "eth4 udp4 ca6c ca6d 03d3 0000 04000000 07000000 0100000000000000 zero", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +
 		"UDP 34+8 51820>51821 length 979 sum 0, WireGuard 42+16 type 4 index 7"},
 	{"WireGuard, a handshake", "eth4 udp4 ca6c ca6d 009c 0000 01000000 07000000 zero", ethIPv4 + "IPv4 14+20 1>2 17 ttl 64 id 7 total 1000, " +

@@ -1,3 +1,5 @@
+// Package terminal has what the programs know of a terminal: its width, tables that adapt to it, and words that a
+// shell takes as they are.
 package terminal
 
 import (

@@ -138,7 +138,7 @@ func (h *headers) ip(w *dissect.Walk) bool {
 		h.cut = h.cut || h.carries()
 		return false
 	}
-	if len(auth) >= dissect.AHLen {
+	if len(auth) >= 8 { // with the SPI, whatever its length says
 		h.encapsulate(ah, auth.SPI())
 	}
 	if w.Later {

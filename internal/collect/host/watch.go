@@ -132,6 +132,7 @@ func (w *Watch) listen(protocol int, groups []int, keys []string, f func(notice)
 	}})
 }
 
+// Close ends it.
 func (w *Watch) Close() {
 	for _, n := range w.sockets {
 		unix.Close(n.fd)

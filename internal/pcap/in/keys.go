@@ -7,17 +7,17 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 )
 
-// A key is one of comments, as event.comments writes them: key=value. One whose name ends with a dot
+// A key is one of comments, as package out writes them: key=value. One whose name ends with a dot
 // is that of a section, and the path in it follows.
 type key struct {
 	name    string
 	repeats bool // it may come several times
-	// take reads a value back, and says whether it did. It does not where event.comments would write the
+	// take reads a value back, and says whether it did. It does not where package out would write the
 	// value otherwise, or not write it at all: then the comment is none of ours.
 	take func(c *comments, value []byte) bool
 }
 
-// keys are in the order in which event.comments writes them.
+// keys are in the order in which package out writes them.
 var keys = func() []key {
 	keys := []key{
 		{"probe", false, text(func(c *comments) *[]byte { return &c.e.Probe })},

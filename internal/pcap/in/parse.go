@@ -16,7 +16,7 @@ type comments struct {
 	p *pcapng.Captured
 
 	changed   [][]byte // the values of changed=
-	others    [][]byte // that event.comments would not write so
+	others    [][]byte // that package out would not write so
 	synthetic bool
 	text      []byte // holds what was unescaped
 
@@ -45,7 +45,7 @@ func (c *comments) reset() {
 	}
 }
 
-// parse reads the comments of p into e. One that event.comments would write otherwise, or
+// parse reads the comments of p into e. One that package out would write otherwise, or
 // elsewhere, is no key=value of ours and is kept as it is.
 func (c *comments) parse(e *event, p *pcapng.Captured) {
 	c.reset()

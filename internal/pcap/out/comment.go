@@ -12,7 +12,7 @@ import (
 
 // comments appends what e says besides its packet, which is in fr, one option for each
 // key=value, so that a filter on a whole comment matches exactly. docs/pcapng.md is their
-// specification, and comments.parse reads them back. What most events do not have is
+// specification, and package in reads them back. What most events do not have is
 // looked up in f, which has found e. ending is how its journey ends, as comments.
 func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *tree, m *written,
 	ending []byte) []byte {
