@@ -8,13 +8,13 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/skb-tools/skb-tools/format"
-	"github.com/skb-tools/skb-tools/internal/pcap/out"
+	"github.com/skb-tools/skb-tools/internal/pcap/write"
 )
 
 // A stream of as many probes as it has events does not make as many interfaces.
 func TestManyInterfaces(t *testing.T) {
 	var records []format.Appender
-	for n := range 2 * out.MaxInterfaces {
+	for n := range 2 * write.MaxInterfaces {
 		e := someEvent(uint64(n))
 		e.Probe = fmt.Sprint("f", n)
 		records = append(records, e)
@@ -27,7 +27,7 @@ func TestManyInterfaces(t *testing.T) {
 	for ; err == nil; packets++ {
 		_, _, err = r.ReadPacketData()
 	}
-	if n := r.NInterfaces(); n > out.MaxInterfaces+2 || packets-1 != len(records) {
+	if n := r.NInterfaces(); n > write.MaxInterfaces+2 || packets-1 != len(records) {
 		t.Errorf("%d interfaces, %d packets", n, packets-1)
 	}
 }

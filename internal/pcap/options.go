@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skb-tools/skb-tools/internal/pcap/out"
+	"github.com/skb-tools/skb-tools/internal/pcap/write"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -57,8 +57,8 @@ func (o *Options) Validate() error {
 }
 
 // out is what of it the way out goes by.
-func (o *Options) out() *out.Options {
-	return &out.Options{Write: o.Write, FileSize: int64(o.FileSize), FileCount: o.FileCount, Probe: o.Probe,
+func (o *Options) out() *write.Options {
+	return &write.Options{Write: o.Write, FileSize: int64(o.FileSize), FileCount: o.FileCount, Probe: o.Probe,
 		InterfaceBy: o.InterfaceBy, Linktype: o.Linktype, Once: o.Once, Names: o.Names, NoComment: o.NoComment}
 }
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
-	"github.com/skb-tools/skb-tools/internal/pcap/in"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
+	"github.com/skb-tools/skb-tools/internal/pcap/read"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -239,7 +239,7 @@ func TestThereAndBack(t *testing.T) {
 // values that FORMAT.md does not.
 func unread(err error) error {
 	var lacks *pipe.NotWholeError
-	var half *in.HalfError
+	var half *read.HalfError
 	if errors.As(err, &lacks) || errors.As(err, &half) {
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/skb-tools/skb-tools/internal/pcap/in"
-	"github.com/skb-tools/skb-tools/internal/pcap/out"
+	"github.com/skb-tools/skb-tools/internal/pcap/read"
+	"github.com/skb-tools/skb-tools/internal/pcap/write"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
@@ -30,9 +30,9 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	defer streams.Close()
 	streams.Part = o.Part
 	if o.ListProbes {
-		return out.List(streams, stdout)
+		return write.List(streams, stdout)
 	}
-	return out.Run(streams, o.out(), stdout, stderr)
+	return write.Run(streams, o.out(), stdout, stderr)
 }
 
 // read turns the capture o.Read into a stream.
@@ -47,7 +47,7 @@ func (o *Options) read(stdin io.Reader, stdout, stderr io.Writer) (err error) {
 		capture, name = f, o.Read
 		host, _, _ = strings.Cut(filepath.Base(o.Read), ".")
 	}
-	to, err := out.Create(o.out(), stdout, pipe.Identify(capture))
+	to, err := write.Create(o.out(), stdout, pipe.Identify(capture))
 	if err != nil {
 		return err
 	}
@@ -56,5 +56,5 @@ func (o *Options) read(stdin io.Reader, stdout, stderr io.Writer) (err error) {
 			err = cerr
 		}
 	}()
-	return in.Run(capture, name, host, o.Part, to.To(stdout), stderr)
+	return read.Run(capture, name, host, o.Part, to.To(stdout), stderr)
 }

@@ -12,7 +12,7 @@ const MaxStacks = 1 << 16
 // CutStack stands where the rest of a stack would.
 const CutStack = "<..."
 
-// IsStack reports whether package out writes this behind stack=: not longer.
+// IsStack reports whether package write writes this behind stack=: not longer.
 func IsStack(value []byte) bool {
 	n := 4 + len("stack=") + len(value)
 	return n <= MaxStack || n-len(CutStack) <= MaxStack && bytes.HasSuffix(value, []byte(CutStack))
