@@ -51,8 +51,8 @@ type Change struct {
 var changeSection = Section{"change", []Key{
 	{Name: "type", Form: FormStr, What: "`change`"},
 	{Name: "ts", Form: FormUint, Unit: UnitNS,
-		What: "until then nothing of this had changed, ns. Of what the kernel tells at once, 100 ms before it " +
-			"was told, as a change can take time"},
+		What: "until this time nothing of this had changed, ns. If the kernel reported the change, it is 100 ms " +
+			"before the report, because a change can take time"},
 	{Name: "seen", Form: FormUint, Unit: UnitNS, What: "from then on it is known again, ns", Absent: "it is not yet"},
 	{Name: "keys", Form: FormStrs, What: "the keys of `start` that this is about, of those below"},
 	{Name: "sysctl", Form: FormStrMap,

@@ -87,8 +87,8 @@ var journeyEndSection = Section{"journey_end", []Key{
 	{Name: "tgid", Form: FormUint, What: "the process that read it", Absent: "no event tells"},
 	{Name: "sock", Form: FormUint, What: "`sock.inode`", Absent: "no event tells"},
 	{Name: "into", Form: FormUint,
-		What: "the packet it went into; transmitted and `inferred`, the packet as which another host has it, " +
-			"where that was seen first",
+		What: "merged: the packet that it went into; transmitted and `inferred`: the number that the packet has " +
+			"on another host, if that host saw it first",
 		Absent: "not merged, or into itself"},
 	{Name: "unclear", Form: FormStr,
 		What: "what it may have been that the kernel does not tell: a name in docs/drops.md, \"What no drop " +

@@ -17,7 +17,7 @@ var lossSection = Section{"loss", []Key{
 	{Name: "ts", Form: FormUint, Unit: UnitNS,
 		What: "when the last of it was lost, or else when this was noticed, ns"},
 	{Name: "cpu", Form: FormUint, What: "where it was lost", Absent: "not known"},
-	{Name: "since", Form: FormUint, Unit: UnitNS, What: "nothing of it was lost before, ns"},
+	{Name: "since", Form: FormUint, Unit: UnitNS, What: "before this time none of it was lost, ns"},
 	{Name: "count", Form: FormUint, What: "how much, at least"},
 	{Name: "what", Form: FormStr,
 		What: "`event`, `link`, `free`, `identity` (an event without `skb.id`); in older streams `probe` (any of " +

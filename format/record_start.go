@@ -81,19 +81,19 @@ var startSection = Section{"start", []Key{
 		Absent: "if they are not known"},
 	{Name: "tc_actions", Form: FormStrMap,
 		What: "the actions of those filters by device, separated by spaces, each behind its place: " +
-			"`ingress:drop`, `htb:police`. An action is named by its kind as tc(8) has it (`police`, `mirred`, " +
-			"`ct`), that of the kind gact by its verdict (`pass`, `drop`, `continue`, `pipe`, `reclassify`, " +
-			"`trap`, `goto`); one of another kind whose verdict is to drop has `drop` beside it. `bpf` is a BPF " +
-			"program that gives verdicts, `unknown` a filter of a kind that is not known. A filter that only " +
-			"chooses a class has none",
+			"`ingress:drop`, `htb:police`. An action has the name of its kind, as tc(8) has it: `police`, " +
+			"`mirred`, `ct`. Actions of the kind gact have the name of their verdict instead: `pass`, `drop`, " +
+			"`continue`, `pipe`, `reclassify`, `trap`, `goto`. If an action of another kind has the verdict to " +
+			"drop, `drop` stands beside it. `bpf` is a BPF program that gives verdicts. `unknown` is a filter of " +
+			"a kind that is not known. A filter that only chooses a class has no action",
 		Absent: "if they are not known"},
 	{Name: "xfrm_spis", Form: FormStrMap,
 		What:   "the SPIs of IPsec's states there, in hexadecimal (`0x00000100`), and the address that each is for",
 		Absent: "there were more than 4,096, or they are not known"},
 	{Name: "firewall", Form: FormStrMap,
-		What: "what could refuse packets at netfilter's hooks in that namespace at the start, and at which hook, " +
-			"empty for several: `nft inet filter input` (family, table, chain; base chains alone), `iptables " +
-			"filter` and `ip6tables filter` (tables of the older iptables, by their name)",
+		What: "what could refuse packets at netfilter's hooks in that namespace at the start: `nft inet filter " +
+			"input` (family, table, chain; only base chains), `iptables filter` and `ip6tables filter` (tables " +
+			"of the older iptables). The value is the hook, empty if there are several",
 		Absent: "if it is not known"},
 	{Name: "ip_rules", Form: FormUintMap,
 		What:   "number of rules of ip-rule(8) beside the kernel's own: `inet`, `inet6`",

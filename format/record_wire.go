@@ -20,7 +20,7 @@ var wireSection = Section{"wire", []Key{
 	{Name: "packets", Form: FormUint, What: "seen on both"},
 	{Name: "offset", Form: FormInt, Unit: UnitNS,
 		What: "how far `to`'s clock is taken to be ahead of `from`'s, ns: half the difference of the least times " +
-			"of both directions, as if those were the same",
+			"of both directions. This assumes that both have the same least time",
 		Absent: "no packets of the other direction"},
 	{Name: "min", Form: FormInt, Unit: UnitNS, What: "the least time, ns, `offset` taken off"},
 	{Name: "p50", Form: FormInt, Unit: UnitNS, What: "half took no longer"},

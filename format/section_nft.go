@@ -25,7 +25,7 @@ var nftSection = Section{"nft", []Key{
 		What: "the chain that `jump` or `goto` go to, its first 63 bytes", Absent: "another verdict"},
 	{Name: "handle", Form: FormUint,
 		What:   "of the rule, as `nft -a` shows it",
-		Absent: "no rule: the packet is behind the last, or it is a policy"},
+		Absent: "no rule: the packet is after the last one, or this is a policy"},
 }}
 
 // Present reports whether the section is.

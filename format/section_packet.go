@@ -18,8 +18,8 @@ var packetSection = Section{"packet", []Key{
 		What: "where `data` begins: `mac`, the link layer's header; `network`, the network layer's; `data`, " +
 			"`skb->data`, where no header is set"},
 	{Name: "data", Form: FormBin,
-		What: "the first of them, up to the snaplen of the `start`; less of a packet that lies in more than 256 " +
-			"pieces of memory, before Linux 5.17 in more than 64 or than `snaplen` / 64"},
+		What: "the first of them, up to the snaplen of the `start`. Less if the packet is in more than 256 pieces " +
+			"of memory; before Linux 5.17: in more than 64, or in more than `snaplen` / 64"},
 	{Name: "missing", Form: FormPairs, Unit: UnitBytes,
 		What:   "stretches of `data` that could not be read and are 0 there: offset and length, bytes",
 		Absent: "all was read"},

@@ -27,15 +27,16 @@ var trackSection = Section{"track", []Key{
 	{Name: "branch", Form: FormUint, What: "number of the branch", Absent: "0"},
 	{Name: "hop", Form: FormUint, What: "events before this one, on this branch and those that it comes from"},
 	{Name: "since", Form: FormUint, Unit: UnitNS,
-		What: "time since the last of them, ns; at hop 0 from a `wire`, the time on that, the clocks' offset as " +
-			"known so far taken off",
-		Absent: "hop 0 else"},
+		What: "time since the last of them, ns. At hop 0, if `from.how` is `wire`: the time on the wire, " +
+			"corrected by the offset of the clocks as far as it is known by then",
+		Absent: "hop 0, and not from a `wire`"},
 	{Name: "total", Form: FormUint, Unit: UnitNS, What: "time since the packet's first event, ns"},
 	{Name: "from", Form: FormMap, Of: &fromSection,
-		What: "at the first event in another buffer: `how` as in `link`, or `shared`: another sk_buff of the " +
-			"same data, of which no link tells, or, if `inferred`, `content`: the same packet came in again on " +
-			"this host, `proxy`: a process read and sent the same payload, `wire`: the same packet left another " +
-			"host; `branch` that it comes from, and its `packet` if that is another",
+		What: "at the first event in another buffer. `how` is as in `link`, or `shared`: another sk_buff of the " +
+			"same data, of which no link tells. If `inferred`, `how` is `content` (the same packet came in again " +
+			"on this host), `proxy` (a process read and sent the same payload) or `wire` (the same packet left " +
+			"another host). `branch` is the one that it comes from, `packet` that branch's packet if it is " +
+			"another",
 		Absent: "the buffer is that of the hop before"},
 	{Name: "changed", Form: FormArrMap,
 		What: "what differs from the hop before: name, and an array of its value there and here, nil where it " +

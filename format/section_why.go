@@ -8,14 +8,14 @@ var whySection = Section{"why", []Key{
 	{Name: "where", Form: FormStr, What: "the place", Absent: "not known"},
 	{Name: "cause", Form: FormStr, What: "what in this packet or on this host led to it", Absent: "not known"},
 	{Name: "look", Form: FormStrs, What: "commands that show more", Absent: "there are none"},
-	{Name: "severity", Form: FormStr, What: "how much it should worry"},
+	{Name: "severity", Form: FormStr, What: "how serious it is: `normal`, `suspect` or `fault`"},
 	{Name: "confidence", Form: FormStr,
 		What: "`kernel`: the kernel said so; `inferred`: it follows from the place and the packet"},
 	{Name: "alternatives", Form: FormMaps, Again: true,
 		What: "other causes that fit; without `cause`, the drop has one of these", Absent: "there are none"},
 	{Name: "more", Form: FormUint, What: "causes that fit besides `alternatives`", Absent: "there are none"},
 	{Name: "rare", Form: FormStrs,
-		What: "at most 6 further ways to the same place that take a moment's shortage of memory, a race with a " +
-			"change or a thing hardly ever seen",
+		What: "at most 6 more ways to this place that need a shortage of memory, a race, or something that is " +
+			"hardly ever seen",
 		Absent: "there are none"},
 }}
