@@ -39,7 +39,7 @@ func (c *collector) attachAll() error {
 	if !c.options.NoFollow {
 		missing, err := c.attachment.Lifetimes(c.places.tracepoints)
 		if errors.Is(err, kernel.ErrNoTrampolines) {
-			c.say("packets can't be followed on this kernel: %v; it is as with --no-follow", err)
+			c.say("packets can't be followed on this kernel: %v; going on as with --no-follow", err)
 			err = c.loader.NoFollow()
 		}
 		if err != nil {

@@ -113,7 +113,7 @@ func probeSections(arg string) (probe string, s bpf.Sections, err error) {
 			return "", 0, fmt.Errorf("%s: %w", arg, err)
 		}
 		if sec.bits == 0 || sec.bits == bpf.SectionNFT {
-			return "", 0, fmt.Errorf("%s: the section %s can't be had at one probe alone; ask for it with --with", arg, name)
+			return "", 0, fmt.Errorf("%s: the section %s can't be limited to one probe; use --with", arg, name)
 		}
 		s |= sec.bits
 	}

@@ -75,8 +75,8 @@ func endAt(signals, hangup <-chan os.Signal) {
 		select {
 		case <-remind:
 			if waiting.Load() > 0 {
-				Say(os.Stderr, program, "interrupted: reading on until what writes its input ends; another ^C ends it now, with "+
-					"what has come")
+				Say(os.Stderr, program, "interrupted: reading on until the input ends; another ^C ends now, with what has come "+
+					"so far")
 			}
 			continue
 		case <-signals:

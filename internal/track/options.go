@@ -31,7 +31,7 @@ func (o *Options) check() error {
 	case o.MaxOpen < 1:
 		return pipe.UsageError("--max-open: at least one journey must be open")
 	case o.Idle <= 0:
-		return pipe.UsageError("--idle: must be longer than no time")
+		return pipe.UsageError("--idle: must be greater than 0")
 	case o.Window < 0:
 		return pipe.UsageError("--window: must not be negative")
 	}

@@ -454,6 +454,6 @@ func (s *selector) Close() error {
 	if s.gone == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d journeys were left out unseen, since more events were undecided at once than there is memory "+
-		"for: a shorter --idle decides sooner", s.gone)
+	return fmt.Errorf("%d journeys were left out: there was no memory for all events of undecided journeys; "+
+		"a shorter --idle decides sooner", s.gone)
 }
