@@ -24,7 +24,8 @@ var deviceSection = Section{"device", []Key{
 	{Name: "addr", Form: FormStr, What: "address of the link layer, as ip(8) writes it", Absent: "it has none"},
 	{Name: "kind", Form: FormStr,
 		What: "what ip(8) calls it after `type`: `veth`, `vlan`, `bond`", Absent: "the driver has no name"},
-	{Name: "master", Form: FormStr, What: "the bond, team, bridge or VRF that it belongs to", Absent: "it belongs to none"},
+	{Name: "master", Form: FormStr,
+		What: "the bond, team, bridge or VRF that it belongs to", Absent: "it belongs to none"},
 	{Name: "port", Form: FormStr,
 		What: "its state there: `active` or `backup` in a bond; `disabled`, `listening`, `learning`, " +
 			"`forwarding` or `blocking` in a bridge",
