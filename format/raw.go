@@ -50,10 +50,9 @@ func (r Raw) Type() RecordType {
 	if !ok {
 		return ""
 	}
-	for _, t := range [...]RecordType{TypeStart, TypeLink, TypeFree, TypeStack, TypeLoss, TypeEnd, TypeJourney, TypeWire,
-		TypeResume, TypeChange} {
-		if string(t) == string(s) {
-			return t
+	for _, known := range &recordSections {
+		if known.Name == string(s) {
+			return RecordType(known.Name) // which is not allocated
 		}
 	}
 	return RecordType(s)

@@ -48,37 +48,31 @@ type Change struct {
 	Gone  map[string][]string // entries that are no more
 }
 
-var changeSection = Section{"change", []Key{
-	{Name: "type", Form: FormStr, What: "`change`"},
-	{Name: "ts", Form: FormUint, Unit: UnitNS,
-		What: "until this time nothing of this had changed, ns. If the kernel reported the change, it is 100 ms " +
-			"before the report, because a change can take time"},
-	{Name: "seen", Form: FormUint, Unit: UnitNS, What: "from then on it is known again, ns", Absent: "it is not yet"},
-	{Name: "keys", Form: FormStrs, What: "the keys of `start` that this is about, of those below"},
-	{Name: "sysctl", Form: FormStrMap,
-		What: "as in `start`, the entries that are new or have another value; of a key that was absent from " +
-			"`start`, all",
-		Absent: "no entry is, or without `seen`"},
-	{Name: "qdisc", Form: FormStrMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "devices", Form: FormMapMap, Of: &deviceSection,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "tc_filters", Form: FormStrMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "tc_actions", Form: FormStrMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "firewall", Form: FormStrMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "ip_rules", Form: FormUintMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "xfrm", Form: FormUintMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "xfrm_spis", Form: FormStrMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "bpf_programs", Form: FormUintMap,
-		What: "as in `start`: entries that are new or have another value", Absent: "no entry is, or without `seen`"},
-	{Name: "gone", Form: FormArrMap, What: "by key, the names of entries that are no more", Absent: "there are none"},
-}}
+var changeSection = Section{"change", changeKeys()}
+
+// changeKeys has those of FactKeys as the start record's table has them.
+func changeKeys() []Key {
+	keys := []Key{
+		{Name: "type", Form: FormStr, What: "`change`"},
+		{Name: "ts", Form: FormUint, Unit: UnitNS,
+			What: "until this time nothing of this had changed, ns. If the kernel reported the change, it is 100 ms " +
+				"before the report, because a change can take time"},
+		{Name: "seen", Form: FormUint, Unit: UnitNS,
+			What: "from then on it is known again, ns", Absent: "it is not yet"},
+		{Name: "keys", Form: FormStrs, What: "the keys of `start` that this is about, of those below"},
+	}
+	for i, name := range FactKeys {
+		k := *startSection.key(name)
+		k.What, k.Absent = "as in `start`: entries that are new or have another value", "no entry is, or without `seen`"
+		if i == 0 {
+			k.What = "as in `start`, the entries that are new or have another value; of a key that was absent from " +
+				"`start`, all"
+		}
+		keys = append(keys, k)
+	}
+	return append(keys, Key{Name: "gone", Form: FormArrMap,
+		What: "by key, the names of entries that are no more", Absent: "there are none"})
+}
 
 // Changes returns what has to be said of keys, which are of FactKeys, where they were as in before and
 // are as in now. Those that now does not have are left out.

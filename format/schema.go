@@ -172,16 +172,3 @@ func (s *Section) key(name string) *Key {
 	}
 	return nil
 }
-
-// isSection reports whether a map is a section of an event, which FORMAT.md describes under a title of its own.
-func isSection(k *Key) bool {
-	if k.Form != FormMap && k.Form != FormArgs {
-		return false
-	}
-	for i := range eventSection.Keys {
-		if e := &eventSection.Keys[i]; e.Form == k.Form && e.Of == k.Of {
-			return true
-		}
-	}
-	return false
-}

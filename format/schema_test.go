@@ -12,6 +12,19 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of FORMAT.md, and schema.json")
 
+// isSection reports whether a map is a section of an event, which FORMAT.md describes under a title of its own.
+func isSection(k *Key) bool {
+	if k.Form != FormMap && k.Form != FormArgs {
+		return false
+	}
+	for i := range eventSection.Keys {
+		if e := &eventSection.Keys[i]; e.Form == k.Form && e.Of == k.Of {
+			return true
+		}
+	}
+	return false
+}
+
 // table returns the rows that FORMAT.md has of a section's keys.
 func (s *Section) table() string {
 	var b strings.Builder
