@@ -64,12 +64,15 @@ func (w *Walk) tcp(b []byte) {
 	if len(b) >= n {
 		n = TCPHeader(b).HeaderLen()
 	}
-	if n < TCPLen {
-		w.header(b, TCPLen)
+	w.sized(b, n, TCPLen)
+}
+
+// sized takes n bytes as the header's, by its own word, which is bad where that is less than the least.
+func (w *Walk) sized(b []byte, n, least int) {
+	w.header(b, max(n, least))
+	if n < least {
 		w.Fault = Bad
-		return
 	}
-	w.header(b, n)
 }
 
 // A UDPHeader is one of 8 bytes, of UDP (RFC 768) or UDP-Lite (RFC 3828).
@@ -117,12 +120,7 @@ func (w *Walk) dccp(b []byte) {
 	if len(b) >= n {
 		n = int(b[4]) * 4
 	}
-	if n < least {
-		w.header(b, least)
-		w.Fault = Bad
-		return
-	}
-	w.header(b, n)
+	w.sized(b, n, least)
 }
 
 // An ICMPHeader is one of 8 bytes, of ICMP (RFC 792) or ICMPv6 (RFC 4443).
