@@ -1,6 +1,9 @@
 package kfunc
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Some names are known by what they begin with or contain: the kernel has many of the sort, and makes
 // more of them.
@@ -17,12 +20,7 @@ var letting = []string{"free", "release", "destruct", "zerocopy", "ubuf_"}
 // MayFree reports whether a function may be called when a drop has been announced (skb:kfree_skb) and
 // the data is not let go of yet.
 func MayFree(name string) bool {
-	for _, part := range letting {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(letting, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // OfZerocopy reports whether a function that takes an sk_buff and its ubuf_info, as the callbacks of
@@ -67,20 +65,8 @@ var trampolines = []string{
 }
 
 // IsTrampoline reports whether a function is where return probes bend a return address to.
-func IsTrampoline(name string) bool {
-	for _, t := range trampolines {
-		if name == t {
-			return true
-		}
-	}
-	return false
-}
+func IsTrampoline(name string) bool { return slices.Contains(trampolines, name) }
 
 func hasPrefix(s string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(s, p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }

@@ -73,7 +73,7 @@ type Skb struct {
 type Opt = format.Opt[uint64]
 
 // Some is a number that is there.
-func Some(v uint64) Opt { return Opt{V: v, OK: true} }
+func Some(v uint64) Opt { return format.Some(v) }
 
 // SLL2Len is the length of a cooked header, in bytes.
 const SLL2Len = 20

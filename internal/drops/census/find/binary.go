@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // compiled is what a kernel's code for x86-64 shows: which functions it has as such, and
@@ -73,13 +75,8 @@ type symbol struct {
 	name string
 }
 
-// plainName is a symbol without what the compiler adds.
-func plainName(s string) string {
-	if i := strings.IndexByte(s, '.'); i > 0 {
-		s = s[:i]
-	}
-	return strings.TrimPrefix(s, "__pfx_")
-}
+// plainName is a symbol without what the compiler and objtool add.
+func plainName(s string) string { return strings.TrimPrefix(kfunc.Function(s), "__pfx_") }
 
 func (c *compiled) kernel(image, symbols string) error {
 	data, err := os.ReadFile(symbols)
