@@ -577,7 +577,7 @@ func TestWithRefused(t *testing.T) {
 	for args, want := range map[string]string{
 		"--with stak":           "no such section (did you mean stack?)",
 		"-p ip_rcv/stak":        "no such section (did you mean stack?)",
-		"-p ip_rcv/nft":         "ask for it with --with",
+		"-p ip_rcv/nft":         "use --with",
 		"--stack-depth 0":       "from 1 to",
 		"--with sock --with ct": "", // both are there
 	} {
