@@ -11,8 +11,9 @@ import (
 )
 
 // The types of records are custom encoders and decoders of github.com/vmihailenco/msgpack/v5: that package writes and
-// reads them, also within a struct of somebody else. It writes start, end, loss and stack records here, too, which are
-// few. Events, links, frees and journeys are written by hand: append.go says what that saves.
+// reads them, also within a struct of somebody else. It writes start, end, loss, stack, change and wire records here,
+// too, which are few. Events, links, frees, journeys and resumes are written by hand: wire/append.go says what that
+// saves.
 
 // An entry is a key of a record with its value, unless that is absent.
 type entry struct {
@@ -77,6 +78,10 @@ func encodeValue(e *msgpack.Encoder, value any) error {
 	case map[string]string:
 		return encodeSorted(e, v)
 	case map[string]uint64:
+		return encodeSorted(e, v)
+	case map[string][]string:
+		return encodeSorted(e, v)
+	case map[string]wire.Value:
 		return encodeSorted(e, v)
 	case wire.Value: // written already
 		_, err := e.Writer().Write(v)

@@ -38,9 +38,6 @@ func (j *Journey) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppende
 // DecodeMsgpack reads a journey record.
 func (j *Journey) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, j.Decode) }
 
-// EncodeMsgpack writes the record.
-func (w *Wire) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, w) }
-
 // DecodeMsgpack reads a wire record.
 func (w *Wire) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, w.Decode) }
 
@@ -49,9 +46,6 @@ func (s *Resume) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended
 
 // DecodeMsgpack reads a resume record.
 func (s *Resume) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, s.Decode) }
-
-// EncodeMsgpack writes the record.
-func (c *Change) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, c) }
 
 // DecodeMsgpack reads a change record.
 func (c *Change) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, c.Decode) }

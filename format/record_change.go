@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/vmihailenco/msgpack/v5"
+
 	"github.com/skb-tools/skb-tools/format/wire"
 )
 
@@ -107,46 +109,20 @@ func Changes(before, now Facts, keys []string) *Change {
 func (c *Change) Empty() bool { return len(c.Facts) == 0 && len(c.Gone) == 0 }
 
 // AppendMsgpack appends the record.
-func (c *Change) AppendMsgpack(dst []byte) []byte {
-	n := 3 + len(c.Facts)
-	if c.Seen.OK {
-		n++
-	}
-	if len(c.Gone) > 0 {
-		n++
-	}
-	dst = wire.AppendMap(dst, n)
-	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeChange))
-	dst = wire.AppendUint(append(dst, "\xa2ts"...), c.TS)
-	if c.Seen.OK {
-		dst = wire.AppendUint(append(dst, "\xa4seen"...), c.Seen.V)
-	}
-	dst = appendNames(append(dst, "\xa4keys"...), c.Keys)
-	for _, key := range FactKeys {
-		entries, ok := c.Facts[key]
-		if !ok {
-			continue
-		}
-		dst = wire.AppendMap(wire.AppendStr(dst, key), len(entries))
-		for _, name := range sorted(entries) {
-			dst = append(wire.AppendStr(dst, name), entries[name]...)
-		}
-	}
-	if len(c.Gone) > 0 {
-		dst = wire.AppendMap(append(dst, "\xa4gone"...), len(c.Gone))
-		for _, key := range sorted(c.Gone) {
-			dst = appendNames(wire.AppendStr(dst, key), c.Gone[key])
-		}
-	}
-	return dst
-}
+func (c *Change) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, c.encode) }
 
-func appendNames(dst []byte, names []string) []byte {
-	dst = wire.AppendArray(dst, len(names))
-	for _, name := range names {
-		dst = wire.AppendStr(dst, name)
+// EncodeMsgpack writes the record.
+func (c *Change) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, c) }
+
+func (c *Change) encode(e *msgpack.Encoder) error {
+	entries := []entry{
+		{"type", true, TypeChange}, {"ts", true, c.TS}, {"seen", c.Seen.OK, c.Seen.V}, {"keys", true, c.Keys},
 	}
-	return dst
+	for _, key := range FactKeys {
+		facts, has := c.Facts[key]
+		entries = append(entries, entry{key, has, facts})
+	}
+	return encodeMap(e, append(entries, entry{"gone", len(c.Gone) > 0, c.Gone}))
 }
 
 // Decode reads r, which must be a change. Facts are parts of r.

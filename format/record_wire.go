@@ -1,6 +1,6 @@
 package format
 
-import "github.com/skb-tools/skb-tools/format/wire"
+import "github.com/vmihailenco/msgpack/v5"
 
 // A Wire tells how long packets took from one host to another, by what both saw of them.
 // skb-track --infer writes one for each direction, at the end of its input.
@@ -29,23 +29,17 @@ var wireSection = Section{"wire", []Key{
 }}
 
 // AppendMsgpack appends the record.
-func (w *Wire) AppendMsgpack(dst []byte) []byte {
-	n := 8
-	if w.Offset.OK {
-		n++
-	}
-	dst = wire.AppendMap(dst, n)
-	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeWire))
-	dst = wire.AppendStr(append(dst, "\xa4from"...), w.From)
-	dst = wire.AppendStr(append(dst, "\xa2to"...), w.To)
-	dst = wire.AppendUint(append(dst, "\xa7packets"...), w.Packets)
-	if w.Offset.OK {
-		dst = wire.AppendInt(append(dst, "\xa6offset"...), w.Offset.V)
-	}
-	dst = wire.AppendInt(append(dst, "\xa3min"...), w.Min)
-	dst = wire.AppendInt(append(dst, "\xa3p50"...), w.P50)
-	dst = wire.AppendInt(append(dst, "\xa3p99"...), w.P99)
-	return wire.AppendInt(append(dst, "\xa3max"...), w.Max)
+func (w *Wire) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, w.encode) }
+
+// EncodeMsgpack writes the record.
+func (w *Wire) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, w) }
+
+func (w *Wire) encode(e *msgpack.Encoder) error {
+	return encodeMap(e, []entry{
+		{"type", true, TypeWire}, {"from", true, w.From}, {"to", true, w.To}, {"packets", true, w.Packets},
+		{"offset", w.Offset.OK, w.Offset.V}, {"min", true, w.Min}, {"p50", true, w.P50}, {"p99", true, w.P99},
+		{"max", true, w.Max},
+	})
 }
 
 // Decode reads r, which must be a wire.
