@@ -33,7 +33,11 @@ func libraries(root string, paths []string) ([]string, error) {
 
 // needed returns what one ELF file needs directly.
 func needed(root, path string) ([]string, error) {
-	f, err := elf.Open(path)
+	file := resolve(root, path)
+	if file == "" {
+		return nil, errors.New(path + " is not there")
+	}
+	f, err := elf.Open(file)
 	if err != nil {
 		var format *elf.FormatError
 		if errors.As(err, &format) || strings.Contains(err.Error(), "EOF") {
@@ -66,7 +70,7 @@ func needed(root, path string) ([]string, error) {
 	for _, lib := range libs {
 		found := ""
 		for _, d := range dirs {
-			if _, err := os.Stat(filepath.Join(d, lib)); err == nil {
+			if resolve(root, filepath.Join(d, lib)) != "" {
 				found = filepath.Join(d, lib)
 				break
 			}

@@ -50,6 +50,7 @@ type kernel struct {
 	image   string // path of vmlinuz
 	modules string // path of the folder lib/modules/RELEASE
 	root    string // folder that tools are taken from, as if it were /
+	ovs     string // folder with the packages of Open vSwitch; "" without
 }
 
 func cacheDir() (string, error) {
@@ -87,6 +88,10 @@ func fetch(name string) (*kernel, error) {
 		}
 		return nil
 	})
+	if err != nil || s.foreign() {
+		return k, err
+	}
+	k.ovs, err = fetchSwitch(s)
 	return k, err
 }
 

@@ -107,6 +107,11 @@ func writeRoot(path string, k *kernel, in []string) error {
 			return err
 		}
 	}
+	if k.ovs != "" {
+		if err := a.openvswitch(k.ovs); err != nil {
+			return err
+		}
+	}
 	if err := a.modules(k); err != nil {
 		return err
 	}
