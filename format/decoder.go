@@ -210,50 +210,20 @@ func (d *Decoder) room() {
 // base64, names are few.
 const maxLine = 3 * (MaxFrame + 1) / 2
 
-// nextLine reads the next record of JSON: a line, or several that begin with one which is a
-// brace and end with one that begins with a brace, as jq and others print an object.
+// nextLine reads the next record of JSON.
 func (d *Decoder) nextLine() (Raw, error) {
-	searched, last, open := 0, 0, false // last is where the last of the lines begins
 	for {
-		unread := d.buf[d.at:d.end]
-		i := bytes.IndexByte(unread[searched:], '\n')
-		if i < 0 {
-			searched = len(unread)
-			if searched > maxLine {
-				return nil, d.syntax("line of more than %d bytes", maxLine)
-			}
-			switch err := d.fill(searched + 1); err {
-			case nil:
-				continue
-			case io.ErrUnexpectedEOF, io.EOF:
-				i = d.end - d.at - searched
-				if i+searched == 0 {
-					return nil, io.EOF
-				}
-			default:
-				return nil, err
-			}
-			unread = d.buf[d.at:d.end]
+		n, whole, err := d.lines()
+		if err != nil {
+			return nil, err
 		}
-		line := unread[:searched+i]
-		whole := min(searched+i+1, len(unread))
-		more := len(unread) > whole || d.err == nil
-		switch {
-		case open && more && !bytes.HasPrefix(line[last:], closing) && whole <= maxLine:
-			searched, last = whole, whole
-			continue
-		case !open && more && len(line) < 8 && string(bytes.TrimSpace(bytes.TrimPrefix(line, bom))) == "{":
-			searched, last, open = whole, whole, true
-			continue
-		}
-		front := 0
+		line, front := d.buf[d.at:d.at+n], 0
 		if bytes.HasPrefix(line, bom) { // where files were joined
 			front = len(bom)
 		}
 		if len(bytes.TrimLeft(line[front:], " \t\r")) == 0 {
 			d.advance(whole)
-			searched = 0
-			if len(unread) == whole && d.err != nil {
+			if d.at == d.end && d.err != nil {
 				return nil, d.eof()
 			}
 			continue
@@ -270,6 +240,47 @@ func (d *Decoder) nextLine() (Raw, error) {
 		}
 		d.advance(whole)
 		return r, nil
+	}
+}
+
+// lines finds the text of the next record: a line, or several that begin with one which is a brace and
+// end with one that begins with a brace, as jq and others print an object. n of the unread bytes are the
+// text, whole are they with the last newline.
+func (d *Decoder) lines() (n, whole int, err error) {
+	for last, open := 0, false; ; last = whole { // last is where the last of the lines begins
+		if n, whole, err = d.endOfLine(last); err != nil {
+			return 0, 0, err
+		}
+		line := d.buf[d.at : d.at+n]
+		more := d.end-d.at > whole || d.err == nil
+		switch {
+		case open && more && !bytes.HasPrefix(line[last:], closing) && whole <= maxLine:
+		case !open && more && len(line) < 8 && string(bytes.TrimSpace(bytes.TrimPrefix(line, bom))) == "{":
+			open = true
+		default:
+			return n, whole, nil
+		}
+	}
+}
+
+// endOfLine finds, of the unread bytes, where a line ends: n is in front of its newline, whole behind it,
+// which the last line may lack. What is before from has been searched.
+func (d *Decoder) endOfLine(from int) (n, whole int, err error) {
+	for {
+		unread := d.buf[d.at:d.end]
+		if i := bytes.IndexByte(unread[from:], '\n'); i >= 0 {
+			return from + i, from + i + 1, nil
+		}
+		if from = len(unread); from > maxLine {
+			return 0, 0, d.syntax("line of more than %d bytes", maxLine)
+		}
+		switch err := d.fill(from + 1); {
+		case err == nil:
+		case from > 0 && (err == io.ErrUnexpectedEOF || err == io.EOF):
+			return from, from, nil
+		default:
+			return 0, 0, err
+		}
 	}
 }
 

@@ -92,6 +92,8 @@ const (
 	Sends       // TCP has the sk_buff that it keeps until it is acknowledged, about to send it
 	SendsAgain  // Sends, not for the first time
 	Established // only segments of connections pass it
+	Datagrams   // Handed: to UDP
+	Chunks      // Handed: to SCTP
 	Resets      // answers a segment by a TCP reset
 	Whole       // what is read may be all of the packet, from its link-layer header on
 	RunsHook    // runs a netfilter hook: which one its caller's Hook tells

@@ -41,6 +41,9 @@ func TestTable(t *testing.T) {
 		if f.Is(OnlyHook) && f.Hook == "" || f.Is(OnlyReads) && !f.Is(Reads) || f.Is(SendsAgain) && !f.Is(Sends) {
 			t.Errorf("%s has a role without the one that it is part of: %b", f.Name, f.Roles)
 		}
+		if f.Is(Datagrams|Chunks) && f.Class != Handed {
+			t.Errorf("%s says whose it is, and hands over to nobody", f.Name)
+		}
 		if isTracepoint && (f.Module != "" || f.Inlined != "" || f.Is(Frees|Links|Lifetime)) {
 			t.Errorf("%s is a tracepoint with what functions have", f.Name)
 		}

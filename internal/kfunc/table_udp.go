@@ -4,20 +4,20 @@ package kfunc
 // ping.c, net/sctp, net/dccp, net/rxrpc).
 var udp = []group{
 	{"UDP receive, looking for a socket", []Func{
-		{Name: "__udp4_lib_rcv", Class: Handed, Way: In, On: "5.10 6.1 6.12"},
-		{Name: "__udp6_lib_rcv", Class: Handed, Way: In, On: "5.10 6.1 6.12"},
-		{Name: "udp_rcv", Class: Handed, Way: In},
-		{Name: "udpv6_rcv", Class: Handed, Way: In},
+		{Name: "__udp4_lib_rcv", Class: Handed, Way: In, Roles: Datagrams, On: "5.10 6.1 6.12"},
+		{Name: "__udp6_lib_rcv", Class: Handed, Way: In, Roles: Datagrams, On: "5.10 6.1 6.12"},
+		{Name: "udp_rcv", Class: Handed, Way: In, Roles: Datagrams},
+		{Name: "udpv6_rcv", Class: Handed, Way: In, Roles: Datagrams},
 	}},
 	{"UDP receive, handing over to the socket", []Func{
-		{Name: "udp_unicast_rcv_skb", Class: Handed, Way: In},
-		{Name: "udp6_unicast_rcv_skb", Class: Handed, Way: In},
+		{Name: "udp_unicast_rcv_skb", Class: Handed, Way: In, Roles: Datagrams},
+		{Name: "udp6_unicast_rcv_skb", Class: Handed, Way: In, Roles: Datagrams},
 	}},
 	{"UDP receive, into the socket's queue", []Func{
-		{Name: "udp_queue_rcv_skb", Class: Handed, Way: In},
-		{Name: "udpv6_queue_rcv_skb", Class: Handed, Way: In},
-		{Name: "udp_queue_rcv_one_skb", Class: Handed, Way: In},
-		{Name: "udpv6_queue_rcv_one_skb", Class: Handed, Way: In},
+		{Name: "udp_queue_rcv_skb", Class: Handed, Way: In, Roles: Datagrams},
+		{Name: "udpv6_queue_rcv_skb", Class: Handed, Way: In, Roles: Datagrams},
+		{Name: "udp_queue_rcv_one_skb", Class: Handed, Way: In, Roles: Datagrams},
+		{Name: "udpv6_queue_rcv_one_skb", Class: Handed, Way: In, Roles: Datagrams},
 		{Name: "__udp_enqueue_schedule_skb", Class: Deliver, Way: In},
 	}},
 	{"UDP receive, multicast to all sockets that joined", []Func{
@@ -56,7 +56,7 @@ var udp = []group{
 	}},
 	// SCTP.
 	{"", []Func{
-		{Name: "sctp_rcv", Class: Handed, Way: In, Module: "sctp"},
+		{Name: "sctp_rcv", Class: Handed, Way: In, Roles: Chunks, Module: "sctp"},
 		{Name: "sctp_chunk_destroy", Module: "sctp", Inlined: "all"},
 		{Name: "sctp_recvmsg", Roles: Reads, Module: "sctp"},
 	}},

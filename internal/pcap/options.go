@@ -46,26 +46,25 @@ func (o *Options) Validate() error {
 		return errors.New("-W: a number of files is not negative")
 	case o.Read != "" && len(o.Files) > 0:
 		return errors.New("--read reads the one capture that it names, and no streams")
-	case o.Read != "" && (o.FileSize > 0 || len(o.Probe) > 0 || o.ListProbes || o.Names != "" || o.NoComment ||
-		o.Once == "first" || o.Once == "last" || o.FileCount > 0 || !o.defaults()):
+	case o.Read != "" && (o.ListProbes || o.shapes()):
 		return errors.New("--read writes a stream: of the other flags only -w goes with it")
-	case o.ListProbes && (o.Write != "" || o.FileSize > 0 || o.FileCount > 0 || len(o.Probe) > 0 || o.Names != "" ||
-		o.NoComment || o.Once == "first" || o.Once == "last" || !o.defaults()):
+	case o.ListProbes && (o.Write != "" || o.shapes()):
 		return errors.New("--list-probes writes no capture: none of the other flags goes with it")
 	}
 	return nil
+}
+
+// shapes reports whether a flag was given that says what a capture has in it, or into how many files it goes.
+func (o *Options) shapes() bool {
+	return o.FileSize > 0 || o.FileCount > 0 || len(o.Probe) > 0 || o.Names != "" || o.NoComment ||
+		o.Once == "first" || o.Once == "last" || o.InterfaceBy != "" && o.InterfaceBy != "probe" ||
+		o.Linktype != "" && o.Linktype != "ethernet"
 }
 
 // out is what of it the way out goes by.
 func (o *Options) out() *write.Options {
 	return &write.Options{Write: o.Write, FileSize: int64(o.FileSize), FileCount: o.FileCount, Probe: o.Probe,
 		InterfaceBy: o.InterfaceBy, Linktype: o.Linktype, Once: o.Once, Names: o.Names, NoComment: o.NoComment}
-}
-
-// defaults reports whether interfaces and packets are to be written as they are unless
-// something else is asked for.
-func (o *Options) defaults() bool {
-	return (o.InterfaceBy == "" || o.InterfaceBy == "probe") && (o.Linktype == "" || o.Linktype == "ethernet")
 }
 
 // fileSize is tcpdump's -C, in bytes.

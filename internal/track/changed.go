@@ -68,6 +68,11 @@ func (d *differ) headers(was, is []byte, how string) {
 		d.str(b.appendTunnels(d.text[:0]))
 	}
 	d.ids(&a, &b)
+	d.layers(&a, &b, same, how)
+}
+
+// layers compares IP headers, and what is in them. same says that both are in tunnels of the same kinds.
+func (d *differ) layers(a, b *headers, same bool, how string) {
 	switch {
 	case a.cut && b.cut && same:
 		// What is innermost is not known, what it is in can be compared.
@@ -84,7 +89,7 @@ func (d *differ) headers(was, is []byte, how string) {
 			d.layer(depth, a.inner(depth), nil)
 		}
 	case a.cut || b.cut:
-	case same && how != "proxy" && d.wrapped(&a, &b, how):
+	case same && how != "proxy" && d.wrapped(a, b, how):
 	default:
 		for depth := range int(max(a.n, b.n)) {
 			d.layer(depth, a.inner(depth), b.inner(depth))
@@ -121,61 +126,70 @@ func isPart(how string) bool {
 }
 
 // wrapped tells whether one packet carries the other by a tunnel that the bytes don't name,
-// as of L2TP, FOU or VXLAN at a port of their own, or a VPN's; and notes it. NAT leaves the
-// protocol as it is, and the length, but for some bytes that a helper writes into the payload.
+// as of L2TP, FOU or VXLAN at a port of their own, or a VPN's; and notes it.
 func (d *differ) wrapped(a, b *headers, how string) bool {
 	was, is := a.inner(0), b.inner(0)
-	if was == nil || is == nil || was.print == is.print {
+	if was == nil || is == nil || !was.carries(is, how) {
 		return false
 	}
-	if was.src == is.src && was.dst == is.dst && was.version == is.version && was.proto == is.proto {
-		return false
+	if was.isOutside(is, how) {
+		d.tunnel(a, true)
+	} else {
+		d.tunnel(b, false)
 	}
-	parts := isPart(how)
-	sized := !parts && was.size != 0 && is.size != 0
+	return true
+}
+
+// carries tells whether one of two packets carries the other. NAT leaves the protocol as it is, and
+// the length, but for some bytes that a helper writes into the payload.
+func (l *layer) carries(o *layer, how string) bool {
 	switch {
-	case was.isICMP() && is.isICMP():
+	case l.print == o.print, l.src == o.src && l.dst == o.dst && l.version == o.version && l.proto == o.proto:
 		return false
-	case was.proto != is.proto && sized:
-		// of UDP's header; else what is behind options was not captured
-		if max(was.size, is.size)-min(was.size, is.size) < 8 {
-			return false
-		}
-	case was.proto != is.proto:
-		if was.src == is.src || was.dst == is.dst {
-			return false
-		}
-	case was.proto != dissect.ProtoUDP || !sized && !parts:
+	case l.isICMP() && o.isICMP():
 		return false
-	case parts:
-		if !was.isAnother(is, how) {
-			return false
-		}
-	case was.sport == is.sport || was.dport == is.dport:
+	case l.proto != o.proto && !l.sizesTell(o, how):
+		return l.src != o.src && l.dst != o.dst
+	case l.proto != o.proto:
+		return l.apart(o) >= 8 // bytes: UDP's header; else what is behind options was not captured
+	case l.proto != dissect.ProtoUDP:
+		return false
+	case isPart(how):
+		return l.isAnother(o, how)
+	case l.sport == o.sport || l.dport == o.dport:
 		return false // NAT of both ends rewrites both, but not at one hop and with another length
 	}
-	unwrapped := was.size > is.size
+	return l.sizesTell(o, how) && l.apart(o) >= 20+8 // bytes: IPv4 and UDP
+}
+
+// isOutside tells which of two packets carries the other: l, or else o.
+func (l *layer) isOutside(o *layer, how string) bool {
 	switch {
-	case sized:
-	case was.proto == is.proto:
-		unwrapped = how != "fragment" && how != "segment" // what is put together has arrived
-	case (carriers[was.proto] == noTunnel) != (carriers[is.proto] == noTunnel):
-		unwrapped = carriers[was.proto] != noTunnel // of fragments but the first no tunnel is known
-	default:
-		unwrapped = was.proto == dissect.ProtoUDP
+	case l.sizesTell(o, how):
+		return l.size > o.size
+	case l.proto == o.proto:
+		return how != "fragment" && how != "segment" // what is put together has arrived
+	case (carriers[l.proto] == noTunnel) != (carriers[o.proto] == noTunnel):
+		return carriers[l.proto] != noTunnel // of fragments but the first no tunnel is known
 	}
-	const least = 20 + 8 // bytes: IPv4 and UDP
-	if sized && was.proto == is.proto && max(was.size, is.size)-min(was.size, is.size) < least {
-		return false
-	}
-	outer, l := b, is
-	if unwrapped {
-		outer, l = a, was
-	}
-	d.into = !unwrapped
-	d.text = append(d.text[:0], protoName(l.proto)...)
+	return l.proto == dissect.ProtoUDP
+}
+
+// sizesTell tells whether two packets' lengths are known, and neither is a part of the other.
+func (l *layer) sizesTell(o *layer, how string) bool {
+	return !isPart(how) && l.size != 0 && o.size != 0
+}
+
+// apart is by how many bytes one packet is longer than the other.
+func (l *layer) apart(o *layer) uint16 { return max(l.size, o.size) - min(l.size, o.size) }
+
+// tunnel notes that the packet has left a tunnel that the bytes don't name, or else has come into it.
+// outer are its headers as long as it is in there.
+func (d *differ) tunnel(outer *headers, left bool) {
+	d.into = !left
+	d.text = append(d.text[:0], protoName(outer.inner(0).proto)...)
 	d.pair("encap")
-	if unwrapped {
+	if left {
 		d.str(d.text)
 		d.buf = append(d.buf, msgpackNil)
 	} else {
@@ -183,13 +197,12 @@ func (d *differ) wrapped(a, b *headers, how string) bool {
 		d.str(d.text)
 	}
 	for depth := range int(outer.n) {
-		if unwrapped {
+		if left {
 			d.layer(depth+1, outer.inner(depth), nil)
 		} else {
 			d.layer(depth+1, nil, outer.inner(depth))
 		}
 	}
-	return true
 }
 
 // isAnother tells whether a part of a packet, or what was put together of parts, is another packet

@@ -174,7 +174,7 @@ func (t *tracker) step(v *view, h *hop) {
 	if len(t.packed) > 0 {
 		t.answers(h.branch)
 	}
-	b.unclear = t.unclearAt(b, v, h.class)
+	b.unclear = t.unclearAt(b, v, h.probe, h.class)
 }
 
 // conclude ends the branch where the event tells that it ended, and keeps by what --infer finds it.

@@ -1,8 +1,6 @@
 package track
 
 import (
-	"strings"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
@@ -91,8 +89,8 @@ func (t *tracker) answers(i uint32) {
 }
 
 // unclearAt tells what a packet's end may have been that is consumed without passing
-// another probe.
-func (t *tracker) unclearAt(b *branch, v *view, class kfunc.Class) unclear {
+// another probe. probe is the number of this one's name.
+func (t *tracker) unclearAt(b *branch, v *view, probe uint32, class kfunc.Class) unclear {
 	switch {
 	case string(v.probe) == kfunc.TraceNetDevXmit:
 		return b.unclear // the driver is done; what went on has passed the device below
@@ -104,23 +102,20 @@ func (t *tracker) unclearAt(b *branch, v *view, class kfunc.Class) unclear {
 		return unclearSYN
 	case class != kfunc.Handed:
 		return plainEnd
-	}
-	probe := string(v.probe)
-	switch {
-	case strings.Contains(probe, "udp"):
+	case t.names.is(probe, kfunc.Datagrams):
 		return t.unclearDatagram()
-	case strings.HasPrefix(probe, "sctp"):
+	case t.names.is(probe, kfunc.Chunks):
 		return unclearSCTP
 	}
 	return t.unclearSegment(probe)
 }
 
 // unclearSegment tells what the end of a packet that TCP has may have been.
-func (t *tracker) unclearSegment(probe string) unclear {
+func (t *tracker) unclearSegment(probe uint32) unclear {
 	h := &t.parsed
 	known := len(t.packed) > 0 && h.n > 0 && !(h.cut && !h.sealed())
 	switch {
-	case !known && !kfunc.Lookup(probe).Is(kfunc.Established):
+	case !known && !t.names.is(probe, kfunc.Established):
 		return unclearSYN // or not a SYN: no bytes tell
 	case h.mptcp:
 		return unclearMPTCP
