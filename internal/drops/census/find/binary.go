@@ -25,13 +25,11 @@ type compiled struct {
 	calls, jumps map[string]int
 }
 
-// Where the location is that of the function that frees, the stack has the one that is
-// wanted; so it counts as the others do.
-var callees = map[string]bool{
-	"kfree_skb": true, "kfree_skb_reason": true, "sk_skb_reason_drop": true, "kfree_skb_list": true,
-	"kfree_skb_list_reason": true, "skb_queue_purge": true, "skb_queue_purge_reason": true, "skb_rbtree_purge": true,
-	"tcp_drop": true, "tcp_drop_reason": true, "__dev_kfree_skb_any": true, "dev_kfree_skb_any_reason": true,
-	"tcf_kfree_skb_list": true, "rtnl_kfree_skbs": true,
+// isCallee says that what calls a symbol is where a drop is. Where the location is that of the function that
+// frees, the stack has the one that is wanted; so it counts as the others do.
+func isCallee(symbol string) bool {
+	d, _ := kfunc.CallToDrop(symbol)
+	return d.Compiled
 }
 
 // readCompiled reads DIRECTORY/vmlinux (as the kernel's scripts/extract-vmlinux makes it of a
@@ -79,36 +77,17 @@ type symbol struct {
 func plainName(s string) string { return strings.TrimPrefix(kfunc.Function(s), "__pfx_") }
 
 func (c *compiled) kernel(image, symbols string) error {
-	data, err := os.ReadFile(symbols)
+	all, err := readSymbols(symbols)
 	if err != nil {
 		return err
 	}
-	var all []symbol
-	base := uint64(0)
-	s := bufio.NewScanner(bytes.NewReader(data))
-	for s.Scan() {
-		w := strings.Fields(s.Text())
-		if len(w) != 3 || strings.HasPrefix(w[2], "__pfx_") {
-			continue
-		}
-		at, err := strconv.ParseUint(w[0], 16, 64)
-		if err != nil || at == 0 {
-			return fmt.Errorf("%s: no addresses: it must be read as root", symbols)
-		}
-		if w[2] == "_text" {
-			base = at - 0xffffffff81000000
-		}
-		all = append(all, symbol{at, w[2]})
-	}
 	targets := map[uint64]bool{}
-	for i := range all {
-		all[i].at -= base
-		c.has[plainName(all[i].name)] = true
-		if callees[all[i].name] {
-			targets[all[i].at] = true
+	for _, s := range all {
+		c.has[plainName(s.name)] = true
+		if isCallee(s.name) {
+			targets[s.at] = true
 		}
 	}
-	slices.SortStableFunc(all, func(a, b symbol) int { return int(int64(a.at - b.at)) })
 	f, err := elf.Open(image)
 	if err != nil {
 		return err
@@ -122,26 +101,61 @@ func (c *compiled) kernel(image, symbols string) error {
 		if err != nil {
 			return err
 		}
-		for i := 0; i+5 <= len(code); i++ {
-			if !isJump(code, i) {
-				continue
-			}
-			target := sec.Addr + uint64(i) + 5 + uint64(int64(int32(binary.LittleEndian.Uint32(code[i+1:]))))
-			if targets[target] {
-				n, found := slices.BinarySearchFunc(all, sec.Addr+uint64(i)+1, func(s symbol, at uint64) int {
-					if s.at < at {
-						return -1
-					}
-					return 1
-				})
-				_ = found
-				if n > 0 {
-					c.add(all[n-1].name, code[i])
-				}
-			}
-		}
+		c.scan(code, sec.Addr, all, targets)
 	}
 	return nil
+}
+
+// readSymbols reads a kernel's symbols, ordered by the addresses that they have without a shift (KASLR).
+func readSymbols(path string) ([]symbol, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []symbol
+	base := uint64(0)
+	s := bufio.NewScanner(bytes.NewReader(data))
+	for s.Scan() {
+		w := strings.Fields(s.Text())
+		if len(w) != 3 || strings.HasPrefix(w[2], "__pfx_") {
+			continue
+		}
+		at, err := strconv.ParseUint(w[0], 16, 64)
+		if err != nil || at == 0 {
+			return nil, fmt.Errorf("%s: no addresses: it must be read as root", path)
+		}
+		if w[2] == "_text" {
+			base = at - 0xffffffff81000000
+		}
+		all = append(all, symbol{at, w[2]})
+	}
+	for i := range all {
+		all[i].at -= base
+	}
+	slices.SortStableFunc(all, func(a, b symbol) int { return int(int64(a.at - b.at)) })
+	return all, nil
+}
+
+// scan counts the calls of targets, and the jumps to them, in code that begins at an address.
+func (c *compiled) scan(code []byte, start uint64, all []symbol, targets map[uint64]bool) {
+	for i := 0; i+5 <= len(code); i++ {
+		if !isJump(code, i) {
+			continue
+		}
+		at := start + uint64(i)
+		if !targets[at+5+uint64(int64(int32(binary.LittleEndian.Uint32(code[i+1:]))))] {
+			continue
+		}
+		n, _ := slices.BinarySearchFunc(all, at+1, func(s symbol, at uint64) int {
+			if s.at < at {
+				return -1
+			}
+			return 1
+		})
+		if n > 0 {
+			c.add(all[n-1].name, code[i])
+		}
+	}
 }
 
 // isJump says that a call (e8), a jump (e9) or the last byte of a conditional jump (0f 8x) may
@@ -202,7 +216,7 @@ func (c *compiled) module(path string, image []byte) error {
 		for ; len(rela) >= 24; rela = rela[24:] {
 			offset := binary.LittleEndian.Uint64(rela)
 			n := binary.LittleEndian.Uint32(rela[12:])
-			if n == 0 || int(n) > len(symbols) || !callees[plainName(symbols[n-1].Name)] || offset == 0 ||
+			if n == 0 || int(n) > len(symbols) || !isCallee(plainName(symbols[n-1].Name)) || offset == 0 ||
 				offset > uint64(len(code)) {
 				continue
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/internal/drops/census"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // What the census has, by kernel, file, function and id.
@@ -72,74 +73,21 @@ func (k *known) left(kernels map[string]*kernel) []string {
 
 const noPacket = "a netlink message to a program could not be built or sent; it is no packet of the network"
 
+// An entry is a site as the census has it: for all kernels that have it with the same reasons.
+type entry struct {
+	*site
+	kernels []string
+}
+
 // writeStanzas appends stanzas for sites to the data files, with ? for what people must say.
 func writeStanzas(dir string, kernels map[string]*kernel, sites []*site) error {
-	type entry struct {
-		*site
-		kernels []string
-		reasons []string
-	}
-	var order []string
-	byFunction := map[string][]*entry{}
-	for _, s := range sites {
-		key := s.file + " " + s.name
-		list, ok := byFunction[key]
-		if !ok {
-			order = append(order, key)
-		}
-		i := slices.IndexFunc(list, func(e *entry) bool { return e.id == s.id && slices.Equal(e.reasons, s.reasons) })
-		if i < 0 {
-			byFunction[key] = append(list, &entry{s, []string{s.kernel}, s.reasons})
-		} else if !slices.Contains(list[i].kernels, s.kernel) {
-			list[i].kernels = append(list[i].kernels, s.kernel)
-		}
-	}
 	files := map[string]*strings.Builder{}
-	for _, key := range order {
-		list := byFunction[key]
+	for _, list := range byFunction(sites) {
 		part := partOf(list[0].file)
-		b := files[part]
-		if b == nil {
-			b = new(strings.Builder)
-			files[part] = b
+		if files[part] == nil {
+			files[part] = new(strings.Builder)
 		}
-		fmt.Fprintf(b, "\nfunction: %s %s\n", list[0].name, list[0].file)
-		ats := map[*entry]string{}
-		count := map[string]int{}
-		for _, e := range list {
-			ats[e] = strings.Join(showsAt(kernels, e.site), " ")
-			count[ats[e]]++
-		}
-		common := ""
-		for _, e := range list {
-			if count[ats[e]] > count[common] {
-				common = ats[e]
-			}
-		}
-		if common != list[0].name {
-			fmt.Fprintf(b, "at: %s\n", common)
-		}
-		// The same site with other reasons on other kernels stands beside it.
-		written := map[*entry]bool{}
-		for _, e := range list {
-			if written[e] {
-				continue
-			}
-			for _, same := range list {
-				if same.id == e.id {
-					written[same] = true
-					fmt.Fprintf(b, "site: %s %s %s\n", same.id, strings.Join(same.kernels, ","), strings.Join(same.reasons, ","))
-				}
-			}
-			if e.what == "nlmsg_free" {
-				fmt.Fprintf(b, "when: %s\n", noPacket)
-				continue
-			}
-			b.WriteString("when: ?\n")
-			if ats[e] != common {
-				fmt.Fprintf(b, "at: %s\n", ats[e])
-			}
-		}
+		writeStanza(files[part], kernels, list)
 	}
 	for part, b := range files {
 		path := filepath.Join(dir, part+".txt")
@@ -153,6 +101,71 @@ func writeStanzas(dir string, kernels map[string]*kernel, sites []*site) error {
 		}
 	}
 	return nil
+}
+
+// byFunction makes entries of sites, in their order: a list for each function.
+func byFunction(sites []*site) [][]*entry {
+	var lists [][]*entry
+	index := map[string]int{}
+	for _, s := range sites {
+		key := s.file + " " + s.name
+		n, ok := index[key]
+		if !ok {
+			n = len(lists)
+			index[key] = n
+			lists = append(lists, nil)
+		}
+		i := slices.IndexFunc(lists[n], func(e *entry) bool {
+			return e.id == s.id && slices.Equal(e.reasons, s.reasons)
+		})
+		if i < 0 {
+			lists[n] = append(lists[n], &entry{s, []string{s.kernel}})
+		} else if e := lists[n][i]; !slices.Contains(e.kernels, s.kernel) {
+			e.kernels = append(e.kernels, s.kernel)
+		}
+	}
+	return lists
+}
+
+// writeStanza writes a function's stanza. Where its drops show stands at its head if it is the same for
+// most of them.
+func writeStanza(b *strings.Builder, kernels map[string]*kernel, list []*entry) {
+	fmt.Fprintf(b, "\nfunction: %s %s\n", list[0].name, list[0].file)
+	ats := map[*entry]string{}
+	count := map[string]int{}
+	for _, e := range list {
+		ats[e] = strings.Join(showsAt(kernels, e.site), " ")
+		count[ats[e]]++
+	}
+	most := ""
+	for _, e := range list {
+		if count[ats[e]] > count[most] {
+			most = ats[e]
+		}
+	}
+	if most != list[0].name {
+		fmt.Fprintf(b, "at: %s\n", most)
+	}
+	written := map[*entry]bool{}
+	for _, e := range list {
+		if written[e] {
+			continue
+		}
+		for _, same := range list { // the same site with other reasons on other kernels stands beside it
+			if same.id == e.id {
+				written[same] = true
+				fmt.Fprintf(b, "site: %s %s %s\n", same.id, strings.Join(same.kernels, ","), strings.Join(same.reasons, ","))
+			}
+		}
+		if e.what == "nlmsg_free" {
+			fmt.Fprintf(b, "when: %s\n", noPacket)
+			continue
+		}
+		b.WriteString("when: ?\n")
+		if ats[e] != most {
+			fmt.Fprintf(b, "at: %s\n", ats[e])
+		}
+	}
 }
 
 // showsAt gives the functions where a site's drops show.
@@ -171,20 +184,11 @@ func showsAt(kernels map[string]*kernel, s *site) []string {
 
 // where gives the functions in which drops show that are decided on elsewhere.
 func where(s *site) []string {
-	switch {
-	case s.what == "TC_ACT_SHOT":
-		return []string{"sch_handle_ingress", "sch_handle_egress", "__netif_receive_skb_core", "__dev_queue_xmit"}
-	case s.what == "NF_DROP_REASON":
-		return nil // it frees there, and leaves nothing to nf_hook_slow
-	case verdicts[s.what] || s.what == "hotdrop":
-		return []string{"nf_hook_slow"}
-	case s.what == "rtnl_qdisc_drop" || s.what == "rtnl_kfree_skbs":
-		return []string{"__rtnl_unlock", "rtnl_unlock", "rtnetlink_rcv_msg"}
-	case strings.Contains(s.what, "qdisc_drop") || s.what == "qdisc_dequeue_drop":
-		return []string{"__dev_queue_xmit", "__dev_xmit_skb", "kfree_skb_list", "kfree_skb_list_reason", "tcf_kfree_skb_list",
-			"__tcf_kfree_skb_list"}
+	if at, ok := kfunc.Verdict(s.what); ok {
+		return at
 	}
-	return nil
+	d, _ := kfunc.CallToDrop(s.what)
+	return d.At
 }
 
 func shownOn(kernels map[string]*kernel, f *function, sets bool) []string {

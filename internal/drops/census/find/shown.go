@@ -27,7 +27,7 @@ func (k *kernel) add(f *function, sites []*site) {
 				seen[t.text] = true
 				k.callers[t.text] = append(k.callers[t.text], f)
 			}
-			if _, ok := dropping[t.text]; ok && next == "(" {
+			if next == "(" && drops(t.text) {
 				k.direct[f]++
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // A site is one way to a statement that ends a packet as a drop, decides that it is dropped
@@ -24,22 +26,6 @@ type site struct {
 	way  way
 	drop *node
 }
-
-// Functions that drop, with the number of the argument that is the reason; -1: none.
-var dropping = map[string]int{
-	"kfree_skb": -1, "kfree_skb_reason": 1, "kfree_skb_list": -1, "kfree_skb_list_reason": 1,
-	"sk_skb_reason_drop": 2, "tcp_drop": -1, "tcp_drop_reason": 2, "tcp_listendrop": -2,
-	"dev_kfree_skb_any": -1, "dev_kfree_skb_any_reason": 1, "dev_kfree_skb_irq_reason": 1,
-	"__dev_kfree_skb_any": -1,
-	"skb_queue_purge":     -1, "__skb_queue_purge": -1, "skb_queue_purge_reason": 1, "__skb_queue_purge_reason": 1,
-	"skb_rbtree_purge": -1, "nlmsg_free": -1,
-	"qdisc_drop": -1, "__qdisc_drop": -1, "qdisc_drop_reason": 3, "qdisc_drop_cpu": -1, "qdisc_drop_all": -1,
-	"__qdisc_drop_all": -1, "qdisc_dequeue_drop": 2, "rtnl_qdisc_drop": -1, "tcf_kfree_skb_list": -1,
-	"rtnl_kfree_skbs": -1, "ovs_kfree_skb_reason": 1, "NF_DROP_REASON": 1,
-}
-
-var verdicts = map[string]bool{"NF_DROP": true, "NF_DROP_ERR": true, "NF_DROP_REASON": true, "TC_ACT_SHOT": true,
-	"EBT_DROP": true}
 
 // Reasons that are none.
 var notDrops = map[string]bool{"CONSUMED": true, "SKB_CONSUMED": true, "NOT_DROPPED_YET": true,
@@ -79,7 +65,7 @@ func sitesOf(f *function) []*site {
 	for _, s := range fi.out {
 		h := fnv.New32a()
 		kind := "drop"
-		if s.what == "sets" || verdicts[s.what] || s.what == "hotdrop" {
+		if _, ok := kfunc.Verdict(s.what); ok || s.what == "sets" {
 			kind = s.what
 		}
 		fmt.Fprint(h, kind, s.guard)
@@ -114,31 +100,46 @@ func (fi *finder) drops(n *node, used map[string]bool) {
 	if n.kind != plain && n.kind != branch && n.kind != loop {
 		return
 	}
-	for i, t := range n.tokens {
-		if arg, ok := dropping[t.text]; ok && arg > -2 && i+1 < len(n.tokens) && n.tokens[i+1].text == "(" &&
-			(i == 0 || n.tokens[i-1].text != "." && n.tokens[i-1].text != ">") {
-			end := closing(n.tokens, i+1)
-			var reason []token
-			if arg >= 0 {
-				if args := arguments(n.tokens[i+2 : max(end, i+2)]); arg < len(args) {
-					reason = args[arg]
-				}
-			}
-			last := fi.f.void && n.kind == plain && (i == 0 || n.tokens[0].text == "return") && fi.isLast(n)
-			fi.ways(n, t.text, reason, arg >= 0, last, used)
-			continue
+	for i := range n.tokens {
+		if !fi.call(n, i, used) && n.kind == plain {
+			fi.verdict(n, i, used)
 		}
-		if n.kind != plain {
-			continue
+	}
+}
+
+// call adds the sites of the call whose name is token i, if it drops.
+func (fi *finder) call(n *node, i int, used map[string]bool) bool {
+	name := n.tokens[i].text
+	drop, ok := kfunc.CallToDrop(name)
+	if !ok || drop.Reason == kfunc.CountsOnly || i+1 >= len(n.tokens) || n.tokens[i+1].text != "(" ||
+		i > 0 && (n.tokens[i-1].text == "." || n.tokens[i-1].text == ">") {
+		return false
+	}
+	end := closing(n.tokens, i+1)
+	var reason []token
+	if drop.Reason >= 0 {
+		if args := arguments(n.tokens[i+2 : max(end, i+2)]); drop.Reason < len(args) {
+			reason = args[drop.Reason]
 		}
-		set := i > 0 && (n.tokens[i-1].text == "=" || n.tokens[0].text == "return") && (i < 2 || n.tokens[i-2].text != "=" &&
-			n.tokens[i-2].text != "!" || n.tokens[i-1].text != "=")
-		if verdicts[t.text] && set && t.text != "NF_DROP_REASON" {
-			fi.ways(n, t.text, nil, false, false, used)
-		}
-		if t.text == "hotdrop" && i+2 < len(n.tokens) && n.tokens[i+1].text == "=" && n.tokens[i+2].text == "true" {
-			fi.ways(n, "hotdrop", nil, false, false, used)
-		}
+	}
+	last := fi.f.void && n.kind == plain && (i == 0 || n.tokens[0].text == "return") && fi.isLast(n)
+	fi.ways(n, name, reason, drop.Reason >= 0, last, used)
+	return true
+}
+
+// verdict adds the sites of a verdict that is given back or set, if token i is one.
+func (fi *finder) verdict(n *node, i int, used map[string]bool) {
+	ts, name := n.tokens, n.tokens[i].text
+	if _, ok := kfunc.Verdict(name); !ok || name == "NF_DROP_REASON" { // which is called
+		return
+	}
+	given := i > 0 && (ts[i-1].text == "=" || ts[0].text == "return") &&
+		(i < 2 || ts[i-2].text != "=" && ts[i-2].text != "!" || ts[i-1].text != "=")
+	if name == "hotdrop" {
+		given = i+2 < len(ts) && ts[i+1].text == "=" && ts[i+2].text == "true"
+	}
+	if given {
+		fi.ways(n, name, nil, false, false, used)
 	}
 }
 
@@ -148,37 +149,45 @@ func (fi *finder) sets(n *node, returned, used map[string]bool) {
 	if n.kind != plain || len(n.tokens) < 2 {
 		return
 	}
-	c := constants(n.tokens)
-	c = slices.DeleteFunc(c, func(s string) bool { return notDrops[s] })
-	if len(c) == 0 || slices.ContainsFunc(n.tokens, func(t token) bool { _, is := dropping[t.text]; return is }) {
+	c := slices.DeleteFunc(constants(n.tokens), func(s string) bool { return notDrops[s] })
+	if len(c) == 0 || slices.ContainsFunc(n.tokens, func(t token) bool { return drops(t.text) }) {
 		return
 	}
-	v := ""
-	switch first := n.tokens[0].text; {
-	case first == "return":
-		v = "return"
-	case first == "*" && n.tokens[1].isName():
-		v = "*"
-	case strings.HasPrefix(first, "SKB_DR_SET") || strings.HasPrefix(first, "SKB_DR_OR"):
-		if args := arguments(n.tokens[2 : len(n.tokens)-1]); len(args) > 0 {
-			v = text(args[0])
-			if strings.HasPrefix(v, "*") {
-				v = "*"
-			}
-		}
-	default:
-		for i := 1; i < len(n.tokens); i++ {
-			if n.tokens[i].text == "=" {
-				v = n.tokens[i-1].text
-			}
-		}
-		if len(n.tokens) > 2 && (n.tokens[0].text == "enum" || n.tokens[0].text == "int") && v != "" {
-			return // the value before any decision
-		}
-	}
-	if v == "return" || v == "*" || returned[v] && !used[v] {
+	if v := variable(n.tokens); v == "return" || v == "*" || returned[v] && !used[v] {
 		fi.waysTo(n, "sets", c, false)
 	}
+}
+
+func drops(name string) bool {
+	_, ok := kfunc.CallToDrop(name)
+	return ok
+}
+
+// variable gives what a statement sets: "return" for what the function gives back, "*" for what a pointer
+// leads to, "" for the value that a variable has before any decision.
+func variable(ts []token) (v string) {
+	switch first := ts[0].text; {
+	case first == "return":
+		return "return"
+	case first == "*" && ts[1].isName():
+		return "*"
+	case strings.HasPrefix(first, "SKB_DR_SET") || strings.HasPrefix(first, "SKB_DR_OR"):
+		if args := arguments(ts[2 : len(ts)-1]); len(args) > 0 {
+			v = text(args[0])
+		}
+		if strings.HasPrefix(v, "*") {
+			return "*"
+		}
+		return v
+	case len(ts) > 2 && (first == "enum" || first == "int"):
+		return ""
+	}
+	for i := 1; i < len(ts); i++ {
+		if ts[i].text == "=" {
+			v = ts[i-1].text
+		}
+	}
+	return v
 }
 
 // isLast says that nothing but the function's end follows.
@@ -445,41 +454,55 @@ func lastSet(s *statement, v string) (found []string, sure bool) {
 // assigned gives what tokens set a variable to; nil: nothing.
 func assigned(ts []token, v string) []string {
 	for i, t := range ts {
-		var value []token
 		switch {
-		case strings.HasPrefix(t.text, "SKB_DR_SET") || strings.HasPrefix(t.text, "SKB_DR_INIT") ||
-			strings.HasPrefix(t.text, "SKB_DR_OR") || strings.HasPrefix(t.text, "SKB_DR_RESET") || t.text == "SKB_DR":
-			if i+1 >= len(ts) || ts[i+1].text != "(" {
-				continue
+		case isSetting(t.text):
+			if c := setting(ts[i:], v); c != nil {
+				return c
 			}
-			args := arguments(ts[i+2 : max(closing(ts, i+1), i+2)])
-			if len(args) == 0 || text(args[0]) != v {
-				continue
-			}
-			if len(args) == 1 {
-				return []string{"-"}
-			}
-			if strings.HasPrefix(t.text, "SKB_DR_OR") {
-				return []string{"|" + short(text(args[1]))}
-			}
-			return []string{short(text(args[1]))}
 		case t.text == "=" && i > 0 && text(lhs(ts, i, v)) == v && (i+1 >= len(ts) || ts[i+1].text != "="):
-			value = ts[i+1:]
+			return values(ts[i+1:])
 		case t.text == "&" && i+1 < len(ts) && ts[i+1].text == v &&
 			(i+2 < len(ts) && (ts[i+2].text == ")" || ts[i+2].text == ",")):
 			return []string{"*"}
-		default:
-			continue
 		}
-		if c := constants(value); len(c) > 0 {
-			if strings.Contains(text(value), ":") && len(c) < 2 {
-				c = append(c, "*")
-			}
-			return c
-		}
-		return []string{"*"}
 	}
 	return nil
+}
+
+// isSetting says that a macro sets a variable to a reason.
+func isSetting(name string) bool {
+	return name == "SKB_DR" || slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
+var settings = []string{"SKB_DR_SET", "SKB_DR_INIT", "SKB_DR_OR", "SKB_DR_RESET"}
+
+// setting gives what a macro, the first of tokens, sets a variable to; nil: it sets another one.
+func setting(ts []token, v string) []string {
+	if len(ts) < 2 || ts[1].text != "(" {
+		return nil
+	}
+	args := arguments(ts[2:max(closing(ts, 1), 2)])
+	switch {
+	case len(args) == 0 || text(args[0]) != v:
+		return nil
+	case len(args) == 1:
+		return []string{"-"}
+	case strings.HasPrefix(ts[0].text, "SKB_DR_OR"):
+		return []string{"|" + short(text(args[1]))}
+	}
+	return []string{short(text(args[1]))}
+}
+
+// values are the reasons that an expression may give; "*": others, too.
+func values(ts []token) []string {
+	c := constants(ts)
+	if len(c) == 0 {
+		return []string{"*"}
+	}
+	if strings.Contains(text(ts), ":") && len(c) < 2 {
+		c = append(c, "*")
+	}
+	return c
 }
 
 func lhs(ts []token, i int, v string) []token {

@@ -106,22 +106,32 @@ func (p *parser) statement() *statement {
 		s.kind, s.name = caseOf, t.text
 		return s
 	}
-	if t.isName() && p.peek(1) == ":" && p.peek(2) != ":" {
+	switch {
+	case t.isName() && p.peek(1) == ":" && p.peek(2) != ":":
 		s.kind, s.name = label, t.text
 		p.i += 2
-		return s
-	}
-	if t.isName() && p.peek(1) == "(" {
+	case t.isName() && p.peek(1) == "(" && p.hasBody(closing(p.ts, p.i+1)):
 		// A macro such as list_for_each_entry(...) with a body.
-		end := closing(p.ts, p.i+1)
-		if end+1 < len(p.ts) && (foreachEnds[p.ts[end+1].text] || p.ts[end+1].isName() && p.ts[end+1].line > p.ts[end].line &&
-			isForeach(t.text)) {
-			s.kind, s.name, s.tokens = loop, t.text, p.ts[p.i+2:end]
-			p.i = end + 1
-			s.list = []*statement{p.statement()}
-			return s
-		}
+		p.i++
+		s.kind, s.name, s.tokens = loop, t.text, p.parenthesis()
+		s.list = []*statement{p.statement()}
+	default:
+		s.tokens = p.simple()
 	}
+	return s
+}
+
+// hasBody says that a statement stands behind what looks like a call, and ends at a token.
+func (p *parser) hasBody(end int) bool {
+	if end+1 >= len(p.ts) {
+		return false
+	}
+	next := p.ts[end+1]
+	return foreachEnds[next.text] || next.isName() && next.line > p.ts[end].line && isForeach(p.ts[p.i].text)
+}
+
+// simple takes what is up to a semicolon.
+func (p *parser) simple() []token {
 	from := p.i
 	for p.i < len(p.ts) && p.ts[p.i].text != ";" {
 		switch p.ts[p.i].text {
@@ -130,9 +140,9 @@ func (p *parser) statement() *statement {
 		}
 		p.i++
 	}
-	s.tokens = p.ts[from:min(p.i, len(p.ts))]
+	ts := p.ts[from:min(p.i, len(p.ts))]
 	p.i++
-	return s
+	return ts
 }
 
 func isForeach(name string) bool {

@@ -13,99 +13,126 @@ func (t token) isName() bool {
 	return t.text != "" && (t.text[0] == '_' || t.text[0]|0x20 >= 'a' && t.text[0]|0x20 <= 'z')
 }
 
+// A lexer splits C into tokens.
+type lexer struct {
+	text        string
+	i           int // where it is in text
+	line        int
+	startOfLine bool
+	all         []token
+	depth       int // braces
+	regions     []region
+}
+
+// A region is an #if, up to its #endif.
+type region struct {
+	from, depth int // of the branch: its first token, the braces before it
+	uneven      bool
+	first       int // the end of the first branch; 0: this is still it
+}
+
 // tokens splits C into tokens, without comments and preprocessor lines. Of the branches of an
 // #if, all are kept; where one opens a brace that it does not close, only the first is, so
 // that the braces of the whole file stay balanced.
 func tokens(text string) []token {
-	var all []token
-	type region struct {
-		from, depth int // of the branch: its first token, the braces before it
-		uneven      bool
-		first       int // the end of the first branch; 0: this is still it
+	l := lexer{text: text, line: 1, startOfLine: true}
+	for l.i < len(text) && l.next() {
 	}
-	var regions []region
-	depth, line, startOfLine := 0, 1, true
-	for i := 0; i < len(text); {
-		c := text[i]
-		switch {
-		case c == '\n':
-			line++
-			i++
-			startOfLine = true
-		case c == ' ' || c == '\t' || c == '\r' || c == '\f':
-			i++
-		case strings.HasPrefix(text[i:], "//"):
-			i += lineEnd(text[i:])
-		case strings.HasPrefix(text[i:], "/*"):
-			end := strings.Index(text[i+2:], "*/")
-			if end < 0 {
-				return all
-			}
-			line += strings.Count(text[i:i+2+end], "\n")
-			i += 2 + end + 2
-		case c == '#' && startOfLine:
-			directive := strings.TrimLeft(text[i+1:], " \t")
-			switch {
-			case strings.HasPrefix(directive, "if"):
-				regions = append(regions, region{from: len(all), depth: depth})
-			case strings.HasPrefix(directive, "el") && len(regions) > 0:
-				r := &regions[len(regions)-1]
-				r.uneven = r.uneven || depth != r.depth
-				if r.first == 0 {
-					r.first = len(all)
-				}
-				if r.uneven {
-					// Another way to write the same: the first is enough.
-					all = all[:max(r.first, r.from)]
-					r.from = len(all)
-				} else {
-					r.from = len(all)
-				}
-				if !r.uneven {
-					r.depth = depth
-				}
-			case strings.HasPrefix(directive, "endif") && len(regions) > 0:
-				r := regions[len(regions)-1]
-				regions = regions[:len(regions)-1]
-				if r.uneven && r.first > 0 {
-					all = all[:r.first]
-					depth = 0
-					for _, t := range all {
-						depth += brace(t.text)
-					}
-				}
-			}
-			for i < len(text) && text[i] != '\n' {
-				if text[i] == '\\' && i+1 < len(text) && text[i+1] == '\n' {
-					line++
-					i++
-				}
-				i++
-			}
-		case c == '"' || c == '\'':
-			end := i + 1
-			for end < len(text) && text[end] != c && text[end] != '\n' {
-				if text[end] == '\\' {
-					end++
-				}
+	return l.all
+}
+
+// next takes what comes next; false: it is a comment without an end.
+func (l *lexer) next() bool {
+	rest := l.text[l.i:]
+	switch c := rest[0]; {
+	case c == '\n':
+		l.line++
+		l.i++
+		l.startOfLine = true
+	case c == ' ' || c == '\t' || c == '\r' || c == '\f':
+		l.i++
+	case strings.HasPrefix(rest, "//"):
+		l.i += lineEnd(rest)
+	case strings.HasPrefix(rest, "/*"):
+		end := strings.Index(rest[2:], "*/")
+		if end < 0 {
+			return false
+		}
+		l.line += strings.Count(rest[:2+end], "\n")
+		l.i += 2 + end + 2
+	case c == '#' && l.startOfLine:
+		l.directive(strings.TrimLeft(rest[1:], " \t"))
+		l.skipLine()
+	case c == '"' || c == '\'':
+		end := 1
+		for end < len(rest) && rest[end] != c && rest[end] != '\n' {
+			if rest[end] == '\\' {
 				end++
 			}
-			all = append(all, token{string(c) + string(c), line})
-			i, startOfLine = min(end+1, len(text)), false
-		case isWord(c):
-			end := i
-			for end < len(text) && isWord(text[end]) {
-				end++
-			}
-			all = append(all, token{text[i:end], line})
-			i, startOfLine = end, false
-		default:
-			all = append(all, token{text[i : i+1], line})
-			depth += brace(text[i : i+1])
-			i, startOfLine = i+1, false
+			end++
+		}
+		l.add(string(c)+string(c), end+1)
+	case isWord(c):
+		end := 0
+		for end < len(rest) && isWord(rest[end]) {
+			end++
+		}
+		l.add(rest[:end], end)
+	default:
+		l.add(rest[:1], 1)
+		l.depth += brace(rest[:1])
+	}
+	return true
+}
+
+// add takes a token of n bytes.
+func (l *lexer) add(text string, n int) {
+	l.all = append(l.all, token{text, l.line})
+	l.i, l.startOfLine = min(l.i+n, len(l.text)), false
+}
+
+// skipLine goes to the end of a line, or of several of which each ends with a backslash.
+func (l *lexer) skipLine() {
+	for ; l.i < len(l.text) && l.text[l.i] != '\n'; l.i++ {
+		if l.text[l.i] == '\\' && l.i+1 < len(l.text) && l.text[l.i+1] == '\n' {
+			l.line++
+			l.i++
 		}
 	}
-	return all
+}
+
+// directive does what a preprocessor line says of the tokens around it.
+func (l *lexer) directive(word string) {
+	if strings.HasPrefix(word, "if") {
+		l.regions = append(l.regions, region{from: len(l.all), depth: l.depth})
+		return
+	}
+	if len(l.regions) == 0 {
+		return
+	}
+	r := &l.regions[len(l.regions)-1]
+	switch {
+	case strings.HasPrefix(word, "el"):
+		r.uneven = r.uneven || l.depth != r.depth
+		if r.first == 0 {
+			r.first = len(l.all)
+		}
+		if r.uneven { // another way to write the same: the first is enough
+			l.all = l.all[:max(r.first, r.from)]
+		} else {
+			r.depth = l.depth
+		}
+		r.from = len(l.all)
+	case strings.HasPrefix(word, "endif"):
+		if r.uneven && r.first > 0 {
+			l.all = l.all[:r.first]
+			l.depth = 0
+			for _, t := range l.all {
+				l.depth += brace(t.text)
+			}
+		}
+		l.regions = l.regions[:len(l.regions)-1]
+	}
 }
 
 func brace(s string) int {

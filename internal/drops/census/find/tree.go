@@ -78,7 +78,7 @@ func (k *kernel) read(dir, part string) ([]*site, error) {
 			return err
 		}
 		for _, f := range functions(file, tokens(string(source))) {
-			if _, frees := dropping[f.name]; frees || f.name == "consume_skb" {
+			if drops(f.name) || f.name == "consume_skb" {
 				continue // whoever calls it drops
 			}
 			sites := slices.DeleteFunc(sitesOf(f), func(s *site) bool { return len(s.reasons) == 1 && notDrops[s.reasons[0]] })
