@@ -69,6 +69,11 @@ func (d *Decoder) Next() (Raw, error) {
 	}
 	length := binary.BigEndian.Uint32(d.buf[d.at:])
 	if length > MaxFrame {
+		for _, magic := range packed {
+			if bytes.HasPrefix(d.buf[d.at:d.end], []byte(magic)) {
+				return nil, d.syntax("a compressed file begins here, behind one that is not: name each, instead of joining them")
+			}
+		}
 		return nil, d.syntax("frame of %d bytes is over the limit of %d: this is no stream, or a damaged one", length,
 			MaxFrame)
 	}
@@ -96,6 +101,9 @@ func (d *Decoder) Next() (Raw, error) {
 // captures are what captures begin with: pcapng, and pcap in either byte order, with times
 // in micro- or nanoseconds.
 var captures = [...]string{"\n\r\r\n", "\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d"}
+
+// packed are what compressed files begin with: gzip, zstd, xz and lz4.
+var packed = [...]string{"\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "\x04\x22\x4d\x18"}
 
 // bom is the byte order mark in UTF-8, which editors and Windows put in front of JSON.
 var bom = []byte("\xef\xbb\xbf")

@@ -30,8 +30,8 @@ type Options struct {
 
 	Packets filter.Options `embed:""`
 
-	Write  string    `short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout."`
-	Rotate pipe.Size `placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ..., whenever one reaches SIZE (100MB). Each is a complete stream."`
+	Write  string    `short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4."`
+	Rotate pipe.Size `placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ... (FILE.1.zst), whenever one reaches SIZE (100MB). Each is a complete stream."`
 
 	NoFollow    bool      `help:"Do not follow packets: report a packet only where it matches itself, without an identity."`
 	NoLifetimes bool      `help:"Do not write link and free records."`

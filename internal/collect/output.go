@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/compress"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -50,6 +52,9 @@ func openOutput(o *Options, stdout io.Writer, begin func() []format.Raw, finish 
 			}
 		}
 	}
+	if err := compress.CheckName(o.Write); err != nil {
+		return nil, fmt.Errorf("-w: %w", err)
+	}
 	f := &files{name: o.Write, limit: uint64(o.Rotate), begin: begin, finish: finish}
 	return f, f.open()
 }
@@ -65,7 +70,7 @@ func (c *closer) File() int                { return 1 }
 func (c *closer) Fits(int) bool            { return true }
 func (c *closer) Next() error              { return nil }
 
-// files writes the stream to a file, or to numbered ones.
+// files writes the stream to a file, or to numbered ones, compressed if their name says so.
 type files struct {
 	name   string
 	limit  uint64 // bytes, 0: none
@@ -76,15 +81,19 @@ type files struct {
 	f     *os.File
 	held  format.Held // in this file
 	enc   *format.Encoder
-	wrote uint64 // bytes of whole frames given to enc
-	saved int64  // bytes of whole frames that are in the file
+	pack  *compress.Writer // what enc writes to; nil: to f
+	wrote uint64           // bytes of whole frames given to enc
+	saved int64            // bytes of whole frames that are in the file
+
+	flushed uint64 // as wrote, of those that are in the file
 }
 
 func (f *files) path() string {
 	if f.n == 0 {
 		return f.name
 	}
-	return fmt.Sprintf("%s.%d", f.name, f.n)
+	name, suffix := compress.CutSuffix(f.name) // which the programs that uncompress want to see
+	return fmt.Sprintf("%s.%d%s", name, f.n, suffix)
 }
 
 func (f *files) open() error {
@@ -92,7 +101,15 @@ func (f *files) open() error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", f.path(), errors.Unwrap(err))
 	}
-	f.f, f.enc, f.wrote, f.saved = file, format.NewEncoder(file), 0, 0
+	f.f, f.wrote, f.saved, f.flushed = file, 0, 0, 0
+	if f.pack, err = compress.NewWriter(f.name, file); err != nil {
+		return err
+	}
+	if f.pack != nil {
+		f.enc = format.NewEncoder(f.pack)
+	} else {
+		f.enc = format.NewEncoder(file)
+	}
 	for _, r := range f.begin() {
 		if err := f.put(r); err != nil {
 			return err
@@ -118,7 +135,31 @@ func (f *files) Write(r format.Raw) error {
 
 func (f *files) File() int { return f.n + 1 }
 
-func (f *files) Fits(n int) bool { return f.limit == 0 || f.wrote+4+uint64(n) <= f.limit }
+func (f *files) Fits(n int) bool {
+	switch {
+	case f.limit == 0:
+		return true
+	case f.pack != nil:
+		return f.fitsPacked(uint64(n) + 4)
+	}
+	return f.wrote+4+uint64(n) <= f.limit
+}
+
+// measure is after how many bytes, at the most, it is worth to find out how small they got.
+const measure = 256 << 10
+
+// fitsPacked is Fits for a compressed file. How small n bytes get is known when they are in the file: until then
+// they count as they are, and the hundredth that what can't be compressed grows by.
+func (f *files) fitsPacked(n uint64) bool {
+	fits := func() bool { return f.pack.Wrote()+(f.wrote-f.flushed+n)*65/64+64 <= f.limit }
+	if fits() {
+		return true
+	}
+	if f.wrote-f.flushed < min(measure, f.limit/16) {
+		return false
+	}
+	return f.Flush() != nil || fits() // of an error the next write tells
+}
 
 func (f *files) Next() error {
 	if err := f.end(); err != nil {
@@ -139,7 +180,7 @@ func (f *files) Flush() error {
 	if err := f.explain(f.enc.Flush()); err != nil {
 		return err
 	}
-	f.saved = int64(f.wrote)
+	f.saved, f.flushed = int64(f.wrote), f.wrote
 	return nil
 }
 
@@ -154,6 +195,9 @@ func (f *files) Close() error {
 
 func (f *files) close() error {
 	err := f.Flush()
+	if f.pack != nil {
+		err = cmp.Or(err, f.explain(f.pack.Close()))
+	}
 	if cerr := f.f.Close(); err == nil {
 		err = f.explain(cerr)
 	}
@@ -166,7 +210,7 @@ func (f *files) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	if f.pack == nil && (errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)) {
 		f.cut()
 	}
 	var p *os.PathError

@@ -17,7 +17,7 @@ import (
 type Options struct {
 	pipe.Input
 
-	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout; - is stdout."`
+	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4; - is stdout."`
 	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Start a new file (FILE1, FILE2, ...) when the current one is larger than SIZE, in millions of bytes as with tcpdump. The suffixes k, m and g are powers of 1024, which not every tcpdump has."`
 	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: keep at most this many files, then overwrite the first. No effect without -C, as with tcpdump."`
 	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events at these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/compress"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -148,7 +149,7 @@ func (in *Inputs) Where(err error) error {
 	}
 	var syntax *format.SyntaxError
 	if errors.As(err, &syntax) && in.current != nil {
-		return Name(in.current.name, &format.SyntaxError{Offset: in.current.at, Err: syntax.Err})
+		return in.current.explain(&format.SyntaxError{Offset: in.current.at, Err: syntax.Err})
 	}
 	return err
 }
@@ -164,7 +165,8 @@ func (in *Inputs) idle() error {
 // answered has none.
 func Name(name string, err error) error {
 	var syntax *format.SyntaxError
-	if errors.As(err, &syntax) {
+	var packed *compress.Error
+	if errors.As(err, &syntax) || errors.As(err, &packed) {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	var path *os.PathError

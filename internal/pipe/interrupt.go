@@ -169,7 +169,11 @@ func (p *Reader) stop() error {
 			size = info.Size()
 		}
 	}
-	return SayPart(p.name, p.Offset(), size)
+	read := p.Offset()
+	if p.packed.Kind() != "" {
+		read = p.packed.Packed()
+	}
+	return SayPart(p.name, read, size)
 }
 
 // SayPart says on stderr that reading an input was ended by a signal, in front of what is

@@ -2,10 +2,12 @@ package pipe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/compress"
 )
 
 // Input are the flags of every program that reads a stream.
@@ -22,6 +24,7 @@ type Reader struct {
 
 	*format.Decoder
 	name    string
+	packed  *compress.Reader // what Decoder reads
 	checker format.Checker
 	json    bool     // the output is to be JSON
 	file    *os.File // nil: no regular file
@@ -30,7 +33,8 @@ type Reader struct {
 
 // reader returns what reads r, an input of this name.
 func (in *Inputs) reader(name string, r io.Reader) *Reader {
-	p := &Reader{Decoder: format.NewDecoder(Interruptible(r)), name: name, json: in.json, Finder: format.NewFinder()}
+	packed := compress.NewReader(Interruptible(r))
+	p := &Reader{Decoder: format.NewDecoder(packed), packed: packed, name: name, json: in.json, Finder: format.NewFinder()}
 	p.checker.Part = in.Part
 	p.Decoder.Valid = p.check
 	if f, ok := r.(*os.File); ok {
@@ -77,8 +81,11 @@ func (p *Reader) Next() (format.Raw, error) {
 	if err == nil {
 		return r, nil
 	}
+	if p.packed.Cut() && (err != io.EOF || !p.checker.Part) {
+		return nil, &NotWholeError{p.name, fmt.Sprintf("it is compressed with %s, and cut off", p.packed.Kind()), false}
+	}
 	if err != io.EOF {
-		return nil, Name(p.name, err)
+		return nil, p.explain(err)
 	}
 	if n := p.checker.Open(); n > 0 && p.checker.Part {
 		Say(os.Stderr, program, p.name+": has no end record, so it may have been cut off, too")
@@ -88,6 +95,15 @@ func (p *Reader) Next() (format.Raw, error) {
 		return nil, &NotWholeError{p.name, lacks.What, p.JSON() && !p.checker.Part}
 	}
 	return nil, io.EOF
+}
+
+// explain names the input in an error of reading it.
+func (p *Reader) explain(err error) error {
+	var syntax *format.SyntaxError
+	if p.packed.Kind() != "" && errors.As(err, &syntax) {
+		return Name(p.name+", uncompressed", err)
+	}
+	return Name(p.name, err)
 }
 
 // A NotWholeError says of an input, which has been read to its end, that it is not whole.

@@ -3,7 +3,6 @@ package read
 
 import (
 	"bufio"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/compress"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -64,6 +64,17 @@ func (i idler) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return i.Reader.Read(p)
+}
+
+// A whole reader is one of a file that ends with io.ErrUnexpectedEOF where its compression is cut off.
+type whole struct{ *compress.Reader }
+
+func (w whole) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err == io.EOF && w.Cut() {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // A streamer turns packets of a capture into records.
@@ -135,14 +146,7 @@ type source struct {
 
 // capture reads to the end of in.
 func (s *streamer) capture(in io.Reader, name string) error {
-	r := bufio.NewReaderSize(idler{pipe.Interruptible(in), s.sink.Flush}, 256<<10)
-	if magic, _ := r.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		r = bufio.NewReaderSize(z, 256<<10)
-	}
+	r := bufio.NewReaderSize(whole{compress.NewReader(idler{pipe.Interruptible(in), s.sink.Flush})}, 256<<10)
 	magic, err := r.Peek(4)
 	switch {
 	case err == io.EOF && len(magic) == 0:

@@ -1,21 +1,25 @@
 package write
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 
+	"github.com/skb-tools/skb-tools/internal/compress"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
 // An Output is where a capture goes: a stream, or with -C a row of files, which have
 // tcpdump's names: FILE, FILE1, FILE2; with -W, which begins anew after so many, FILE0,
-// FILE1, with leading zeros where the last number needs more digits; with -W 1 always FILE.
+// FILE1, with leading zeros where the last number needs more digits; with -W 1 always FILE. The numbers are in
+// front of an end of FILE that says how the files are to be compressed.
 type Output struct {
 	io.Writer
-	file   *os.File // nil: a stream
+	file   *os.File         // nil: a stream
+	pack   *compress.Writer // of file; nil: it is not compressed
 	name   string
 	count  int // -W
 	number int // of file
@@ -33,17 +37,21 @@ func Create(o *Options, stdout io.Writer, inputs []os.FileInfo) (*Output, error)
 	if o.Write == "" || o.Write == "-" {
 		return out, nil
 	}
+	if err := compress.CheckName(o.Write); err != nil {
+		return nil, fmt.Errorf("-w: %w", err)
+	}
 	return out, out.open()
 }
 
 func (o *Output) open() error {
-	name := o.name
+	name, suffix := compress.CutSuffix(o.name)
 	if o.count > 1 {
 		digits := len(strconv.Itoa(o.count - 1))
 		name += fmt.Sprintf("%0*d", digits, o.number)
 	} else if o.number > 0 { // never with -W 1
 		name += strconv.Itoa(o.number)
 	}
+	name += suffix
 	if err := pipe.NotInput(name, o.inputs); err != nil {
 		return fmt.Errorf("-w: %w", err)
 	}
@@ -54,12 +62,15 @@ func (o *Output) open() error {
 	o.file, o.Writer = f, pipe.WholeWrites(f, pipe.WholeBlocks)
 	info, err := f.Stat()
 	o.regular = err == nil && info.Mode().IsRegular()
-	return nil
+	if o.pack, err = compress.NewWriter(name, f); o.pack != nil {
+		o.Writer = o.pack
+	}
+	return err
 }
 
 // next closes the file and opens the one after it.
 func (o *Output) next() error {
-	if err := o.file.Close(); err != nil {
+	if err := o.close(); err != nil {
 		return err
 	}
 	o.number++
@@ -71,7 +82,10 @@ func (o *Output) next() error {
 
 // To is where a stream goes, whose records are no blocks: stdout unless it is a file.
 func (o *Output) To(stdout io.Writer) io.Writer {
-	if o.file != nil {
+	switch {
+	case o.pack != nil:
+		return o.pack
+	case o.file != nil:
 		return o.file
 	}
 	return stdout
@@ -83,8 +97,24 @@ func (o *Output) Close() error {
 		return nil
 	}
 	gone := pipe.Gone(o.file, o.file.Name())
-	if err := o.file.Close(); err != nil {
+	if err := o.close(); err != nil {
 		return err
 	}
 	return gone
+}
+
+func (o *Output) close() error {
+	var err error
+	if o.pack != nil {
+		err = o.pack.Close()
+	}
+	return cmp.Or(err, o.file.Close())
+}
+
+// size returns how large the file is, in bytes, of which so many were written to it.
+func (o *Output) size(written int64) int64 {
+	if o.pack != nil {
+		return int64(o.pack.Wrote())
+	}
+	return written
 }

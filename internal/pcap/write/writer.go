@@ -167,7 +167,7 @@ func (w *writer) release(all bool) error {
 
 // packet writes e, whose frame is w.frame.
 func (w *writer) packet(e *event, o *origin) error {
-	if size := w.size + int64(len(w.head)+len(w.buf)); w.o.FileSize > 0 && size > int64(w.o.FileSize) {
+	if size := w.out.size(w.size) + int64(len(w.head)+len(w.buf)); w.o.FileSize > 0 && size > int64(w.o.FileSize) {
 		if err := w.nextFile(); err != nil {
 			return err
 		}
