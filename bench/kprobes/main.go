@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 // Kprobes measures what the kernel itself takes to put an empty BPF program on every function
 // with an sk_buff by kprobes, and to take it off again: what no program that traces by single
 // kprobes can be faster than. Run it in a guest: bench/attach does, and it leaves the

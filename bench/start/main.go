@@ -1,3 +1,5 @@
+//go:build linux
+
 // Start tells what starts of a program cost: instructions of the process, user and system, the
 // time that passes, and the largest resident set. Each argument is a command, run once; in a guest
 // whose clock counts instructions (testbed run --icount) a nanosecond is one.

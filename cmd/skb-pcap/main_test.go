@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": trackMain})
+	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": track.Main})
 }
 
 func TestScripts(t *testing.T) {
@@ -63,14 +63,5 @@ func tojson() {
 			return err
 		}
 		return pipe.Copy(in, sink, sink.Write)
-	})
-}
-
-// trackMain is skb-track.
-func trackMain() {
-	var o track.Options
-	pipe.Parse("skb-track", "", &o)
-	pipe.MainFilter("skb-track", func(ctx context.Context) error {
-		return track.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})
 }

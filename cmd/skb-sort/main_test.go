@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,33 +12,12 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pcap"
-	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/track"
 	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-sort": main, "skb-track": trackMain, "skb-drops": dropsMain, "skb-pcap": pcapMain})
-}
-
-// The other programs that read streams, for what all of them do.
-
-func trackMain() {
-	var o track.Options
-	pipe.Parse("skb-track", "", &o)
-	pipe.MainFilter("skb-track", func(ctx context.Context) error { return track.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
-}
-
-func dropsMain() {
-	var o drops.Options
-	pipe.Parse("skb-drops", "", &o)
-	pipe.MainFilter("skb-drops", func(ctx context.Context) error { return drops.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
-}
-
-func pcapMain() {
-	var o pcap.Options
-	pipe.Parse("skb-pcap", "", &o)
-	pipe.MainFilter("skb-pcap", func(ctx context.Context) error { return pcap.Run(ctx, o, os.Stdin, os.Stdout, os.Stderr) })
+	testscript.Main(m, map[string]func(){"skb-sort": main, "skb-track": track.Main, "skb-drops": drops.Main, "skb-pcap": pcap.Main})
 }
 
 func TestScripts(t *testing.T) {

@@ -4,19 +4,10 @@ package clock
 import (
 	"bytes"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // Monotonic is CLOCK_MONOTONIC in ns, the clock of bpf_ktime_get_ns.
-func Monotonic() uint64 { return read(unix.CLOCK_MONOTONIC) }
-
-func read(clock int32) uint64 {
-	var t unix.Timespec
-	// The two clocks exist on every Linux: there is no error to have.
-	_ = unix.ClockGettime(clock, &t)
-	return uint64(t.Nano())
-}
+func Monotonic() uint64 { return read(monotonic) }
 
 // Offset is what to add to CLOCK_MONOTONIC for the wall clock, in ns. The wall clock
 // is read between two readings of the other; of several tries the closest pair counts.
@@ -25,7 +16,7 @@ func Offset() int64 {
 	gap := ^uint64(0)
 	for range 16 {
 		before := Monotonic()
-		wall := read(unix.CLOCK_REALTIME)
+		wall := read(realtime)
 		after := Monotonic()
 		if after-before < gap {
 			gap = after - before

@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 // Package collect is the skb-collect command: it chooses probes, attaches them, and
 // turns what the BPF programs write into the stream.
 package collect

@@ -1,4 +1,4 @@
-//go:build !cgo || nopcap
+//go:build linux && (amd64 || arm64) && (!cgo || nopcap)
 
 package filter
 

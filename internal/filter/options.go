@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 package filter
 
 // Options are the flags that say which packets are wanted. A packet must meet all of them;

@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 // Package kernel is what skb-tools knows of the running kernel: its types (BTF), its
 // symbols, the places where an sk_buff can be seen, and how to attach there.
 package kernel

@@ -7,10 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/cilium/ebpf"
-
-	"github.com/skb-tools/skb-tools/bpf"
 )
 
 func TestTable(t *testing.T) {
@@ -95,29 +91,6 @@ func TestNamed(t *testing.T) {
 	for _, n := range names {
 		if Lookup(n[1]) == nil {
 			t.Errorf("%s has no row", n[1])
-		}
-	}
-}
-
-// TestHooked compares with the BPF programs that are attached to functions of their own.
-func TestHooked(t *testing.T) {
-	spec, err := bpf.LoadSkb()
-	if err != nil {
-		t.Fatal(err)
-	}
-	hooked := map[string]bool{}
-	for name, p := range spec.Programs {
-		if p.Type != ebpf.Tracing || p.AttachType == ebpf.AttachTraceIter {
-			continue
-		}
-		hooked[p.AttachTo] = true
-		if !Lookup(p.AttachTo).Is(Links | Lifetime) {
-			t.Errorf("bpf/: %s is attached to %s, whose row says neither Links nor Lifetime", name, p.AttachTo)
-		}
-	}
-	for _, f := range All() {
-		if f.Is(Links|Lifetime) && !hooked[f.Name] {
-			t.Errorf("%s: no BPF program is attached to it", f.Name)
 		}
 	}
 }

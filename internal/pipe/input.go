@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/compress"
 	"github.com/skb-tools/skb-tools/internal/terminal"
@@ -185,16 +183,4 @@ func (in *Inputs) Close() error {
 	}
 	in.readers = nil
 	return nil
-}
-
-// pipeSize is what pipes between the programs hold, in bytes: the most that an ordinary
-// user may ask for (fs.pipe-max-size).
-const pipeSize = 1 << 20
-
-// widen enlarges the pipe that f is, if it is one: with 64 kB the two programs at its
-// ends wait for each other at every 200 events.
-func widen(f any) {
-	if f, ok := f.(*os.File); ok {
-		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, pipeSize)
-	}
 }

@@ -6,12 +6,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // What a signal that asks for the end does to a program that reads a pipe. In a pipeline the
@@ -35,27 +32,6 @@ var (
 
 	first, second alarm
 )
-
-// An alarm is what a poll can wait for.
-type alarm struct {
-	once sync.Once
-	r, w *os.File
-}
-
-// fd is readable, or hung up, from ring on; -1 if there can be none.
-func (a *alarm) fd() int32 {
-	a.once.Do(func() { a.r, a.w, _ = os.Pipe() })
-	if a.r == nil {
-		return -1
-	}
-	return int32(a.r.Fd())
-}
-
-func (a *alarm) ring() {
-	if a.fd() >= 0 {
-		a.w.Close()
-	}
-}
 
 // endFilter watches for the signals that ask a filter for the end. A second SIGHUP counts for
 // nothing: when a terminal goes away, the shell and the kernel both send one.
@@ -105,7 +81,7 @@ func Interruptible(r io.Reader) io.Reader {
 		return regular{f}
 	}
 	waiting.Add(1)
-	return &waitingFile{File: f}
+	return newWaitingFile(f)
 }
 
 // A regular file has what it has.
@@ -116,49 +92,6 @@ func (r regular) Read(p []byte) (int, error) {
 		return 0, ErrInterrupted
 	}
 	return r.File.Read(p)
-}
-
-// A waitingFile is one whose reading may have to wait for a writer.
-type waitingFile struct {
-	*os.File
-	over bool
-}
-
-func (w *waitingFile) Read(p []byte) (n int, err error) {
-	if err = w.wait(); err == nil {
-		n, err = w.File.Read(p)
-	}
-	if err != nil && !w.over {
-		w.over = true
-		waiting.Add(-1)
-	}
-	return n, err
-}
-
-// wait returns when there is something to read, or the writer is gone.
-func (w *waitingFile) wait() error {
-	since := time.Now()
-	for {
-		if stopped.Load() {
-			return ErrInterrupted
-		}
-		fds := []unix.PollFd{{Fd: int32(w.Fd()), Events: unix.POLLIN}, {Fd: first.fd(), Events: unix.POLLIN}}
-		left := -1
-		if interrupted.Load() {
-			fds[1].Fd = second.fd()
-			left = max(0, int((patience - time.Since(since)).Milliseconds()))
-		}
-		n, err := unix.Poll(fds, left)
-		switch {
-		case err == unix.EINTR:
-		case err != nil || fds[0].Revents != 0:
-			return nil // reading tells what is wrong
-		case n == 0:
-			return ErrInterrupted
-		case left < 0:
-			since = time.Now() // of the first signal
-		}
-	}
 }
 
 // stop says how far an input was read, now, in front of what is written of it.

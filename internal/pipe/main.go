@@ -94,10 +94,6 @@ func Main(name string, run func(context.Context) error) {
 	os.Exit(status(name, run(ctx), os.Stderr))
 }
 
-// ignoreWriteSignals makes errors of what would kill us before we could clean up: a write to
-// a closed pipe, and one beyond the limit of file sizes (ulimit -f).
-func ignoreWriteSignals() { signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ) }
-
 // WaitEnd waits for a signal that asks for the end: SIGINT, SIGTERM and, unless it was
 // ignored as nohup does, SIGHUP. Another SIGINT or SIGTERM after it kills, as signals do.
 // Another SIGHUP does not: when a terminal goes away, the shell and the kernel both send one.
@@ -122,8 +118,9 @@ func endSignals() (signals, hangup chan os.Signal) {
 
 func status(name string, err error, stderr io.Writer) int {
 	var s interface{ ExitStatus() int }
+	var errno syscall.Errno
 	switch {
-	case err == nil || errors.Is(err, syscall.EPIPE):
+	case err == nil || errors.As(err, &errno) && isClosedPipe(errno):
 		return 0
 	case errors.As(err, &s):
 		if _, silent := err.(ExitStatus); !silent {

@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
 // runs are sorted runs of records on disk, in one file that has no name: whatever ends
@@ -31,25 +31,11 @@ const runHead = 3*8 + 3*4
 // runBuffer is the least that a run is read by when merging, in bytes.
 const runBuffer = 32 << 10
 
-// unnamed creates a file without a name in dir.
-func unnamed(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err == nil {
-		return os.NewFile(uintptr(fd), "temporary file"), nil
-	}
-	// Not every file system has that.
-	f, err := os.CreateTemp(dir, "skb-sort-")
-	if err != nil {
-		return nil, err
-	}
-	return f, os.Remove(f.Name())
-}
-
 func (r *runs) place() string {
 	if r.dir != "" {
 		return r.dir
 	}
-	return os.TempDir()
+	return tempfile.Dir()
 }
 
 func (r *runs) failed(err error) error {
@@ -63,7 +49,7 @@ func (r *runs) failed(err error) error {
 // begin makes ready for a new run.
 func (r *runs) begin() error {
 	if r.f == nil {
-		f, err := unnamed(r.place())
+		f, err := tempfile.File(r.place(), "skb-sort")
 		if err != nil {
 			return r.failed(err)
 		}

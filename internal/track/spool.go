@@ -3,7 +3,7 @@ package track
 import (
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
 // A spool holds records until it is known whether they are wanted: the newest in memory,
@@ -35,11 +35,10 @@ func (s *spool) spill() error {
 	n := (len(s.mem) + 1) / 2
 	if s.freed < s.from+int64(n) {
 		if s.file == nil {
-			f, err := os.CreateTemp("", "skb-track-")
+			f, err := tempfile.File(tempfile.Dir(), "skb-track")
 			if err != nil {
 				return err
 			}
-			os.Remove(f.Name())
 			s.file = f
 		}
 		if _, err := s.file.WriteAt(s.mem[:n], s.from); err != nil {
@@ -73,8 +72,7 @@ func (s *spool) get(at int64, n int) ([]byte, error) {
 func (s *spool) forget(before int64) {
 	const worth = 16 << 20 // bytes for which it is worth a system call
 	if end := min(before, s.from); s.file != nil && end-s.freed >= worth {
-		// Where the file system has no holes, the file stays as large as it is.
-		_ = unix.Fallocate(int(s.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, s.freed, end-s.freed)
+		tempfile.Free(s.file, s.freed, end-s.freed)
 		s.freed = end
 	}
 	if before >= s.from {

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Testbed runs programs as root on real kernels, in virtual machines under software
 // emulation. docs/testing.md tells how it works.
 package main

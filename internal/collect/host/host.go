@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 // Package host has what a stream says of the host that it is of: Describe fills the start record in, and a
 // Watch tells, in change records, what of it is no longer so. It is of the network namespace of this
 // process. What the kernel does not tell, or not this user, is left out.

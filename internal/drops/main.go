@@ -1,0 +1,17 @@
+package drops
+
+import (
+	"context"
+	"os"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Main is the command skb-drops.
+func Main() {
+	var o Options
+	pipe.Parse("skb-drops", "Find the drops in a stream of packet events and explain each, or count them.", &o)
+	pipe.MainFilter("skb-drops", func(ctx context.Context) error {
+		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+	})
+}

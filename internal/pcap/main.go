@@ -1,0 +1,17 @@
+package pcap
+
+import (
+	"context"
+	"os"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Main is the command skb-pcap.
+func Main() {
+	var o Options
+	pipe.Parse("skb-pcap", "Turn a stream of packet events into pcapng, for tcpdump and Wireshark.", &o)
+	pipe.MainFilter("skb-pcap", func(ctx context.Context) error {
+		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+	})
+}

@@ -1,0 +1,17 @@
+package sort
+
+import (
+	"context"
+	"os"
+
+	"github.com/skb-tools/skb-tools/internal/pipe"
+)
+
+// Main is the command skb-sort.
+func Main() {
+	var o Options
+	pipe.Parse("skb-sort", "Sort the records of streams by time or by journey, and merge several streams.", &o)
+	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
+		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+	})
+}
