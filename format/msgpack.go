@@ -83,6 +83,16 @@ func encodeValue(e *msgpack.Encoder, value any) error {
 		return encodeSorted(e, v)
 	case map[string]wire.Value:
 		return encodeSorted(e, v)
+	case []OVSRule:
+		if err := e.EncodeArrayLen(len(v)); err != nil {
+			return err
+		}
+		for i := range v {
+			if err := v[i].EncodeMsgpack(e); err != nil {
+				return err
+			}
+		}
+		return nil
 	case wire.Value: // written already
 		_, err := e.Writer().Write(v)
 		return err

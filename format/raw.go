@@ -21,6 +21,7 @@ const (
 	TypeLink    RecordType = "link"
 	TypeFree    RecordType = "free"
 	TypeStack   RecordType = "stack"
+	TypeFlow    RecordType = "flow"
 	TypeLoss    RecordType = "loss"
 	TypeEnd     RecordType = "end"
 	TypeJourney RecordType = "journey"

@@ -103,7 +103,7 @@ type Flow struct {
 	Proto        uint8      // of IP
 }
 
-var flowSection = Section{"flow", []Key{
+var flowSection = Section{"journey_flow", []Key{
 	{Name: "first", Form: FormMap, Of: &tupleSection,
 		What: "the innermost IP header as first seen", Absent: "it is not known"},
 	{Name: "last", Form: FormMap, Of: &tupleSection,

@@ -36,6 +36,7 @@ func (k *key) compare(l *key) int {
 const (
 	startFirst = iota
 	thenStacks
+	beforeOthers // a flow, whose time is that of an event
 	thenOthers
 	thenJourneys
 	thenEnd
@@ -59,6 +60,10 @@ func (o order) keyOf(t format.RecordType, r format.Raw, track wire.Value, ts, st
 		rank = startFirst
 	case format.TypeStack:
 		ts, rank = start, thenStacks
+	case format.TypeFlow:
+		if rank = beforeOthers; o != byTime {
+			ts, rank = start, thenStacks
+		}
 	case format.TypeChange:
 		if o != byTime { // where a drop can stand in front of what came before it
 			ts, rank = start, thenStacks

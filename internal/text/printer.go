@@ -86,6 +86,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.free(r)
 	case format.TypeStack:
 		p.stack(r)
+	case format.TypeFlow:
+		p.ovsFlow(r)
 	case format.TypeJourney:
 		p.journey(r)
 	default:
