@@ -9,6 +9,8 @@ import "encoding/binary"
 //
 // It is for filters that want many values of every event: to find 12 among 60 takes 280
 // ns so and 830 ns with Value.Each, which finds the end of a map before it shows what is in it.
+//
+// Its methods copy b and at first, so that the compiler need not read them again, nor check them twice.
 type Cursor struct {
 	b      []byte
 	at     int
@@ -46,9 +48,9 @@ func FixedSize(c byte) int { return int(fixed[c]) }
 
 // Map enters a map and returns the number of its pairs.
 func (c *Cursor) Map() (pairs int) {
-	if c.at < len(c.b) && c.b[c.at]&0xf0 == 0x80 {
-		pairs = int(c.b[c.at] & 0x0f)
-		c.at++
+	if b, at := c.b, c.at; uint(at) < uint(len(b)) && b[at]&0xf0 == 0x80 {
+		pairs = int(b[at] & 0x0f)
+		c.at = at + 1
 	} else {
 		v := Value(c.b[c.at:])
 		n, _, values := Head(v)
@@ -87,11 +89,11 @@ func (c *Cursor) Value() Value { return c.next() }
 
 // Key returns the next string, which aliases the record.
 func (c *Cursor) Key() []byte {
-	if c.at < len(c.b) && c.b[c.at]&0xe0 == 0xa0 {
-		from := c.at + 1
-		if to := from + int(c.b[c.at]&0x1f); to <= len(c.b) {
+	if b, at := c.b, c.at; uint(at) < uint(len(b)) && b[at]&0xe0 == 0xa0 {
+		from := at + 1
+		if to := from + int(b[at]&0x1f); to <= len(b) {
 			c.at = to
-			return c.b[from:to]
+			return b[from:to:to]
 		}
 	}
 	s, ok := c.next().Str()
@@ -103,9 +105,9 @@ func (c *Cursor) Key() []byte {
 
 // Skip steps over a value.
 func (c *Cursor) Skip() {
-	if c.at < len(c.b) {
-		if n := int(fixed[c.b[c.at]]); n != 0 && n <= len(c.b)-c.at {
-			c.at += n
+	if b, at := c.b, c.at; uint(at) < uint(len(b)) {
+		if n := int(fixed[b[at]]); n != 0 && n <= len(b)-at {
+			c.at = at + n
 			return
 		}
 	}
@@ -126,11 +128,11 @@ func (c *Cursor) next() Value {
 
 // Str returns a string, which aliases the record.
 func (c *Cursor) Str() ([]byte, bool) {
-	if c.at < len(c.b) && c.b[c.at]&0xe0 == 0xa0 {
-		from := c.at + 1
-		if to := from + int(c.b[c.at]&0x1f); to <= len(c.b) {
+	if b, at := c.b, c.at; uint(at) < uint(len(b)) && b[at]&0xe0 == 0xa0 {
+		from := at + 1
+		if to := from + int(b[at]&0x1f); to <= len(b) {
 			c.at = to
-			return c.b[from:to], true
+			return b[from:to:to], true
 		}
 	}
 	return c.next().Str()

@@ -151,7 +151,7 @@ func (w *Walk) header(b []byte, n int) bool {
 		w.Fault = Cut
 		n = len(b)
 	}
-	w.Header, w.Rest = b[:n], b[n:]
+	w.Header, w.Rest = b[:n:n], b[n:]
 	w.N -= n // which is not more than there are: Step has seen to it
 	return w.Fault != Cut
 }

@@ -105,11 +105,7 @@ func (h *headers) ip(w *dissect.Walk) bool {
 	case dissect.IPv4:
 		w.Step()
 		v4 := dissect.IPv4Header(w.Header)
-		if len(v4) < dissect.IPv4Len || v4.Version() != 4 {
-			h.cut = h.cut || h.carries()
-			return false
-		}
-		if n := v4.HeaderLen(); n < dissect.IPv4Len || len(v4) < n {
+		if w.Fault != dissect.Whole && !h.trusts(v4) {
 			return false
 		}
 		l.readIPv4(v4)
@@ -147,15 +143,30 @@ func (h *headers) ip(w *dissect.Walk) bool {
 	}
 	b := w.Rest
 	l.transport(b)
-	h.tcp(l.proto, b, int(l.size)-(w.Behind()-at))
+	h.syn, h.synack, h.mptcp = false, false, false
+	if l.proto == dissect.ProtoTCP {
+		h.tcp(b, int(l.size)-(w.Behind()-at))
+	}
 	// Advertisements, solicitations of neighbours, redirects (RFC 4861, 4).
 	h.discovery = l.proto == dissect.ProtoICMPv6 && len(b) > 0 && b[0] >= 134 && b[0] <= 137
 	h.payload = l.content(b)
 	return true
 }
 
+// trusts tells whether an IPv4 header is one all the same: all of it was captured, and the packet's length may be wrong.
+func (h *headers) trusts(v4 dissect.IPv4Header) bool {
+	if len(v4) < dissect.IPv4Len || v4.Version() != 4 {
+		h.cut = h.cut || h.carries()
+		return false
+	}
+	n := v4.HeaderLen()
+	return n >= dissect.IPv4Len && len(v4) >= n
+}
+
 func (l *layer) readIPv4(h dissect.IPv4Header) {
-	*l = layer{version: 4, tos: h.TOS(), ttl: h.TTL(), proto: h.Proto(), size: uint16(h.Total())}
+	_ = h[dissect.IPv4Len-1] // one check of bounds for all
+	*l = layer{}
+	l.version, l.tos, l.ttl, l.proto, l.size = 4, h.TOS(), h.TTL(), h.Proto(), uint16(h.Total())
 	copy(l.src[:4], h.Src())
 	copy(l.dst[:4], h.Dst())
 	l.print = uint64(h.ID()) << 32
@@ -165,7 +176,9 @@ func (l *layer) readIPv4(h dissect.IPv4Header) {
 }
 
 func (l *layer) readIPv6(h dissect.IPv6Header) {
-	*l = layer{version: 6, tos: h.TrafficClass(), ttl: h.HopLimit(), proto: h.Proto()}
+	_ = h[dissect.IPv6Len-1]
+	*l = layer{}
+	l.version, l.tos, l.ttl, l.proto = 6, h.TrafficClass(), h.HopLimit(), h.Proto()
 	if n := h.Length(); n > 0 {
 		l.size = uint16(min(n+dissect.IPv6Len, 1<<16-1))
 	}
@@ -190,9 +203,8 @@ func (l *layer) extension(w *dissect.Walk) bool {
 }
 
 // tcp reads what is not kept of a TCP header; n bytes are its and what is behind it.
-func (h *headers) tcp(proto dissect.Proto, b []byte, n int) {
-	h.syn, h.synack, h.mptcp = false, false, false
-	if proto != dissect.ProtoTCP || len(b) < 14 {
+func (h *headers) tcp(b []byte, n int) {
+	if len(b) < 14 {
 		return
 	}
 	t := dissect.TCPHeader(b)
