@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func filter[O any](name string, run func(context.Context, O, io.Reader, io.Writer, io.Writer) error) func() {
 	return func() {
 		var o O
-		pipe.Parse(name, "", &o)
+		pipe.Parse(name, &o)
 		pipe.MainFilter(name, func(ctx context.Context) error {
 			return run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 		})

@@ -18,7 +18,7 @@ func Main() {
 	}
 	os.Args = args
 	var o Options
-	pipe.Parse("skb-collect", "See packets inside the kernel, at any function or tracepoint.", &o)
+	pipe.Parse("skb-collect", &o)
 	pipe.Main("skb-collect", func(ctx context.Context) error {
 		return Run(ctx, o, os.Stdout, os.Stderr)
 	})

@@ -15,36 +15,36 @@ import (
 type Options struct {
 	pipe.Options
 
-	Probes   []string      `short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), globs of these ('tcp_v4_*', 'skb:*'), or @FILE with one a line. May be repeated. Default: where tcpdump sees packets, received and sent."`
-	Try      []string      `placeholder:"PROBE" sep:"," help:"Like -p, but it is no error if this kernel does not have the probe."`
-	Profile  []string      `placeholder:"NAME" sep:"," help:"A named set of probes and options (generic, ifdump, drop, nft, ...); several can be combined. 'list' shows all of them, also yours in ~/.config/skb-tools/profiles."`
-	List     bool          `help:"List all probes of this kernel, or those that match the globs given as arguments, and exit."`
-	Snaplen  int           `short:"s" placeholder:"BYTES" default:"256" help:"Bytes to keep of each packet (default 256; 0: all)."`
-	Count    uint64        `short:"c" placeholder:"N" help:"Stop after N events."`
-	Duration time.Duration `placeholder:"TIME" help:"Stop after this time (10s, 5m)."`
+	Probes   []string      `group:"where" short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), globs of these ('tcp_v4_*', 'skb:*'), or @FILE with one a line. May be repeated. Default: where tcpdump sees packets, received and sent."`
+	Try      []string      `group:"where" placeholder:"PROBE" sep:"," help:"Like -p, but it is no error if this kernel does not have the probe."`
+	Profile  []string      `group:"where" placeholder:"NAME" sep:"," help:"A named set of probes and options (generic, ifdump, drop, nft, ...); several can be combined. 'list' shows all of them, also yours in ~/.config/skb-tools/profiles."`
+	List     bool          `group:"where" help:"List all probes of this kernel, or those that match the globs given as arguments, and exit."`
+	Snaplen  int           `group:"what" short:"s" placeholder:"BYTES" default:"256" help:"Bytes to keep of each packet (default 256; 0: all)."`
+	Count    uint64        `group:"limits" short:"c" placeholder:"N" help:"Stop after N events."`
+	Duration time.Duration `group:"limits" placeholder:"TIME" help:"Stop after this TIME (10s, 5m)."`
 
-	With       []string `placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, drop, stack, caller, args, gso, csum, or all. 'list' explains each. To add a section at one probe only: -p tcp_drop/stack."`
-	StackDepth int      `placeholder:"N" default:"32" help:"Maximum number of calls in a stack (default 32, up to 121)."`
-	ProbeStack bool     `help:"Needs a filter. Also probe each function with an sk_buff that appears in the stack of a matching packet. The first stacks are those of the places where packets end; each new probe brings more."`
-	NFTTrace   bool     `name:"nft-trace" help:"Make nftables trace every packet of this network namespace (or those of --netns) while collecting. This adds a table, which is removed when skb-collect ends. Implies --with nft."`
+	With       []string `group:"what" placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, drop, stack, caller, args, gso, csum, or all. 'list' explains each. To add a section at one probe only: -p tcp_drop/stack."`
+	StackDepth int      `group:"what" placeholder:"N" default:"32" help:"Maximum number of calls in a stack (default 32, up to 121)."`
+	ProbeStack bool     `group:"where" help:"Needs a filter. Also probe each function with an sk_buff that appears in the stack of a matching packet. The first stacks are those of the places where packets end; each new probe brings more."`
+	NFTTrace   bool     `group:"what" name:"nft-trace" help:"Make nftables trace every packet of this network namespace (or those of --netns) while collecting. This adds a table, which is removed when skb-collect ends. Implies --with nft."`
 
 	RemoveNFTTable string `name:"remove-nft-table" hidden:""` // guardTable in nfttrace.go
 
 	Packets filter.Options `embed:""`
 
-	Write  string    `short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4."`
-	Rotate pipe.Size `placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ... (FILE.1.zst), whenever one reaches SIZE (100MB). Each is a complete stream."`
+	Write  string    `group:"output" short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4."`
+	Rotate pipe.Size `group:"output" placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ... (FILE.1.zst), whenever one reaches SIZE (100MB). Each is a complete stream."`
 
-	NoFollow    bool      `help:"Do not follow packets: report a packet only where it matches itself, without an identity."`
-	NoLifetimes bool      `help:"Do not write link and free records."`
-	MaxTracked  uint32    `placeholder:"N" help:"Maximum number of buffers followed at the same time (default 1048576; 131072 on kernels before 6.1, which allocate the memory for all of them at the start)."`
-	Buffer      pipe.Size `placeholder:"SIZE" default:"16MB" help:"Size of the ring buffer between kernel and skb-collect (default 16MB)."`
+	NoFollow    bool      `group:"packets" help:"Do not follow packets: report a packet only where it matches itself, without an identity."`
+	NoLifetimes bool      `group:"what" help:"Do not write link and free records."`
+	MaxTracked  uint32    `group:"limits" placeholder:"N" help:"Maximum number of packet buffers followed at the same time (default 1048576; 131072 on kernels before 6.1, which allocate the memory for all of them at the start)."`
+	Buffer      pipe.Size `group:"limits" placeholder:"SIZE" default:"16MB" help:"Size of the ring buffer between kernel and skb-collect (default 16MB)."`
 
-	Modules   []string `placeholder:"NAME" default:"all" help:"Kernel modules to look for probes in (default all)."`
-	Backend   string   `enum:"auto,kprobe.multi,kprobe" default:"auto" help:"How to attach to functions: auto, kprobe.multi or kprobe."`
-	ReadyFile string   `placeholder:"FILE" help:"Create FILE when all probes are attached."`
-	Verbose   bool     `short:"v" help:"Report which probes were left out, and why."`
-	Quiet     bool     `short:"q" help:"Print only errors on stderr."`
+	Modules   []string `group:"where" placeholder:"NAME" default:"all" help:"Kernel modules to look for probes in (default all)."`
+	Backend   string   `group:"where" enum:"auto,kprobe.multi,kprobe" default:"auto" placeholder:"HOW" help:"How to attach to functions: auto, kprobe.multi or kprobe."`
+	ReadyFile string   `group:"output" placeholder:"FILE" help:"Create FILE when all probes are attached."`
+	Verbose   bool     `group:"output" short:"v" help:"Report which probes were left out, and why."`
+	Quiet     bool     `group:"output" short:"q" help:"Print only errors on stderr."`
 
-	Command []string `arg:"" optional:"" help:"After --: run this command while collecting. skb-collect ends when it ends, with its exit status."`
+	Command []string `arg:"" optional:"" help:"After --: run this command while collecting. skb-collect ends when it ends, with its exit status. With --list: globs."`
 }

@@ -10,7 +10,7 @@ import (
 // Main is the command skb-drops.
 func Main() {
 	var o Options
-	pipe.Parse("skb-drops", "Find the drops in a stream of packet events and explain each, or count them.", &o)
+	pipe.Parse("skb-drops", &o)
 	pipe.MainFilter("skb-drops", func(ctx context.Context) error {
 		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})

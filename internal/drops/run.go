@@ -23,14 +23,14 @@ type Options struct {
 	pipe.Options
 	pipe.Input
 
-	Summary  bool          `help:"Print a summary of the drops, in groups, instead of the drops."`
-	By       []string      `help:"Fields to group a summary by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
-	Interval time.Duration `help:"Print a summary for each period of this length (1s)."`
-	Live     bool          `help:"Show a summary on the terminal that is updated while drops come in."`
-	Normal   bool          `help:"Also count drops that are no fault in summaries."`
-	Frees    bool          `help:"Count a free record that says dropped as a drop, if the stream has no event of that drop."`
-	FailIf   *string       `help:"Exit with status 3 if a drop is at least this severe: normal, suspect, fault." placeholder:"SEVERITY"`
-	Explain  *string       `help:"Explain this drop reason (name or number), or all. Reads no input." placeholder:"REASON|all"`
+	Summary  bool          `group:"what" help:"Print a summary of the drops, in groups, instead of the drops."`
+	By       []string      `group:"what" help:"Fields to group a summary by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
+	Interval time.Duration `group:"what" placeholder:"TIME" help:"Print a summary for each period of this length (1s)."`
+	Live     bool          `group:"what" help:"Show a summary on the terminal that is updated while drops come in."`
+	Normal   bool          `group:"packets" help:"Also count drops that are no fault in summaries."`
+	Frees    bool          `group:"packets" help:"Count a free record that says dropped as a drop, if the stream has no event of that drop."`
+	FailIf   *string       `group:"packets" help:"Exit with status 3 if a drop is at least this severe: normal, suspect, fault." placeholder:"SEVERITY"`
+	Explain  *string       `group:"what" help:"Explain this drop reason (name or number), or all. Reads no input." placeholder:"REASON|all"`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }

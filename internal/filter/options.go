@@ -8,11 +8,11 @@ type Options struct {
 	// Direct: the kernel lets programs follow pointers by plain loads (kernel.DirectLoads).
 	Direct bool `kong:"-"`
 
-	Filter      string   `short:"f" placeholder:"EXPR" help:"Only packets that match this pcap-filter(7) expression ('udp port 53'), or the expression in @FILE. If the filter needs bytes that are in a frag_list, the packet passes."`
-	InnerFilter string   `placeholder:"EXPR" help:"Only tunnelled packets (VXLAN, Geneve, GRE, IPIP) whose inner packet matches this pcap-filter(7) expression."`
-	Where       []string `sep:"none" placeholder:"EXPR" help:"Only packets for which this C expression over kernel fields is true ('skb->mark == 0x10 && skb->dev->mtu < 1500'). May be repeated: all must be true."`
-	IfName      []string `name:"ifname" placeholder:"NAME" help:"Only packets on this network device."`
-	Netns       []string `placeholder:"NAME|PATH|INUM" help:"Only packets in this network namespace: a name of ip-netns(8), a path (/proc/PID/ns/net), or its inode number."`
-	Mark        []string `placeholder:"VALUE[/MASK]" help:"Only packets with this skb->mark."`
-	PID         []uint32 `name:"pid" placeholder:"PID" help:"Only packets seen while this process runs on the CPU. Received packets are mostly handled while some other process runs."`
+	Filter      string   `group:"packets" short:"f" placeholder:"EXPR" help:"Only packets that match this pcap-filter(7) expression ('udp port 53'), or the expression in @FILE. If the filter needs bytes that are in a frag_list, the packet passes."`
+	InnerFilter string   `group:"packets" placeholder:"EXPR" help:"Only tunnelled packets (VXLAN, Geneve, GRE, IPIP) whose inner packet matches this pcap-filter(7) expression."`
+	Where       []string `group:"packets" sep:"none" placeholder:"EXPR" help:"Only packets for which this C expression over kernel fields is true ('skb->mark == 0x10 && skb->dev->mtu < 1500'). May be repeated: all must be true."`
+	IfName      []string `group:"packets" name:"ifname" short:"i" placeholder:"DEV" help:"Only packets on this network device; any is each, as with tcpdump."`
+	Netns       []string `group:"packets" placeholder:"NAME|PATH|INUM" help:"Only packets in this network namespace: a name of ip-netns(8), a path (/proc/PID/ns/net), or its inode number."`
+	Mark        []string `group:"packets" placeholder:"VALUE[/MASK]" help:"Only packets with this skb->mark."`
+	PID         []uint32 `group:"packets" name:"pid" placeholder:"PID" help:"Only packets seen while this process runs on the CPU. Received packets are mostly handled while some other process runs."`
 }

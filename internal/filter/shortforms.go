@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,9 @@ func (o *Options) expressions() ([]string, error) {
 }
 
 func (o *Options) ifNames() (any []string, err error) {
+	if slices.Contains(o.IfName, "any") { // as tcpdump has it
+		return nil, nil
+	}
 	for _, name := range o.IfName {
 		if name == "" || len(name) > maxIfName {
 			return nil, fmt.Errorf("--ifname %s: a device's name has 1 to %d characters", quote(name), maxIfName)

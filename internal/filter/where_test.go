@@ -314,6 +314,7 @@ func TestShortForms(t *testing.T) {
 		{Options{IfName: []string{"eth0"}}, 1},
 		{Options{IfName: []string{"lo", "eth0"}}, 1},
 		{Options{IfName: []string{"eth"}}, 0},
+		{Options{IfName: []string{"eth", "any"}}, 1},
 		{Options{Mark: []string{"0x12/0xff"}}, 1},
 		{Options{Mark: []string{"0x80000012"}}, 1},
 		{Options{Mark: []string{"18"}}, 0},

@@ -10,7 +10,7 @@ import (
 // Main is the command skb-pcap.
 func Main() {
 	var o Options
-	pipe.Parse("skb-pcap", "Turn a stream of packet events into pcapng, for tcpdump and Wireshark.", &o)
+	pipe.Parse("skb-pcap", &o)
 	pipe.MainFilter("skb-pcap", func(ctx context.Context) error {
 		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})

@@ -16,18 +16,19 @@ import (
 // Options are skb-pcap's flags and arguments.
 type Options struct {
 	pipe.Input
+	pipe.Habits
 
-	Write       string   `short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4; - is stdout."`
-	FileSize    fileSize `short:"C" placeholder:"SIZE" help:"Start a new file (FILE1, FILE2, ...) when the current one is larger than SIZE, in millions of bytes as with tcpdump. The suffixes k, m and g are powers of 1024, which not every tcpdump has."`
-	FileCount   int      `short:"W" placeholder:"COUNT" help:"With -C: keep at most this many files, then overwrite the first. No effect without -C, as with tcpdump."`
-	Probe       []string `short:"p" placeholder:"GLOB" help:"Only events at these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
-	ListProbes  bool     `help:"Print the number of events at each probe, and write no capture."`
-	InterfaceBy string   `enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What becomes an interface of the capture: probe (default), dev, netns or cpu."`
-	Linktype    string   `enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (a made-up header where a packet has none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
-	Once        string   `enum:"first,last,all" default:"all" placeholder:"WHICH" help:"Only one event of each packet: first or last. Works best after skb-track."`
-	Names       string   `placeholder:"FILE" help:"Add the names of addresses in FILE, which has the form of /etc/hosts, to the capture."`
-	Read        string   `placeholder:"FILE" help:"Turn the capture FILE, pcapng or pcap, back into a stream. - is stdin."`
-	NoComment   bool     `help:"Write packets without comments."`
+	Write       string   `group:"output" short:"w" placeholder:"FILE" help:"Write to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4; - is stdout."`
+	FileSize    fileSize `group:"output" short:"C" placeholder:"SIZE" help:"Start a new file (FILE1, FILE2, ...) when the current one is larger than SIZE, in millions of bytes as with tcpdump. The suffixes k, m and g are powers of 1024, which not every tcpdump has."`
+	FileCount   int      `group:"output" short:"W" placeholder:"COUNT" help:"With -C: keep at most this many files, then overwrite the first. No effect without -C, as with tcpdump."`
+	Probe       []string `group:"packets" short:"p" placeholder:"GLOB" help:"Only events at these probes (net:netif_receive_skb, 'tcp_*'). May be repeated."`
+	ListProbes  bool     `group:"what" help:"Print the number of events at each probe, and write no capture."`
+	InterfaceBy string   `group:"output" enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What becomes an interface of the capture: probe (default), dev, netns or cpu."`
+	Linktype    string   `group:"output" enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (a made-up header where a packet has none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
+	Once        string   `group:"packets" enum:"first,last,all" default:"all" placeholder:"WHICH" help:"Only one event of each packet: first or last. Works best after skb-track."`
+	Names       string   `group:"output" placeholder:"FILE" help:"Add the names of addresses in FILE, which has the form of /etc/hosts, to the capture."`
+	Read        string   `group:"what" placeholder:"FILE" help:"Turn the capture FILE, pcapng or pcap, back into a stream. - is stdin."`
+	NoComment   bool     `group:"output" help:"Write packets without comments."`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }

@@ -58,6 +58,9 @@ func OpenInputs(paths []string, stdin io.Reader) (*Inputs, error) {
 		f, err := os.Open(p)
 		if err != nil {
 			in.Close()
+			if LooksLikeFilter(p) && errors.Is(err, os.ErrNotExist) {
+				return nil, Usagef("%s: no such file; %s", p, readerHints["f"])
+			}
 			return nil, fmt.Errorf("%s: %w", p, errors.Unwrap(err))
 		}
 		in.add(p, f)

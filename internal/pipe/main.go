@@ -19,31 +19,49 @@ var Version = "dev"
 
 // Parse reads the command line into options, a pointer to a struct of kong flags, as
 // every command does: --help, --version, and status 2 for wrong use.
-func Parse(name, description string, options any) {
-	var version struct {
-		Version kong.VersionFlag `help:"Print the version and exit."`
-	}
+func Parse(name string, options any) {
 	ignoreWriteSignals()
 	stdout := &remembering{w: os.Stdout}
-	parser, err := kong.New(options,
-		kong.Name(name),
-		kong.Description(description),
-		kong.Embed(&version),
-		kong.Vars{"version": name + " " + Version},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	m := manualOf(options)
+	parser := parserOf(name, options,
+		kong.Help(func(_ kong.HelpOptions, ctx *kong.Context) error { return writeHelp(ctx.Stdout, ctx.Model, m) }),
 		kong.Writers(stdout, sayings{os.Stderr}),
 		kong.Exit(func(code int) {
 			if err := stdout.err; err != nil && code == 0 { // of --help and --version
 				os.Exit(status(name, fmt.Errorf("writing to stdout: %w", errors.Unwrap(err)), os.Stderr))
 			}
-			os.Exit(min(code, 2)) // kong makes 80 of wrong use
-		}),
-	)
+			os.Exit(code)
+		}))
+	if _, err := parser.Parse(os.Args[1:]); err != nil {
+		parser.Errorf("%s", explainUsage(parser.Model, m, err))
+		parser.Exit(2)
+	}
+}
+
+func parserOf(name string, options any, more ...kong.Option) *kong.Kong {
+	var version struct {
+		Version kong.VersionFlag `group:"other" help:"Print the version and exit."`
+	}
+	parser, err := kong.New(options, append(more, kong.Name(name), kong.Embed(&version),
+		kong.Vars{"version": name + " " + Version})...)
 	if err != nil {
 		panic(err) // a mistake in the struct's tags
 	}
-	_, err = parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
+	parser.Model.HelpFlag.Help = "Print this help and exit."
+	return parser
+}
+
+// Describe returns what a command is, by its options: its flags and arguments, and what --help says beside them.
+func Describe(name string, options any) (*kong.Application, *Manual) {
+	return parserOf(name, options).Model, manualOf(options)
+}
+
+// manualOf returns the manual that options have.
+func manualOf(options any) *Manual {
+	if o, ok := options.(interface{ Manual() *Manual }); ok {
+		return o.Manual()
+	}
+	return &Manual{Usage: "[FLAG...]"}
 }
 
 // A remembering writer keeps the first error, which kong would not tell, or in words of its own.

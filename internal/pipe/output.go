@@ -12,9 +12,10 @@ import (
 
 // Options are the flags of every program that writes events.
 type Options struct {
-	Output string `short:"o" enum:"auto,stream,json,text" default:"auto" placeholder:"FORM" help:"Output format: auto (text on a terminal, else stream), stream, json, text."`
-	Time   string `enum:"mono,utc,local,delta" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the previous line)."`
-	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colour in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
+	Habits
+	Output string `short:"o" group:"output" enum:"auto,stream,json,text" default:"auto" placeholder:"FORM" help:"Output format: auto (text on a terminal, else stream), stream, json, text."`
+	Time   string `group:"output" enum:"mono,utc,local,delta" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the previous line)."`
+	Color  string `group:"output" enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colour in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
 }
 
 // A Sink takes records and writes them in one of the forms.

@@ -12,7 +12,7 @@ import (
 
 // Input are the flags of every program that reads a stream.
 type Input struct {
-	Part bool `help:"The input is only a part of a stream, for example what jq selected from one. Missing records are then no error."`
+	Part bool `group:"what" help:"The input is only a part of a stream, for example what jq selected from one. Missing records are then no error."`
 }
 
 // A Reader reads the records of one input, and says at its end whether it was a whole

@@ -10,7 +10,7 @@ import (
 // Main is the command skb-sort.
 func Main() {
 	var o Options
-	pipe.Parse("skb-sort", "Sort the records of streams by time or by journey, and merge several streams.", &o)
+	pipe.Parse("skb-sort", &o)
 	pipe.MainFilter("skb-sort", func(ctx context.Context) error {
 		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)
 	})

@@ -11,7 +11,7 @@ import (
 // Main is the command skb-track.
 func Main() {
 	var o Options
-	pipe.Parse("skb-track", "Group events into packets, hop by hop, and show how each journey ended.", &o)
+	pipe.Parse("skb-track", &o)
 	debug.SetMemoryLimit(Memory * 3 / 4) // the rest is the runtime's
 	pipe.MainFilter("skb-track", func(ctx context.Context) error {
 		return Run(ctx, o, os.Stdin, os.Stdout, os.Stderr)

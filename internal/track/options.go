@@ -12,15 +12,15 @@ type Options struct {
 	pipe.Input
 	Selection
 
-	Summary bool `help:"Print a summary of the journeys instead of the stream: how they ended, how long hops took, by flow. -o json for scripts."`
+	Summary bool `group:"what" help:"Print a summary of the journeys instead of the stream: how they ended, how long hops took, by flow. -o json for scripts."`
 
-	SVG   string `name:"svg" placeholder:"FILE" help:"Draw the first selected journey to FILE: its hops by device, namespace, cpu and time."`
-	Infer bool   `help:"Also join packets by their content where no record joins them: the same packet that comes in again, goes through a proxy, or arrives from another host. Marked inferred."`
+	SVG   string `group:"output" name:"svg" placeholder:"FILE" help:"Draw the first selected journey to FILE: its hops by device, namespace, cpu and time."`
+	Infer bool   `group:"what" help:"Also join packets by their content where no record joins them: the same packet that comes in again, goes through a proxy, or arrives from another host. Marked inferred."`
 
-	MaxOpen int           `default:"1000000" placeholder:"N" help:"Maximum number of open journeys (default ${default}). Beyond that, the one not seen for the longest time is let go."`
-	Idle    time.Duration `default:"30s" placeholder:"TIME" help:"Let a journey go after this time without a record of it (default ${default})."`
-	Window  time.Duration `default:"10ms" placeholder:"TIME" help:"How late a record may come, after later records of other CPUs (default ${default})."`
-	Again   bool          `help:"Track again a stream that was tracked already. Without this, it is passed on unchanged."`
+	MaxOpen int           `group:"limits" default:"1000000" placeholder:"N" help:"Maximum number of open journeys (default ${default}). Beyond that, the one not seen for the longest time is let go."`
+	Idle    time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"Let a journey go after this time without a record of it (default ${default})."`
+	Window  time.Duration `group:"limits" default:"10ms" placeholder:"TIME" help:"How late a record may come, after later records of other CPUs (default ${default})."`
+	Again   bool          `group:"what" help:"Track again a stream that was tracked already. Without this, it is passed on unchanged."`
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }

@@ -16,11 +16,11 @@ import (
 
 // Selection says which journeys are wanted: those that are all that is asked for.
 type Selection struct {
-	SlowerThan time.Duration `placeholder:"TIME" help:"Only journeys that took at least this long, in all or between two hops. With several of these options a journey must match all."`
-	Ended      []string      `placeholder:"HOW" enum:"delivered,transmitted,dropped,consumed,merged,lost,open" help:"Only journeys that ended in one of these ways: delivered, transmitted, dropped, consumed, merged, lost, open. For dropped and lost, one branch is enough."`
-	Through    []string      `placeholder:"GLOB" help:"Only journeys with an event at a probe or device that matches."`
-	Changed    []string      `placeholder:"WHAT" help:"Only journeys on which this changed: nat (an address or port rewritten), encap, decap, a tunnel (esp), or any other name in track.changed (mark)."`
-	Packet     []uint64      `placeholder:"N" help:"Only the journeys of these packet numbers."`
+	SlowerThan time.Duration `group:"packets" placeholder:"TIME" help:"Only journeys that took at least this long, in all or between two hops. With several of these options a journey must match all."`
+	Ended      []string      `group:"packets" placeholder:"HOW" enum:"delivered,transmitted,dropped,consumed,merged,lost,open" help:"Only journeys that ended in one of these ways: delivered, transmitted, dropped, consumed, merged, lost, open. For dropped and lost, one branch is enough."`
+	Through    []string      `group:"packets" placeholder:"GLOB" help:"Only journeys with an event at a probe or device that matches."`
+	Changed    []string      `group:"packets" placeholder:"WHAT" help:"Only journeys on which this changed: nat (an address or port rewritten), encap, decap, a tunnel (esp), or any other name in track.changed (mark)."`
+	Packet     []uint64      `group:"packets" placeholder:"N" help:"Only the journeys of these packet numbers."`
 }
 
 func (s *Selection) any() bool {
