@@ -2,28 +2,40 @@
 
 PREFIX ?= /usr/local
 KERNEL ?= 6.12
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FILTERS := skb-track skb-sort skb-pcap skb-drops
-LDFLAGS := -s -w -X github.com/skb-tools/skb-tools/internal/pipe.Version=$(VERSION)
+PROGRAMS := skb-collect $(FILTERS)
+# Where git is not there, the programs say the version that Go knows of their module.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w $(if $(VERSION),-X github.com/skb-tools/skb-tools/internal/pipe.Version=$(VERSION))
 TESTBED := go run ./test/bed
 
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: build install deps census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: build install uninstall deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
-build: deps
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ $(FILTERS:%=./cmd/%)
-	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/skb-collect
+build: check-build
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/ $(FILTERS:%=./cmd/%)
+	go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/ ./cmd/skb-collect
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(FILTERS:%=bin/%) bin/skb-collect $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(PREFIX)/bin/
 
-# Installs, with apt-get, what is missing of the packages that the targets here need.
+uninstall:
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
+
+# contrib/deps knows what each target needs. `make build` says what is missing and installs nothing.
+# These install it; tests do that themselves.
+check-build:
+	@contrib/deps check build
+
 deps:
-	@test/bed/install-deps
+	@contrib/deps install build
+
+deps-generate deps-test deps-lint deps-release: deps-%:
+	@contrib/deps install build $*
 
 # What kernels' sources have and the census of drops lacks, and the other way round.
 # SOURCES: unpacked trees, as linux-5.10 linux-6.1 linux-6.12 linux-7.2 (Debian's packages linux-source-*).
@@ -31,7 +43,7 @@ census:
 	go run ./internal/drops/census/find $(SOURCES)
 
 # The BPF objects are committed; this makes them again.
-generate: deps
+generate: deps-generate
 	go generate ./bpf
 
 check-generated: generate
@@ -39,7 +51,8 @@ check-generated: generate
 
 # Unit tests while kernels are fetched, then all that takes virtual machines, and Debian 13's tools
 # and the lint beside them.
-test: check-generated
+test: deps-test
+	if contrib/deps can generate; then $(MAKE) check-generated; fi
 	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
 	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget'
 
@@ -50,7 +63,7 @@ COMMIT = $(shell git rev-parse --verify HEAD 2>/dev/null)
 test-all:
 	$(MAKE) test COMMIT=
 
-fetch: deps
+fetch: deps-test
 	$(TESTBED) fetch --foreign
 	$(TESTBED) tools trixie > /dev/null
 
@@ -65,14 +78,14 @@ test-unit: build
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
 
 # test/lint has the rules for Go, and the versions of what checks them; .shellcheckrc and .clang-format the others.
-lint: deps
+lint: deps-lint
 	go build -C test/lint -o $(CURDIR)/build/lint .
 	build/lint
 	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')
-	clang-format-14 --dry-run -Werror bpf/*.[ch]
+	if contrib/deps can layout; then clang-format-14 --dry-run -Werror bpf/*.[ch]; fi
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
-test-debian13: deps debian13
+test-debian13: deps-test debian13
 
 debian13:
 	tools=$$($(TESTBED) tools trixie) && export PATH="$$tools:$$PATH" && \
@@ -94,8 +107,8 @@ test-arm64: export SKB_KERNELS := 6.12-arm64
 test-arm64: build-kernel-tests build-arm64
 	$(TEST_KERNELS) $(TEST_ARM64)
 
-build-arm64: deps
-	GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/arm64/ ./cmd/...
+build-arm64: check-build
+	GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o build/arm64/ ./cmd/...
 	GOARCH=arm64 CGO_ENABLED=0 go test -c -tags kernel -o build/arm64/kernel.test ./test/kernel
 
 # What an event costs, against bench/budget/figures; allocations are in test-unit.
@@ -118,7 +131,7 @@ bench: build
 	bench/text
 	go test -run '^$$' -bench . -benchmem ./format ./internal/...
 
-demo: build
+demo:
 	@contrib/demo
 
 shell: build

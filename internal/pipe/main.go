@@ -14,9 +14,6 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Version is that of all commands, set by the build.
-var Version = "dev"
-
 // Parse reads the command line into options, a pointer to a struct of kong flags, as
 // every command does: --help, --version, and status 2 for wrong use.
 func Parse(name string, options any) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -72,6 +73,25 @@ func (a *apt) run(command string, args ...string) (string, error) {
 		return "", fmt.Errorf("%s %s: %s", command, args[len(args)-1], lastLine(out))
 	}
 	return string(out), nil
+}
+
+// size is what the packages have to be fetched of, in bytes. apt prints a line for each: 'URI' file size sum.
+func (a *apt) size(packages []string) (int64, error) {
+	out, err := a.run("apt-get", append([]string{"download", "--print-uris"}, packages...)...)
+	if err != nil {
+		return 0, err
+	}
+	var all int64
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) >= 3 && strings.HasPrefix(f[0], "'") {
+			n, err := strconv.ParseInt(f[2], 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			all += n
+		}
+	}
+	return all, nil
 }
 
 // unpack unpacks the packages that were downloaded into root.

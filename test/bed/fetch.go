@@ -53,6 +53,7 @@ type kernel struct {
 	modules string // path of the folder lib/modules/RELEASE
 	root    string // folder that tools are taken from, as if it were /
 	ovs     string // folder with the packages of Open vSwitch; "" without
+	lean    bool   // its guests have no Open vSwitch and no tools of Wireshark's
 }
 
 func cacheDir() (string, error) {
@@ -66,8 +67,18 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "skb-tools"), nil
 }
 
-// fetch returns the named kernel, from the cache or else from Debian.
+// fetch returns the named kernel, from the cache or else from Debian, and what guests have besides it.
 func fetch(name string) (*kernel, error) {
+	k, err := fetchKernel(name)
+	if err != nil || k.foreign() {
+		return k, err
+	}
+	k.ovs, err = fetchSwitch(k.suite)
+	return k, err
+}
+
+// fetchKernel returns the named kernel alone.
+func fetchKernel(name string) (*kernel, error) {
 	var s suite
 	var names []string
 	for _, known := range suites {
@@ -90,10 +101,6 @@ func fetch(name string) (*kernel, error) {
 		}
 		return nil
 	})
-	if err != nil || s.foreign() {
-		return k, err
-	}
-	k.ovs, err = fetchSwitch(s)
 	return k, err
 }
 
@@ -179,6 +186,9 @@ func download(s suite, root string) error {
 	packages, err := kernelPackages(s.arch, func(pkg string) (string, error) { return a.run("apt-cache", "depends", pkg) })
 	if err != nil {
 		return err
+	}
+	if size, err := a.size(packages); err == nil {
+		fmt.Fprintf(os.Stderr, "testbed: that is %d MB\n", (size+500_000)/1_000_000)
 	}
 	for _, p := range packages {
 		if _, err := a.run("apt-get", "download", p); err != nil {

@@ -28,12 +28,15 @@ var cli struct {
 	Tools struct {
 		Suite string `arg:"" help:"Debian release, as trixie."`
 	} `cmd:"" help:"Get a Debian release's tshark and tcpdump, and print the folder for PATH."`
+	Packages packagesCommand `cmd:"" help:"Get Debian's packages, and print the folder that they are unpacked in."`
+	File     fileCommand     `cmd:"" help:"Get a file of Debian's mirror, and print its path."`
 }
 
 type runCommand struct {
 	Kernel  string        `default:"6.12" help:"5.10, 6.1, 6.12 or 7.x."`
 	CPUs    int           `name:"cpus" default:"2"`
 	Memory  int           `default:"1536" help:"MB."`
+	Lean    bool          `help:"Without Open vSwitch and Wireshark's tools: less to fetch."`
 	Threads bool          `help:"A thread for each cpu: faster, and 7.x may panic."`
 	Icount  bool          `help:"One cpu, and time that counts instructions: figures come out the same on a busy machine."`
 	In      []string      `type:"existingpath" help:"Files, or folders of them, to have in /skb/in, which is on PATH."`
@@ -82,25 +85,38 @@ func dispatch(ctx context.Context, command string) (int, error) {
 		}
 		return 0, nil
 	case "tools":
-		bin, err := fetchTools(cli.Tools.Suite)
-		if err != nil {
-			return 1, err
-		}
-		fmt.Println(bin)
-		return 0, nil
+		return printed(fetchTools(cli.Tools.Suite))
+	case "packages":
+		return printed(fetchPackages(cli.Packages))
+	case "file":
+		return printed(fetchFile(cli.File))
 	case "run", "shell":
 		c := cli.Run
 		if command == "shell" {
 			c = cli.Shell
 		}
-		k, err := fetch(c.Kernel)
+		get := fetch
+		if c.Lean {
+			get = fetchKernel
+		}
+		k, err := get(c.Kernel)
 		if err != nil {
 			return 1, err
 		}
+		k.lean = c.Lean
 		g := &guest{kernel: k, cpus: c.CPUs, memory: c.Memory, icount: c.Icount, threads: c.Threads, in: c.In, out: c.Out,
 			timeout: c.Timeout, command: c.Command, shell: command == "shell", stdout: os.Stdout}
 		return g.run(ctx)
 	default:
 		return testAll(ctx, &cli.Test)
 	}
+}
+
+// printed prints a path that a command of the shell's goes on with.
+func printed(path string, err error) (int, error) {
+	if err != nil {
+		return 1, err
+	}
+	fmt.Println(path)
+	return 0, nil
 }

@@ -73,7 +73,7 @@ func writeRoot(path string, k *kernel, in []string) error {
 	a.skeleton()
 	var binaries []string
 	names := tools
-	if !k.foreign() {
+	if !k.foreign() && !k.lean {
 		names = append(names, nativeTools...)
 	}
 	for _, t := range names {
@@ -128,7 +128,7 @@ func (k *kernel) tool(name string) (string, error) {
 	if !k.foreign() {
 		p, err := exec.LookPath(name)
 		if err != nil {
-			return "", fmt.Errorf("%s is not on this machine: run test/bed/install-deps", name)
+			return "", fmt.Errorf("%s is not on this machine: run 'make deps-test'", name)
 		}
 		return filepath.EvalSymlinks(p)
 	}
