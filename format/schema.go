@@ -90,7 +90,8 @@ func (u Unit) Hex() bool { return u == UnitAddress || u == UnitMark }
 
 // recordSections are those of the records.
 var recordSections = [...]*Section{
-	&startSection, &changeSection, &resumeSection, &eventSection, &linkSection, &freeSection, &stackSection, &ovsFlowSection,
+	&startSection, &changeSection, &resumeSection, &eventSection, &linkSection, &freeSection, &stackSection,
+	&ovsFlowSection,
 	&lossSection, &endSection, &journeySection, &wireSection,
 }
 

@@ -97,6 +97,7 @@ const (
 	fieldSaddrOwn
 	fieldDaddrOwn
 	fieldThen
+	fieldOpenFlow
 )
 
 var fieldNames = map[string]fieldID{
@@ -117,7 +118,7 @@ var fieldNames = map[string]fieldID{
 	"daddr.scope": fieldScope, "sock.roomy": fieldRoomy, "daddr.many": fieldMany, "conntrack.count": fieldConntrackCount,
 	"conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
 	"daddr.onlink": fieldOnLink, "ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates,
-	"xfrm.policies": fieldXfrmPolicies, "then": fieldThen,
+	"xfrm.policies": fieldXfrmPolicies, "then": fieldThen, "openflow": fieldOpenFlow,
 }
 
 // prefixes of fields that name one of many after the dot.

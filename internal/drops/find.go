@@ -43,6 +43,7 @@ const (
 	findStack
 	findTrackPacket
 	findProcessComm
+	findVlanTCI
 )
 
 var paths = [...]string{
@@ -86,4 +87,5 @@ var paths = [...]string{
 	findStack:        "stack",
 	findTrackPacket:  "track.packet",
 	findProcessComm:  "process.comm",
+	findVlanTCI:      "skb.vlan_tci",
 }

@@ -17,7 +17,7 @@ var machineSettings = []string{
 func wholeMachine(command string) bool {
 	words := fields(command)
 	switch words[0] {
-	case "ls":
+	case "ls", "ovs-appctl", "ovs-ofctl", "ovs-vsctl": // ovs-vswitchd is asked by a file's name
 		return true
 	case "cat":
 		return !strings.HasPrefix(words[1], "/proc/net/")

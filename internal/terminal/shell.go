@@ -62,7 +62,8 @@ func Word(dst []byte, from int) ([]byte, bool) {
 //     string may stand there (src/scanner.l: string), since ; and { begin a command of its own,
 //     and quotes are not taken for every name;
 //   - sysctl writes where there is a = in a word (sysctl(8));
-//   - ovs-vsctl, ovs-ofctl and ovs-appctl connect to what has a : or / (ovs-ofctl(8)).
+//   - ovs-vsctl, ovs-ofctl and ovs-appctl connect to what has a : or / (ovs-ofctl(8)). A packet that ofproto/trace is
+//     asked about has addresses, and is no such word.
 //
 // ip, tc, bridge, iw, ss and bpftool take a word as it is, unless it begins with a dash, which
 // Word refuses (ip-link(8), tc(8)).
@@ -73,6 +74,8 @@ func Typable(command string, value []byte) bool {
 		return isNFTName(value)
 	case program == "sysctl":
 		return IsPlain(value) && bytes.IndexByte(value, '=') < 0
+	case strings.HasPrefix(command, "ovs-appctl ofproto/trace ") && bytes.HasPrefix(value, []byte("in_port=")):
+		return IsPlain(value)
 	case strings.HasPrefix(program, "ovs-"):
 		return IsPlain(value) && !bytes.ContainsAny(value, ":/=,")
 	}

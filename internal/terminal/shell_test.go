@@ -43,6 +43,10 @@ func TestTypable(t *testing.T) {
 		{"ovs-ofctl show {dev}", "br0", true},
 		{"ovs-ofctl show {dev}", "tcp:10.0.0.1", false},
 		{"ovs-vsctl show {dev}", "a/b", false},
+		{"ovs-appctl ofproto/trace {dev} {openflow}", "a:b", false},
+		{"ovs-appctl ofproto/trace {dev} {openflow}", "in_port=p0,dl_src=02:00:00:00:00:01,udp,nw_src=10.0.0.1", true},
+		{"ovs-appctl ofproto/trace {dev} {openflow}", "in_port=p0 -generate", false},
+		{"ovs-ofctl show {dev}", "in_port=1", false},
 		{"ip link show {dev}", "a b", true},
 	} {
 		if got := Typable(c.command, []byte(c.value)); got != c.want {
