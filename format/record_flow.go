@@ -31,9 +31,11 @@ var ovsFlowSection = Section{"flow", []Key{
 	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "time of the event for which ovs-vswitchd was asked, ns"},
 	{Name: "seen", Form: FormUint, Unit: UnitNS, What: "when it had answered, ns"},
 	{Name: "ufid", Form: FormStr, What: "the flow, as in `ovs.ufid` of events"},
-	{Name: "match", Form: FormStr, What: "which packets it takes, as ovs-dpctl(8) writes it, ports as numbers of the datapath",
+	{Name: "match", Form: FormStr,
+		What:   "which packets it takes, as ovs-dpctl(8) writes it, ports as numbers of the datapath",
 		Absent: "ovs-vswitchd did not tell"},
-	{Name: "actions", Form: FormStr, What: "what it does with them, in the same form", Absent: "ovs-vswitchd did not tell"},
+	{Name: "actions", Form: FormStr,
+		What: "what it does with them, in the same form", Absent: "ovs-vswitchd did not tell"},
 	{Name: "by", Form: FormStr,
 		What: "how the rules are known. `detrace`: these made the flow. `trace`: a packet of this flow met these when " +
 			"ovs-vswitchd was asked (Open vSwitch before 3.4, or the flow was so new that it kept no list)",
