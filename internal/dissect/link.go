@@ -57,12 +57,15 @@ func (w *Walk) vlan(b []byte) {
 // others a second, which is then in Rest.
 type LLCHeader []byte
 
+// LLCLen is how long an LLC header is, in bytes.
+const LLCLen = 3
+
 // DSAP and SSAP are the service access points, the destination's and the source's.
 func (h LLCHeader) DSAP() byte { return h[0] }
 func (h LLCHeader) SSAP() byte { return h[1] }
 
 func (w *Walk) llc(b []byte) {
-	if !w.header(b, 3) {
+	if !w.header(b, LLCLen) {
 		return
 	}
 	switch h := LLCHeader(b); {
@@ -122,6 +125,23 @@ type PPPoEHeader []byte
 // Code is 0 for a session's data.
 func (h PPPoEHeader) Code() byte { return h[1] }
 
+// CodeName is what RFC 2516 calls the packets of discovery with the code, "" for other codes.
+func (h PPPoEHeader) CodeName() string {
+	switch h.Code() {
+	case 0x07:
+		return "PADO"
+	case 0x09:
+		return "PADI"
+	case 0x19:
+		return "PADR"
+	case 0x65:
+		return "PADS"
+	case 0xa7:
+		return "PADT"
+	}
+	return ""
+}
+
 func (h PPPoEHeader) Session() uint16 { return binary.BigEndian.Uint16(h[2:]) }
 
 // Length is how many bytes are behind the header.
@@ -137,13 +157,21 @@ func (w *Walk) pppoe(b []byte) {
 	}
 }
 
-// PPP protocols (RFC 1332, RFC 5072, RFC 3032).
+// A PPPProtocol names what a PPP frame carries (IANA's ppp-numbers).
+type PPPProtocol uint16
+
 const (
-	pppIPv4     = 0x0021
-	pppIPv6     = 0x0057
-	pppMPLS     = 0x0281
-	pppMPLSMany = 0x0283
+	pppIPv4     PPPProtocol = 0x0021 // RFC 1332
+	pppIPv6     PPPProtocol = 0x0057 // RFC 5072
+	pppMPLS     PPPProtocol = 0x0281 // RFC 3032
+	pppMPLSMany PPPProtocol = 0x0283
 )
+
+var pppNames = map[PPPProtocol]string{0xc021: "LCP", 0xc023: "PAP", 0xc223: "CHAP", 0x8021: "IPCP",
+	0x8057: "IPV6CP", 0x80fd: "CCP"}
+
+// Name is what the protocol is called, "" for most.
+func (p PPPProtocol) Name() string { return pppNames[p] }
 
 // ppp reads the protocol field of a PPP frame, which may be compressed to one byte (RFC 1661, 6.5), and
 // the address and control bytes in front of it, ff 03, which PPPoE leaves out (RFC 1661, 6.6).
@@ -164,7 +192,7 @@ func (w *Walk) ppp(b []byte) {
 		n += 2
 	}
 	w.header(b, n)
-	switch w.Type {
+	switch PPPProtocol(w.Type) {
 	case pppIPv4:
 		w.Next = IPv4
 	case pppIPv6:
@@ -220,7 +248,13 @@ func (h ARPPacket) Protocol() EtherType { return EtherType(binary.BigEndian.Uint
 func (h ARPPacket) HardwareLen() int { return int(h[4]) }
 func (h ARPPacket) ProtocolLen() int { return int(h[5]) }
 
-// Operation is 1 for a request, 2 for a reply.
+// Operations of ARP.
+const (
+	ARPRequest = 1
+	ARPReply   = 2
+)
+
+// Operation is ARPRequest, ARPReply, or another.
 func (h ARPPacket) Operation() uint16 { return binary.BigEndian.Uint16(h[6:]) }
 
 // SenderHardware and the three that follow are the addresses, in the order in which they stand.

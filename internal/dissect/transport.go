@@ -2,11 +2,8 @@ package dissect
 
 import "encoding/binary"
 
-// TCPLen is the least length of a TCP header, SCTPLen that of SCTP's common one, in bytes.
-const (
-	TCPLen  = 20
-	SCTPLen = 12
-)
+// TCPLen is the least length of a TCP header, in bytes.
+const TCPLen = 20
 
 // Ports are those with which a header of TCP, UDP, UDP-Lite, SCTP or DCCP begins; b is that, and has four
 // bytes at least.
@@ -59,6 +56,19 @@ const (
 	OptionFastOpen      = 34 // RFC 7413
 )
 
+// MPTCPName is what RFC 8684 calls an MPTCP option with the value v, in small letters: its subtype is the upper
+// half of the first byte. "" if v is empty, "unknown" of a subtype that has no name.
+func MPTCPName(v []byte) string {
+	if len(v) == 0 {
+		return ""
+	}
+	names := [16]string{"capable", "join", "dss", "add-addr", "rem-addr", "prio", "fail", "fast-close", "rst"}
+	if name := names[v[0]>>4]; name != "" {
+		return name
+	}
+	return "unknown"
+}
+
 func (w *Walk) tcp(b []byte) {
 	n := TCPLen
 	if len(b) >= n {
@@ -106,13 +116,6 @@ func (w *Walk) udp(b []byte) {
 	w.Next = Carried(h.SrcPort(), h.DstPort(), b[UDPLen:], n)
 }
 
-// An SCTPHeader is the common one of 12 bytes (RFC 9260).
-type SCTPHeader []byte
-
-func (h SCTPHeader) SrcPort() uint16 { return binary.BigEndian.Uint16(h) }
-func (h SCTPHeader) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:]) }
-func (h SCTPHeader) Tag() uint32     { return binary.BigEndian.Uint32(h[4:]) }
-
 // dccp reads a header whose length counts four bytes (RFC 4340, 5.1).
 func (w *Walk) dccp(b []byte) {
 	const least = 12
@@ -121,31 +124,4 @@ func (w *Walk) dccp(b []byte) {
 		n = int(b[4]) * 4
 	}
 	w.sized(b, n, least)
-}
-
-// An ICMPHeader is one of 8 bytes, of ICMP (RFC 792) or ICMPv6 (RFC 4443).
-type ICMPHeader []byte
-
-func (h ICMPHeader) Type() uint8 { return h[0] }
-func (h ICMPHeader) Code() uint8 { return h[1] }
-
-// ID and Seq are those of an echo and of a time stamp.
-func (h ICMPHeader) ID() uint16  { return binary.BigEndian.Uint16(h[4:]) }
-func (h ICMPHeader) Seq() uint16 { return binary.BigEndian.Uint16(h[6:]) }
-
-// Value is the second half of the header, whose meaning is the type's.
-func (h ICMPHeader) Value() uint32 { return binary.BigEndian.Uint32(h[4:]) }
-
-// icmp finds the packet that an error quotes: of ICMP unreachable, source quench, redirect, time exceeded
-// and parameter problem; of ICMPv6 unreachable, too big, time exceeded and parameter problem.
-func (w *Walk) icmp(b []byte) {
-	if !w.header(b, 8) {
-		return
-	}
-	switch t := b[0]; {
-	case w.Kind == ICMP && (t >= 3 && t <= 5 || t == 11 || t == 12):
-		w.Next = IPv4
-	case w.Kind == ICMPv6 && t >= 1 && t <= 4:
-		w.Next = IPv6
-	}
 }

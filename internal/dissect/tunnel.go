@@ -118,7 +118,7 @@ func (h GeneveHeader) Protocol() EtherType {
 func (h GeneveHeader) VNI() uint32 { return binary.BigEndian.Uint32(h[4:]) >> 8 }
 
 // Options are those that were captured.
-func (h GeneveHeader) Options() GeneveOptions { return GeneveOptions(h[geneveLen:]) }
+func (h GeneveHeader) Options() GeneveOptions { return GeneveOptions(h[GeneveLen:]) }
 
 // GeneveOptions are those of one header.
 type GeneveOptions []byte
@@ -138,14 +138,18 @@ func (o *GeneveOptions) Next() (class uint16, kind byte, value []byte, ok bool) 
 	return binary.BigEndian.Uint16(b), b[2], b[4:n], true
 }
 
-const geneveLen = 8 // bytes, without options
+// GeneveLen is how long a Geneve header is without options, GRELen one of GRE that announces nothing, in bytes.
+const (
+	GeneveLen = 8
+	GRELen    = 4
+)
 
 func (w *Walk) geneve(b []byte) {
-	if len(b) < geneveLen {
-		w.header(b, geneveLen)
+	if len(b) < GeneveLen {
+		w.header(b, GeneveLen)
 		return
 	}
-	if h := GeneveHeader(b); w.header(b, geneveLen+h.OptionsLen()) {
+	if h := GeneveHeader(b); w.header(b, GeneveLen+h.OptionsLen()) {
 		w.ether(h.Protocol())
 	}
 }

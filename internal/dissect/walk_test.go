@@ -456,6 +456,24 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// TestAgain: a Walk that begins anew has nothing of the packet before.
+func TestAgain(t *testing.T) {
+	var used Walk
+	for _, c := range packets {
+		b := made(c.frame)
+		for used.Frame(b, len(b)); used.Step(); {
+		}
+		used.Frame(b, len(b))
+		if got := walked(used); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+		used.Network(b, EtherVLAN, len(b))
+		if got, want := walked(used), walked(Network(b, EtherVLAN, len(b))); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, want)
+		}
+	}
+}
+
 // TestCut: a packet that is cut off is walked through as far as it goes, and what was not cut off is read as
 // it was before.
 func TestCut(t *testing.T) {
