@@ -6,76 +6,117 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// dns prints a DNS message (RFC 1035) with its first question and its
-// answers, in tcpdump's notation: id, + for recursion desired, * for
-// authoritative, | for truncated by the server, - for no recursion, then the
-// counts of answers, authorities and additionals; n is the message's length.
+// dns prints a DNS message (RFC 1035) of n bytes with its first question and its
+// answers, in tcpdump's notation.
 func (d *dissector) dns(b []byte, n int) {
-	if len(b) < 12 {
+	if len(b) < dnsHeaderLen {
 		d.short("domain")
 		return
 	}
-	flags := binary.BigEndian.Uint16(b[2:])
-	count := func(i int) int { return int(binary.BigEndian.Uint16(b[4+2*i:])) }
-	response := flags&0x8000 != 0
-	d.num(int(binary.BigEndian.Uint16(b)))
-	if op := flags >> 11 & 15; op != 0 {
-		d.str(" ")
-		if names := [...]string{1: "inv_q", 2: "stat", 4: "notify", 5: "update", 6: "stateful"}; int(op) < len(names) &&
-			names[op] != "" {
+	h := dnsHeader(b)
+	d.dnsHead(h)
+	if d.dnsBody(h, b) {
+		d.str(" (").num(n).str(")")
+	}
+}
+
+// A dnsHeader is one of 12 bytes (RFC 1035, 4.1.1).
+type dnsHeader []byte
+
+const dnsHeaderLen = 12
+
+func (h dnsHeader) id() uint16     { return binary.BigEndian.Uint16(h) }
+func (h dnsHeader) flags() uint16  { return binary.BigEndian.Uint16(h[2:]) }
+func (h dnsHeader) response() bool { return h.flags()&0x8000 != 0 }
+func (h dnsHeader) op() uint16     { return h.flags() >> 11 & 15 }
+func (h dnsHeader) rcode() uint16  { return h.flags() & 15 }
+
+// Flags of a DNS message.
+const (
+	dnsAuthoritative = 0x0400
+	dnsTruncated     = 0x0200 // by the server
+	dnsDesired       = 0x0100 // recursion
+	dnsAvailable     = 0x0080 // likewise
+)
+
+// The counts of the message's sections.
+func (h dnsHeader) questions() int   { return int(binary.BigEndian.Uint16(h[4:])) }
+func (h dnsHeader) answers() int     { return int(binary.BigEndian.Uint16(h[6:])) }
+func (h dnsHeader) authorities() int { return int(binary.BigEndian.Uint16(h[8:])) }
+func (h dnsHeader) additionals() int { return int(binary.BigEndian.Uint16(h[10:])) }
+
+// dnsHead prints the header: id, + for recursion desired, * for authoritative, | for truncated by the
+// server, - for no recursion, then the counts of answers, authorities and additionals.
+func (d *dissector) dnsHead(h dnsHeader) {
+	flags := h.flags()
+	d.num(int(h.id()))
+	if op := int(h.op()); op != 0 {
+		names := [...]string{1: "inv_q", 2: "stat", 4: "notify", 5: "update", 6: "stateful"}
+		if d.str(" "); op < len(names) && names[op] != "" {
 			d.str(names[op])
 		} else {
-			d.str("op").num(int(op))
+			d.str("op").num(op)
 		}
 	}
-	if response {
-		if rcode := flags & 15; rcode != 0 {
-			d.str(" ").str(rcodeName(byte(rcode)))
+	if !h.response() {
+		if flags&dnsDesired != 0 {
+			d.str("+")
 		}
-		if flags&0x0400 != 0 {
-			d.str("*")
-		}
-		if flags&0x0080 == 0 {
-			d.str("-")
-		}
-		if flags&0x0200 != 0 {
-			d.str("|")
-		}
-		d.str(" ").num(count(1)).str("/").num(count(2)).str("/").num(count(3))
-	} else if flags&0x0100 != 0 {
-		d.str("+")
+		return
 	}
-	at := 12
-	for i := range min(count(0), maxListed) {
+	if rcode := h.rcode(); rcode != 0 {
+		d.str(" ").str(rcodeName(byte(rcode)))
+	}
+	if flags&dnsAuthoritative != 0 {
+		d.str("*")
+	}
+	if flags&dnsAvailable == 0 {
+		d.str("-")
+	}
+	if flags&dnsTruncated != 0 {
+		d.str("|")
+	}
+	d.str(" ").num(h.answers()).str("/").num(h.authorities()).str("/").num(h.additionals())
+}
+
+// dnsBody prints the first question and the answers of the message b; false when the bytes end among the questions.
+func (d *dissector) dnsBody(h dnsHeader, b []byte) bool {
+	at := dnsHeaderLen
+	for i := range min(h.questions(), maxListed) {
 		start := at
 		if at = skipName(b, at); at < 0 || at+4 > len(b) {
 			d.str(" ").short("domain")
-			return
+			return false
 		}
 		// The first question tells what an answer without answers is about.
-		if i == 0 && (!response || count(1) == 0 || flags&15 != 0) {
+		if i == 0 && (!h.response() || h.answers() == 0 || h.rcode() != 0) {
 			d.str(" ").dnsType(binary.BigEndian.Uint16(b[at:])).str("? ").dnsName(b, start)
 		}
 		at += 4
 	}
-	if count(0) > maxListed {
+	if h.questions() > maxListed {
 		d.str(" ...")
-	} else if response {
-		for i := range count(1) {
-			if i == maxListed {
-				d.str(", ...")
-				break
-			}
-			if i > 0 {
-				d.str(",")
-			}
-			d.str(" ")
-			if at = d.dnsRecord(b, at); at < 0 {
-				break
-			}
+	} else if h.response() {
+		d.dnsAnswers(b, at, h.answers())
+	}
+	return true
+}
+
+// dnsAnswers prints n answers, which begin at at.
+func (d *dissector) dnsAnswers(b []byte, at, n int) {
+	for i := range n {
+		if i == maxListed {
+			d.str(", ...")
+			return
+		}
+		if i > 0 {
+			d.str(",")
+		}
+		d.str(" ")
+		if at = d.dnsRecord(b, at); at < 0 {
+			return
 		}
 	}
-	d.str(" (").num(n).str(")")
 }
 
 // dnsRecord prints the record at at and returns where the next begins, or -1
@@ -165,44 +206,15 @@ func (d *dissector) dnsName(b []byte, at int) *dissector {
 }
 
 func (d *dissector) dnsType(t uint16) *dissector {
-	switch layers.DNSType(t) {
-	case layers.DNSTypeA:
-		return d.str("A")
-	case layers.DNSTypeAAAA:
-		return d.str("AAAA")
-	case layers.DNSTypeNS:
-		return d.str("NS")
-	case layers.DNSTypeCNAME:
-		return d.str("CNAME")
-	case layers.DNSTypeSOA:
-		return d.str("SOA")
-	case layers.DNSTypePTR:
-		return d.str("PTR")
-	case layers.DNSTypeMX:
-		return d.str("MX")
-	case layers.DNSTypeTXT:
-		return d.str("TXT")
-	case layers.DNSTypeSRV:
-		return d.str("SRV")
-	case layers.DNSTypeOPT:
-		return d.str("OPT")
-	case 43:
-		return d.str("DS")
-	case 46:
-		return d.str("RRSIG")
-	case 47:
-		return d.str("NSEC")
-	case 48:
-		return d.str("DNSKEY")
-	case 64:
-		return d.str("SVCB")
-	case 65:
-		return d.str("HTTPS")
-	case 255:
-		return d.str("ANY")
+	if int(t) < len(dnsTypes) && dnsTypes[t] != "" {
+		return d.str(dnsTypes[t])
 	}
 	return d.str("Type").num(int(t))
 }
+
+// dnsTypes are those that are met often (IANA's dns-parameters).
+var dnsTypes = [...]string{1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
+	41: "OPT", 43: "DS", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
 
 // rcodeName gives tcpdump's names for the response codes.
 func rcodeName(c byte) string {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // event prints an event: the columns, the packet, then what else it holds as
@@ -92,7 +93,7 @@ func (p *Printer) time(ts number) {
 func (p *Printer) cpu(cpu number) {
 	p.cell = p.cell[:0]
 	if cpu.OK {
-		p.cell = append(strconv.AppendUint(append(p.cell, '['), cpu.V, 10), ']')
+		p.cell = append(appendNum(append(p.cell, '['), cpu.V), ']')
 	}
 	p.column(columnCPU, plain)
 }
@@ -103,7 +104,7 @@ func (p *Printer) process(e *fields) {
 		p.cell = appendEscaped(p.cell, e.comm)
 	}
 	if e.tgid.OK {
-		p.cell = strconv.AppendUint(append(p.cell, '/'), e.tgid.V, 10)
+		p.cell = appendNum(append(p.cell, '/'), e.tgid.V)
 	}
 	p.column(columnProcess, plain)
 }
@@ -123,7 +124,7 @@ func (p *Printer) device(e *fields) {
 	if e.hasDev {
 		p.cell = appendEscaped(p.cell, e.dev)
 	} else if e.ifindex.OK {
-		p.cell = strconv.AppendUint(append(p.cell, "if"...), e.ifindex.V, 10)
+		p.cell = appendNum(append(p.cell, "if"...), e.ifindex.V)
 	}
 	if inum := e.netns.V; e.netns.OK {
 		if !p.inNetns {
@@ -148,7 +149,7 @@ func (p *Printer) packet(e *fields) {
 	if !e.hasData {
 		d := &p.dissector
 		d.out = p.line
-		d.etherTypeName(uint16(e.protocol.V))
+		d.etherTypeName(dissect.EtherType(e.protocol.V))
 		p.line, d.out = d.out, nil
 		if e.skbLen.OK {
 			p.line = strconv.AppendUint(append(p.line, ", length "...), e.skbLen.V, 10)

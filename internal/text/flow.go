@@ -1,10 +1,7 @@
 package text
 
 import (
-	"encoding/binary"
 	"strconv"
-
-	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/dissect"
@@ -16,41 +13,53 @@ import (
 // Arguments are those of [Packet]. Nothing is appended when the bytes do not
 // tell.
 func Flow(dst, data []byte, at string, linkType, protocol uint16) []byte {
+	w := dissect.Network(data, dissect.EtherType(protocol), len(data))
 	if at == "mac" && format.HasEthernet(data, linkType, protocol) {
-		if len(data) < 14 {
-			return dst
+		w = dissect.Frame(data, len(data))
+		w.Step()
+	}
+	for w.Next == dissect.VLAN {
+		w.Step()
+	}
+	switch w.Next {
+	case dissect.IPv4:
+		w.Step()
+		if h := dissect.IPv4Header(w.Header); len(h) >= dissect.IPv4Len && w.Fault != dissect.Bad {
+			return appendBetween(dst, &w, h.Src(), h.Dst())
 		}
-		protocol, data = binary.BigEndian.Uint16(data[12:]), data[14:]
-	}
-	// Tags, as long as there are any: each takes four bytes.
-	for dissect.EtherType(protocol).IsVLAN() && len(data) >= 4 {
-		protocol, data = binary.BigEndian.Uint16(data[2:]), data[4:]
-	}
-	var h ipHeader
-	ok := false
-	switch layers.EthernetType(protocol) {
-	case layers.EthernetTypeIPv4:
-		h, ok = readIPv4(data, len(data))
-	case layers.EthernetTypeIPv6:
-		h, ok = readIPv6(data, len(data))
-	case layers.EthernetTypeARP:
-		if len(data) >= 28 && at != "data" && data[4] == 6 && data[5] == 4 {
-			dst = append(appendIP(dst, data[14:18]), " > "...)
-			return append(appendIP(dst, data[24:28]), " ARP"...)
+	case dissect.IPv6:
+		w.Step()
+		if h := dissect.IPv6Header(w.Header); w.Fault == dissect.Whole {
+			return appendBetween(dst, &w, h.Src(), h.Dst())
+		}
+	case dissect.ARP:
+		w.Step()
+		h := dissect.ARPPacket(w.Header)
+		if w.Fault == dissect.Whole && at != "data" && h.HardwareLen() == 6 && h.ProtocolLen() == 4 {
+			dst = append(appendIP(dst, h.SenderProtocol()), " > "...)
+			return append(appendIP(dst, h.TargetProtocol()), " ARP"...)
 		}
 	}
-	if !ok {
-		return dst
+	return dst
+}
+
+// appendBetween appends the addresses of the IP header that w stands at, ports and the protocol.
+func appendBetween(dst []byte, w *dissect.Walk, src, to []byte) []byte {
+	proto := dissect.Proto(w.Type)
+	for w.Next.IsExtension() {
+		if w.Step(); w.Fault == dissect.Cut {
+			break
+		}
+		proto = dissect.Proto(w.Type)
 	}
-	d := dissector{out: dst}
-	d.extensions(&h)
-	ports := h.offset == 0 && hasPorts(h.proto)
-	d.endpoint(h.src, h.payload, 0, ports).str(" > ").endpoint(h.dst, h.payload, 2, ports).str(" ")
-	return appendProto(d.out, h.proto)
+	ports := !w.Later && proto.HasPorts()
+	dst = append(appendEnd(dst, src, w.Rest, 0, ports), " > "...)
+	dst = append(appendEnd(dst, to, w.Rest, 2, ports), ' ')
+	return appendProto(dst, proto)
 }
 
 // appendProto appends an IP protocol's name in capitals, or its number.
-func appendProto(dst []byte, proto layers.IPProtocol) []byte {
+func appendProto(dst []byte, proto dissect.Proto) []byte {
 	if name := protoName(proto); name != "" {
 		for i := range len(name) {
 			c := name[i]
@@ -62,11 +71,11 @@ func appendProto(dst []byte, proto layers.IPProtocol) []byte {
 		return dst
 	}
 	switch proto {
-	case layers.IPProtocolIPv4:
+	case dissect.ProtoIPv4:
 		return append(dst, "IPIP"...)
-	case layers.IPProtocolIPv6:
+	case dissect.ProtoIPv6:
 		return append(dst, "IP6"...)
-	case layers.IPProtocolIGMP:
+	case dissect.ProtoIGMP:
 		return append(dst, "IGMP"...)
 	}
 	return strconv.AppendInt(append(dst, "ip-proto-"...), int64(proto), 10)

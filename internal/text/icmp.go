@@ -1,118 +1,129 @@
 package text
 
-import "encoding/binary"
+import "github.com/skb-tools/skb-tools/internal/dissect"
 
-// icmp prints an ICMP message (RFC 792), and for an error the packet that it
-// is about.
-func (d *dissector) icmp(b []byte, n int) {
+// icmp prints an ICMP message, and for an error the packet that it is about.
+func (d *dissector) icmp() bool {
 	d.str("ICMP ")
-	if len(b) < 8 {
-		d.short("icmp")
-		return
+	if d.cut("icmp") {
+		return false
 	}
-	typ, code := b[0], b[1]
-	rest := binary.BigEndian.Uint32(b[4:])
-	about := false
-	switch typ {
-	case 0, 8:
-		d.str("echo re").str([...]string{"ply", "quest"}[typ/8])
-		d.str(", id ").u32(rest >> 16).str(", seq ").u32(rest & 0xffff)
-	case 3:
-		about = true
-		d.icmpUnreachable(code, b)
-	case 4:
-		about = true
-		d.str("source quench")
-	case 5:
-		about = true
+	h, n := dissect.ICMPHeader(d.w.Header), d.total()
+	switch h.Type() {
+	case dissect.ICMPEcho, dissect.ICMPEchoReply, dissect.ICMPTimestamp, dissect.ICMPTimestampReply:
+		d.str(icmpNames[h.Type()]).str(", id ").num(int(h.ID())).str(", seq ").num(int(h.Seq()))
+	case dissect.ICMPExtendedEcho, dissect.ICMPExtendedEchoReply:
+		d.str(icmpNames[h.Type()]).str(", id ").num(int(h.ID()))
+	case dissect.ICMPSourceQuench, dissect.ICMPRouterAdvertisement, dissect.ICMPRouterSolicitation:
+		d.str(icmpNames[h.Type()])
+	case dissect.ICMPUnreachable:
+		d.icmpUnreachable(h)
+	case dissect.ICMPRedirect:
 		d.str("redirect ")
-		if h, ok := readIPv4(b[8:], n-8); ok {
-			d.ip(h.dst).str(" ")
+		if q := d.quoted(); q.known {
+			d.ip(q.dst).str(" ")
 		}
-		d.str("to ").str([...]string{"net ", "host ", "TOS and net ", "TOS and host "}[code&3]).ip(b[4:8])
-	case 9:
-		d.str("router advertisement")
-	case 10:
-		d.str("router solicitation")
-	case 11:
-		about = true
-		switch code {
+		d.str("to ").str([...]string{"net ", "host ", "TOS and net ", "TOS and host "}[h.Code()&3]).ip(h.Gateway())
+	case dissect.ICMPTimeExceeded:
+		switch h.Code() {
 		case 0:
 			d.str("time exceeded in-transit")
 		case 1:
 			d.str("ip reassembly time exceeded")
 		default:
-			d.str("time exceeded, code ").num(int(code))
+			d.str("time exceeded, code ").num(int(h.Code()))
 		}
-	case 12:
-		about = true
-		d.str("parameter problem - octet ").u32(rest >> 24)
-	case 13:
-		d.str("time stamp query, id ").u32(rest >> 16).str(", seq ").u32(rest & 0xffff)
-	case 14:
-		d.str("time stamp reply, id ").u32(rest >> 16).str(", seq ").u32(rest & 0xffff)
-	case 42:
-		d.str("extended echo request, id ").u32(rest >> 16) // RFC 8335
-	case 43:
-		d.str("extended echo reply, id ").u32(rest >> 16)
+	case dissect.ICMPParameterProblem:
+		d.str("parameter problem - octet ").num(int(h.Pointer()))
 	default:
-		d.str("type ").num(int(typ)).str(" code ").num(int(code))
+		d.icmpNumber(h)
 	}
 	d.str(", length ").num(n)
-	if about {
-		d.about(b[8:], n-8, false)
-	}
+	return d.about()
+}
+
+var icmpNames = [...]string{
+	dissect.ICMPEchoReply: "echo reply", dissect.ICMPEcho: "echo request", dissect.ICMPSourceQuench: "source quench",
+	dissect.ICMPRouterAdvertisement: "router advertisement", dissect.ICMPRouterSolicitation: "router solicitation",
+	dissect.ICMPTimestamp: "time stamp query", dissect.ICMPTimestampReply: "time stamp reply",
+	dissect.ICMPExtendedEcho: "extended echo request", dissect.ICMPExtendedEchoReply: "extended echo reply",
+}
+
+func (d *dissector) icmpNumber(h dissect.ICMPHeader) {
+	d.str("type ").num(int(h.Type())).str(" code ").num(int(h.Code()))
 }
 
 // icmpUnreachable names the codes of RFC 792, 1122 and 1812. Host, protocol
 // and port are those of the packet that could not be delivered.
-func (d *dissector) icmpUnreachable(code byte, b []byte) {
-	h, ok := readIPv4(b[8:], len(b)-8)
-	if ok {
-		d.ip(h.dst).str(" ")
+func (d *dissector) icmpUnreachable(h dissect.ICMPHeader) {
+	q := d.quoted()
+	if q.known {
+		d.ip(q.dst).str(" ")
 	}
-	switch code {
+	switch h.Code() {
 	case 0:
 		d.str("net unreachable")
 	case 1:
 		d.str("host unreachable")
 	case 2:
 		d.str("protocol ")
-		if ok {
-			d.num(int(h.proto)).str(" ")
+		if q.known {
+			d.num(int(q.proto)).str(" ")
 		}
 		d.str("unreachable")
 	case 3:
-		if ok && h.offset == 0 && hasPorts(h.proto) && len(h.payload) >= 4 {
-			d.str(protoName(h.proto)).str(" port ").num(int(binary.BigEndian.Uint16(h.payload[2:]))).str(" ")
+		if q.hasPort {
+			d.str(protoName(q.proto)).str(" port ").num(int(q.port)).str(" ")
 		}
 		d.str("unreachable")
 	case 4:
-		d.str("unreachable - need to frag (mtu ").num(int(binary.BigEndian.Uint16(b[6:]))).str(")")
+		d.str("unreachable - need to frag (mtu ").num(int(h.MTU())).str(")")
 	case 5:
 		d.str("unreachable - source route failed")
 	case 9, 10, 13:
 		d.str("unreachable - admin prohibited")
-		d.str([...]string{9: " net", 10: " host", 13: " filter"}[code])
+		d.str([...]string{9: " net", 10: " host", 13: " filter"}[h.Code()])
 	default:
-		d.str("unreachable, code ").num(int(code))
+		d.str("unreachable, code ").num(int(h.Code()))
 	}
 }
 
-// about prints the packet that an ICMP error quotes, in parentheses. RFC 792
-// asks for 8 bytes of its payload only: [|tcp] is usual there.
-func (d *dissector) about(b []byte, n int, v6 bool) {
-	if len(b) == 0 {
-		return
+// A quote is what an ICMP error's text says of the packet that it is about.
+type quote struct {
+	dst            []byte
+	proto          dissect.Proto
+	port           uint16 // where it was for
+	known, hasPort bool
+}
+
+// quoted reads the packet that the ICMP error at hand quotes.
+func (d *dissector) quoted() (q quote) {
+	w := d.w
+	if w.Step(); w.Fault == dissect.Bad {
+		return q
 	}
-	if d.depth++; d.depth > maxDepth {
-		return
+	switch {
+	case w.Kind == dissect.IPv4 && len(w.Header) >= dissect.IPv4Len:
+		q.dst = dissect.IPv4Header(w.Header).Dst()
+	case w.Kind == dissect.IPv6 && w.Fault == dissect.Whole:
+		q.dst = dissect.IPv6Header(w.Header).Dst()
+	default:
+		return q
+	}
+	q.known, q.proto = true, dissect.Proto(w.Type)
+	if q.hasPort = !w.Later && q.proto.HasPorts() && len(w.Rest) >= 4; q.hasPort {
+		_, q.port = dissect.Ports(w.Rest)
+	}
+	return q
+}
+
+// about begins to print the packet that an ICMP error quotes, in parentheses. RFC 792
+// asks for 8 bytes of its payload only: [|tcp] is usual there.
+func (d *dissector) about() bool {
+	if d.w.Next == dissect.None || len(d.w.Rest) == 0 {
+		return false
 	}
 	d.str(" (")
-	if v6 {
-		d.ipv6(b, n)
-	} else {
-		d.ipv4(b, n)
-	}
-	d.str(")")
+	d.ends = append(d.ends, end{text: ")"})
+	return true
 }

@@ -1,45 +1,54 @@
 package text
 
-import "encoding/binary"
+import "github.com/skb-tools/skb-tools/internal/dissect"
 
-// igmp prints an IGMP message: RFC 1112, 2236, 3376.
-func (d *dissector) igmp(b []byte, n int) {
+// igmp prints an IGMP message.
+func (d *dissector) igmp() bool {
 	d.str("igmp ")
-	if len(b) < 8 {
-		d.short("igmp")
-		return
+	if d.cut("igmp") {
+		return false
 	}
-	group, records := b[4:8], 0
-	switch b[0] {
-	case 0x11:
+	h, n, records := dissect.IGMPHeader(d.w.Header), d.total(), 0
+	switch h.Type() {
+	case dissect.IGMPQuery:
 		switch {
-		case n >= 12:
+		case n >= dissect.IGMPv3QueryLen:
 			d.str("query v3")
-		case b[1] == 0:
+		case h.MaxResponse() == 0:
 			d.str("query v1")
 		default:
 			d.str("query v2")
 		}
-		if !allZero(group) {
+		if group := h.Group(); !allZero(group) {
 			d.str(" ").ip(group)
 		}
-	case 0x12:
-		d.str("v1 report ").ip(group)
-	case 0x16:
-		d.str("v2 report ").ip(group)
-	case 0x17:
-		d.str("leave ").ip(group)
-	case 0x22:
-		records = int(binary.BigEndian.Uint16(b[6:]))
+	case dissect.IGMPReport1:
+		d.str("v1 report ").ip(h.Group())
+	case dissect.IGMPReport2:
+		d.str("v2 report ").ip(h.Group())
+	case dissect.IGMPLeave:
+		d.str("leave ").ip(h.Group())
+	case dissect.IGMPReport3:
+		records = h.Records()
 		d.str("v3 report, ").num(records).str(" group record(s)")
 	default:
-		d.str("type 0x").hex(b[:1], 0)
+		d.str("type 0x").hex(h[:1], 0)
 	}
-	d.str(", length ").num(n)
-	b = b[8:]
-	for i := 0; i < min(records, maxListed) && len(b) >= 8; i++ {
-		d.str(" [").ip(b[4:8]).str("]")
-		next := 8 + int(binary.BigEndian.Uint16(b[2:]))*4 + int(b[1])*4
-		b = b[min(next, len(b)):]
+	d.str(", length ").num(n).groups(dissect.IGMPRecords(d.w.Rest), records)
+	return false
+}
+
+// groups prints the addresses of a report of n groups, the first few.
+func (d *dissector) groups(records dissect.GroupRecords, n int) {
+	for range min(n, maxListed) {
+		group, ok := records.Next()
+		if !ok {
+			return
+		}
+		d.str(" [").ip(group).str("]")
 	}
 }
+
+// maxListed is how many entries of a list in a packet (answers, groups,
+// chunks) are printed; the count of all stands before them.
+const maxListed = 16

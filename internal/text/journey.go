@@ -4,10 +4,9 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/gopacket/gopacket/layers"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
 // track prints skb-track's section: the packet and branch as #12.1, times in the unit that
@@ -202,7 +201,7 @@ func AppendFlow(dst []byte, f format.Flow) []byte {
 	if !f.Src.IsValid() {
 		return dst
 	}
-	ports := hasPorts(layers.IPProtocol(f.Proto)) && f.Sport|f.Dport != 0
+	ports := dissect.Proto(f.Proto).HasPorts() && f.Sport|f.Dport != 0
 	dst = appendAddr(dst, f.Src)
 	if ports {
 		dst = strconv.AppendUint(append(dst, '.'), uint64(f.Sport), 10)
@@ -211,7 +210,7 @@ func AppendFlow(dst []byte, f format.Flow) []byte {
 	if ports {
 		dst = strconv.AppendUint(append(dst, '.'), uint64(f.Dport), 10)
 	}
-	return appendProto(append(dst, ' '), layers.IPProtocol(f.Proto))
+	return appendProto(append(dst, ' '), dissect.Proto(f.Proto))
 }
 
 // AppendEnding appends how a journey ended, where, and after how long and how many hops:

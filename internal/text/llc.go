@@ -1,40 +1,37 @@
 package text
 
-import (
-	"bytes"
-	"encoding/binary"
+import "github.com/skb-tools/skb-tools/internal/dissect"
 
-	"github.com/gopacket/gopacket"
-)
+// llc prints nothing of an IEEE 802.2 frame, if what is behind its header has a form.
+func (d *dissector) llc() bool { return !d.cut("llc") }
 
-// llc prints an IEEE 802.2 frame of which the 802.3 header says length bytes.
-func (d *dissector) llc(b []byte, n, length int) {
-	b = b[:min(len(b), length)]
-	n = min(n, length)
-	if len(b) < 3 {
-		d.short("llc")
-		return
-	}
-	switch {
-	case b[0] == 0x42 && b[1] == 0x42:
-		d.stpMessage(b[3:], n-3)
-	case b[0] == 0xaa && b[1] == 0xaa && len(b) >= 8 && bytes.Equal(b[3:6], []byte{0, 0, 0}):
-		d.network(b[8:], binary.BigEndian.Uint16(b[6:]), n-8) // SNAP, RFC 1042
-	case b[0] == 0xaa && b[1] == 0xaa && len(b) >= 8:
-		d.str("SNAP oui ").hex(b[3:6], ':').str(", pid 0x").hex(b[6:8], 0).str(", length ").num(n - 8)
-	default:
-		d.str("802.2 dsap 0x").hex(b[:1], 0).str(" ssap 0x").hex(b[1:2], 0).str(", length ").num(n)
-	}
+func (d *dissector) accessPoints(h dissect.LLCHeader, n int) {
+	d.str("802.2 dsap 0x").hex(h[:1], 0).str(" ssap 0x").hex(h[1:2], 0).str(", length ").num(n)
 }
 
-// stpMessage prints a spanning tree BPDU (IEEE 802.1D, 802.1Q).
-func (d *dissector) stpMessage(b []byte, n int) {
-	d.str("STP ")
-	if len(b) < 4 {
-		d.short("stp")
-		return
+// snap prints SNAP's header, if it names no EtherType, and that of LLC if this one was cut off.
+func (d *dissector) snap() bool {
+	h := dissect.SNAPHeader(d.w.Header)
+	switch {
+	case d.w.Fault == dissect.Cut:
+		d.accessPoints(dissect.LLCHeader{0xaa, 0xaa}, dissect.LLCLen+d.total())
+	case allZero(h.OUI()):
+		return true
+	default:
+		d.str("SNAP oui ").hex(h.OUI(), ':').str(", pid 0x").hex16(h.Protocol()).str(", length ").num(d.w.N)
 	}
-	switch b[2] {
+	return false
+}
+
+// stp prints a bridge's message.
+func (d *dissector) stp() bool {
+	d.str("STP ")
+	h, n := dissect.BPDU(d.w.Header), d.total()
+	if len(h) < dissect.BPDULeast {
+		d.short("stp")
+		return false
+	}
+	switch h.Version() {
 	case 0:
 		d.str("802.1d")
 	case 2:
@@ -42,52 +39,50 @@ func (d *dissector) stpMessage(b []byte, n int) {
 	case 3:
 		d.str("802.1s")
 	default:
-		d.str("version ").num(int(b[2]))
+		d.str("version ").num(int(h.Version()))
 	}
-	if b[3] == 0x80 { // no more than the four bytes
+	switch {
+	case h.Type() == dissect.BPDUTopologyChange:
 		d.str(", Topology Change, length ").num(n)
-		return
-	}
-	if d.stp.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
+		return false
+	case len(h) < dissect.BPDULen:
 		d.str(", ").short("stp")
-		return
-	}
-	s := &d.stp
-	if b[3] == 2 {
+		return false
+	case h.Type() == dissect.BPDURapid:
 		d.str(", Rapid STP")
-	} else {
+	default:
 		d.str(", Config")
 	}
-	if s.TC {
+	if h.Changed() {
 		d.str(", topology change")
 	}
-	d.str(", root ").hex16(s.RouteID.Priority|s.RouteID.SysID).str(".").hex(s.RouteID.HwAddr, ':')
-	d.str(", bridge-id ").hex16(s.BridgeID.Priority|s.BridgeID.SysID).str(".").hex(s.BridgeID.HwAddr, ':')
-	d.str(".").hex16(s.PortID).str(", length ").num(n)
+	d.str(", root ").bridge(h.Root()).str(", bridge-id ").bridge(h.Bridge())
+	d.str(".").hex16(h.Port()).str(", length ").num(n)
+	return false
 }
 
-// lldp prints the names in an LLDP message (IEEE 802.1AB): a TLV is 7 bits of
-// type, 9 of length.
-func (d *dissector) lldp(b []byte, n int) {
-	d.str("LLDP, length ").num(n)
-	for len(b) >= 2 {
-		tlv := binary.BigEndian.Uint16(b)
-		typ, length := tlv>>9, int(tlv&0x1ff)
-		if len(b) < 2+length {
-			d.str(", ").short("lldp")
-			return
-		}
-		v := b[2 : 2+length]
+func (d *dissector) bridge(id dissect.BridgeID) *dissector {
+	return d.hex16(id.Priority()).str(".").hex(id.Address(), ':')
+}
+
+// lldp prints the names in an LLDP message.
+func (d *dissector) lldp() bool {
+	d.str("LLDP, length ").num(d.total())
+	parts := dissect.LLDPParts(d.w.Header)
+	for {
+		kind, value, ok := parts.Next()
 		switch {
-		case typ == 0:
-			return
-		case typ == 4:
+		case !ok && len(parts) >= 2:
+			d.str(", ").short("lldp")
+			return false
+		case !ok || kind == dissect.LLDPEnd:
+			return false
+		case kind == dissect.LLDPPortDescription:
 			d.str(", port description ")
-			d.out = appendEscaped(d.out, v)
-		case typ == 5:
+			d.out = appendEscaped(d.out, value)
+		case kind == dissect.LLDPSystemName:
 			d.str(", system name ")
-			d.out = appendEscaped(d.out, v)
+			d.out = appendEscaped(d.out, value)
 		}
-		b = b[2+length:]
 	}
 }

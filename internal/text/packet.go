@@ -1,12 +1,10 @@
 package text
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"strconv"
 	"sync"
 
-	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -34,37 +32,24 @@ func Packet(dst, data []byte, at string, linkType, protocol uint16, origLen int)
 
 // packet is Packet.
 func (d *dissector) packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
-	d.out, d.depth, d.frame = dst, 0, nil
+	d.out, d.depth, d.frame, d.ends = dst, 0, nil, d.ends[:0]
 	d.begin(data, at, linkType, protocol, max(origLen, len(data)))
-	dst, d.out, d.frame = d.out, nil, nil
+	dst = d.out
+	d.out, d.frame, d.w.Header, d.w.Rest = nil, nil, nil, nil
 	return dst
 }
 
 var dissectors = sync.Pool{New: func() any { return new(dissector) }}
 
-// dissector holds the text so far and the decoded headers, to be used again
-// for the next packet: nothing of a header is kept after the header inside it
-// has been begun.
-//
-// gopacket reads the headers that it reads whole or not at all without harm.
-// IPv4 and IPv6 are read here instead: gopacket returns before it has set the
-// addresses when the options are malformed, and takes the captured length for
-// the total length of a packet over 64 KiB (BIG TCP), and both are packets
-// that one looks for. So are DNS messages: a capture of 256 bytes cuts most
-// answers, and gopacket decodes a cut message not at all. And so are Ethernet,
-// UDP and TCP, which are in most lines: gopacket allocates an error for each that is
-// cut off, as in what an ICMP error quotes, and options take it 100 ns.
+// dissector prints the headers that dissect walks through. It holds the text so far and the walk. How much of
+// a malformed header is printed is decided here.
 type dissector struct {
 	out   []byte
+	w     dissect.Walk
 	depth int
-	frame []byte // the Ethernet header, until a network header is found behind it
-
-	arp   layers.ARP
-	tcp   layers.TCP
-	sctp  layers.SCTP
-	gre   layers.GRE
-	vxlan layers.VXLAN
-	stp   layers.STP
+	frame dissect.EthernetHeader // until a network header is found behind it
+	names []byte                 // of extension headers
+	ends  []end                  // the innermost last
 	dhcp  layers.DHCPv4
 }
 
@@ -73,128 +58,164 @@ type dissector struct {
 const maxDepth = 24
 
 func (d *dissector) begin(data []byte, at string, linkType, protocol uint16, n int) {
+	t := dissect.EtherType(protocol)
 	switch {
 	case at == "mac" && format.HasEthernet(data, linkType, protocol):
-		d.ethernet(data, n)
-	case at == "mac" && !isNetwork(data, protocol):
+		d.w.Frame(data, n)
+		d.headers()
+	case at == "mac" && !isNetwork(data, t):
 		d.str("link type ").num(int(linkType)).str(", ")
-		d.etherTypeName(protocol)
+		d.etherTypeName(t)
 		d.str(", length ").num(n)
-	case at == "data" && !(isNetwork(data, protocol) && lengthFits(data, n)):
+	case at == "data" && !(isNetwork(data, t) && lengthFits(data, t, n)):
 		// Before a sender has pushed its headers, data is a payload or half of a
 		// header: naming it would be a guess.
 		d.str("no header yet, length ").num(n)
 	default:
-		d.network(data, protocol, n)
+		d.w.Network(data, t, n)
+		d.headers()
 	}
 }
 
-// isNetwork says whether data can begin with the network header that protocol
+// isNetwork says whether data can begin with the network header that t
 // names. Devices without a link header (tun, ipip, wireguard) have at "mac"
 // what others have at "network".
-func isNetwork(data []byte, protocol uint16) bool {
-	if len(data) == 0 {
-		return false
-	}
-	switch layers.EthernetType(protocol) {
-	case layers.EthernetTypeIPv4:
-		return data[0]>>4 == 4 && data[0]&15 >= 5
-	case layers.EthernetTypeIPv6:
-		return data[0]>>4 == 6
-	}
-	return false
+func isNetwork(data []byte, t dissect.EtherType) bool {
+	return t != 0 && t == dissect.OfVersion(data) &&
+		(t != dissect.EtherIPv4 || dissect.IPv4Header(data).HeaderLen() >= dissect.IPv4Len)
 }
 
 // lengthFits says whether what isNetwork took for a header gives the length n,
 // which a payload that happens to begin like one does not.
-func lengthFits(data []byte, n int) bool {
-	if data[0]>>4 == 4 {
-		h, ok := readIPv4(data, n)
-		return ok && h.hl+h.n == n
+func lengthFits(data []byte, t dissect.EtherType, n int) bool {
+	w := dissect.Network(data, t, n)
+	w.Step()
+	switch {
+	case w.Fault == dissect.Bad:
+		return false
+	case w.Kind == dissect.IPv6:
+		return w.Fault == dissect.Whole && dissect.IPv6Len+w.N == n
 	}
-	h, ok := readIPv6(data, n)
-	return ok && h.hl+h.n == n
+	return len(data) >= dissect.IPv4Len && dissect.IPv4Header(data).HeaderLen()+w.N == n
 }
 
-// ethernet prints a frame. Addresses are left out where the network layer says
-// more, as tcpdump does without -e.
-func (d *dissector) ethernet(data []byte, n int) {
-	if len(data) < 14 {
-		d.short("ether")
-		return
+// headers prints the headers from the next one on.
+func (d *dissector) headers() {
+	for {
+		d.w.Trim()
+		form := forms[d.w.Next]
+		if form == nil {
+			d.unread()
+			break
+		}
+		if d.depth++; d.depth > maxDepth {
+			d.str("[nested too deep]")
+			break
+		}
+		d.w.Step()
+		if !form(d) {
+			break
+		}
 	}
-	next := binary.BigEndian.Uint16(data[12:])
-	if dissect.EtherType(next).IsLength() {
-		d.llc(data[14:], n-14, int(next))
-		return
+	for i := len(d.ends) - 1; i >= 0; i-- {
+		d.end(d.ends[i])
 	}
-	d.frame = data[:14]
-	d.network(data[14:], next, n-14)
 }
 
-// network prints what an EtherType names; n is the length from data on.
-func (d *dissector) network(data []byte, etherType uint16, n int) {
-	if d.depth++; d.depth > maxDepth {
-		d.str("[nested too deep]")
+// forms has a method for each kind of header that has a form here: it prints the header that the walk stands at, and
+// tells whether what is behind it is to be printed next. They don't call each other: with some tunnels
+// there were more returns than a processor predicts, which took more time than all else.
+var forms = [256]func(*dissector) bool{
+	dissect.Ethernet: (*dissector).ethernet, dissect.LLC: (*dissector).llc, dissect.SNAP: (*dissector).snap,
+	dissect.STP: (*dissector).stp, dissect.LLDP: (*dissector).lldp, dissect.VLAN: (*dissector).vlan,
+	dissect.MPLS: (*dissector).mpls, dissect.PPPoE: (*dissector).pppoe, dissect.PPPoEDiscovery: (*dissector).pppoe,
+	dissect.PPP: (*dissector).ppp, dissect.ARP: (*dissector).arp,
+
+	dissect.IPv4: (*dissector).ipv4, dissect.IPv6: (*dissector).ipv6, dissect.TCP: (*dissector).tcp,
+	dissect.UDP: (*dissector).udp, dissect.UDPLite: (*dissector).udpLite, dissect.SCTP: (*dissector).sctp,
+	dissect.ICMP: (*dissector).icmp, dissect.ICMPv6: (*dissector).icmp6, dissect.IGMP: (*dissector).igmp,
+
+	dissect.GRE: (*dissector).gre, dissect.ESP: (*dissector).esp, dissect.VXLAN: (*dissector).vxlan,
+	dissect.Geneve: (*dissector).geneve,
+}
+
+// unread prints what is behind the header that the walk stands at, where that has no form.
+func (d *dissector) unread() {
+	n := d.w.N
+	switch k := d.w.Kind; {
+	case k == dissect.IPv4 || k == dissect.IPv6 || k.IsExtension():
+		d.protocol(dissect.Proto(d.w.Type), n)
 		return
-	}
-	switch dissect.EtherType(etherType) {
-	case dissect.EtherIPv4:
-		d.ipv4(data, n)
-	case dissect.EtherIPv6:
-		d.ipv6(data, n)
-	case dissect.EtherARP:
-		d.address(data, n)
-	case dissect.EtherVLAN, dissect.EtherQinQ, dissect.EtherQinQOld: // as EtherType.IsVLAN
-		d.vlan(data, n)
-	case dissect.EtherBridging:
-		d.ethernet(data, n)
-	case dissect.EtherMPLS, dissect.EtherMPLSMany:
-		d.mpls(data, n)
-	case dissect.EtherPPPoEDiscovery:
-		d.pppoe(data, n, true)
-	case dissect.EtherPPPoE:
-		d.pppoe(data, n, false)
-	case dissect.EtherPPP:
-		d.ppp(data, n)
-	case dissect.EtherLLDP:
-		d.lldp(data, n)
+	case k == dissect.LLC:
+		d.accessPoints(dissect.LLCHeader(d.w.Header), dissect.LLCLen+n)
+		return
+	case k == dissect.PPP:
+		d.pppName(dissect.PPPProtocol(d.w.Type))
+		d.str(", ")
+	case k == dissect.MPLS: // which does not tell
 	default:
 		if d.frame != nil {
-			d.hex(d.frame[6:12], ':').str(" > ").hex(d.frame[:6], ':').str(", ")
+			d.hex(d.frame.Src(), ':').str(" > ").hex(d.frame.Dst(), ':').str(", ")
 		}
-		d.etherTypeName(etherType)
-		d.str(", length ").num(n)
+		d.etherTypeName(dissect.EtherType(d.w.Type))
+		d.str(", ")
 	}
+	d.str("length ").num(n)
+}
+
+// An end is what stands behind all that is printed of what a header carries.
+type end struct {
+	text  string
+	piece piece // if there is no text
+	n     int   // bytes of it
+}
+
+func (d *dissector) end(e end) {
+	if e.text != "" {
+		d.str(e.text)
+		return
+	}
+	d.fragment(e.piece, e.n)
+}
+
+// cut says that the header at hand was cut off, where it was.
+func (d *dissector) cut(name string) bool {
+	if d.w.Fault != dissect.Cut {
+		return false
+	}
+	d.short(name)
+	return true
+}
+
+// total is the length of the header and of what is behind it.
+func (d *dissector) total() int { return len(d.w.Header) + d.w.N }
+
+// ethernet prints nothing of a frame's header, if the network layer says more, as tcpdump does without -e.
+func (d *dissector) ethernet() bool {
+	if d.w.Next != dissect.LLC {
+		d.frame = d.w.Header
+	}
+	return !d.cut("ether")
 }
 
 // etherTypeName always gives the number, which is what one looks up.
-func (d *dissector) etherTypeName(t uint16) {
+func (d *dissector) etherTypeName(t dissect.EtherType) {
 	d.str("ethertype ")
-	if name := dissect.EtherType(t).Name(); name != "" {
-		d.str(name).str(" (0x").hex16(t).str(")")
+	if name := t.Name(); name != "" {
+		d.str(name).str(" (0x").hex16(uint16(t)).str(")")
 		return
 	}
-	d.str("0x").hex16(t)
+	d.str("0x").hex16(uint16(t))
 }
 
-// vlan prints a tag: IEEE 802.1Q, the tag's 16 bits are priority (3), drop
-// eligible (1) and id (12).
-func (d *dissector) vlan(data []byte, n int) {
-	if len(data) < 4 {
-		d.short("vlan")
-		return
+// vlan prints a tag.
+func (d *dissector) vlan() bool {
+	if d.cut("vlan") {
+		return false
 	}
-	d.vlanTag(binary.BigEndian.Uint16(data))
-	next := binary.BigEndian.Uint16(data[2:])
-	if dissect.EtherType(next).IsLength() {
-		d.llc(data[4:], n-4, int(next))
-		return
-	}
-	d.network(data[4:], next, n-4)
+	d.out = appendVLAN(d.out, dissect.VLANTag(d.w.Header).TCI())
+	return true
 }
-
-func (d *dissector) vlanTag(tci uint16) { d.out = appendVLAN(d.out, tci) }
 
 func appendVLAN(dst []byte, tci uint16) []byte {
 	dst = append(dst, "vlan "...)
@@ -209,33 +230,33 @@ func appendVLAN(dst []byte, tci uint16) []byte {
 	return append(dst, ", "...)
 }
 
-// address prints ARP (RFC 826).
-func (d *dissector) address(data []byte, n int) {
+// arp prints an ARP packet.
+func (d *dissector) arp() bool {
 	d.str("ARP, ")
-	a := &d.arp
-	if a.DecodeFromBytes(data, gopacket.NilDecodeFeedback) != nil {
-		d.short("arp")
-		return
+	if d.cut("arp") {
+		return false
 	}
-	if a.ProtAddressSize != 4 || a.Protocol != layers.EthernetTypeIPv4 {
-		d.str("hardware ").num(int(a.AddrType)).str(", protocol 0x").hex16(uint16(a.Protocol))
-		d.str(", operation ").num(int(a.Operation)).str(", length ").num(n)
-		return
+	h, n := dissect.ARPPacket(d.w.Header), d.total()
+	if h.ProtocolLen() != 4 || h.Protocol() != dissect.EtherIPv4 {
+		d.str("hardware ").num(int(h.Hardware())).str(", protocol 0x").hex16(uint16(h.Protocol()))
+		d.str(", operation ").num(int(h.Operation())).str(", length ").num(n)
+		return false
 	}
-	from, to := a.SourceProtAddress, a.DstProtAddress
-	switch a.Operation {
-	case layers.ARPRequest:
+	from, to := h.SenderProtocol(), h.TargetProtocol()
+	switch h.Operation() {
+	case dissect.ARPRequest:
 		d.str("Request who-has ").ip(to)
-		if !allZero(a.DstHwAddress) {
-			d.str(" (").hex(a.DstHwAddress, ':').str(")")
+		if hardware := h.TargetHardware(); !allZero(hardware) {
+			d.str(" (").hex(hardware, ':').str(")")
 		}
 		d.str(" tell ").ip(from)
-	case layers.ARPReply:
-		d.str("Reply ").ip(from).str(" is-at ").hex(a.SourceHwAddress, ':')
+	case dissect.ARPReply:
+		d.str("Reply ").ip(from).str(" is-at ").hex(h.SenderHardware(), ':')
 	default:
-		d.str("operation ").num(int(a.Operation)).str(" ").ip(from).str(" > ").ip(to)
+		d.str("operation ").num(int(h.Operation())).str(" ").ip(from).str(" > ").ip(to)
 	}
 	d.str(", length ").num(n)
+	return false
 }
 
 func allZero(b []byte) bool {
@@ -308,11 +329,30 @@ func (d *dissector) hexNum(v uint64) *dissector {
 }
 
 func (d *dissector) num(v int) *dissector {
-	d.out = strconv.AppendInt(d.out, int64(v), 10)
+	d.out = appendNum(d.out, uint64(max(v, 0)))
 	return d
 }
 
 func (d *dissector) u32(v uint32) *dissector {
-	d.out = strconv.AppendUint(d.out, uint64(v), 10)
+	d.out = appendNum(d.out, uint64(v))
 	return d
+}
+
+// appendNum appends v in decimal. Most numbers of a packet are ports and lengths, for which strconv takes twice
+// as long.
+func appendNum(dst []byte, v uint64) []byte {
+	digit := func(unit uint32) byte { return '0' + byte(uint32(v)/unit%10) }
+	switch {
+	case v < 10:
+		return append(dst, digit(1))
+	case v < 100:
+		return append(dst, digit(10), digit(1))
+	case v < 1000:
+		return append(dst, digit(100), digit(10), digit(1))
+	case v < 10000:
+		return append(dst, digit(1000), digit(100), digit(10), digit(1))
+	case v < 100000:
+		return append(dst, digit(10000), digit(1000), digit(100), digit(10), digit(1))
+	}
+	return strconv.AppendUint(dst, v, 10)
 }

@@ -1,66 +1,64 @@
 package text
 
-import (
-	"encoding/binary"
+import "github.com/skb-tools/skb-tools/internal/dissect"
 
-	"github.com/gopacket/gopacket"
-)
-
-// sctpPacket prints an SCTP packet's chunks (RFC 9260, 8260, 6525).
-func (d *dissector) sctpPacket(b []byte, n int) {
+// sctp prints an SCTP packet's chunks.
+func (d *dissector) sctp() bool {
 	d.str("sctp")
-	if d.sctp.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
+	if d.w.Fault == dissect.Cut {
 		d.str(" ").short("sctp")
-		return
+		return false
 	}
-	b = d.sctp.Payload
-	for i := 0; len(b) > 0; i++ {
-		if len(b) < 4 {
-			d.str(" ").short("sctp")
-			break
-		}
-		if i == maxListed {
+	chunks := dissect.SCTPChunks(d.w.Rest)
+	for i := 0; len(chunks) > 0; i++ {
+		if i == maxListed && len(chunks) >= 4 {
 			d.str(" ...")
 			break
 		}
-		length := int(binary.BigEndian.Uint16(b[2:]))
-		d.str(" (").num(i+1).str(") [").sctpChunk(b, length)
-		if length < 4 {
-			d.str(" bad chunk length ").num(length)
+		c, ok := chunks.Next()
+		if !ok {
+			d.str(" ").short("sctp")
 			break
 		}
-		if length = (length + 3) &^ 3; length > len(b) {
-			break // the usual end of a capture: in the data
+		d.str(" (").num(i + 1).str(") [").sctpChunk(c)
+		if c.Len() < 4 {
+			d.str(" bad chunk length ").num(c.Len())
 		}
-		b = b[length:]
 	}
-	d.str(", length ").num(n)
+	d.str(", length ").num(d.total())
+	return false
 }
 
-var chunkNames = map[byte]string{0: "DATA", 1: "INIT", 2: "INIT ACK", 3: "SACK", 4: "HB REQ", 5: "HB ACK", 6: "ABORT",
-	7: "SHUTDOWN", 8: "SHUTDOWN ACK", 9: "OP ERR", 10: "COOKIE ECHO", 11: "COOKIE ACK", 12: "ECN ECHO", 13: "CWR",
-	14: "SHUTDOWN COMPLETE", 15: "AUTH", 64: "I-DATA", 0x80: "ASCONF-ACK", 0x82: "RECONF", 0xc0: "FORWARD TSN",
-	0xc1: "ASCONF", 0xc2: "I-FORWARD TSN"}
-
-func (d *dissector) sctpChunk(b []byte, length int) *dissector {
-	name, ok := chunkNames[b[0]]
-	if !ok {
-		return d.str("chunk ").num(int(b[0])).str("]")
+func (d *dissector) sctpChunk(c dissect.SCTPChunk) {
+	name := c.Name()
+	if name == "" {
+		d.str("chunk ").num(int(c.Type())).str("]")
+		return
 	}
 	d.str(name).str("]")
-	switch {
-	case b[0] == 0 && len(b) >= 16:
-		d.str(" ").str([...]string{"", "(E)", "(B)", "(B)(E)"}[b[1]&3])
-		d.str(" [TSN: ").u32(binary.BigEndian.Uint32(b[4:])).str("] [SID: ").num(int(binary.BigEndian.Uint16(b[8:])))
-		d.str("] [SSEQ ").num(int(binary.BigEndian.Uint16(b[10:])))
-		d.str("] [PPID ").hexNum(uint64(binary.BigEndian.Uint32(b[12:])))
-		d.str("] [length ").num(max(length-16, 0)).str("]")
-	case (b[0] == 1 || b[0] == 2) && len(b) >= 20:
-		d.str(" [init tag: ").u32(binary.BigEndian.Uint32(b[4:])).str("] [rwnd: ").u32(binary.BigEndian.Uint32(b[8:]))
-		d.str("] [OS: ").num(int(binary.BigEndian.Uint16(b[12:]))).str("] [MIS: ").num(int(binary.BigEndian.Uint16(b[14:])))
-		d.str("] [init TSN: ").u32(binary.BigEndian.Uint32(b[16:])).str("]")
-	case b[0] == 3 && len(b) >= 12:
-		d.str(" [cum ack ").u32(binary.BigEndian.Uint32(b[4:])).str("] [a_rwnd ").u32(binary.BigEndian.Uint32(b[8:])).str("]")
+	switch t := c.Type(); {
+	case t == dissect.SCTPData && len(c) >= dissect.SCTPDataLen:
+		d.sctpData(dissect.SCTPDataChunk(c), c.Len())
+	case (t == dissect.SCTPInit || t == dissect.SCTPInitAck) && len(c) >= dissect.SCTPInitLen:
+		c := dissect.SCTPInitChunk(c)
+		d.str(" [init tag: ").u32(c.Tag()).str("] [rwnd: ").u32(c.Window())
+		d.str("] [OS: ").num(int(c.OutStreams())).str("] [MIS: ").num(int(c.InStreams()))
+		d.str("] [init TSN: ").u32(c.TSN()).str("]")
+	case t == dissect.SCTPSack && len(c) >= dissect.SCTPSackLen:
+		c := dissect.SCTPSackChunk(c)
+		d.str(" [cum ack ").u32(c.Ack()).str("] [a_rwnd ").u32(c.Window()).str("]")
 	}
-	return d
+}
+
+// sctpData prints a chunk of n bytes.
+func (d *dissector) sctpData(c dissect.SCTPDataChunk, n int) {
+	d.str(" ")
+	if c.Begins() {
+		d.str("(B)")
+	}
+	if c.Ends() {
+		d.str("(E)")
+	}
+	d.str(" [TSN: ").u32(c.TSN()).str("] [SID: ").num(int(c.Stream())).str("] [SSEQ ").num(int(c.Seq()))
+	d.str("] [PPID ").hexNum(uint64(c.Protocol())).str("] [length ").num(n - dissect.SCTPDataLen).str("]")
 }

@@ -1,197 +1,143 @@
 package text
 
-import (
-	"encoding/binary"
+import "github.com/skb-tools/skb-tools/internal/dissect"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-)
-
-// vxlanPacket prints a VXLAN header (RFC 7348) and the frame in it.
-func (d *dissector) vxlanPacket(b []byte, n int) {
+// vxlan prints a VXLAN header.
+func (d *dissector) vxlan() bool {
 	d.str("VXLAN, ")
-	if d.vxlan.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
-		d.short("vxlan")
-		return
+	if d.cut("vxlan") {
+		return false
 	}
-	d.str("flags [").str([...]string{".", "I"}[b[0]>>3&1]).str("] (0x").hex(b[:1], 0).str("), vni ").u32(d.vxlan.VNI)
-	if d.vxlan.GBPExtension {
-		d.str(", gbp ").num(int(d.vxlan.GBPGroupPolicyID))
+	h := dissect.VXLANHeader(d.w.Header)
+	d.str("flags [")
+	if h.HasVNI() {
+		d.str("I")
+	} else {
+		d.str(".")
 	}
-	d.inner(b[8:], uint16(layers.EthernetTypeTransparentEthernetBridging), n-8)
+	d.str("] (0x").hex(h[:1], 0).str("), vni ").u32(h.VNI())
+	if policy, ok := h.Policy(); ok {
+		d.str(", gbp ").num(int(policy))
+	}
+	d.str(": ")
+	return true
 }
 
-// geneve prints a Geneve header (RFC 8926) and what is in it. It is read here
-// because gopacket counts the offset of the options in a byte, which overflows
-// at their greatest length.
-func (d *dissector) geneve(b []byte, n int) {
+// geneve prints a Geneve header without what is in it.
+func (d *dissector) geneve() bool {
 	d.str("Geneve, ")
-	if len(b) < 8 {
+	h := dissect.GeneveHeader(d.w.Header)
+	if len(h) < dissect.GeneveLen {
 		d.short("geneve")
-		return
+		return false
 	}
 	d.str("Flags [")
-	switch b[1] >> 6 {
-	case 0:
-		d.str("none")
-	case 1:
-		d.str("C")
-	case 2:
+	if h.OAM() {
 		d.str("O")
-	case 3:
-		d.str("OC")
 	}
-	d.str("], vni ").u32(binary.BigEndian.Uint32(b[4:]) >> 8)
-	options := int(b[0]&0x3f) * 4
-	if options > 0 {
-		d.str(", options length ").num(options)
+	if h.Critical() {
+		d.str("C")
 	}
-	if len(b) < 8+options {
+	if !h.OAM() && !h.Critical() {
+		d.str("none")
+	}
+	d.str("], vni ").u32(h.VNI())
+	if n := h.OptionsLen(); n > 0 {
+		d.str(", options length ").num(n)
+	}
+	if d.w.Fault == dissect.Cut {
 		d.str(", ").short("geneve")
-		return
+		return false
 	}
-	d.inner(b[8+options:], binary.BigEndian.Uint16(b[2:]), n-8-options)
-}
-
-// grePacket prints a GRE header (RFC 2784, 2890; version 1: RFC 2637).
-func (d *dissector) grePacket(b []byte, n int) {
-	g := &d.gre
-	err := g.DecodeFromBytes(b, gopacket.NilDecodeFeedback)
-	if len(b) < 4 {
-		d.short("gre")
-		return
-	}
-	d.str("GREv").num(int(g.Version))
-	if err != nil {
-		d.str(", ").short("gre")
-		return
-	}
-	if g.KeyPresent {
-		d.str(", key=").hexNum(uint64(g.Key))
-	}
-	if g.SeqPresent {
-		d.str(", seq ").u32(g.Seq)
-	}
-	d.str(", length ").num(n)
-	hl := len(g.Contents)
-	if g.Version == 1 && len(g.Payload) == 0 {
-		return // PPTP's bare acknowledgement
-	}
-	// A keepalive is a header with nothing in it.
-	if g.Protocol == 0 && len(g.Payload) == 0 {
-		d.str(", keepalive")
-		return
-	}
-	d.inner(b[hl:], uint16(g.Protocol), n-hl)
-}
-
-func (d *dissector) inner(b []byte, etherType uint16, n int) {
 	d.str(": ")
-	d.network(b, etherType, max(n, len(b)))
+	return true
 }
 
-// mpls prints the label stack (RFC 3032). What is under it is told by its
-// first nibble, as routers do (RFC 4928).
-func (d *dissector) mpls(b []byte, n int) {
-	if len(b) < 4 {
-		d.short("mpls")
-		return
+// gre prints a GRE header without what is in it.
+func (d *dissector) gre() bool {
+	h := dissect.GREHeader(d.w.Header)
+	if len(h) < dissect.GRELen {
+		d.short("gre")
+		return false
 	}
-	e := binary.BigEndian.Uint32(b)
-	d.str("MPLS (label ").u32(e >> 12)
-	if tc := e >> 9 & 7; tc != 0 {
-		d.str(", tc ").u32(tc)
+	d.str("GREv").num(h.Version())
+	if d.w.Fault == dissect.Cut {
+		d.str(", ").short("gre")
+		return false
 	}
-	bottom := e&0x100 != 0
-	if bottom {
+	if key, ok := h.Key(); ok {
+		d.str(", key=").hexNum(uint64(key))
+	}
+	if seq, ok := h.Seq(); ok {
+		d.str(", seq ").u32(seq)
+	}
+	d.str(", length ").num(d.total())
+	switch empty := len(d.w.Rest) == 0; {
+	case empty && h.Version() == 1: // PPTP's bare acknowledgement
+		return false
+	case empty && h.Protocol() == 0: // a keepalive is a header with nothing in it
+		d.str(", keepalive")
+		return false
+	}
+	d.str(": ")
+	return true
+}
+
+// mpls prints an entry of a label stack.
+func (d *dissector) mpls() bool {
+	if d.cut("mpls") {
+		return false
+	}
+	h := dissect.MPLSEntry(d.w.Header)
+	d.str("MPLS (label ").u32(h.Label())
+	if tc := h.Class(); tc != 0 {
+		d.str(", tc ").num(int(tc))
+	}
+	if h.Bottom() {
 		d.str(", [S]")
 	}
-	d.str(", ttl ").u32(e & 0xff).str(") ")
-	b, n = b[4:], max(n-4, 0)
-	switch {
-	case !bottom:
-		d.network(b, uint16(layers.EthernetTypeMPLSUnicast), n)
-	case len(b) > 0 && b[0]>>4 == 4:
-		d.network(b, uint16(layers.EthernetTypeIPv4), n)
-	case len(b) > 0 && b[0]>>4 == 6:
-		d.network(b, uint16(layers.EthernetTypeIPv6), n)
-	default:
-		d.str("length ").num(n)
-	}
+	d.str(", ttl ").num(int(h.TTL())).str(") ")
+	return true
 }
 
-// pppoe prints a PPPoE header (RFC 2516).
-func (d *dissector) pppoe(b []byte, n int, discovery bool) {
+// pppoe prints a PPPoE header without what is in it.
+func (d *dissector) pppoe() bool {
 	d.str("PPPoE ")
-	if len(b) < 6 {
-		d.short("pppoe")
-		return
+	if d.cut("pppoe") {
+		return false
 	}
-	switch b[1] {
-	case 0:
-	case 0x07:
-		d.str("PADO ")
-	case 0x09:
-		d.str("PADI ")
-	case 0x19:
-		d.str("PADR ")
-	case 0x65:
-		d.str("PADS ")
-	case 0xa7:
-		d.str("PADT ")
-	default:
-		d.str("code ").num(int(b[1])).str(" ")
+	h := dissect.PPPoEHeader(d.w.Header)
+	if name := h.CodeName(); name != "" {
+		d.str(name).str(" ")
+	} else if h.Code() != 0 {
+		d.str("code ").num(int(h.Code())).str(" ")
 	}
-	d.str("[ses ").hexNum(uint64(binary.BigEndian.Uint16(b[2:]))).str("]")
-	length := int(binary.BigEndian.Uint16(b[4:]))
-	if discovery {
-		d.str(", length ").num(length)
-		return
+	d.str("[ses ").hexNum(uint64(h.Session())).str("]")
+	if d.w.Kind == dissect.PPPoEDiscovery {
+		d.str(", length ").num(h.Length())
+		return false
 	}
 	d.str(" ")
-	d.ppp(b[6:min(6+length, len(b))], length)
+	return true
 }
 
-// ppp prints what a PPP frame's protocol field names (RFC 1661). The address
-// and control bytes, ff 03, are left out by PPPoE and optional elsewhere.
-func (d *dissector) ppp(b []byte, n int) {
-	if len(b) >= 2 && b[0] == 0xff && b[1] == 3 {
-		b, n = b[2:], n-2
-	}
-	if len(b) < 2 {
-		d.short("ppp")
+// ppp prints nothing of a PPP header, if what it names has a form.
+func (d *dissector) ppp() bool { return !d.cut("ppp") }
+
+func (d *dissector) pppName(p dissect.PPPProtocol) {
+	if name := p.Name(); name != "" {
+		d.str(name)
 		return
 	}
-	proto, size := binary.BigEndian.Uint16(b), 2
-	if b[0]&1 != 0 { // compressed to one byte
-		proto, size = uint16(b[0]), 1
-	}
-	b, n = b[size:], max(n-size, 0)
-	switch proto {
-	case 0x21:
-		d.network(b, uint16(layers.EthernetTypeIPv4), n)
-	case 0x57:
-		d.network(b, uint16(layers.EthernetTypeIPv6), n)
-	default:
-		if name := pppNames[proto]; name != "" {
-			d.str(name)
-		} else {
-			d.str("ppp protocol ").hexNum(uint64(proto))
-		}
-		d.str(", length ").num(n)
-	}
+	d.str("ppp protocol ").hexNum(uint64(p))
 }
 
-var pppNames = map[uint16]string{0xc021: "LCP", 0xc023: "PAP", 0xc223: "CHAP", 0x8021: "IPCP", 0x8057: "IPV6CP",
-	0x80fd: "CCP"}
-
-// esp prints the part of ESP (RFC 4303) that is not encrypted.
-func (d *dissector) esp(b []byte, n int) {
-	if len(b) < 8 {
-		d.short("esp")
-		return
+// esp prints the part of ESP that is not encrypted.
+func (d *dissector) esp() bool {
+	if d.cut("esp") {
+		return false
 	}
-	d.str("ESP(spi=").hexNum(uint64(binary.BigEndian.Uint32(b)))
-	d.str(",seq=").hexNum(uint64(binary.BigEndian.Uint32(b[4:])))
-	d.str("), length ").num(n)
+	h := dissect.ESPHeader(d.w.Header)
+	d.str("ESP(spi=").hexNum(uint64(h.SPI())).str(",seq=").hexNum(uint64(h.Seq())).str("), length ").num(d.total())
+	return false
 }

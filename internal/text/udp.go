@@ -9,44 +9,42 @@ import (
 	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
-// udpDatagram prints what a UDP datagram (RFC 768) carries, told by its ports;
-// n is the length of header and payload.
-func (d *dissector) udpDatagram(b []byte, n int, proto layers.IPProtocol) {
-	if len(b) < 8 {
+// udp prints what a UDP datagram carries, told by its ports.
+func (d *dissector) udp() bool {
+	h := dissect.UDPHeader(d.w.Header)
+	switch d.w.Fault {
+	case dissect.Cut:
 		d.short("udp")
-		return
+		return false
+	case dissect.Bad:
+		d.str("bad udp length ").num(h.Length())
+		return false
 	}
-	length := n - 8
-	if proto == layers.IPProtocolUDPLite {
-		// The field is the checksum's coverage, not a length (RFC 3828).
-		d.str("UDPLITE, length ").num(max(length, 0))
-		return
-	}
-	payload := b[8:]
-	switch total := int(binary.BigEndian.Uint16(b[4:])); {
-	case total >= 8:
-		length = total - 8
-		payload = payload[:min(length, len(payload))]
-	case total > 0: // 0 is that of a jumbogram
-		d.str("bad udp length ").num(total)
-		return
-	}
-	length = max(length, len(payload))
-	src, dst := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	d.w.Trim()
+	b, n := d.w.Rest, d.w.N
+	src, dst := h.SrcPort(), h.DstPort()
 	switch is := func(p uint16) bool { return src == p || dst == p }; {
 	case is(dissect.PortDNS) || is(dissect.PortMulticastDNS) || is(dissect.PortLLMNR):
-		d.dns(payload, length)
-	case (is(dissect.PortDHCPServer) || is(dissect.PortDHCPClient)) && length > 0:
-		d.dhcpMessage(payload, length)
-	case dst == dissect.PortVXLAN || dst == dissect.PortVXLANLinux:
-		d.vxlanPacket(payload, length)
-	case dst == dissect.PortGeneve:
-		d.geneve(payload, length)
+		d.dns(b, n)
+	case (is(dissect.PortDHCPServer) || is(dissect.PortDHCPClient)) && n > 0:
+		d.dhcpMessage(b, n)
+	case d.w.Next == dissect.VXLAN || d.w.Next == dissect.Geneve:
+		return true
 	case is(dissect.PortDHCP6Client) && is(dissect.PortDHCP6Server):
-		d.dhcp6(payload, length)
+		d.dhcp6(b, n)
 	default:
-		d.str("UDP, length ").num(length)
+		d.str("UDP, length ").num(n)
 	}
+	return false
+}
+
+// udpLite prints a UDP-Lite header.
+func (d *dissector) udpLite() bool {
+	if d.cut("udp") {
+		return false
+	}
+	d.str("UDPLITE, length ").num(d.w.N)
+	return false
 }
 
 // dhcpMessage prints a BOOTP or DHCP message (RFC 2131).

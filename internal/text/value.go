@@ -12,7 +12,7 @@ import (
 // quotes, the rest as JSON (bytes in base64). Nothing in it is left raw.
 func appendValue(dst []byte, v wire.Value) []byte {
 	if n, ok := v.Uint(); ok {
-		return strconv.AppendUint(dst, n, 10)
+		return appendNum(dst, n)
 	}
 	if s, ok := v.Str(); ok {
 		return appendString(dst, s)
