@@ -153,7 +153,8 @@ func (h *headers) ip(w *dissect.Walk) bool {
 	return true
 }
 
-// trusts tells whether an IPv4 header is one all the same: all of it was captured, and the packet's length may be wrong.
+// trusts tells whether an IPv4 header is one though a Walk faults it: all of it was captured, and only the
+// packet's length is wrong.
 func (h *headers) trusts(v4 dissect.IPv4Header) bool {
 	if len(v4) < dissect.IPv4Len || v4.Version() != 4 {
 		h.cut = h.cut || h.carries()
