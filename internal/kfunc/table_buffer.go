@@ -35,8 +35,7 @@ var buffers = []group{
 		{Name: "skb_queue_purge", Roles: Frees | Closes, Inlined: "6.12 7.2"},
 		{Name: "skb_queue_purge_reason", Roles: Frees | Closes, Was: "skb_queue_purge", On: "6.12 7.2"},
 	}},
-	// Freeing, from where the last user is gone to where nothing is left.
-	{"", []Func{
+	{"freeing a packet, from where its last user is gone", []Func{
 		{Name: "__consume_stateless_skb", Class: Neutral},
 		{Name: "skb_unref", Class: Neutral, Inlined: "all"},
 		{Name: "skb_attempt_defer_free", Class: Neutral, On: "6.1 6.12 7.2"},
@@ -57,8 +56,7 @@ var buffers = []group{
 		{Name: "__build_skb_around", Roles: Unmade},
 		{Name: "__finalize_skb_around", Roles: Unmade, On: "6.12 7.2", Inlined: "all"},
 	}},
-	// Copies, and data that is the packet's own.
-	{"", []Func{
+	{"copying a packet or its data", []Func{
 		{Name: "skb_clone", Roles: Links},
 		{Name: "__skb_clone", Roles: FillsFromSecond, Inlined: "5.10 6.12 7.2"},
 		{Name: "__copy_skb_header", Roles: FillsFromSecond},
@@ -69,8 +67,7 @@ var buffers = []group{
 		{Name: "skb_morph", Roles: Links},
 		{Name: "skb_cow_data", Roles: FreesCopy},
 	}},
-	// One becomes several, several become one.
-	{"", []Func{
+	{"splitting and joining packets", []Func{
 		{Name: "skb_segment", Roles: Links},
 		{Name: "skb_segment_list", Roles: Links},
 		{Name: "skb_gro_receive", Roles: Links},

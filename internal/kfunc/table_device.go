@@ -3,8 +3,7 @@ package kfunc
 // Functions and tracepoints of devices: how packets come in and go out (net/core/dev.c, net/core/gro.c,
 // net/ethernet, net/8021q, include/trace/events/net.h).
 var devices = []group{
-	// A driver hands packets in.
-	{"", []Func{
+	{"device receive", []Func{
 		{Name: "net:netif_receive_skb", Class: Receive, Way: In},
 		{Name: "net:netif_receive_skb_entry", Class: Receive, Way: In},
 		{Name: "net:netif_receive_skb_exit", Way: In},
@@ -19,7 +18,7 @@ var devices = []group{
 		{Name: "net:napi_gro_frags_entry", Class: Receive, Way: In},
 		{Name: "net:napi_gro_frags_exit", Way: In},
 		{Name: "eth_type_trans", Class: Receive, Way: In},
-		{Name: "gro_cells_receive"},
+		{Name: "gro_cells_receive", Way: In},
 		{Name: "netif_receive_skb", Class: Receive, Way: In},
 		{Name: "netif_receive_skb_internal", Class: Receive, Way: In, Inlined: "all"},
 		{Name: "netif_receive_skb_core", Class: Receive, Way: In},
@@ -57,39 +56,37 @@ var devices = []group{
 	{"XDP", []Func{
 		{Name: "do_xdp_generic", Way: In},
 		{Name: "netif_receive_generic_xdp", Way: In, Inlined: "6.1 6.12 7.2"},
-		{Name: "generic_xdp_tx"},
-		{Name: "veth_xdp_rcv_skb", Module: "veth", Inlined: "5.10"},
+		{Name: "generic_xdp_tx", Way: Out},
+		{Name: "veth_xdp_rcv_skb", Way: In, Module: "veth", Inlined: "5.10"},
 	}},
 	{"tc filters, ingress", []Func{
-		{Name: "sch_handle_ingress", Inlined: "all"},
+		{Name: "sch_handle_ingress", Way: In, Inlined: "all"},
 		{Name: "tc_run", On: "6.12 7.2"},
 	}},
 	{"tc filters, egress", []Func{
-		{Name: "sch_handle_egress", Inlined: "all"},
+		{Name: "sch_handle_egress", Way: Out, Inlined: "all"},
 	}},
-	// tc's BPF programs, in and out.
-	{"", []Func{
+	{"tc BPF programs", []Func{
 		{Name: "tcx_run", On: "6.12 7.2", Inlined: "all"},
 	}},
 	{"tc filters", []Func{
 		{Name: "tcf_action_exec"},
 		{Name: "tcf_classify", Was: "tcf_classify_ingress"},
-		{Name: "tcf_classify_ingress", On: "5.10"},
+		{Name: "tcf_classify_ingress", Way: In, On: "5.10"},
 	}},
-	// Packets are given to a device, and the driver takes them.
-	{"", []Func{
+	{"device send", []Func{
 		{Name: "net:net_dev_queue", Class: Transmit, Way: Out},
 		{Name: "net:net_dev_start_xmit", Class: Transmit, Way: Out},
 		{Name: "net:net_dev_xmit", Class: Transmit, Way: Out, Before: "net:net_dev_start_xmit", Roles: HandsOver},
 		{Name: "dev_queue_xmit", Class: Transmit, Way: Out, Inlined: "6.12 7.2"},
 		{Name: "netdev_start_xmit", Way: Out, Inlined: "all"},
-		{Name: "skb_tx_timestamp", Class: Transmit, Inlined: "all"},
-		{Name: "skb_clone_tx_timestamp", Class: Transmit, Inlined: "5.10"},
-		{Name: "__skb_tstamp_tx", Class: Transmit, Roles: FreesCopy},
+		{Name: "skb_tx_timestamp", Class: Transmit, Way: Out, Inlined: "all"},
+		{Name: "skb_clone_tx_timestamp", Class: Transmit, Way: Out, Inlined: "5.10"},
+		{Name: "__skb_tstamp_tx", Class: Transmit, Way: Out, Roles: FreesCopy},
 	}},
 	{"device send, into the queueing discipline", []Func{
 		{Name: "__dev_queue_xmit", Class: Transmit, Way: Out},
-		{Name: "__dev_xmit_skb", Inlined: "all"},
+		{Name: "__dev_xmit_skb", Way: Out, Inlined: "all"},
 	}},
 	{"device send, segmentation and checksums", []Func{
 		{Name: "validate_xmit_skb", Class: Transmit, Way: Out},

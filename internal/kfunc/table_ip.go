@@ -8,8 +8,7 @@ var ip = []group{
 		{Name: "ip_rcv_core", Class: Receive, Way: In, Roles: OtherHost},
 		{Name: "ip_list_rcv", Way: In},
 	}},
-	// A batch of IPv4 packets.
-	{"", []Func{
+	{"IPv4 receive, a batch of packets", []Func{
 		{Name: "ip_sublist_rcv", Way: In, Hook: "prerouting"},
 	}},
 	{"IPv4 receive, looking for a route", []Func{
@@ -32,8 +31,7 @@ var ip = []group{
 		{Name: "ip6_rcv_core", Way: In, Roles: OtherHost},
 		{Name: "ipv6_list_rcv", Way: In},
 	}},
-	// A batch of IPv6 packets.
-	{"", []Func{
+	{"IPv6 receive, a batch of packets", []Func{
 		{Name: "ip6_sublist_rcv", Way: In, Hook: "prerouting"},
 	}},
 	{"IPv6 receive, looking for a route", []Func{
@@ -46,9 +44,9 @@ var ip = []group{
 		{Name: "ip6_protocol_deliver_rcu", Way: In},
 	}},
 	{"multicast receive and routing", []Func{
-		{Name: "ip6_mc_input"},
-		{Name: "ip_mr_input"},
-		{Name: "ip6_mr_input"},
+		{Name: "ip6_mc_input", Way: In},
+		{Name: "ip_mr_input", Way: In},
+		{Name: "ip6_mr_input", Way: In},
 	}},
 	{"IPv4 reassembly", []Func{
 		{Name: "ip_defrag"},
@@ -56,7 +54,7 @@ var ip = []group{
 		{Name: "ip_check_defrag"},
 	}},
 	{"IPv6 reassembly", []Func{
-		{Name: "ipv6_frag_rcv"},
+		{Name: "ipv6_frag_rcv", Way: In},
 		{Name: "ip6_frag_queue", Inlined: "all"},
 	}},
 	{"reassembly, giving up", []Func{
@@ -65,8 +63,7 @@ var ip = []group{
 		{Name: "inet_frag_rbtree_purge"},
 		{Name: "inet_frag_destroy", Roles: Links},
 	}},
-	// Fragments become one packet.
-	{"", []Func{
+	{"reassembly", []Func{
 		{Name: "inet_frag_queue_insert", Roles: Links},
 		{Name: "inet_frag_reasm_finish", Roles: Links},
 	}},
@@ -79,14 +76,14 @@ var ip = []group{
 		{Name: "ip6_forward_finish"},
 	}},
 	{"IPv4 routing, no way to the destination", []Func{
-		{Name: "ip_error"},
+		{Name: "ip_error", Way: In},
 	}},
 	{"IPv6 routing, no way to the destination", []Func{
 		{Name: "ip6_pkt_drop"},
-		{Name: "ip6_pkt_discard"},
-		{Name: "ip6_pkt_discard_out"},
-		{Name: "ip6_pkt_prohibit"},
-		{Name: "ip6_pkt_prohibit_out"},
+		{Name: "ip6_pkt_discard", Way: In},
+		{Name: "ip6_pkt_discard_out", Way: Out},
+		{Name: "ip6_pkt_prohibit", Way: In},
+		{Name: "ip6_pkt_prohibit_out", Way: Out},
 	}},
 	{"routing, a route that discards", []Func{
 		{Name: "dst_discard_out"},
@@ -97,8 +94,7 @@ var ip = []group{
 		{Name: "ip_queue_xmit", Way: Out},
 		{Name: "__ip_local_out", Way: Out, Hook: "output"},
 	}},
-	// More of sending, from a socket.
-	{"", []Func{
+	{"IP send, from a socket", []Func{
 		{Name: "ip_local_out", Way: Out},
 		{Name: "ip_send_skb", Way: Out},
 		{Name: "ip_build_and_send_pkt", Way: Out},
@@ -122,71 +118,65 @@ var ip = []group{
 		{Name: "ip6_xmit", Way: Out, Hook: "output"},
 	}},
 	{"IP send, fragmenting", []Func{
-		{Name: "ip_fragment"},
-		{Name: "ip_do_fragment"},
+		{Name: "ip_fragment", Way: Out},
+		{Name: "ip_do_fragment", Way: Out},
 		{Name: "ip_finish_output_gso", Way: Out, Inlined: "all"},
-		{Name: "ip6_fragment"},
+		{Name: "ip6_fragment", Way: Out},
 	}},
-	// A packet becomes fragments.
-	{"", []Func{
-		{Name: "ip_fraglist_prepare", Roles: Links},
-		{Name: "ip_frag_next", Roles: Links},
-		{Name: "ip6_fraglist_prepare", Roles: Links},
-		{Name: "ip6_frag_next", Roles: Links},
+	{"IP send, fragmenting", []Func{
+		{Name: "ip_fraglist_prepare", Way: Out, Roles: Links},
+		{Name: "ip_frag_next", Way: Out, Roles: Links},
+		{Name: "ip6_fraglist_prepare", Way: Out, Roles: Links},
+		{Name: "ip6_frag_next", Way: Out, Roles: Links},
 	}},
 	{"sending, waiting for the next hop's MAC address", []Func{
-		{Name: "__neigh_event_send"},
+		{Name: "__neigh_event_send", Way: Out},
 		{Name: "neigh_resolve_output", Way: Out},
 		{Name: "neigh_connected_output", Way: Out},
 	}},
-	// Sending, to a device whose neighbours need no address.
-	{"", []Func{
+	{"IP send", []Func{
 		{Name: "neigh_direct_output", Way: Out},
 	}},
 	{"sending, the next hop's MAC address was not found", []Func{
 		{Name: "neigh_invalidate"},
 		{Name: "neigh_timer_handler"},
-		{Name: "arp_error_report"},
-		{Name: "ndisc_error_report"},
+		{Name: "arp_error_report", Way: Out},
+		{Name: "ndisc_error_report", Way: Out},
 	}},
 	{"a neighbour entry, removed with what waited for its address", []Func{
 		{Name: "neigh_destroy"},
 	}},
 	{"sending, the neighbour entry is gone", []Func{
-		{Name: "neigh_blackhole"},
+		{Name: "neigh_blackhole", Way: Out},
 	}},
 	{"ARP receive", []Func{
 		{Name: "arp_rcv", Way: In, Hook: "ARP input"},
-		{Name: "arp_process"},
+		{Name: "arp_process", Way: In},
 	}},
-	// ARP send.
-	{"", []Func{
+	{"ARP send", []Func{
 		{Name: "arp_xmit", Way: Out, Hook: "ARP output"},
 	}},
 	{"IPv6 Neighbour Discovery", []Func{
-		{Name: "ndisc_rcv"},
-		{Name: "ndisc_recv_ns"},
-		{Name: "ndisc_recv_na"},
-		{Name: "ndisc_recv_rs"},
+		{Name: "ndisc_rcv", Way: In},
+		{Name: "ndisc_recv_ns", Way: In},
+		{Name: "ndisc_recv_na", Way: In},
+		{Name: "ndisc_recv_rs", Way: In},
 	}},
 	{"ICMP receive", []Func{
 		{Name: "icmp_rcv", Way: In, Roles: LeftOver},
 		{Name: "icmpv6_rcv", Way: In, Roles: LeftOver},
 	}},
-	// A copy that an ICMP error is made of.
-	{"", []Func{
-		{Name: "ip6_err_gen_icmpv6_unreach", Roles: FreesCopy},
+	{"ICMP, making an error", []Func{
+		{Name: "ip6_err_gen_icmpv6_unreach", Way: In, Roles: FreesCopy},
 	}},
 	{"IGMP receive", []Func{
-		{Name: "igmp_rcv"},
+		{Name: "igmp_rcv", Way: In},
 	}},
-	// MLD.
-	{"", []Func{
-		{Name: "__mld_query_work", On: "6.1 6.12 7.2", Inlined: "all"},
-		{Name: "__mld_report_work", On: "6.1 6.12 7.2", Inlined: "all"},
+	{"MLD receive", []Func{
+		{Name: "__mld_query_work", Way: In, On: "6.1 6.12 7.2", Inlined: "all"},
+		{Name: "__mld_report_work", Way: In, On: "6.1 6.12 7.2", Inlined: "all"},
 	}},
-	// Snooping looks into a copy.
-	{"", []Func{
+	{"IGMP and MLD snooping", []Func{
 		{Name: "skb_checksum_trimmed", Roles: FreesCopy},
 		{Name: "ip_mc_check_igmp", Roles: FreesCopy},
 		{Name: "ip_mc_check_igmp_csum", Roles: FreesCopy, Inlined: "all"},

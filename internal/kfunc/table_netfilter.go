@@ -9,8 +9,7 @@ var netfilter = []group{
 	{"nftables", []Func{
 		{Name: "nft_do_chain", Module: "nf_tables"},
 	}},
-	// Where nftables' chains begin, by family.
-	{"", []Func{
+	{"nftables", []Func{
 		{Name: "nft_do_chain_ipv4", Module: "nf_tables"},
 		{Name: "nft_do_chain_ipv6", Module: "nf_tables"},
 		{Name: "nft_do_chain_inet", Module: "nf_tables"},
@@ -18,8 +17,7 @@ var netfilter = []group{
 		{Name: "nft_do_chain_bridge", Module: "nf_tables"},
 		{Name: "nft_do_chain_netdev", Module: "nf_tables"},
 	}},
-	// nftables tells of a step, and logs.
-	{"", []Func{
+	{"nftables, trace and log", []Func{
 		{Name: "nft_trace_notify", Module: "nf_tables"},
 		{Name: "nft_log_eval", Module: "nft_log"},
 	}},
@@ -27,8 +25,7 @@ var netfilter = []group{
 		{Name: "ipt_do_table", Module: "ip_tables"},
 		{Name: "ip6t_do_table", Module: "ip6_tables"},
 	}},
-	// ebtables.
-	{"", []Func{
+	{"ebtables", []Func{
 		{Name: "ebt_do_table", Module: "ebtables"},
 	}},
 	{"netfilter, asking a program (NFQUEUE)", []Func{
@@ -36,42 +33,36 @@ var netfilter = []group{
 		{Name: "nf_queue"},
 		{Name: "nfqnl_enqueue_packet", Module: "nfnetlink_queue"},
 	}},
-	// The program's answer, which may have changed the packet.
-	{"", []Func{
+	{"netfilter, a program's answer (NFQUEUE)", []Func{
 		{Name: "nfqnl_recv_verdict", Roles: FreesCopy, Module: "nfnetlink_queue"},
 		{Name: "nfqnl_mangle", Roles: FreesCopy, Module: "nfnetlink_queue", Inlined: "all"},
 	}},
-	// Connection tracking.
-	{"", []Func{
+	{"connection tracking", []Func{
 		{Name: "nf_conntrack_in", Module: "nf_conntrack"},
 		{Name: "nf_confirm", Module: "nf_conntrack", Was: "ipv4_confirm"},
 		{Name: "ipv4_confirm", Module: "nf_conntrack", On: "5.10 6.1"},
 	}},
-	// NAT.
-	{"", []Func{
+	{"NAT", []Func{
 		{Name: "nf_nat_inet_fn", Module: "nf_nat"},
-		{Name: "nf_nat_ipv4_pre_routing", Module: "nf_nat"},
-		{Name: "nf_nat_ipv4_local_in", Module: "nf_nat"},
-		{Name: "nf_nat_ipv4_local_fn", Module: "nf_nat"},
-		{Name: "nf_nat_ipv4_out", Module: "nf_nat"},
+		{Name: "nf_nat_ipv4_pre_routing", Way: In, Module: "nf_nat"},
+		{Name: "nf_nat_ipv4_local_in", Way: In, Module: "nf_nat"},
+		{Name: "nf_nat_ipv4_local_fn", Way: Out, Module: "nf_nat"},
+		{Name: "nf_nat_ipv4_out", Way: Out, Module: "nf_nat"},
 		{Name: "nf_nat_ipv6_fn", Module: "nf_nat"},
-		{Name: "nf_nat_ipv6_in", Module: "nf_nat"},
-		{Name: "nf_nat_ipv6_local_in", Module: "nf_nat", On: "6.12 7.2"},
-		{Name: "nf_nat_ipv6_local_fn", Module: "nf_nat"},
-		{Name: "nf_nat_ipv6_out", Module: "nf_nat"},
+		{Name: "nf_nat_ipv6_in", Way: In, Module: "nf_nat"},
+		{Name: "nf_nat_ipv6_local_in", Way: In, Module: "nf_nat", On: "6.12 7.2"},
+		{Name: "nf_nat_ipv6_local_fn", Way: Out, Module: "nf_nat"},
+		{Name: "nf_nat_ipv6_out", Way: Out, Module: "nf_nat"},
 	}},
-	// Answers of rules.
-	{"", []Func{
+	{"netfilter, answering with a reset or an ICMP error", []Func{
 		{Name: "nf_send_reset", Module: "nf_reject_ipv4"},
 		{Name: "nf_send_unreach", Module: "nf_reject_ipv4"},
 	}},
-	// A rule's copy.
-	{"", []Func{
+	{"netfilter, a rule's copy of the packet", []Func{
 		{Name: "nf_dup_ipv4", Roles: FreesCopy, Module: "nf_dup_ipv4"},
 		{Name: "nf_dup_ipv6", Roles: FreesCopy, Module: "nf_dup_ipv6"},
 	}},
-	// SYNPROXY.
-	{"", []Func{
+	{"SYNPROXY", []Func{
 		{Name: "nft_synproxy_eval_v4", Module: "nft_synproxy", Inlined: "all"},
 		{Name: "nft_synproxy_eval_v6", Module: "nft_synproxy", Inlined: "all"},
 		{Name: "synproxy_tg4", Module: "ipt_SYNPROXY"},

@@ -6,14 +6,12 @@ var sockets = []group{
 	{"socket filter", []Func{
 		{Name: "sk_filter_trim_cap", Class: Neutral},
 	}},
-	// Into the queue of a socket.
-	{"", []Func{
+	{"into a socket's queue", []Func{
 		{Name: "sock_queue_rcv_skb", Class: Deliver, Inlined: "6.1 6.12 7.2"},
 		{Name: "sock_queue_rcv_skb_reason", Class: Deliver, Was: "sock_queue_rcv_skb", On: "6.1 6.12 7.2"},
 		{Name: "__sock_queue_rcv_skb", Class: Deliver},
 	}},
-	// A program reads.
-	{"", []Func{
+	{"a program reading", []Func{
 		{Name: "skb:skb_copy_datagram_iovec", Class: Read, Roles: Whole},
 		{Name: "skb_copy_datagram_iter", Class: Read, Roles: Whole},
 		{Name: "__skb_datagram_iter", Class: Read, Roles: Whole},
@@ -35,8 +33,7 @@ var sockets = []group{
 		{Name: "sk_destruct"},
 		{Name: "__sk_destruct"},
 	}},
-	// A sockmap's BPF program sends on.
-	{"", []Func{
+	{"sockmap, sending on what its BPF program redirected", []Func{
 		{Name: "sk_psock_backlog"},
 	}},
 	{"packet socket, as of a capture", []Func{
@@ -46,8 +43,7 @@ var sockets = []group{
 		{Name: "packet_rcv_fanout", Class: Neutral, Roles: FreesCopy},
 		{Name: "packet_sock_destruct"},
 	}},
-	// What tells of the time of sending, or that a frame was acknowledged.
-	{"", []Func{
+	{"telling a program when a packet was sent", []Func{
 		{Name: "__skb_complete_tx_timestamp", Roles: FreesCopy},
 		{Name: "skb_complete_tx_timestamp", Roles: FreesCopy},
 		{Name: "skb_complete_wifi_ack", Roles: FreesCopy, Inlined: "6.12 7.2"},
@@ -66,8 +62,7 @@ var sockets = []group{
 		{Name: "netlink_unicast"},
 		{Name: "netlink_sock_destruct"},
 	}},
-	// Readers of other families: they free what was read as a drop.
-	{"", []Func{
+	{"a program reading", []Func{
 		{Name: "llc_ui_recvmsg", Roles: Reads | OnlyReads, Module: "llc2"},
 		{Name: "bt_sock_stream_recvmsg", Roles: Reads | OnlyReads, Module: "bluetooth"},
 		{Name: "llcp_sock_recvmsg", Roles: Reads | OnlyReads, Module: "nfc"},

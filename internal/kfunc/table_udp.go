@@ -21,17 +21,16 @@ var udp = []group{
 		{Name: "__udp_enqueue_schedule_skb", Class: Deliver, Way: In},
 	}},
 	{"UDP receive, multicast to all sockets that joined", []Func{
-		{Name: "__udp4_lib_mcast_deliver", Inlined: "all"},
-		{Name: "__udp6_lib_mcast_deliver", Inlined: "all"},
+		{Name: "__udp4_lib_mcast_deliver", Way: In, Inlined: "all"},
+		{Name: "__udp6_lib_mcast_deliver", Way: In, Inlined: "all"},
 	}},
 	{"UDP, a program reading from its socket", []Func{
 		{Name: "udp_recvmsg"},
 		{Name: "udpv6_recvmsg"},
 		{Name: "__first_packet_length"},
 	}},
-	// A program has read it.
-	{"", []Func{
-		{Name: "skb_consume_udp", Class: Read},
+	{"UDP, a program reading from its socket", []Func{
+		{Name: "skb_consume_udp", Class: Read, Way: In},
 	}},
 	{"UDP send", []Func{
 		{Name: "udp_send_skb", Way: Out},
@@ -40,34 +39,30 @@ var udp = []group{
 	{"ICMP receive, for a ping socket", []Func{
 		{Name: "ping_rcv", Class: Deliver, Way: In, Roles: LeftOver},
 		{Name: "ping_queue_rcv_skb", Class: Deliver, Way: In},
-		{Name: "__ping_queue_rcv_skb", On: "6.1 6.12 7.2"},
+		{Name: "__ping_queue_rcv_skb", Way: In, On: "6.1 6.12 7.2"},
 	}},
 	{"raw socket receive", []Func{
 		{Name: "raw_rcv", Class: Deliver, Way: In},
 		{Name: "raw_rcv_skb", Class: Deliver, Way: In},
 		{Name: "rawv6_rcv", Class: Deliver, Way: In},
-		{Name: "rawv6_rcv_skb"},
+		{Name: "rawv6_rcv_skb", Way: In},
 		{Name: "raw_local_deliver", Way: In},
 	}},
-	// Raw sockets' send.
-	{"", []Func{
+	{"raw socket send", []Func{
 		{Name: "raw_sendmsg", Hook: "output"},
 		{Name: "rawv6_sendmsg", Hook: "output"},
 	}},
-	// SCTP.
-	{"", []Func{
+	{"SCTP", []Func{
 		{Name: "sctp_rcv", Class: Handed, Way: In, Roles: Chunks, Module: "sctp"},
 		{Name: "sctp_chunk_destroy", Module: "sctp", Inlined: "all"},
 		{Name: "sctp_recvmsg", Roles: Reads, Module: "sctp"},
 	}},
-	// DCCP.
-	{"", []Func{
-		{Name: "dccp_rcv_state_process", Module: "dccp", On: "5.10 6.1 6.12"},
+	{"DCCP", []Func{
+		{Name: "dccp_rcv_state_process", Way: In, Module: "dccp", On: "5.10 6.1 6.12"},
 		{Name: "dccp_recvmsg", Module: "dccp", On: "5.10 6.1 6.12"},
 	}},
-	// AF_RXRPC.
-	{"", []Func{
-		{Name: "rxrpc_input_packet", Module: "rxrpc"},
+	{"AF_RXRPC", []Func{
+		{Name: "rxrpc_input_packet", Way: In, Module: "rxrpc"},
 		{Name: "rxrpc_free_skb", Module: "rxrpc"},
 	}},
 }
