@@ -3,7 +3,8 @@ package kfunc
 // Functions and tracepoints of queueing disciplines (net/sched, include/trace/events/qdisc.h).
 var qdiscs = []group{
 	{"queueing discipline", []Func{
-		{Name: "qdisc:qdisc_enqueue", Class: Transmit, Way: Out, Before: "net:net_dev_queue", Roles: HandsOver, On: "6.1 6.12 7.2"},
+		{Name: "qdisc:qdisc_enqueue", Class: Transmit, Way: Out, Before: "net:net_dev_queue",
+			Roles: HandsOver, On: "6.1 6.12 7.2"},
 		{Name: "qdisc:qdisc_dequeue", Class: Transmit, Way: Out},
 	}},
 	{"queueing discipline, emptied", []Func{
