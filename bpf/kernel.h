@@ -166,6 +166,8 @@ struct sk_buff {
 	unsigned long _nfct;
 	unsigned int len;
 	unsigned int data_len;
+	__u32 hash;
+	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;

@@ -7,7 +7,8 @@
 
 #define MAX_SEGMENTS 128
 
-static __noinline void write_link(__u8 how, struct buffer_ref *from, struct buffer_ref *to)
+// how_by is enum link_how, and enum link_by 8 bits above it.
+static __noinline void write_link(__u16 how_by, struct buffer_ref *from, struct buffer_ref *to)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct link *k;
@@ -20,7 +21,9 @@ static __noinline void write_link(__u8 how, struct buffer_ref *from, struct buff
 		return;
 	}
 	k->kind = RECORD_LINK;
-	k->how = how;
+	k->how = how_by;
+	k->by = how_by >> 8;
+	k->pad = 0;
 	k->cpu = bpf_get_smp_processor_id();
 	k->ts = now;
 	k->from = *from;

@@ -36,6 +36,7 @@ const volatile __u32 ct_at = 0;
 const volatile __u32 nft_at = 0;
 const volatile __u32 caller_at = 0;
 const volatile __u32 args_at = 0;
+const volatile __u32 ovs_at = 0;
 const volatile __u32 stack_size = 0; // bytes that a stack may have
 const volatile __u8 sock_arg = 0;    // of a function program: which argument is a struct sock, from 1; 0: none
 
@@ -190,6 +191,30 @@ static __always_inline __u64 address_of(void *p)
 static __always_inline __u64 loaded(__u64 v)
 {
 	asm volatile("" : "+r"(v));
+	return v;
+}
+
+// The n-th of the 64-bit values in the context of a raw tracepoint or tracing program.
+// n is a setting, so constant when verified; but the verifier wants the offset in the
+// load itself, not in a register, and clang would merge the branches into that: hence asm.
+#define CTX_LOAD(n)                                                                  \
+	case n:                                                                      \
+		asm volatile("%0 = *(u64 *)(%1 + " #n " * 8)" : "=r"(v) : "r"(ctx)); \
+		break;
+static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
+{
+	__u64 v = 0;
+
+	switch (n) {
+		CTX_LOAD(0)
+		CTX_LOAD(1)
+		CTX_LOAD(2)
+		CTX_LOAD(3)
+		CTX_LOAD(4)
+		CTX_LOAD(5)
+		CTX_LOAD(6)
+		CTX_LOAD(7)
+	}
 	return v;
 }
 

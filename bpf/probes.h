@@ -3,30 +3,6 @@
 // The hooks that users choose with -p.
 #pragma once
 
-// The n-th of the 64-bit values in the context of a raw tracepoint or tracing program.
-// n is a setting, so constant when verified; but the verifier wants the offset in the
-// load itself, not in a register, and clang would merge the branches into that: hence asm.
-#define CTX_LOAD(n)                                                                  \
-	case n:                                                                      \
-		asm volatile("%0 = *(u64 *)(%1 + " #n " * 8)" : "=r"(v) : "r"(ctx)); \
-		break;
-static __always_inline __u64 ctx_arg(void *ctx, __u8 n)
-{
-	__u64 v = 0;
-
-	switch (n) {
-		CTX_LOAD(0)
-		CTX_LOAD(1)
-		CTX_LOAD(2)
-		CTX_LOAD(3)
-		CTX_LOAD(4)
-		CTX_LOAD(5)
-		CTX_LOAD(6)
-		CTX_LOAD(7)
-	}
-	return v;
-}
-
 // Entry of a function whose n-th argument is an sk_buff: one program for each n serves
 // every such function.
 #define FUNCTION(n)                                                         \
@@ -329,4 +305,18 @@ SEC("kprobe/nft_trace")
 int on_nft_trace(struct pt_regs *ctx)
 {
 	return on_function((struct sk_buff *)nft_skb(ctx), ctx);
+}
+
+// The flow table's answer: what the sk_buff is, bpf/ovs.h has kept.
+SEC("kprobe/ovs_lookup_return")
+int on_ovs_lookup_return(struct pt_regs *ctx)
+{
+	struct ovs_lookup *l = ovs_lookup_of_cpu();
+	struct hit h = {.ctx = ctx, .probe = probe_number};
+
+	if (off || !l || !l->mask_hits)
+		return 0;
+	on_tracepoint((struct sk_buff *)l->skb, &h);
+	l->mask_hits = 0;
+	return 0;
 }

@@ -20,8 +20,10 @@ type (
 	SockInfo = SkbSockInfo
 	CtInfo   = SkbCtInfo
 	NFTInfo  = SkbNftInfo
+	OVSInfo  = SkbOvsInfo
 
 	NFTLayout = SkbNftLayout
+	OVSLayout = SkbOvsLayout
 )
 
 // Kinds of records: the first byte of each.
@@ -65,6 +67,15 @@ const (
 	CtConnSize   = uint32(len(CtInfo{}.Conn))
 	CtTuplesSize = uint32(len(CtInfo{}.Tuples))
 	NFTName      = len(NFTInfo{}.Table)
+	OVSAttr      = len(OVSInfo{}.Attr)
+)
+
+// OVSInfo.Kind.
+const (
+	OVSAction  = uint8(SkbOvsKindOVS_ACTION)
+	OVSActions = uint8(SkbOvsKindOVS_ACTIONS)
+	OVSUpcall  = uint8(SkbOvsKindOVS_UPCALL)
+	OVSLookup  = uint8(SkbOvsKindOVS_LOOKUP)
 )
 
 // LinkHow names Link.How, as `link` records spell it.
@@ -79,6 +90,15 @@ var LinkHow = [...]string{
 	SkbLinkHowLINK_REASSEMBLE: "reassemble",
 	SkbLinkHowLINK_COALESCE:   "coalesce",
 	SkbLinkHowLINK_MORPH:      "morph",
+	SkbLinkHowLINK_UPCALL:     "upcall",
+}
+
+// LinkBy names Link.By, as `link` records spell it.
+var LinkBy = [...]string{
+	0:                   "",
+	SkbLinkByBY_HASH:    "hash",
+	SkbLinkByBY_CONTENT: "content",
+	SkbLinkByBY_NOTHING: "ambiguous",
 }
 
 // FreeHow names Free.How, as `free` records spell it.
@@ -128,7 +148,7 @@ func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err err
 
 // AsLink views a record as a link.
 func AsLink(b []byte) (*Link, error) {
-	if len(b) < int(unsafe.Sizeof(Link{})) || !isHow(LinkHow[:], b[1]) {
+	if len(b) < int(unsafe.Sizeof(Link{})) || !isHow(LinkHow[:], b[1]) || int(b[2]) >= len(LinkBy) {
 		return nil, ErrRecord
 	}
 	return (*Link)(unsafe.Pointer(&b[0])), nil

@@ -44,6 +44,7 @@ enum section {
 	SECTION_CALLER = 1 << 3, // __u64: the return address
 	SECTION_ARGS = 1 << 4,   // __u64[ARGS]: the arguments in registers
 	SECTION_STACK = 1 << 5,  // __s64: bytes or an error; then return addresses
+	SECTION_OVS = 1 << 6,    // struct ovs_info
 };
 
 enum record_number {
@@ -100,6 +101,35 @@ struct nft_info {
 	char table[NFT_NAME];
 	char chain[NFT_NAME];
 	char jump[NFT_NAME];
+};
+
+// What an event of Open vSwitch's kernel module tells of.
+enum ovs_kind {
+	OVS_ACTION = 1,  // the action that is to be executed
+	OVS_ACTIONS = 2, // the whole list of them, on kernels without a tracepoint for each
+	OVS_UPCALL = 3,  // a packet that goes to user space
+	OVS_LOOKUP = 4,  // what the flow table has for it
+};
+
+#define OVS_NAME 16 // IFNAMSIZ
+#define OVS_ATTR 256
+struct ovs_info {
+	__u32 recirc_id;
+	__u32 in_port;
+	__u32 portid;   // upcall: of the Netlink socket
+	__u32 attr_len; // bytes that there were for attr, which has the first of them
+	__u32 ufid[4];
+	__u32 mask_hits, cache_hits;
+	__u16 mru;
+	__u8 kind; // enum ovs_kind
+	__u8 cmd;  // upcall: enum ovs_packet_cmd
+	__u8 hit;
+	__u8 has_ufid;
+	__u8 has_port;
+	__u8 pad;
+	char dp[OVS_NAME];
+	char port[OVS_NAME]; // the device of the port that output names
+	__u8 attr[OVS_ATTR]; // the action or actions, or data for user space: Netlink attributes
 };
 
 // The raw copy of struct sk_buff from the 8 bytes that hold `len` to its end: 120 bytes
@@ -165,7 +195,8 @@ struct buffer_ref {
 struct link {
 	__u8 kind; // enum record_kind
 	__u8 how;  // enum link_how
-	__u16 pad;
+	__u8 by;   // enum link_by
+	__u8 pad;
 	__u32 cpu;
 	__u64 ts;
 	struct buffer_ref from;
@@ -193,6 +224,14 @@ enum link_how {
 	LINK_REASSEMBLE,
 	LINK_COALESCE,
 	LINK_MORPH,
+	LINK_UPCALL,
+};
+
+// By what a link was found that no function of the kernel makes. 0: a function does.
+enum link_by {
+	BY_HASH = 1, // the same bytes, and the hash that went up with them has come back
+	BY_CONTENT,  // the same bytes
+	BY_NOTHING,  // equal packets are on their way: which one this is, is not known
 };
 
 enum free_how {

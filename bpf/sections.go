@@ -15,16 +15,17 @@ const (
 	SectionCaller = Sections(SkbSectionSECTION_CALLER)
 	SectionArgs   = Sections(SkbSectionSECTION_ARGS)
 	SectionStack  = Sections(SkbSectionSECTION_STACK)
+	SectionOVS    = Sections(SkbSectionSECTION_OVS)
 )
 
-const allSections = SectionSock | SectionCt | SectionNFT | SectionCaller | SectionArgs | SectionStack
+const allSections = SectionSock | SectionCt | SectionNFT | SectionCaller | SectionArgs | SectionStack | SectionOVS
 
 // Args is how many arguments of a function SectionArgs holds: those in registers.
 const Args = int(SkbRecordNumberARGS)
 
 // At returns where in an event's data each section begins, in the order of the constants above,
 // and how many bytes they have together. stackSize is what a stack may have, in bytes.
-func (s Sections) At(stackSize uint32) (at [6]uint32, size uint32) {
+func (s Sections) At(stackSize uint32) (at [7]uint32, size uint32) {
 	if s == 0 {
 		return at, 0
 	}
@@ -38,6 +39,7 @@ func (s Sections) At(stackSize uint32) (at [6]uint32, size uint32) {
 		{SectionCaller, 8},
 		{SectionArgs, uint32(8 * Args)},
 		{SectionStack, 8 + stackSize},
+		{SectionOVS, uint32(unsafe.Sizeof(OVSInfo{}))},
 	} {
 		if s&section.bit != 0 {
 			at[i] = size
@@ -56,10 +58,11 @@ type More struct {
 	Caller *uint64
 	Args   *[Args]uint64
 	Stack  []uint64 // return addresses, the innermost first; empty: it could not be read
+	OVS    *OVSInfo
 }
 
 // more finds the sections s in b, which has the size that s.At says.
-func (s Sections) more(b []byte, at *[6]uint32) (m More) {
+func (s Sections) more(b []byte, at *[7]uint32) (m More) {
 	if s == 0 {
 		return m
 	}
@@ -79,11 +82,14 @@ func (s Sections) more(b []byte, at *[6]uint32) (m More) {
 		m.Args = (*[Args]uint64)(unsafe.Pointer(&b[at[4]]))
 	}
 	if s&SectionStack != 0 {
-		b = b[at[5]:]
-		n := *(*int64)(unsafe.Pointer(&b[0]))
-		if n > 0 && n <= int64(len(b)-8) {
-			m.Stack = unsafe.Slice((*uint64)(unsafe.Pointer(&b[8])), n/8)
+		stack := b[at[5]:]
+		n := *(*int64)(unsafe.Pointer(&stack[0]))
+		if n > 0 && n <= int64(len(stack)-8) {
+			m.Stack = unsafe.Slice((*uint64)(unsafe.Pointer(&stack[8])), n/8)
 		}
+	}
+	if s&SectionOVS != 0 {
+		m.OVS = (*OVSInfo)(unsafe.Pointer(&b[at[6]]))
 	}
 	return m
 }

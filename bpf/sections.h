@@ -208,6 +208,7 @@ static __always_inline void fill_registers(struct event *e, struct hit *h)
 }
 
 #include "nft.h"
+#include "ovs.h"
 
 static __noinline void fill_more(struct event *e, struct hit *h)
 {
@@ -220,4 +221,6 @@ static __noinline void fill_more(struct event *e, struct hit *h)
 	fill_registers(e, h);
 	if (sections & SECTION_STACK)
 		fill_stack(e, h);
+	if (sections & SECTION_OVS)
+		fill_ovs((struct ovs_info *)(e->data + ovs_at), h->ctx);
 }

@@ -19,6 +19,7 @@
 #include "probes.h"
 #include "lifetime.h"
 #include "links.h"
+#include "upcalls.h"
 #include "peek.h"
 #include "symbols.h"
 
@@ -33,11 +34,14 @@ union shared {
 	struct sock_info sock;
 	struct ct_info ct;
 	struct nft_info nft;
+	struct ovs_info ovs;
 	enum record_kind record_kind;
 	enum packet_at packet_at;
 	enum event_has event_has;
 	enum section section;
 	enum link_how link_how;
+	enum link_by link_by;
+	enum ovs_kind ovs_kind;
 	enum free_how free_how;
 	enum loss loss;
 	enum record_number record_number;

@@ -175,12 +175,21 @@ type SkbLink struct {
 	_    structs.HostLayout
 	Kind uint8
 	How  uint8
-	Pad  uint16
+	By   uint8
+	Pad  uint8
 	Cpu  uint32
 	Ts   uint64
 	From SkbBufferRef
 	To   SkbBufferRef
 }
+
+type SkbLinkBy uint32
+
+const (
+	SkbLinkByBY_HASH    SkbLinkBy = 1
+	SkbLinkByBY_CONTENT SkbLinkBy = 2
+	SkbLinkByBY_NOTHING SkbLinkBy = 3
+)
 
 type SkbLinkHow uint32
 
@@ -195,6 +204,7 @@ const (
 	SkbLinkHowLINK_REASSEMBLE SkbLinkHow = 8
 	SkbLinkHowLINK_COALESCE   SkbLinkHow = 9
 	SkbLinkHowLINK_MORPH      SkbLinkHow = 10
+	SkbLinkHowLINK_UPCALL     SkbLinkHow = 11
 )
 
 type SkbLoss uint32
@@ -268,6 +278,62 @@ const (
 	SkbNoBytesNOT_LOOKED_AT SkbNoBytes = 4294967294
 )
 
+type SkbOvsInfo struct {
+	_         structs.HostLayout
+	RecircId  uint32
+	InPort    uint32
+	Portid    uint32
+	AttrLen   uint32
+	Ufid      [4]uint32
+	MaskHits  uint32
+	CacheHits uint32
+	Mru       uint16
+	Kind      uint8
+	Cmd       uint8
+	Hit       uint8
+	HasUfid   uint8
+	HasPort   uint8
+	Pad       uint8
+	Dp        [16]int8
+	Port      [16]int8
+	Attr      [256]uint8
+}
+
+type SkbOvsKind uint32
+
+const (
+	SkbOvsKindOVS_ACTION  SkbOvsKind = 1
+	SkbOvsKindOVS_ACTIONS SkbOvsKind = 2
+	SkbOvsKindOVS_UPCALL  SkbOvsKind = 3
+	SkbOvsKindOVS_LOOKUP  SkbOvsKind = 4
+)
+
+type SkbOvsLayout struct {
+	_            structs.HostLayout
+	DpTable      uint16
+	DpPorts      uint16
+	VportDev     uint16
+	VportPort    uint16
+	VportNode    uint16
+	KeyRecircId  uint16
+	KeyInPort    uint16
+	InfoUserdata uint16
+	InfoPortid   uint16
+	InfoCmd      uint16
+	InfoMru      uint16
+	FlowUfidLen  uint16
+	FlowUfid     uint16
+}
+
+type SkbOvsLookup struct {
+	_         structs.HostLayout
+	Skb       uint64
+	Key       uint64
+	Dp        uint64
+	MaskHits  uint64
+	CacheHits uint64
+}
+
 type SkbPacketAt uint32
 
 const (
@@ -284,6 +350,13 @@ const (
 	SkbPeekWhatPEEK_EVENTS SkbPeekWhat = 1
 	SkbPeekWhatPEEK_TASK   SkbPeekWhat = 2
 )
+
+type SkbQueued struct {
+	_     structs.HostLayout
+	Key   SkbUpcallKey
+	Id    uint64
+	Valid uint64
+}
 
 type SkbRecordKind uint32
 
@@ -309,6 +382,7 @@ const (
 	SkbSectionSECTION_CALLER SkbSection = 8
 	SkbSectionSECTION_ARGS   SkbSection = 16
 	SkbSectionSECTION_STACK  SkbSection = 32
+	SkbSectionSECTION_OVS    SkbSection = 64
 )
 
 type SkbSockInfo struct {
@@ -337,6 +411,23 @@ type SkbSockInfo struct {
 	Filter     uint32
 }
 
+type SkbUpcall struct {
+	_         structs.HostLayout
+	From      SkbBufferRef
+	Id        uint64
+	Hash      uint32
+	Count     uint32
+	Ambiguous uint32
+	Pad       uint32
+}
+
+type SkbUpcallKey struct {
+	_       structs.HostLayout
+	Content uint64
+	Len     uint32
+	Part    uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -346,13 +437,17 @@ const (
 	SkbMapCpuStates                = "cpu_states"
 	SkbMapDrops                    = "drops"
 	SkbMapEvents                   = "events"
+	SkbMapExecuting                = "executing"
 	SkbMapExpanding                = "expanding"
 	SkbMapFragQueues               = "frag_queues"
 	SkbMapHanding                  = "handing"
 	SkbMapLosses                   = "losses"
 	SkbMapNames                    = "names"
+	SkbMapOvsLookups               = "ovs_lookups"
+	SkbMapQueueing                 = "queueing"
 	SkbMapReleased                 = "released"
 	SkbMapReleasing                = "releasing"
+	SkbMapUpcalls                  = "upcalls"
 	SkbProgAfterExpand             = "after_expand"
 	SkbProgAfterHandOver           = "after_hand_over"
 	SkbProgAfterRelease            = "after_release"
@@ -384,6 +479,13 @@ const (
 	SkbProgOnNapiReuseSkb          = "on_napi_reuse_skb"
 	SkbProgOnNapiSkbFreeStolenHead = "on_napi_skb_free_stolen_head"
 	SkbProgOnNftTrace              = "on_nft_trace"
+	SkbProgOnOvsExecute            = "on_ovs_execute"
+	SkbProgOnOvsExecuteReturn      = "on_ovs_execute_return"
+	SkbProgOnOvsLookup             = "on_ovs_lookup"
+	SkbProgOnOvsLookupReturn       = "on_ovs_lookup_return"
+	SkbProgOnOvsProcessPacket      = "on_ovs_process_packet"
+	SkbProgOnOvsQueue              = "on_ovs_queue"
+	SkbProgOnOvsQueueReturn        = "on_ovs_queue_return"
 	SkbProgOnPskbCopy              = "on_pskb_copy"
 	SkbProgOnRelease               = "on_release"
 	SkbProgOnSkbClone              = "on_skb_clone"
@@ -427,6 +529,10 @@ const (
 	SkbVarNftAt                    = "nft_at"
 	SkbVarNoNew                    = "no_new"
 	SkbVarOff                      = "off"
+	SkbVarOvs                      = "ovs"
+	SkbVarOvsAt                    = "ovs_at"
+	SkbVarOvsEvent                 = "ovs_event"
+	SkbVarOvsTraced                = "ovs_traced"
 	SkbVarPageOffset               = "page_offset"
 	SkbVarPageShift                = "page_shift"
 	SkbVarPagedSize                = "paged_size"
@@ -525,6 +631,13 @@ type SkbProgramSpecs struct {
 	OnNapiReuseSkb          *ebpf.ProgramSpec `ebpf:"on_napi_reuse_skb"`
 	OnNapiSkbFreeStolenHead *ebpf.ProgramSpec `ebpf:"on_napi_skb_free_stolen_head"`
 	OnNftTrace              *ebpf.ProgramSpec `ebpf:"on_nft_trace"`
+	OnOvsExecute            *ebpf.ProgramSpec `ebpf:"on_ovs_execute"`
+	OnOvsExecuteReturn      *ebpf.ProgramSpec `ebpf:"on_ovs_execute_return"`
+	OnOvsLookup             *ebpf.ProgramSpec `ebpf:"on_ovs_lookup"`
+	OnOvsLookupReturn       *ebpf.ProgramSpec `ebpf:"on_ovs_lookup_return"`
+	OnOvsProcessPacket      *ebpf.ProgramSpec `ebpf:"on_ovs_process_packet"`
+	OnOvsQueue              *ebpf.ProgramSpec `ebpf:"on_ovs_queue"`
+	OnOvsQueueReturn        *ebpf.ProgramSpec `ebpf:"on_ovs_queue_return"`
 	OnPskbCopy              *ebpf.ProgramSpec `ebpf:"on_pskb_copy"`
 	OnRelease               *ebpf.ProgramSpec `ebpf:"on_release"`
 	OnSkbClone              *ebpf.ProgramSpec `ebpf:"on_skb_clone"`
@@ -548,13 +661,17 @@ type SkbMapSpecs struct {
 	CpuStates  *ebpf.MapSpec `ebpf:"cpu_states"`
 	Drops      *ebpf.MapSpec `ebpf:"drops"`
 	Events     *ebpf.MapSpec `ebpf:"events"`
+	Executing  *ebpf.MapSpec `ebpf:"executing"`
 	Expanding  *ebpf.MapSpec `ebpf:"expanding"`
 	FragQueues *ebpf.MapSpec `ebpf:"frag_queues"`
 	Handing    *ebpf.MapSpec `ebpf:"handing"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
+	OvsLookups *ebpf.MapSpec `ebpf:"ovs_lookups"`
+	Queueing   *ebpf.MapSpec `ebpf:"queueing"`
 	Released   *ebpf.MapSpec `ebpf:"released"`
 	Releasing  *ebpf.MapSpec `ebpf:"releasing"`
+	Upcalls    *ebpf.MapSpec `ebpf:"upcalls"`
 }
 
 // SkbVariableSpecs contains global variables before they are loaded into the kernel.
@@ -592,6 +709,10 @@ type SkbVariableSpecs struct {
 	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
 	NoNew          *ebpf.VariableSpec `ebpf:"no_new"`
 	Off            *ebpf.VariableSpec `ebpf:"off"`
+	Ovs            *ebpf.VariableSpec `ebpf:"ovs"`
+	OvsAt          *ebpf.VariableSpec `ebpf:"ovs_at"`
+	OvsEvent       *ebpf.VariableSpec `ebpf:"ovs_event"`
+	OvsTraced      *ebpf.VariableSpec `ebpf:"ovs_traced"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
 	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
@@ -642,13 +763,17 @@ type SkbMaps struct {
 	CpuStates  *ebpf.Map `ebpf:"cpu_states"`
 	Drops      *ebpf.Map `ebpf:"drops"`
 	Events     *ebpf.Map `ebpf:"events"`
+	Executing  *ebpf.Map `ebpf:"executing"`
 	Expanding  *ebpf.Map `ebpf:"expanding"`
 	FragQueues *ebpf.Map `ebpf:"frag_queues"`
 	Handing    *ebpf.Map `ebpf:"handing"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
+	OvsLookups *ebpf.Map `ebpf:"ovs_lookups"`
+	Queueing   *ebpf.Map `ebpf:"queueing"`
 	Released   *ebpf.Map `ebpf:"released"`
 	Releasing  *ebpf.Map `ebpf:"releasing"`
+	Upcalls    *ebpf.Map `ebpf:"upcalls"`
 }
 
 func (m *SkbMaps) Close() error {
@@ -658,13 +783,17 @@ func (m *SkbMaps) Close() error {
 		m.CpuStates,
 		m.Drops,
 		m.Events,
+		m.Executing,
 		m.Expanding,
 		m.FragQueues,
 		m.Handing,
 		m.Losses,
 		m.Names,
+		m.OvsLookups,
+		m.Queueing,
 		m.Released,
 		m.Releasing,
+		m.Upcalls,
 	)
 }
 
@@ -703,6 +832,10 @@ type SkbVariables struct {
 	NftAt          *ebpf.Variable `ebpf:"nft_at"`
 	NoNew          *ebpf.Variable `ebpf:"no_new"`
 	Off            *ebpf.Variable `ebpf:"off"`
+	Ovs            *ebpf.Variable `ebpf:"ovs"`
+	OvsAt          *ebpf.Variable `ebpf:"ovs_at"`
+	OvsEvent       *ebpf.Variable `ebpf:"ovs_event"`
+	OvsTraced      *ebpf.Variable `ebpf:"ovs_traced"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
 	PagedSize      *ebpf.Variable `ebpf:"paged_size"`
@@ -763,6 +896,13 @@ type SkbPrograms struct {
 	OnNapiReuseSkb          *ebpf.Program `ebpf:"on_napi_reuse_skb"`
 	OnNapiSkbFreeStolenHead *ebpf.Program `ebpf:"on_napi_skb_free_stolen_head"`
 	OnNftTrace              *ebpf.Program `ebpf:"on_nft_trace"`
+	OnOvsExecute            *ebpf.Program `ebpf:"on_ovs_execute"`
+	OnOvsExecuteReturn      *ebpf.Program `ebpf:"on_ovs_execute_return"`
+	OnOvsLookup             *ebpf.Program `ebpf:"on_ovs_lookup"`
+	OnOvsLookupReturn       *ebpf.Program `ebpf:"on_ovs_lookup_return"`
+	OnOvsProcessPacket      *ebpf.Program `ebpf:"on_ovs_process_packet"`
+	OnOvsQueue              *ebpf.Program `ebpf:"on_ovs_queue"`
+	OnOvsQueueReturn        *ebpf.Program `ebpf:"on_ovs_queue_return"`
 	OnPskbCopy              *ebpf.Program `ebpf:"on_pskb_copy"`
 	OnRelease               *ebpf.Program `ebpf:"on_release"`
 	OnSkbClone              *ebpf.Program `ebpf:"on_skb_clone"`
@@ -810,6 +950,13 @@ func (p *SkbPrograms) Close() error {
 		p.OnNapiReuseSkb,
 		p.OnNapiSkbFreeStolenHead,
 		p.OnNftTrace,
+		p.OnOvsExecute,
+		p.OnOvsExecuteReturn,
+		p.OnOvsLookup,
+		p.OnOvsLookupReturn,
+		p.OnOvsProcessPacket,
+		p.OnOvsQueue,
+		p.OnOvsQueueReturn,
 		p.OnPskbCopy,
 		p.OnRelease,
 		p.OnSkbClone,

@@ -21,6 +21,7 @@ type Event struct {
 	Sock    Sock
 	Ct      Ct
 	NFT     NFT
+	OVS     OVS
 	Args    Args
 
 	Caller string // who called the probed function: function+0xoffset; "" makes it absent
@@ -51,6 +52,8 @@ var eventSection = Section{"event", []Key{
 		What: "what connection tracking knows of it", Absent: "not asked for, or the packet was not tracked yet"},
 	{Name: "nft", Form: FormMap, Of: &nftSection,
 		What: "a step through nftables", Absent: "the probe is not `nft_trace_notify`"},
+	{Name: "ovs", Form: FormMap, Of: &ovsSection,
+		What: "what Open vSwitch does with it", Absent: "not asked for, or the probe is not one of Open vSwitch"},
 	{Name: "args", Form: FormArgs,
 		What: "the function's arguments", Absent: "not asked for, there are none, or the probe is not at an entry"},
 	{Name: "caller", Form: FormStr,
@@ -79,11 +82,11 @@ type section interface {
 
 // sectionKeys name the sections, in the order of sections.
 var sectionKeys = [...]string{"process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret",
-	"sock", "ct", "nft", "args"}
+	"sock", "ct", "nft", "ovs", "args"}
 
 func (e *Event) sections() [len(sectionKeys)]section {
 	return [...]section{&e.Process, &e.Skb, &e.Dev, &e.Netns, &e.Packet, &e.Drop, &e.GSO, &e.Csum, &e.Ret,
-		&e.Sock, &e.Ct, &e.NFT, &e.Args}
+		&e.Sock, &e.Ct, &e.NFT, &e.OVS, &e.Args}
 }
 
 // Reset makes e an event without sections.

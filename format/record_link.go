@@ -41,7 +41,8 @@ func (b *Buffer) decode(v wire.Value) {
 type Link struct {
 	TS       uint64
 	CPU      uint32
-	How      string // clone, copy, pskb_copy, expand, segment, gro, fragment, reassemble, coalesce, morph
+	How      string // clone, copy, pskb_copy, expand, segment, gro, fragment, reassemble, coalesce, morph, upcall
+	By       string // upcall: hash, content, ambiguous; "": absent
 	From, To Buffer
 }
 
@@ -51,7 +52,12 @@ var linkSection = Section{"link", []Key{
 	{Name: "cpu", Form: FormUint, What: "number of the CPU"},
 	{Name: "how", Form: FormStr,
 		What: "`clone`, `copy`, `pskb_copy`, `expand`, `segment`, `gro`, `fragment`, `reassemble`, `coalesce`, " +
-			"`morph`"},
+			"`morph`, `upcall`"},
+	{Name: "by", Form: FormStr,
+		What: "`upcall`: by what the packet that came back was recognised: `hash` (the same bytes, and the hash that went up " +
+			"with them), `content` (the same bytes), `ambiguous` (equal packets went up, so it is not known which came back)",
+		Absent: "the kernel made the link, or the packet has only gone up so far"},
+	{Name: "inferred", Form: FormBool, What: "`by` is `content`: true", Absent: "it is not"},
 	{Name: "from", Form: FormMap, Of: &bufferSection,
 		What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
 	{Name: "to", Form: FormMap, Of: &bufferSection, What: "the other buffer, as `from`"},
@@ -59,13 +65,28 @@ var linkSection = Section{"link", []Key{
 
 // AppendMsgpack appends the record.
 func (l *Link) AppendMsgpack(dst []byte) []byte {
-	dst = wire.AppendStr(append(dst, "\x86\xa4type"...), string(TypeLink))
+	pairs := 6
+	if l.By != "" {
+		pairs++
+	}
+	if l.inferred() {
+		pairs++
+	}
+	dst = wire.AppendStr(append(wire.AppendMap(dst, pairs), "\xa4type"...), string(TypeLink))
 	dst = wire.AppendUint(append(dst, "\xa2ts"...), l.TS)
 	dst = wire.AppendUint(append(dst, "\xa3cpu"...), uint64(l.CPU))
 	dst = wire.AppendStr(append(dst, "\xa3how"...), l.How)
+	if l.By != "" {
+		dst = wire.AppendStr(append(dst, "\xa2by"...), l.By)
+	}
+	if l.inferred() {
+		dst = wire.AppendBool(append(dst, "\xa8inferred"...), true)
+	}
 	dst = l.From.append(append(dst, "\xa4from"...))
 	return l.To.append(append(dst, "\xa2to"...))
 }
+
+func (l *Link) inferred() bool { return l.By == "content" }
 
 // Decode reads r, which must be a link.
 func (l *Link) Decode(r Raw) error {
@@ -75,6 +96,7 @@ func (l *Link) Decode(r Raw) error {
 	l.TS, _ = r.Time()
 	l.CPU = cpu(r)
 	setString(&l.How, r.Get("how"))
+	setString(&l.By, r.Get("by"))
 	l.From.decode(r.Get("from"))
 	l.To.decode(r.Get("to"))
 	return nil

@@ -67,6 +67,9 @@ func (c *collector) attachAll() error {
 			return err
 		}
 	}
+	if err := c.attachOVS(); err != nil {
+		return err
+	}
 	return c.attachFunctions()
 }
 

@@ -30,6 +30,8 @@ type decoder struct {
 	functions map[string]kernel.Function // by the names in probes and returns
 	protos    map[string]*btf.FuncProto  // the types of those that were needed
 	names     map[[bpf.NFTName]int8]string
+	odps      map[string]string    // Open vSwitch's actions, by their bytes
+	ufids     map[[4]uint32]string // its flows
 	stacks    stacks
 	stack     *stack // the one that the event just decoded refers to; nil: none
 
@@ -43,7 +45,7 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 		probes: map[uint64]string{}, returns: map[uint64]string{},
 		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
 		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{},
-		stacks: stacks{known: map[string]*stack{}}}
+		odps: map[string]string{}, ufids: map[[4]uint32]string{}, stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
 	}
@@ -288,7 +290,7 @@ func (d *decoder) decodeLink(b []byte) (format.Appender, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.link = format.Link{TS: r.Ts, CPU: r.Cpu, How: bpf.LinkHow[r.How],
+	d.link = format.Link{TS: r.Ts, CPU: r.Cpu, How: bpf.LinkHow[r.How], By: bpf.LinkBy[r.By],
 		From: format.Buffer{Addr: r.From.Skb, Head: r.From.Head, ID: r.From.Id},
 		To:   format.Buffer{Addr: r.To.Skb, Head: r.To.Head, ID: r.To.Id}}
 	return &d.link, nil

@@ -23,7 +23,7 @@ type Options struct {
 	Count    uint64        `group:"limits" short:"c" placeholder:"N" help:"Stop after N events."`
 	Duration time.Duration `group:"limits" placeholder:"TIME" help:"Stop after this TIME (10s, 5m)."`
 
-	With       []string `group:"what" placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, drop, stack, caller, args, gso, csum, or all. 'list' explains each. To add a section at one probe only: -p tcp_drop/stack."`
+	With       []string `group:"what" placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, ovs, drop, stack, caller, args, gso, csum, or all. 'list' explains each. To add a section at one probe only: -p tcp_drop/stack."`
 	StackDepth int      `group:"what" placeholder:"N" default:"32" help:"Maximum number of calls in a stack (default 32, up to 121)."`
 	ProbeStack bool     `group:"where" help:"Needs a filter. Also probe each function with an sk_buff that appears in the stack of a matching packet. The first stacks are those of the places where packets end; each new probe brings more."`
 	NFTTrace   bool     `group:"what" name:"nft-trace" help:"Make nftables trace every packet of this network namespace (or those of --netns) while collecting. This adds a table, which is removed when skb-collect ends. Implies --with nft."`

@@ -39,6 +39,8 @@ var sectionList = []section{
 	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt, nil},
 	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe " +
 		"nft_trace_notify", bpf.SectionNFT, nil},
+	{"ovs", costOVS, "what Open vSwitch does: looking the flow up, upcalls, each action; adds its probes when named",
+		bpf.SectionOVS, nil},
 	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller, nil},
 	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs, nil},
 	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack, nil},
@@ -50,6 +52,7 @@ const (
 	costSock   = "824"
 	costCt     = "412"
 	costNFT    = "1430"
+	costOVS    = "300"
 	costCaller = "131"
 	costArgs   = "57"
 	costStack  = "6176"
@@ -65,6 +68,9 @@ func (d *decoder) more(e *format.Event, m *bpf.More) {
 	}
 	if m.NFT != nil {
 		d.nft(&e.NFT, m.NFT)
+	}
+	if m.OVS != nil {
+		d.ovs(&e.OVS, m.OVS)
 	}
 	if m.Caller != nil && *m.Caller != 0 {
 		caller := d.caller(*m.Caller)

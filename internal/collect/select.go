@@ -28,11 +28,15 @@ type selection struct {
 	returns     []kernel.Function
 	tracepoints []kernel.Tracepoint
 	nft         *kernel.Function // kernel.NFTTraceFunction, for --with nft
+	ovs         ovsSelection
 }
 
 func (s *selection) len() int {
 	n := len(s.functions) + len(s.returns) + len(s.tracepoints)
 	if s.nft != nil {
+		n++
+	}
+	if s.ovs.lookups {
 		n++
 	}
 	return n

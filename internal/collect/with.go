@@ -78,7 +78,7 @@ func parseWith(args []string) (*wanted, error) {
 			w.bits |= s.bits
 		}
 	}
-	w.bits &^= bpf.SectionNFT // of one probe only
+	w.bits &^= bpf.SectionNFT | bpf.SectionOVS // of their own probes only
 	return w, nil
 }
 
@@ -114,7 +114,7 @@ func probeSections(arg string) (probe string, s bpf.Sections, err error) {
 		if err != nil {
 			return "", 0, fmt.Errorf("%s: %w", arg, err)
 		}
-		if sec.bits == 0 || sec.bits == bpf.SectionNFT {
+		if sec.bits == 0 || sec.bits == bpf.SectionNFT || sec.bits == bpf.SectionOVS {
 			return "", 0, fmt.Errorf("%s: the section %s can't be limited to one probe; use --with", arg, name)
 		}
 		s |= sec.bits
@@ -158,6 +158,9 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 			s.nft = &f
 		}
 	}
+	if err := w.applyOVS(s, p, without); err != nil {
+		return err
+	}
 	for i := range s.functions {
 		s.functions[i].Sections |= w.bits
 	}
@@ -170,5 +173,6 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 	if s.nft != nil {
 		s.nft.Sections |= w.bits
 	}
+	s.ovs.more = w.bits
 	return nil
 }

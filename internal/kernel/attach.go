@@ -84,8 +84,11 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 	if t.HandedOver() {
 		return a.handOver(t, number)
 	}
-	vars := a.loader.sections(t.Sections & anywhere)
+	vars := a.loader.sections(t.Sections & (anywhere | bpf.SectionOVS))
 	vars["probe_number"], vars["skb_arg"] = number, uint8(t.Arg)
+	if t.Sections&bpf.SectionOVS != 0 {
+		vars["ovs_event"], vars["ovs_traced"] = t.ovsEvent(), true
+	}
 	if t.Is(kfunc.TraceKfreeSkb) {
 		for name, value := range dropArgs(t) {
 			vars[name] = value
@@ -148,6 +151,9 @@ func (a *Attachment) Functions(backend string, functions []Function) (refused ma
 		if k.sections&bpf.SectionSock != 0 {
 			vars["sock_arg"] = uint8(k.sockArg)
 		}
+		if k.ovs != 0 {
+			vars["ovs_event"] = k.ovs
+		}
 		return a.functions(backend, target{fmt.Sprintf("function_arg%d", k.arg), false, vars}, fs, refused)
 	})
 	return refused, err
@@ -186,6 +192,7 @@ type kind struct {
 	arg, sockArg int
 	sections     bpf.Sections
 	fate         fate
+	ovs          uint8 // what its events tell of Open vSwitch; 0: nothing
 }
 
 func eachKind(functions []Function, attach func(k kind, fs []Function) error) error {
@@ -194,6 +201,9 @@ func eachKind(functions []Function, attach func(k kind, fs []Function) error) er
 		k := kind{arg: f.Arg, sections: f.Sections, fate: f.fate}
 		if f.Sections&bpf.SectionSock != 0 {
 			k.sockArg = f.sockArg()
+		}
+		if f.Sections&bpf.SectionOVS != 0 {
+			k.ovs = ovsEvents[f.Name]
 		}
 		byKind[k] = append(byKind[k], f)
 	}

@@ -26,14 +26,15 @@ type Function struct {
 	kernel *Kernel
 	id     btf.TypeID
 	fate   fate
+	proto  *btf.FuncProto // where it is not to be looked up
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
 }
 
 // Proto is its type; nil: not known.
 func (f Function) Proto() *btf.FuncProto {
-	if f.kernel == nil || f.id == 0 {
-		return nil
+	if f.proto != nil || f.kernel == nil || f.id == 0 {
+		return f.proto
 	}
 	types, err := f.kernel.module(f.Module)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/bpf"
 )
 
 // A Kernel is the running kernel. What is read of it is read once; a module loaded later is not
@@ -29,6 +31,8 @@ type Kernel struct {
 	commonOnce sync.Once
 	common     *common
 	commonErr  error
+
+	ovs *bpf.OVSLayout // once it has been found
 }
 
 // Open looks at the running kernel. modules names the kernel modules to look into, nil meaning

@@ -3,6 +3,8 @@
 package kernel
 
 import (
+	"maps"
+
 	"github.com/skb-tools/skb-tools/bpf"
 )
 
@@ -16,13 +18,17 @@ func (l *Loader) sections(s bpf.Sections) map[string]any {
 		return vars
 	}
 	at, size := s.At(l.settings.StackSize)
-	for i, name := range [...]string{"sock_at", "ct_at", "nft_at", "caller_at", "args_at", "stack_at"} {
+	for i, name := range [...]string{"sock_at", "ct_at", "nft_at", "caller_at", "args_at", "stack_at",
+		"ovs_at"} {
 		vars[name] = at[i]
 	}
 	vars["more_size"] = size
 	vars["stack_size"] = l.settings.StackSize
 	if s&bpf.SectionCt != 0 {
 		l.k.ctVariables(vars)
+	}
+	if s&bpf.SectionOVS != 0 {
+		maps.Copy(vars, l.ovsVariables())
 	}
 	return vars
 }

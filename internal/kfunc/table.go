@@ -9,7 +9,7 @@ type group struct {
 }
 
 // subsystems is the whole table, in the order in which packets pass: see table_*.go.
-var subsystems = [...][]group{devices, qdiscs, virtual, ip, tcp, udp, sockets, netfilter, tunnels, buffers}
+var subsystems = [...][]group{devices, qdiscs, virtual, ip, tcp, udp, sockets, netfilter, openvswitch, tunnels, buffers}
 
 var all, byName = index()
 
