@@ -78,8 +78,8 @@ static __always_inline __u64 checksum_at(__u64 start, __u64 network, __be16 prot
 	return proto == 17 ? at + 6 : 0;
 }
 
-// Makes the key of a packet whose first byte is at skb->data, of which cutlen bytes go up.
-static __noinline bool upcall_key_of(struct upcall_key *k, __u64 skb_at, __u32 cutlen, __u32 part)
+// Makes the key of a packet whose first byte is at skb->data.
+static __noinline bool upcall_key_of(struct upcall_key *k, __u64 skb_at, __u32 part)
 {
 	struct sk_buff *skb = (struct sk_buff *)skb_at;
 	__u64 w[FIRST_WORDS] = {}, start = 0, head = 0, n, at, linear;
@@ -94,8 +94,6 @@ static __noinline bool upcall_key_of(struct upcall_key *k, __u64 skb_at, __u32 c
 	bpf_core_read(&network, sizeof(network), &skb->network_header);
 	bpf_core_read(&protocol, sizeof(protocol), &skb->protocol);
 	linear = len - data_len;
-	if (len > cutlen)
-		len = cutlen;
 	k->len = len;
 	k->part = part;
 	n = len;
@@ -179,7 +177,11 @@ int on_ovs_queue(struct pt_regs *ctx)
 	q->valid = 0;
 	if (off || !may_return(REG_ARG4(ctx)))
 		return 0;
-	if (!upcall_key_of(&q->key, skb, REG_ARG5(ctx), 0) && !upcall_key_of(&q->key, skb, REG_ARG5(ctx), 1))
+	if (!upcall_key_of(&q->key, skb, 0) && !upcall_key_of(&q->key, skb, 1))
+		return 0;
+	// What is cut off comes back as another packet. 0 is nothing; on newer kernels this is what is left,
+	// on older ones (5.10, 6.1) what goes.
+	if (REG_ARG5(ctx) & 0xffffffff && (__u32)REG_ARG5(ctx) < q->key.len)
 		return 0;
 	q->valid = 1;
 	q->id = 0;
@@ -206,8 +208,8 @@ int on_ovs_queue(struct pt_regs *ctx)
 	return 0;
 }
 
-// One of them is not up any more. What was to be its identity goes with the last.
-static __noinline void one_less(struct upcall_key *key)
+// One of them is not up any more. What was to be its identity goes with the last. d: it was dropped.
+static __noinline void one_less(struct upcall_key *key, struct drop *d)
 {
 	struct upcall *u = bpf_map_lookup_elem(&upcalls, key);
 	__u64 id;
@@ -219,16 +221,17 @@ static __noinline void one_less(struct upcall_key *key)
 		return;
 	id = u->id;
 	if (bpf_map_delete_elem(&upcalls, key) == 0 && id)
-		write_free(0, 0, id, FREE_CONSUMED, true, NULL);
+		write_free(0, 0, id, d ? FREE_DROPPED : FREE_CONSUMED, true, d);
 }
 
 SEC("kprobe/ovs_queue_return")
 int on_ovs_queue_return(struct pt_regs *ctx)
 {
 	struct queued *q = queued_of_cpu();
+	struct drop d = {.location = probe_number, .reason = NO_REASON};
 
 	if (q && q->valid && (int)REG_RET(ctx))
-		one_less(&q->key);
+		one_less(&q->key, &d);
 	if (q)
 		q->valid = 0;
 	return 0;
@@ -261,9 +264,9 @@ static __noinline int came_back(__u64 skb)
 	struct buffer_ref to;
 	__u32 hash = hash_of(skb);
 
-	if (upcall_key_of(&whole, skb, -1, 0))
+	if (upcall_key_of(&whole, skb, 0))
 		w = bpf_map_lookup_elem(&upcalls, &whole);
-	if (upcall_key_of(&part, skb, -1, 1))
+	if (upcall_key_of(&part, skb, 1))
 		p = bpf_map_lookup_elem(&upcalls, &part);
 	u = w ? w : p;
 	if (!u || (hash && u->hash && hash != u->hash))
@@ -272,7 +275,7 @@ static __noinline int came_back(__u64 skb)
 	to.head = head_of(skb);
 	found = *u;
 	if (found.count > 1 || found.ambiguous || (w && p)) {
-		one_less(w ? &whole : &part);
+		one_less(w ? &whole : &part, NULL);
 		if (found.from.id) {
 			to.id = remember(to.head, new_id(), bpf_ktime_get_ns(), BPF_ANY);
 			found.from = (struct buffer_ref){};

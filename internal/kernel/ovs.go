@@ -109,7 +109,7 @@ func (a *Attachment) OVSUpcalls(backend string, o *OVS) error {
 	return a.ovs(backend, []ovsProbe{
 		{target{"on_ovs_execute_return", true, nil}, o.key},
 		{target{"on_ovs_execute", false, nil}, o.key},
-		{target{"on_ovs_queue_return", true, nil}, o.queue},
+		{target{"on_ovs_queue_return", true, map[string]any{"probe_number": o.queue.Addr}}, o.queue},
 		{target{"on_ovs_queue", false, a.loader.ovsVariables()}, o.queue},
 	})
 }

@@ -37,7 +37,7 @@ func (p *Printer) track(v wire.Value) {
 			}
 		case "from":
 			if x.Kind() == wire.Map {
-				p.cameFrom(packet, x)
+				p.cameFrom(packet, x, v.Get("since"))
 				return true
 			}
 		case "changed":
@@ -66,8 +66,18 @@ func appendPacket(dst []byte, packet uint64, branch wire.Value) []byte {
 	return dst
 }
 
-// cameFrom prints from=HOW#PACKET.BRANCH.
-func (p *Printer) cameFrom(packet uint64, v wire.Value) {
+// cameFrom prints from=HOW#PACKET.BRANCH. Of a packet that was in user space it prints how long: upcall 1.3ms.
+func (p *Printer) cameFrom(packet uint64, v, since wire.Value) {
+	if how, ok := v.Get("how").Str(); ok && string(how) == "upcall" {
+		p.line = append(p.line, " upcall"...)
+		if ns, ok := since.Uint(); ok {
+			p.line = appendDuration(append(p.line, ' '), ns)
+		}
+		if n, _ := v.Get("branch").Uint(); n == 0 && v.Get("packet") == nil {
+			p.rest("track.from", v, "how", "branch")
+			return
+		}
+	}
 	if other, ok := v.Get("packet").Uint(); ok {
 		packet = other
 	}

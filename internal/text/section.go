@@ -18,6 +18,8 @@ func (p *Printer) section(key []byte, v wire.Value) {
 		p.conntrack(v)
 	case "nft":
 		p.nft(v)
+	case "ovs":
+		p.ovs(v)
 	case "sock":
 		p.sock(v)
 	case "track":

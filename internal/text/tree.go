@@ -183,7 +183,7 @@ func (p *Printer) hopRest(track wire.Value, packet uint64) {
 			return true
 		case "from":
 			if v.Kind() == wire.Map {
-				p.cameFrom(packet, v)
+				p.cameFrom(packet, v, track.Get("since"))
 				return true
 			}
 		case "changed":

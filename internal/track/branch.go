@@ -64,6 +64,7 @@ const (
 	holder                     // no probe has seen it, and no link tells where its data is from
 	copied                     // a copy was made of it, and it has not been seen since
 	forOtherHost               // dropped, as it was for another host
+	wentUp                     // Open vSwitch sent it to user space
 	discovery                  // of neighbours or routers, which the kernel frees as a drop though it used it
 )
 
@@ -150,5 +151,6 @@ const (
 	byAddr = 1 << iota
 	byContent
 	guessed // --infer joined it with another
+	alike   // equal packets were in Open vSwitch's user space together: which came back is not known
 	late    // it was first seen at the return of a function: its buffer may be gone already
 )

@@ -93,6 +93,15 @@ func (t *tracker) report(g *group, n uint32) {
 			r.Note = s.note
 		}
 	}
+	if b.end == open && b.flags&(wentUp|seen) == wentUp {
+		r.Note = "Open vSwitch's user space has not sent it back"
+	}
+	if j.flags&alike != 0 {
+		r.Uncertain = append(r.Uncertain, "upcall")
+		if r.Note == "" {
+			r.Note = "equal packets were in Open vSwitch's user space together: which came back is not known"
+		}
+	}
 	if j.from != 0 {
 		var h headers
 		h.unpack(t.headers.get(j.from))

@@ -11,7 +11,7 @@ import (
 // A lifetime is what matters of a link or free record. Its slices alias the record.
 type lifetime struct {
 	ts               uint64
-	how              []byte
+	how, by          []byte
 	from, to         format.Buffer // a free record's buffer is from
 	last             bool
 	dropped          bool
@@ -27,6 +27,8 @@ func (l *lifetime) decode(r format.Raw) {
 			l.ts, _ = c.Uint()
 		case "how":
 			l.how, _ = c.Str()
+		case "by":
+			l.by, _ = c.Str()
 		case "from", "skb":
 			buffer(&l.from, &c)
 		case "to":
@@ -79,6 +81,10 @@ func (t *tracker) link(r format.Raw) {
 	l.decode(r)
 	t.advance(l.ts)
 	g := t.group
+	if string(l.how) == "upcall" {
+		t.upcall(g, &l)
+		return
+	}
 	if l.from.ID|l.from.Addr == 0 || l.to.ID|l.to.Addr == 0 {
 		return
 	}
@@ -227,6 +233,9 @@ func (t *tracker) free(r format.Raw) {
 	l.decode(r)
 	t.advance(l.ts)
 	g := t.group
+	if l.from.Addr == 0 && l.from.ID != 0 {
+		t.notBack(g, &l)
+	}
 	// Without an address it is of the data alone: how its sk_buffs ended has been told.
 	if i := t.known(g, l.from, true); i != 0 && l.from.Addr != 0 {
 		b := t.branches.at(i)
