@@ -31,6 +31,7 @@ func TestLayout(t *testing.T) {
 	for name, v := range map[string]any{
 		"event": Event{}, "link": Link{}, "free": Free{}, "drop": SkbDrop{}, "buffer_ref": SkbBufferRef{},
 		"sock_info": SockInfo{}, "ct_info": CtInfo{}, "nft_info": NFTInfo{}, "nft_layout": NFTLayout{},
+		"ovs_info": OVSInfo{}, "ovs_layout": OVSLayout{},
 		"buffer": Buffer{}, "lost": Lost{}, "name_bits": SkbNameBits{},
 	} {
 		var c *btf.Struct
@@ -156,7 +157,7 @@ func TestHas(t *testing.T) {
 
 // TestSections: each section of record.h has its place among any others, behind those before it.
 func TestSections(t *testing.T) {
-	sizes := map[string]uint32{"sock_info": 0, "ct_info": 0, "nft_info": 0}
+	sizes := map[string]uint32{"sock_info": 0, "ct_info": 0, "nft_info": 0, "ovs_info": 0}
 	for name := range sizes {
 		var c *btf.Struct
 		if err := types(t).TypeByName(name, &c); err != nil {
@@ -166,14 +167,14 @@ func TestSections(t *testing.T) {
 	}
 	const stack = 8 * 5
 	each := map[string]uint32{"SECTION_SOCK": sizes["sock_info"], "SECTION_CT": sizes["ct_info"], "SECTION_NFT": sizes["nft_info"],
-		"SECTION_CALLER": 8, "SECTION_ARGS": 8 * 6, "SECTION_STACK": 8 + stack}
+		"SECTION_CALLER": 8, "SECTION_ARGS": 8 * 6, "SECTION_STACK": 8 + stack, "SECTION_OVS": sizes["ovs_info"]}
 	values := enum(t, "section")
 	if len(values) != len(each) {
 		t.Fatalf("%d sections in C", len(values))
 	}
 	for set := range 1 << len(values) {
 		var s Sections
-		var want [6]uint32
+		var want [7]uint32
 		sum := uint32(0)
 		for i, v := range values {
 			if set>>i&1 != 0 {
@@ -211,6 +212,7 @@ func TestAsEvent(t *testing.T) {
 	const stackSize = 8 * 4
 	packet := []byte("a packet")
 	sock, ct, nft := SockInfo{Addr: 1, Cookie: 2}, CtInfo{Addr: 3, Master: 4}, NFTInfo{Handle: 5, Code: 6}
+	ovs := OVSInfo{RecircId: 7, AttrLen: 9, Attr: [OVSAttr]uint8{OVSAttr - 1: 1}}
 	args := [Args]uint64{10, 11, 12, 13, 14, 15}
 	for s := range allSections + 1 {
 		parts := []any{Event{Kind: KindEvent, At: AtMAC, Sections: uint16(s), Len: 100, Caplen: uint32(len(packet)), Retval: 7}}
@@ -232,6 +234,9 @@ func TestAsEvent(t *testing.T) {
 		if s&SectionStack != 0 {
 			parts = append(parts, int64(16), []uint64{21, 22, 0, 0})
 		}
+		if s&SectionOVS != 0 {
+			parts = append(parts, ovs)
+		}
 		// What is reserved for a packet is more than it has.
 		b := record(append(parts, packet, make([]byte, 24))...)
 		e, m, data, err := AsEvent(b, stackSize)
@@ -248,7 +253,7 @@ func TestAsEvent(t *testing.T) {
 		}{
 			{SectionSock, m.Sock, &sock, m.Sock != nil}, {SectionCt, m.Ct, &ct, m.Ct != nil}, {SectionNFT, m.NFT, &nft, m.NFT != nil},
 			{SectionCaller, m.Caller, new(uint64(8)), m.Caller != nil}, {SectionArgs, m.Args, &args, m.Args != nil},
-			{SectionStack, m.Stack, []uint64{21, 22}, m.Stack != nil},
+			{SectionStack, m.Stack, []uint64{21, 22}, m.Stack != nil}, {SectionOVS, m.OVS, &ovs, m.OVS != nil},
 		} {
 			if section.there != (s&section.bit != 0) {
 				t.Errorf("sections %#x: %#x is there: %v", s, section.bit, section.there)

@@ -30,6 +30,7 @@ func fullEvent() *Event {
 			Reply: Tuple{Src: addr("::1"), Dst: addr("::"), ICMP: true, ID: 3, Type: 129, Code: 4, Proto: 58},
 			Zone:  5, Mark: 6, Labels: [16]byte{1: 0x81, 15: 0x80}, Helper: "ftp", Parent: Tuple{Src: addr("10.0.0.1"), Dst: addr("10.0.0.2"), Dport: 21, Proto: 6}},
 		NFT:    NFT{"rule", "jump", "inet", "filter", "input", 7, "other"},
+		OVS:    OVS{Type: "action", Datapath: "ovs-system", RecircID: math.MaxUint32, InPort: 1, Action: "output", Args: "2", OutPort: 2, OutDev: "p1"},
 		Args:   Args{{"n", -1, false}, {"flags", 5, false}, {"big", -1, true}},
 		Caller: "ip_rcv+0x1a", Stack: 9}
 	for f := range skbFields {
@@ -59,7 +60,13 @@ func records() []Appender {
 				Orig:   Tuple{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Proto: 1, ICMP: true, ID: 9, Type: 8, Code: 1},
 				Reply:  Tuple{Src: netip.MustParseAddr("10.0.0.2"), Dst: netip.MustParseAddr("10.0.0.1"), Proto: 6, Sport: 80, Dport: 1024},
 				Parent: Tuple{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Proto: 1, ICMP: true, ID: 8, Type: 8, Code: 2}}},
+		&Event{TS: 3, Probe: "openvswitch:ovs_dp_upcall", OVS: OVS{Type: "upcall", Cmd: "action", Reason: "slow_path", PortID: math.MaxUint32, MRU: 1400}},
+		&Event{TS: 4, Probe: "ret:ovs_flow_tbl_lookup_stats",
+			OVS: OVS{Type: "lookup", Datapath: "ovs-system", Hit: true, UFID: "20799bf9-b24f-4225-8fa9-6d65248b2aa6", MaskHit: 3, CacheHit: 1}},
+		&Event{TS: 5, Probe: "do_execute_actions", OVS: OVS{Type: "actions", RecircID: 1, Action: "ct(zone=7),recirc(0x1)"}},
 		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},
+		&Link{TS: 1, CPU: 1, How: "upcall", By: "content", From: Buffer{1, 2, 3}, To: Buffer{4, 5, 6}},
+		&Link{TS: 1, CPU: 1, How: "upcall", By: "ambiguous", To: Buffer{4, 5, 6}},
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
 		&Stack{ID: 9, Frames: []string{"ip_rcv+0x1a", "0xffffffffc0000000"}},
 		&OVSFlow{TS: 5, Seen: 1 << 40, UFID: "58014027-85ef-44e9-96d7-3cbd5c4e7abe", Match: "recirc_id(0),in_port(3)", Actions: "1,2", By: "detrace",

@@ -47,7 +47,9 @@ var trackSection = Section{"track", []Key{
 			"packet's bytes, as it has no address either",
 		Absent: "known by `skb.id`"},
 	{Name: "uncertain", Form: FormBool,
-		What: "records were lost that could have told something else", Absent: "no such loss is known"},
+		What: "records were lost that could have told something else, or Open vSwitch's user space had equal packets at " +
+			"the same time",
+		Absent: "neither is known"},
 	{Name: "inferred", Form: FormBool,
 		What: "that this is the packet was concluded from its bytes: no record says so", Absent: "a record says so"},
 	{Name: "resent", Form: FormUint,

@@ -99,6 +99,8 @@ add(unescape, text, {
 	["ct.proto_state"] = "State of the protocol", ["ct.helper"] = "Helper",
 	["nft.type"] = "nftables step", ["nft.verdict"] = "Verdict", ["nft.family"] = "Family", ["nft.table"] = "Table",
 	["nft.chain"] = "Chain", ["nft.jump"] = "Jump to",
+	["ovs.type"] = "Open vSwitch", ["ovs.dp"] = "Datapath", ["ovs.action"] = "Action", ["ovs.args"] = "Action's arguments",
+	["ovs.out_dev"] = "Output device", ["ovs.cmd"] = "Goes up because of", ["ovs.reason"] = "Goes up for", ["ovs.ufid"] = "Flow",
 })
 add(unsigned, uint64, {
 	["netns.cookie"] = "Cookie of the network namespace", ["track.from.packet"] = "Came from packet",
@@ -116,8 +118,11 @@ add(tonumber, uint32, {
 	["sock.rcvbuf"] = "Receive buffer", ["sock.wmem"] = "Send buffer used", ["sock.sndbuf"] = "Send buffer",
 	["sock.backlog"] = "Connections that wait to be accepted", ["sock.max_backlog"] = "Connections that may wait",
 	["ct.zone"] = "Zone", ["ct.labels"] = "Label",
+	["ovs.recirc_id"] = "Recirculation", ["ovs.in_port"] = "Input port", ["ovs.out_port"] = "Output port",
+	["ovs.portid"] = "Netlink socket", ["ovs.mru"] = "Longest fragment", ["ovs.mask_hit"] = "Masks tried",
+	["ovs.cache_hit"] = "Mask from the cache",
 })
-add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter"})
+add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter", ["ovs.hit"] = "Flow found"})
 add(tonumber, uint32, {["ct.mark"] = "Connection's mark"}, base.HEX)
 add(address, uint64, {
 	["ret.skb"] = "Returned sk_buff", ["sock.addr"] = "Socket", ["ct.addr"] = "Connection's address",

@@ -40,7 +40,7 @@ func TestTable(t *testing.T) {
 		if f.Is(Datagrams|Chunks) && f.Class != Handed {
 			t.Errorf("%s says whose it is, and hands over to nobody", f.Name)
 		}
-		if isTracepoint && (f.Module != "" || f.Inlined != "" || f.Is(Frees|Links|Lifetime)) {
+		if isTracepoint && (f.Inlined != "" || f.Is(Frees|Links|Lifetime)) {
 			t.Errorf("%s is a tracepoint with what functions have", f.Name)
 		}
 	}

@@ -1,23 +1,24 @@
 package kfunc
 
-// Functions and tracepoints of Open vSwitch's kernel module (net/openvswitch).
+// Functions and tracepoints of Open vSwitch's kernel module (net/openvswitch). The tracepoints came with
+// 5.14.
 var openvswitch = []group{
-	// The tracepoints came with 5.14.
-	{"Open vSwitch, executing an action", []Func{
-		{Name: TraceOVSAction, Module: "openvswitch", On: "6.1 6.12 7.2"},
+	{"Open vSwitch", []Func{
+		{Name: "ovs_vport_receive", Module: "openvswitch"},
+		{Name: OVSProcessPacket, Module: "openvswitch"},
+		{Name: "ovs_execute_actions", Module: "openvswitch"},
 		{Name: OVSDoActions, Module: "openvswitch"},
+		{Name: TraceOVSAction, Module: "openvswitch", On: "6.1 6.12 7.2"},
 	}},
-	{"Open vSwitch, sending to user space (upcall)", []Func{
+	{"Open vSwitch, looking the flow up", []Func{
+		{Name: OVSLookupStats, Module: "openvswitch"},
+	}},
+	{"Open vSwitch, sending the packet to user space", []Func{
 		{Name: TraceOVSUpcall, Module: "openvswitch", On: "6.1 6.12 7.2"},
 		{Name: OVSUpcall, Module: "openvswitch"},
 		{Name: OVSQueueToUser, Module: "openvswitch"},
 	}},
-	{"Open vSwitch, looking the flow up", []Func{
-		{Name: OVSProcessPacket, Module: "openvswitch"},
-		{Name: OVSLookupStats, Module: "openvswitch"},
-	}},
-	// A packet that user space sends.
-	{"", []Func{
+	{"Open vSwitch, taking a packet of user space", []Func{
 		{Name: OVSKeyOfUser, Module: "openvswitch"},
 	}},
 }

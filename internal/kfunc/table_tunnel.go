@@ -57,10 +57,4 @@ var tunnels = []group{
 		{Name: "wg_xmit", Way: Out, Module: "wireguard"},
 		{Name: "wg_socket_send_skb_to_peer", Way: Out, Module: "wireguard"},
 	}},
-	{"Open vSwitch", []Func{
-		{Name: "ovs_execute_actions", Module: "openvswitch"},
-		{Name: "do_execute_actions", Module: "openvswitch"},
-		{Name: "ovs_dp_process_packet", Module: "openvswitch"},
-		{Name: "ovs_vport_receive", Module: "openvswitch"},
-	}},
 }
