@@ -5,11 +5,11 @@
 
 // Where things are in openvswitch, which is a module: user space finds them in its BTF.
 struct ovs_layout {
-	__u16 dp_table, dp_ports;                                    // struct datapath
-	__u16 vport_dev, vport_port, vport_node;                     // struct vport
-	__u16 key_recirc_id, key_in_port;                            // struct sw_flow_key
-	__u16 info_userdata, info_portid, info_cmd, info_mru;        // struct dp_upcall_info
-	__u16 flow_ufid_len, flow_ufid;                              // struct sw_flow
+	__u16 dp_table, dp_ports;                             // struct datapath
+	__u16 vport_dev, vport_port, vport_node;              // struct vport
+	__u16 key_recirc_id, key_in_port;                     // struct sw_flow_key
+	__u16 info_userdata, info_portid, info_cmd, info_mru; // struct dp_upcall_info
+	__u16 flow_ufid_len, flow_ufid;                       // struct sw_flow
 };
 const volatile struct ovs_layout ovs = {};
 const volatile __u8 ovs_event = 0;      // enum ovs_kind: what this program's events tell of

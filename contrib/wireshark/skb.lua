@@ -100,7 +100,8 @@ add(unescape, text, {
 	["nft.type"] = "nftables step", ["nft.verdict"] = "Verdict", ["nft.family"] = "Family", ["nft.table"] = "Table",
 	["nft.chain"] = "Chain", ["nft.jump"] = "Jump to",
 	["ovs.type"] = "Open vSwitch", ["ovs.dp"] = "Datapath", ["ovs.action"] = "Action", ["ovs.args"] = "Action's arguments",
-	["ovs.out_dev"] = "Output device", ["ovs.cmd"] = "Goes up because of", ["ovs.reason"] = "Goes up for", ["ovs.ufid"] = "Flow",
+	["ovs.out_dev"] = "Output device", ["ovs.cmd"] = "Goes up because of", ["ovs.reason"] = "Goes up for",
+	["ovs.ufid"] = "Flow",
 })
 add(unsigned, uint64, {
 	["netns.cookie"] = "Cookie of the network namespace", ["track.from.packet"] = "Came from packet",

@@ -35,11 +35,11 @@ const (
 	psample
 )
 
-var names = [...]string{output: "output", userspace: "userspace", set: "set", pushVLAN: "push_vlan", popVLAN: "pop_vlan",
-	sample: "sample", recirc: "recirc", hash: "hash", pushMPLS: "push_mpls", popMPLS: "pop_mpls", setMasked: "set_masked",
-	ct: "ct", trunc: "trunc", pushEth: "push_eth", popEth: "pop_eth", ctClear: "ct_clear", pushNSH: "push_nsh",
-	popNSH: "pop_nsh", meter: "meter", clone: "clone", checkPktLen: "check_pkt_len", addMPLS: "add_mpls",
-	decTTL: "dec_ttl", drop: "drop", psample: "psample"}
+var names = [...]string{output: "output", userspace: "userspace", set: "set", pushVLAN: "push_vlan",
+	popVLAN: "pop_vlan", sample: "sample", recirc: "recirc", hash: "hash", pushMPLS: "push_mpls", popMPLS: "pop_mpls",
+	setMasked: "set_masked", ct: "ct", trunc: "trunc", pushEth: "push_eth", popEth: "pop_eth", ctClear: "ct_clear",
+	pushNSH: "push_nsh", popNSH: "pop_nsh", meter: "meter", clone: "clone", checkPktLen: "check_pkt_len",
+	addMPLS: "add_mpls", decTTL: "dec_ttl", drop: "drop", psample: "psample"}
 
 // Action returns the name of the first action in b, and its arguments: what ovs-dpctl writes between
 // parentheses. An action that b has not all of ends in "...". The name is "" if b holds none.

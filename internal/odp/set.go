@@ -54,15 +54,18 @@ var ports = []field{{"src", 0, 2, number}, {"dst", 2, 4, number}}
 // keys are those that can be set, by enum ovs_key_attr (include/uapi/linux/openvswitch.h). The bytes are in
 // network order but for numbers of the kernel's own.
 var keys = map[uint16]key{
-	2:  {"skb_priority", []field{{"", 0, 4, native}}},
-	4:  {"eth", []field{{"src", 0, 6, ethernet}, {"dst", 6, 12, ethernet}}},
-	7:  {"ipv4", []field{{"src", 0, 4, ip}, {"dst", 4, 8, ip}, {"proto", 8, 9, number}, {"tos", 9, 10, hexadecimal}, {"ttl", 10, 11, number}}},
-	8:  {"ipv6", []field{{"src", 0, 16, ip}, {"dst", 16, 32, ip}, {"label", 32, 36, hexadecimal}, {"proto", 36, 37, number}, {"tclass", 37, 38, hexadecimal}, {"hlimit", 38, 39, number}}},
+	2: {"skb_priority", []field{{"", 0, 4, native}}},
+	4: {"eth", []field{{"src", 0, 6, ethernet}, {"dst", 6, 12, ethernet}}},
+	7: {"ipv4", []field{{"src", 0, 4, ip}, {"dst", 4, 8, ip}, {"proto", 8, 9, number},
+		{"tos", 9, 10, hexadecimal}, {"ttl", 10, 11, number}}},
+	8: {"ipv6", []field{{"src", 0, 16, ip}, {"dst", 16, 32, ip}, {"label", 32, 36, hexadecimal},
+		{"proto", 36, 37, number}, {"tclass", 37, 38, hexadecimal}, {"hlimit", 38, 39, number}}},
 	9:  {"tcp", ports},
 	10: {"udp", ports},
 	11: {"icmp", []field{{"type", 0, 1, number}, {"code", 1, 2, number}}},
 	12: {"icmpv6", []field{{"type", 0, 1, number}, {"code", 1, 2, number}}},
-	13: {"arp", []field{{"sip", 0, 4, ip}, {"tip", 4, 8, ip}, {"op", 8, 10, number}, {"sha", 10, 16, ethernet}, {"tha", 16, 22, ethernet}}},
+	13: {"arp", []field{{"sip", 0, 4, ip}, {"tip", 4, 8, ip}, {"op", 8, 10, number},
+		{"sha", 10, 16, ethernet}, {"tha", 16, 22, ethernet}}},
 	14: {"nd", []field{{"target", 0, 16, ip}, {"sll", 16, 22, ethernet}, {"tll", 22, 28, ethernet}}},
 	15: {"skb_mark", []field{{"", 0, 4, native}}},
 	17: {"sctp", ports},
