@@ -27,6 +27,20 @@ static __always_inline __u64 word_at(__u64 object, __u64 offset)
 	return v;
 }
 
+// Two of one object, where that saves something.
+static __always_inline void two_words(__u64 object, __u64 a_at, __u64 *a, __u64 b_at, __u64 *b)
+{
+	if (direct_loads) {
+		const void *w = window((void *)object);
+
+		*a = *(const __u64 *)(w + a_at);
+		*b = *(const __u64 *)(w + b_at);
+	} else {
+		*a = word_at(object, a_at);
+		*b = word_at(object, b_at);
+	}
+}
+
 // Ports are in a hash table of so many lists (DP_VPORT_HASH_BUCKETS, net/openvswitch/datapath.h). A
 // port that is not among the first few of its list stays without a name.
 #define OVS_PORT_LISTS 1024
@@ -34,14 +48,14 @@ static __always_inline __u64 word_at(__u64 object, __u64 offset)
 
 static __always_inline bool ovs_port_name(char *to, __u64 dp, __u32 port)
 {
-	__u64 node = word_at(word_at(dp, ovs.dp_ports), 8 * (port % OVS_PORT_LISTS)), dev;
+	__u64 node = word_at(word_at(dp, ovs.dp_ports), 8 * (port % OVS_PORT_LISTS)), dev, number;
 	int i;
 
 	for (i = 0; i < OVS_LIST && node; i++) {
-		if ((word_at(node - ovs.vport_node, ovs.vport_port) & 0xffff) == port) {
-			dev = word_at(node - ovs.vport_node, ovs.vport_dev);
-			((__u64 *)to)[0] = word_at(dev, bpf_core_field_offset(struct net_device, name));
-			((__u64 *)to)[1] = word_at(dev, bpf_core_field_offset(struct net_device, name) + 8);
+		two_words(node - ovs.vport_node, ovs.vport_port, &number, ovs.vport_dev, &dev);
+		if ((number & 0xffff) == port) {
+			two_words(dev + bpf_core_field_offset(struct net_device, name), 0, (__u64 *)to, 8,
+				  (__u64 *)to + 1);
 			return true;
 		}
 		node = word_at(node, 0);
@@ -66,11 +80,17 @@ struct metadata_dst {
 	} u;
 } __attribute__((preserve_access_index));
 
-static __always_inline void ovs_copy(struct ovs_info *o, __u64 from, __u64 len)
+// The first word of what is copied is known already. Most actions have no more.
+static __always_inline void ovs_copy(struct ovs_info *o, __u64 from, __u64 first, __u64 len)
 {
 	__u64 n = at_most(len, OVS_ATTR);
 
-	if (n && bpf_probe_read_kernel(o->attr, n, (void *)from) == 0)
+	if (n <= 8) {
+		*(__u64 *)o->attr = first;
+		o->attr_len = n;
+		return;
+	}
+	if (bpf_probe_read_kernel(o->attr, n, (void *)from) == 0)
 		o->attr_len = len;
 }
 
@@ -92,7 +112,7 @@ static __always_inline void ovs_action(struct ovs_info *o, __u64 dp, __u64 a)
 {
 	__u64 head = word_at(a, 0);
 
-	ovs_copy(o, a, head & 0xffff);
+	ovs_copy(o, a, head, head & 0xffff);
 	if ((head >> 16 & 0xffff) == OVS_ACTION_ATTR_OUTPUT)
 		o->has_port = ovs_port_name(o->port, dp, head >> 32);
 	else if ((head & 0xffffffff) == (OVS_ACTION_ATTR_SET << 16 | OVS_SET_LEN))
@@ -101,13 +121,15 @@ static __always_inline void ovs_action(struct ovs_info *o, __u64 dp, __u64 a)
 
 static __always_inline void ovs_upcall(struct ovs_info *o, __u64 info)
 {
-	__u64 data = word_at(info, ovs.info_userdata);
+	__u64 data = word_at(info, ovs.info_userdata), head;
 
 	o->portid = word_at(info, ovs.info_portid);
 	o->cmd = word_at(info, ovs.info_cmd);
 	o->mru = word_at(info, ovs.info_mru);
-	if (data)
-		ovs_copy(o, data, word_at(data, 0) & 0xffff);
+	if (data) {
+		head = word_at(data, 0);
+		ovs_copy(o, data, head, head & 0xffff);
+	}
 }
 
 // ovs_flow_tbl_lookup_stats() has no sk_buff among its arguments. Its caller, ovs_dp_process_packet(),
@@ -178,9 +200,13 @@ static __always_inline void ovs_looked_up(struct ovs_info *o, struct ovs_lookup 
 	((__u64 *)o->ufid)[1] = word_at(flow, ovs.flow_ufid + 8);
 }
 
-static __noinline void fill_ovs(struct ovs_info *o, struct pt_regs *regs)
+// The datapath whose name user space was told last, and when, in ns. Cpus may tell it twice.
+#define OVS_NAMED_FOR 1000000000
+volatile __u64 ovs_named, ovs_named_at;
+
+static __noinline void fill_ovs(struct ovs_info *o, struct pt_regs *regs, __u64 ts)
 {
-	__u64 dp, key, what;
+	__u64 dp, key, what, in_port, recirc_id;
 
 	__builtin_memset(o, 0, __builtin_offsetof(struct ovs_info, attr));
 	o->kind = ovs_event;
@@ -205,11 +231,18 @@ static __noinline void fill_ovs(struct ovs_info *o, struct pt_regs *regs)
 		if (ovs_event == OVS_ACTION)
 			ovs_action(o, dp, what);
 		else if (ovs_event == OVS_ACTIONS)
-			ovs_copy(o, what, loaded(REG_ARG5(regs)) & 0xffff);
+			ovs_copy(o, what, word_at(what, 0), loaded(REG_ARG5(regs)) & 0xffff);
 		else
 			ovs_upcall(o, what);
 	}
-	o->recirc_id = word_at(key, ovs.key_recirc_id);
-	o->in_port = word_at(key, ovs.key_in_port) & 0xffff;
-	ovs_port_name(o->dp, dp, OVSP_LOCAL);
+	// recirc_id lies just behind in_port, and the whole key is longer than what a window shows.
+	two_words(key + ovs.key_in_port, 0, &in_port, ovs.key_recirc_id - ovs.key_in_port, &recirc_id);
+	o->recirc_id = recirc_id;
+	o->in_port = in_port & 0xffff;
+	o->dp_addr = dp;
+	if (dp != ovs_named || ts - ovs_named_at > OVS_NAMED_FOR) {
+		ovs_port_name(o->dp, dp, OVSP_LOCAL);
+		ovs_named = dp;
+		ovs_named_at = ts;
+	}
 }

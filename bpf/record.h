@@ -114,6 +114,7 @@ enum ovs_kind {
 #define OVS_NAME 16 // IFNAMSIZ
 #define OVS_ATTR 256
 struct ovs_info {
+	__u64 dp_addr;
 	__u32 recirc_id;
 	__u32 in_port;
 	__u32 portid;   // upcall: of the Netlink socket
@@ -127,7 +128,7 @@ struct ovs_info {
 	__u8 has_ufid;
 	__u8 has_port;
 	__u8 pad;
-	char dp[OVS_NAME];
+	char dp[OVS_NAME]; // empty: it was told before
 	char port[OVS_NAME]; // the device of the port that output names
 	__u8 attr[OVS_ATTR]; // the action or actions, or data for user space: Netlink attributes
 };

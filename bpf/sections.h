@@ -222,5 +222,5 @@ static __noinline void fill_more(struct event *e, struct hit *h)
 	if (sections & SECTION_STACK)
 		fill_stack(e, h);
 	if (sections & SECTION_OVS)
-		fill_ovs((struct ovs_info *)(e->data + ovs_at), h->ctx);
+		fill_ovs((struct ovs_info *)(e->data + ovs_at), h->ctx, e->ts);
 }

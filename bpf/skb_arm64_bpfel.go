@@ -280,6 +280,7 @@ const (
 
 type SkbOvsInfo struct {
 	_         structs.HostLayout
+	DpAddr    uint64
 	RecircId  uint32
 	InPort    uint32
 	Portid    uint32
@@ -532,6 +533,8 @@ const (
 	SkbVarOvs                      = "ovs"
 	SkbVarOvsAt                    = "ovs_at"
 	SkbVarOvsEvent                 = "ovs_event"
+	SkbVarOvsNamed                 = "ovs_named"
+	SkbVarOvsNamedAt               = "ovs_named_at"
 	SkbVarOvsTraced                = "ovs_traced"
 	SkbVarPageOffset               = "page_offset"
 	SkbVarPageShift                = "page_shift"
@@ -712,6 +715,8 @@ type SkbVariableSpecs struct {
 	Ovs            *ebpf.VariableSpec `ebpf:"ovs"`
 	OvsAt          *ebpf.VariableSpec `ebpf:"ovs_at"`
 	OvsEvent       *ebpf.VariableSpec `ebpf:"ovs_event"`
+	OvsNamed       *ebpf.VariableSpec `ebpf:"ovs_named"`
+	OvsNamedAt     *ebpf.VariableSpec `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.VariableSpec `ebpf:"ovs_traced"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
@@ -835,6 +840,8 @@ type SkbVariables struct {
 	Ovs            *ebpf.Variable `ebpf:"ovs"`
 	OvsAt          *ebpf.Variable `ebpf:"ovs_at"`
 	OvsEvent       *ebpf.Variable `ebpf:"ovs_event"`
+	OvsNamed       *ebpf.Variable `ebpf:"ovs_named"`
+	OvsNamedAt     *ebpf.Variable `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.Variable `ebpf:"ovs_traced"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`

@@ -32,6 +32,7 @@ type decoder struct {
 	names     map[[bpf.NFTName]int8]string
 	odps      map[string]string    // Open vSwitch's actions, by their bytes
 	ufids     map[[4]uint32]string // its flows
+	datapaths map[uint64]string    // its datapaths
 	stacks    stacks
 	stack     *stack // the one that the event just decoded refers to; nil: none
 
@@ -45,7 +46,8 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 		probes: map[uint64]string{}, returns: map[uint64]string{},
 		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
 		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{},
-		odps: map[string]string{}, ufids: map[[4]uint32]string{}, stacks: stacks{known: map[string]*stack{}}}
+		odps: map[string]string{}, ufids: map[[4]uint32]string{},
+		datapaths: map[uint64]string{}, stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
 	}

@@ -100,7 +100,13 @@ func (c *collector) attachOVS() error {
 var ovsCommands = [...]string{1: "miss", "action"}
 
 func (d *decoder) ovs(o *format.OVS, r *bpf.OVSInfo) {
-	*o = format.OVS{Datapath: d.text(r.Dp), RecircID: r.RecircId, InPort: r.InPort}
+	if r.Dp[0] != 0 {
+		if len(d.datapaths) > 1<<10 {
+			clear(d.datapaths)
+		}
+		d.datapaths[r.DpAddr] = d.text(r.Dp)
+	}
+	*o = format.OVS{Datapath: d.datapaths[r.DpAddr], RecircID: r.RecircId, InPort: r.InPort}
 	attr := r.Attr[:min(int(r.AttrLen), len(r.Attr))]
 	switch r.Kind {
 	case bpf.OVSAction:
