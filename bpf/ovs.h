@@ -54,8 +54,12 @@ static __always_inline bool ovs_port_name(char *to, __u64 dp, __u32 port)
 	for (i = 0; i < OVS_LIST && node; i++) {
 		two_words(node - ovs.vport_node, ovs.vport_port, &number, ovs.vport_dev, &dev);
 		if ((number & 0xffff) == port) {
-			two_words(dev + bpf_core_field_offset(struct net_device, name), 0, (__u64 *)to, 8,
-				  (__u64 *)to + 1);
+			dev += bpf_core_field_offset(struct net_device, name);
+			number = word_at(dev, 0);
+			((__u64 *)to)[0] = number;
+			((__u64 *)to)[1] = 0;
+			if (number >> 56) // else it ends within the first word
+				((__u64 *)to)[1] = word_at(dev, 8);
 			return true;
 		}
 		node = word_at(node, 0);
@@ -208,7 +212,10 @@ static __noinline void fill_ovs(struct ovs_info *o, struct pt_regs *regs, __u64 
 {
 	__u64 dp, key, what, in_port, recirc_id;
 
-	__builtin_memset(o, 0, __builtin_offsetof(struct ovs_info, attr));
+	// What user space looks at whatever the event tells of.
+	*(__u64 *)&o->mru = 0;
+	*(__u64 *)o->dp = 0;
+	o->attr_len = 0;
 	o->kind = ovs_event;
 	if (ovs_event == OVS_LOOKUP) {
 		struct ovs_lookup *l = ovs_lookup_of_cpu();

@@ -121,14 +121,14 @@ struct ovs_info {
 	__u32 attr_len; // bytes that there were for attr, which has the first of them
 	__u32 ufid[4];
 	__u32 mask_hits, cache_hits;
-	__u16 mru;
+	__u16 mru; // from here on 8 bytes that are always set
 	__u8 kind; // enum ovs_kind
 	__u8 cmd;  // upcall: enum ovs_packet_cmd
 	__u8 hit;
 	__u8 has_ufid;
 	__u8 has_port;
 	__u8 pad;
-	char dp[OVS_NAME]; // empty: it was told before
+	char dp[OVS_NAME];   // empty: it was told before
 	char port[OVS_NAME]; // the device of the port that output names
 	__u8 attr[OVS_ATTR]; // the action or actions, or data for user space: Netlink attributes
 };
