@@ -52,7 +52,7 @@ const (
 	costSock   = "824"
 	costCt     = "412"
 	costNFT    = "1430"
-	costOVS    = "300"
+	costOVS    = "313"
 	costCaller = "131"
 	costArgs   = "57"
 	costStack  = "6176"
