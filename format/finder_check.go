@@ -3,7 +3,7 @@ package format
 import "github.com/skb-tools/skb-tools/format/wire"
 
 // A Finder checks records as Valid does and finds the values under some paths in them: a wire.Finder
-// that knows what a record is. Its Init and Marks are this package's to call.
+// that knows what a record is.
 type Finder struct{ wire.Finder }
 
 // MaxPaths is how many paths a Finder can have.
@@ -13,7 +13,7 @@ const MaxPaths = wire.MaxPaths
 // are separated by dots: "skb.len".
 func NewFinder(paths ...string) *Finder {
 	f := &Finder{}
-	f.Init(typed, paths...)
+	wire.InitFinder(&f.Finder, typed, paths...)
 	return f
 }
 
@@ -34,7 +34,7 @@ func (f *Finder) CheckKeys() error { return f.checkKeys(false) }
 
 // checkKeys is CheckKeys; lenient: keys may be missing.
 func (f *Finder) checkKeys(lenient bool) error {
-	marks := f.Marks()
+	marks := wire.Marks(&f.Finder)
 	if marks != nil && (*marks&goodKeys != 0 || lenient && *marks&goodForms != 0) {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (f *Finder) checkKeys(lenient bool) error {
 // ValidJSON is ValidJSON for the record that Find has found good. That asks only whether keys
 // are text, and for extension types, and records with these have no layout that is kept.
 func (f *Finder) ValidJSON() error {
-	marks := f.Marks()
+	marks := wire.Marks(&f.Finder)
 	if marks != nil && *marks&goodJSON != 0 {
 		return nil
 	}

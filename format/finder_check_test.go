@@ -179,7 +179,7 @@ func TestFinderNoWalk(t *testing.T) {
 		}
 		if r.Type() == TypeEvent && i >= len(raws) {
 			events++
-			if marks := f.Marks(); marks != nil && *marks&goodKeys != 0 && *marks&goodJSON != 0 {
+			if marks := wire.Marks(&f.Finder); marks != nil && *marks&goodKeys != 0 && *marks&goodJSON != 0 {
 				known++
 			}
 		}

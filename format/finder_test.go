@@ -150,7 +150,7 @@ func TestFinder(t *testing.T) {
 	}
 	known := 0
 	for _, r := range raws {
-		if f.Find(r) == nil && f.Marks() != nil {
+		if f.Find(r) == nil && wire.Marks(&f.Finder) != nil {
 			known++
 		}
 	}

@@ -74,7 +74,7 @@ type segment struct {
 
 	there, known, strs, bins uint64 // as in a Finder
 
-	marks uint8 // of a segment that ends a record: see Finder.Marks
+	marks uint8 // of a segment that ends a record: see Marks
 }
 
 // A word is 8 bytes of a record: the bits of the mask have to be the ones wanted. Words
@@ -126,14 +126,14 @@ const (
 // are separated by dots: "skb.len".
 func NewFinder(paths ...string) *Finder {
 	f := &Finder{}
-	f.Init(nil, paths...)
+	InitFinder(f, nil, paths...)
 	return f
 }
 
-// Init makes f what NewFinder returns. check, unless it is nil, is asked of each map of which Find has not seen
+// InitFinder makes f what NewFinder returns. check, unless it is nil, is asked of each map of which Find has not seen
 // the like whether it is good besides; it must go by what a layout fixes: the keys, and the values at the front
 // that are strings.
-func (f *Finder) Init(check func([]byte) error, paths ...string) {
+func InitFinder(f *Finder, check func([]byte) error, paths ...string) {
 	*f = Finder{names: &name{index: -1}, check: check}
 	if len(paths) > MaxPaths {
 		panic("wire.NewFinder: too many paths")
@@ -183,7 +183,7 @@ func (n *name) find(key []byte) *name {
 	return nil
 }
 
-// Find checks r and finds its values, which alias it. Errors are those of Valid, and of what Init was given.
+// Find checks r and finds its values, which alias it. Errors are those of Valid, and of what InitFinder was given.
 func (f *Finder) Find(r []byte) error {
 	f.r, f.end = r, nil
 	f.there, f.known, f.strs, f.bins = 0, 0, 0, 0
@@ -637,10 +637,10 @@ func (f *Finder) Cursor(i int) Cursor {
 // Found returns the map that Find was given last.
 func (f *Finder) Found() []byte { return f.r }
 
-// Marks returns bits for the caller to set, of the layout that the map found last has: they are there
+// Marks returns bits of f for the caller to set, of the layout that the map found last has: they are there
 // again with each map of the same. Nil: the layout is not kept. What a layout fixes is all keys, the kind of
 // every value, and how the values are nested.
-func (f *Finder) Marks() *uint8 {
+func Marks(f *Finder) *uint8 {
 	if f.end == nil {
 		return nil
 	}
