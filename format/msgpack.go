@@ -75,6 +75,26 @@ func encodeValue(e *msgpack.Encoder, value any) error {
 			}
 		}
 		return nil
+	case []uint64:
+		if err := e.EncodeArrayLen(len(v)); err != nil {
+			return err
+		}
+		for _, u := range v {
+			if err := e.EncodeUint(u); err != nil {
+				return err
+			}
+		}
+		return nil
+	case []Counter:
+		if err := e.EncodeArrayLen(len(v)); err != nil {
+			return err
+		}
+		for i := range v {
+			if err := v[i].encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
 	case map[string]string:
 		return encodeSorted(e, v)
 	case map[string]uint64:

@@ -28,6 +28,8 @@ const (
 	TypeWire    RecordType = "wire"
 	TypeResume  RecordType = "resume"
 	TypeChange  RecordType = "change"
+
+	TypeCounters RecordType = "counters"
 )
 
 // eventFront is how every event begins after the head of its map.

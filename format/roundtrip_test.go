@@ -78,6 +78,15 @@ func records() []Appender {
 		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
 		&Wire{From: "a", To: "b"},
 		&Resume{Back: 1},
+		&Counters{TS: 5, Took: 1, Netns: []uint32{4026531840}},
+		&Counters{TS: 1 << 40, Took: 1 << 20, Since: Some(uint64(6)), Before: 2, Drops: true, Netns: []uint32{4026531840, 7},
+			Unread: []string{"ethtool: not permitted"}, Grew: []Counter{
+				{Name: "TcpExtListenDrops", Source: "netstat", Netns: 4026531840, From: Some(uint64(0)), To: 37},
+				{Name: "rx_missed_errors", Source: "link", Netns: 7, Dev: "eth0", To: 1 << 33},
+				{Name: "dropped", Source: "qdisc", Netns: 7, Dev: "eth0", Qdisc: "fq_codel 8001:", From: Some(uint64(1)), To: 300},
+				{Name: "drops", Source: "udp", Netns: 7, Sock: "udp 0.0.0.0:53", From: Some(uint64(1)), To: 300},
+				{Name: "nf_conntrack_count", Source: "conntrack", Netns: 7, From: Some(uint64(1)), To: 95, Limit: 100},
+				{Name: "dropped", Source: "softnet_stat", From: Some(uint64(1)), To: 2}}},
 		&Change{TS: 1, Keys: []string{"firewall", "xfrm"}, Facts: Facts{}},
 		&Change{TS: 1, Seen: Some(uint64(1 << 40)), Keys: []string{"devices", "firewall", "ip_rules"}, Facts: Facts{
 			"firewall": {"nft inet filter input": wire.Value("\xa5input")}, "ip_rules": {}, "devices": {"eth9": wire.Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},

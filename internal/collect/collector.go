@@ -34,6 +34,7 @@ type collector struct {
 	decoder    *decoder
 	losses     *losses
 	watch      *host.Watch
+	counting   *counting // nil: the kernel's own counters are not read
 	out        output
 	close      func() error // of out, once
 	snaplen    uint32
@@ -92,6 +93,10 @@ func (c *collector) run(ctx context.Context) (err error) {
 		c.why = "signal"
 		return c.finish()
 	}
+	if err := c.startCounting(); err != nil {
+		return err
+	}
+	defer c.counting.close()
 	if err := c.ready(); err != nil {
 		return err
 	}

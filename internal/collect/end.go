@@ -53,6 +53,7 @@ func (c *collector) until(ctx context.Context, reader *kernel.Ring) error {
 		return err
 	case <-ended.Done():
 	}
+	c.counting.end() // while what is counted is still reported
 	// Also while a write is stuck.
 	if err := c.loader.Off(); err != nil {
 		c.detach()
@@ -104,7 +105,10 @@ func (c *collector) lastRecords() error {
 	if err := c.losses.poll(write); err != nil {
 		return err
 	}
-	return c.watch.Poll(write)
+	if err := c.watch.Poll(write); err != nil {
+		return err
+	}
+	return c.counting.last(write)
 }
 
 // leave closes what is behind w for who reads it. Its file descriptor stays taken, so that no

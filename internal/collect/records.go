@@ -44,6 +44,9 @@ func (c *collector) collect(ctx context.Context, reader *kernel.Ring) error {
 			if err := c.tick(&room); err != nil {
 				return err
 			}
+			if err := c.counting.write(c.write); err != nil {
+				return err
+			}
 			if err := c.flush(); err != nil {
 				return err
 			}
@@ -63,6 +66,9 @@ func (c *collector) collect(ctx context.Context, reader *kernel.Ring) error {
 			return err
 		}
 		if remaining == 0 {
+			if err := c.counting.write(c.write); err != nil {
+				return err
+			}
 			if err := c.flush(); err != nil {
 				return err
 			}
@@ -90,6 +96,7 @@ func (c *collector) tick(room *stale) error {
 	if err := c.watch.Tick(c.write); err != nil {
 		return err
 	}
+	c.counting.tick()
 	return room.poll(time.Now(), c.losses.identities())
 }
 

@@ -25,6 +25,9 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := o.countersEvery(); err != nil {
+		return err
+	}
 	if err := kernel.CheckAllowed(); err != nil {
 		return err
 	}

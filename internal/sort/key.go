@@ -121,3 +121,8 @@ func (o order) journey(k *key) (a, b uint64, ok bool) {
 	}
 	return k.a, k.b, k.b != 0
 }
+
+// toldLater says that records of a type come behind those of later times, when it is noticed what they tell.
+func toldLater(t format.RecordType) bool {
+	return t == format.TypeLoss || t == format.TypeChange || t == format.TypeCounters
+}

@@ -223,7 +223,7 @@ func (s *sorter) take(b *batch) error {
 		if !ok {
 			ts = in.last
 		}
-		if t != format.TypeChange { // whose time can be long before its place
+		if t != format.TypeChange && t != format.TypeCounters { // whose time can be long before its place
 			in.last = ts
 		}
 		e.start = in.start
@@ -416,7 +416,7 @@ func (s *sorter) write(e *entry, record []byte) error {
 	if s.order == byTime && e.b == thenOthers {
 		if b := &s.starts.boots[of.boot]; e.a >= b.written {
 			b.written = e.a
-		} else if t := format.Raw(record).Type(); t != format.TypeLoss && t != format.TypeChange { // told when it is noticed
+		} else if !toldLater(format.Raw(record).Type()) {
 			s.late++
 			s.lateBy = max(s.lateBy, b.written-e.a)
 		}

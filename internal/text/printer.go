@@ -80,6 +80,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.loss(r)
 	case format.TypeChange:
 		p.change(r)
+	case format.TypeCounters:
+		p.counters(r)
 	case format.TypeLink:
 		p.link(r)
 	case format.TypeFree:

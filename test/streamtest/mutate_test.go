@@ -106,6 +106,10 @@ func short(t *testing.T, file, host string, events int) []byte {
 		end.TS, _ = r.Time()
 		_ = enc.WriteRaw(r)
 		if end.Events == 3 {
+			_ = enc.Write(&format.Counters{TS: end.TS - 1, Took: 1, Netns: []uint32{1}})
+			_ = enc.Write(&format.Counters{TS: end.TS, Since: format.Some(end.TS - 1), Drops: true, Netns: []uint32{1},
+				Grew: []format.Counter{{Name: "UdpNoPorts", Source: "snmp", Netns: 1, From: format.Some(uint64(2)), To: 9},
+					{Name: "rx_missed_errors", Source: "link", Netns: 1, Dev: "eth0", To: 7}}})
 			_ = enc.Write(&format.Change{TS: end.TS, Keys: []string{"firewall", "devices"}})
 			_ = enc.Write(&format.Change{TS: end.TS, Seen: format.Some(end.TS + 1), Keys: []string{"firewall", "devices"}, Facts: format.Facts{
 				"firewall": {"nft inet t c": wire.AppendStr(nil, "input")}, "devices": {"eth9": wire.Value("\x82\xa3mtu\xcd\x05\xdc\xa2up\xc3")}},

@@ -42,7 +42,7 @@ func (spec *Spec) whole(stream []byte, part bool) error {
 			return fmt.Errorf("record %d has no type", i)
 		}
 		switch typ {
-		case "start", "event", "link", "free", "loss", "end", "journey", "change":
+		case "start", "event", "link", "free", "loss", "end", "journey", "change", "counters":
 			if _, ok := r["ts"].(uint64); !ok {
 				return fmt.Errorf("record %d: ts is %v", i, r["ts"])
 			}
