@@ -57,9 +57,9 @@ func (c *collector) startCounting() error {
 	n := &counting{every: every, next: time.Now().Add(every),
 		whole:  drops && reflect.ValueOf(c.options.Packets).IsZero(),
 		reader: counters.Open(namespaces, c.kernel.HasModule("tcp_diag", "tcp_diag_dump"))}
-	n.read()
 	c.counting = n
-	return nil
+	n.read()
+	return n.flush(c.write) // before any event
 }
 
 // read takes a reading. It holds mu, or is alone.

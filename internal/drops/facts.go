@@ -25,7 +25,8 @@ type facts struct {
 	packet packet
 	parsed bool // frame and packet are those of the record
 
-	verdict verdict
+	verdict   verdict
+	countedBy []string // counters that may count it
 
 	// Texts that values need made are appended to buf, one after the other: the part of
 	// texts that is not used yet. Where they outgrow it, append allocates.

@@ -47,6 +47,7 @@ func (r *run) close() {
 	}
 	if r.screen != nil {
 		r.s.tick()
+		r.s.besides = r.shortBesides()
 		r.outErr = r.screen.draw(r.s, time.Duration(r.every()))
 		return
 	}

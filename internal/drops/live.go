@@ -71,7 +71,10 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 	rate := func(n uint64) string { return perSecond(float64(n) / tick.Seconds()) }
 	line(fmt.Sprintf("%s in %s, now %s; %d no fault; %d lost   (Ctrl-C ends)", drops(s.total), seconds(s.seconds()),
 		rate(now), s.leftOut, s.lost))
-	line("")
+	if line(s.besides); s.besides != "" {
+		line("")
+		height--
+	}
 	rows := max(height-5, 1)
 	more := len(groups) - rows
 	if more > 0 {

@@ -85,6 +85,7 @@ type run struct {
 	hosts   hosts
 	offset  int64 // from the stream's times to Unix time; 0: unknown
 	facts   facts
+	ledgers ledgers
 	earlier earlier
 	stacks  stacks
 	scratch []byte
@@ -204,7 +205,12 @@ func (r *run) record(raw format.Raw) error {
 			r.earlier.remember(f)
 			return nil
 		}
+		h := r.host
 		err := r.drop()
+		if l := r.ledgers.of[h]; l != nil {
+			ts, _ := f.find.Uint(findTS)
+			l.add(f, r.t, ts)
+		}
 		if key, ok := f.buffer(); ok && r.o.Frees {
 			r.earlier.make(key).drop = true
 		}
@@ -231,12 +237,19 @@ func (r *run) record(raw format.Raw) error {
 		}
 	case format.TypeChange:
 		r.hosts.change(raw, r.host)
+	case format.TypeCounters:
+		if r.s != nil {
+			return r.ledgers.read(raw, r.host)
+		}
 	case format.TypeStack:
 		r.stacks.add(raw, r.host)
 	case format.TypeLoss:
 		if what, ok := raw.Get("what").Str(); r.s != nil && (!ok || string(what) == "event") {
 			n, _ := raw.Get("count").Uint()
 			r.s.lost += n
+			if l := r.ledgers.of[r.host]; l != nil {
+				l.lost += n
+			}
 		}
 	case format.TypeEnd:
 		r.seen(f)
@@ -350,6 +363,9 @@ func (r *run) finish(err error) error {
 			if e := write(); e != nil {
 				return e
 			}
+		}
+		if e := r.writeBesides(); e != nil {
+			return e
 		}
 	}
 	if r.drops == 0 && r.skipped > 0 {

@@ -32,6 +32,7 @@ type summary struct {
 	interval    bool   // one of several
 	bounded     bool   // that is how long was looked, not only from the first drop to the last
 	worst       Severity
+	besides     string         // what the kernel counted without a drop, in a line; "": nothing
 	zone        *time.Location // of Unix times; nil: times are of the host's monotonic clock
 
 	key []byte

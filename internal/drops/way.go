@@ -18,6 +18,7 @@ type way struct {
 	when     []condition // none of them is contradicted
 	rules    []*rule
 	look     []choice
+	counted  []string // by what counters, each by kind and name; of several it may be any
 	tell     choice
 	severity *Severity
 	reason   string // the one that the newest kernel gives; "": none
@@ -107,6 +108,9 @@ func (t *tables) newWay(c *census.Way) (*way, error) {
 			return fail(fmt.Errorf("no counters of the kind %q", counter))
 		}
 		names = append(names, words[1:]...)
+		for _, name := range words[1:] {
+			w.counted = append(w.counted, words[0]+" "+name)
+		}
 		if words[0] == "nstat" {
 			command += " " + strings.Join(words[1:], " ")
 		}

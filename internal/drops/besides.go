@@ -1,0 +1,264 @@
+package drops
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/counter"
+	"github.com/skb-tools/skb-tools/internal/terminal"
+)
+
+// A beside is a counter set beside the drops of a stream.
+type beside struct {
+	format.Counter
+	*growth
+	known *counter.Counter // nil: nothing is known of it
+	parts []*beside        // counters in each of which a part of these is counted too
+	socks []*beside        // at what sockets
+
+	drops     uint64 // that it may have counted, at most
+	perhaps   uint64 // of which it is not known what counts them, at most
+	unseen    uint64 // at least so many counts without a drop that was seen
+	uncounted uint64 // at least so many drops of its kind that it did not count
+}
+
+// kind is what the counter counts: what is not known may be packets that were lost.
+func (b *beside) kind() counter.Kind {
+	if b.known == nil {
+		return counter.Lost
+	}
+	return b.known.Kind
+}
+
+// A comparison is a ledger's counters beside its drops.
+type comparison struct {
+	*ledger
+	compared  bool // the drops are those that the counters may have counted
+	lost      []*beside
+	signs     []*beside
+	levels    []*beside
+	uncounted uint64 // drops that no counter is known for
+	elsewhere uint64 // drops in network namespaces whose counters were not read
+}
+
+// compare sets the counters that grew beside the drops. It returns nil if the stream has no readings.
+func (l *ledger) compare() *comparison {
+	if l == nil || l.at == l.first {
+		return nil
+	}
+	c := &comparison{ledger: l, compared: !l.broken && !l.part}
+	edge := l.atEdge()
+	for _, of := range l.classes {
+		n := of.count + of.edge + edge[of]
+		if of.netns != 0 && !l.netns[of.netns] {
+			c.elsewhere += n
+		} else if of.silent {
+			c.uncounted += n
+		}
+	}
+	all := map[format.Counter]*beside{}
+	for key, g := range l.grown {
+		b := &beside{Counter: key, growth: g, known: counter.Lookup(key.Source, key.Name)}
+		all[key] = b
+		if c.compared {
+			l.explain(b, edge)
+		}
+	}
+	if c.compared {
+		l.findUncounted(c, all, edge)
+	}
+	for _, key := range sortedCounters(all) {
+		b := all[key]
+		if b.known != nil && b.known.Of != "" {
+			total := key
+			total.Name = b.known.Of
+			if t := all[total]; t != nil {
+				t.parts = append(t.parts, b)
+				continue
+			}
+		}
+		if t := totalOf(key, all); t != nil {
+			t.socks = append(t.socks, b)
+			continue
+		}
+		switch b.kind() {
+		case counter.Lost:
+			c.lost = append(c.lost, b)
+		case counter.Sign:
+			c.signs = append(c.signs, b)
+		case counter.Level:
+			if b.limit != 0 {
+				c.levels = append(c.levels, b)
+			}
+		}
+	}
+	return c
+}
+
+// totalOf finds the counter in which the drops of a socket are counted too; nil: none grew.
+func totalOf(sock format.Counter, all map[format.Counter]*beside) *beside {
+	for _, name := range map[string][][2]string{
+		"tcp": {{"netstat", "TcpExtListenDrops"}},
+		"udp": {{"snmp", "UdpInErrors"}, {"snmp6", "Udp6InErrors"}},
+	}[sock.Source] {
+		if t := all[format.Counter{Name: name[1], Source: name[0], Netns: sock.Netns}]; t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+func sortedCounters(all map[format.Counter]*beside) []format.Counter {
+	return slices.SortedFunc(maps.Keys(all), func(a, b format.Counter) int {
+		return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Dev, b.Dev),
+			cmp.Compare(a.Qdisc, b.Qdisc), cmp.Compare(a.Sock, b.Sock), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// explain finds how much of a counter's growth the drops explain.
+func (l *ledger) explain(b *beside, edge map[*class]uint64) {
+	same := func(kind, name string) bool {
+		if name == b.Name {
+			return true
+		}
+		of := counter.Lookup(sourceOf(b.Source, kind), name)
+		return of != nil && of.Of == b.Name
+	}
+	for _, of := range l.classes {
+		n := of.count + of.edge + edge[of]
+		switch may, perhaps := of.counts(b.Counter, same); {
+		case may:
+			b.drops += n
+		case perhaps:
+			b.perhaps += n
+		}
+	}
+	if b.known != nil && b.known.Unseen {
+		b.perhaps = 0
+	}
+	switch {
+	case b.fresh:
+	case b.known != nil && b.known.Many:
+		if b.drops+b.perhaps == 0 {
+			b.unseen = b.by
+		}
+	case b.by > b.drops+b.perhaps:
+		b.unseen = b.by - b.drops - b.perhaps
+	}
+}
+
+// sourceOf is the source of a counter that the census names by its kind alone, where one of source is asked for.
+func sourceOf(source, kind string) string {
+	if kindOf(source) == kind {
+		return source
+	}
+	return ""
+}
+
+// findUncounted finds drops that a counter has to count, each of them, and did not.
+func (l *ledger) findUncounted(c *comparison, all map[format.Counter]*beside, edge map[*class]uint64) {
+	sums := map[format.Counter]uint64{}
+	for _, of := range l.classes {
+		if !of.certain || of.netns == 0 || !l.netns[of.netns] || of.count == 0 {
+			continue
+		}
+		kind, name, _ := strings.Cut(of.counted[0], " ")
+		for _, source := range [...]string{"snmp", "snmp6", "netstat"} {
+			if known := counter.Lookup(source, name); kind == "nstat" && known != nil && known.Each {
+				sums[format.Counter{Name: name, Source: source, Netns: uint32(of.netns)}] += of.count
+			}
+		}
+	}
+	for key, n := range sums {
+		b := all[key]
+		if b == nil {
+			b = &beside{Counter: key, growth: &growth{}, known: counter.Lookup(key.Source, key.Name)}
+			all[key] = b
+			l.explain(b, edge)
+		}
+		b.uncounted = n - min(n, b.by)
+	}
+}
+
+// whole says that nothing was lost, in what the kernel counts, besides the drops that were seen.
+func (c *comparison) whole() bool {
+	if !c.compared || len(c.unread) > 0 || c.ledger.lost > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(c.lost, func(b *beside) bool {
+		return b.by > 0 && (b.unseen > 0 || b.fresh || b.by > b.drops)
+	})
+}
+
+// name is what a counter is called, with the device or the queueing discipline that it is of.
+func (b *beside) name() string {
+	name := b.Name
+	for _, of := range [...]string{b.Sock, b.Qdisc, b.Dev} {
+		if of != "" {
+			name = of + " " + name
+		}
+	}
+	return name
+}
+
+// words are what the counter counts, of which parts.
+func (b *beside) words() string {
+	if b.known == nil {
+		return "its name is all that is known of it here"
+	}
+	words := b.known.Words
+	for i, p := range b.parts {
+		between := "; of these "
+		if i > 0 {
+			between = ", "
+		}
+		words += between + strconv.FormatUint(p.by, 10) + " " + p.known.Words + " (" + p.Name + ")"
+	}
+	for i, s := range b.socks {
+		if i == maxSocks {
+			words += ", ..."
+			break
+		}
+		between := "; at "
+		if i > 0 {
+			between = ", "
+		}
+		words += between + s.Sock + " " + strconv.FormatUint(s.by, 10)
+	}
+	return words
+}
+
+// maxSocks is how many sockets are named.
+const maxSocks = 4
+
+// look is the command that shows more, for the network namespace that own is not.
+func (b *beside) look(own uint64) string {
+	var look string
+	switch {
+	case len(b.parts) > 0 && b.parts[0].known.Look != "":
+		look = b.parts[0].known.Look
+	case b.known != nil && b.known.Look != "":
+		look = b.known.Look
+	case kindOf(b.Source) == "nstat" && terminal.IsPlain([]byte(b.Name)):
+		look = "nstat -asz " + b.Name
+	case b.Source == "xfrm_stat", b.Source == "softnet_stat":
+		look = "cat /proc/net/" + b.Source
+	default:
+		return ""
+	}
+	if strings.Contains(look, "{dev}") {
+		word, ok := terminal.Word([]byte(b.Dev), 0)
+		if !ok || b.Dev == "" {
+			return ""
+		}
+		look = strings.ReplaceAll(look, "{dev}", string(word))
+	}
+	if b.Netns != 0 && own != 0 && uint64(b.Netns) != own {
+		look = string(terminal.AppendEnter(nil, uint64(b.Netns))) + look
+	}
+	return look
+}

@@ -1,0 +1,310 @@
+package drops
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// A ledger sets the drops of a host's stream beside what its kernel counted itself, which counters records say. Drops
+// of one kind, as far as counters tell them apart, are counted together: in a class.
+type ledger struct {
+	host      string
+	first, at period // the readings that it is between; at: the latest
+	broken    bool   // a reading before is missing from the stream
+	part      bool   // some drops may be missing from the stream
+	lost      uint64 // events
+	netns     map[uint64]bool
+	unread    []string
+	grown     map[format.Counter]*growth // by what names a counter
+
+	classes map[string]*class
+	recent  []dropped // that the next reading may not have counted
+	folded  uint64    // ns: the latest drop that is not in recent
+	key     []byte
+}
+
+// A period is in ns of the host's clock.
+type period struct{ from, to uint64 }
+
+// growth is how much a counter grew.
+type growth struct {
+	by    uint64
+	fresh bool // its device was not there at the start: it may have counted elsewhere before
+	level uint64
+	limit uint64
+}
+
+// A class is the drops that the same counters may count.
+type class struct {
+	counted []string // each by kind and name, as the census has it
+	certain bool     // the only one counts each of them
+	silent  bool     // it is not known what counts them, or whether anything does
+	netns   uint64   // 0: not known
+	dev     string
+	proto   string
+	count   uint64 // between the readings
+	edge    uint64 // while one was made: it may have counted them
+}
+
+type dropped struct {
+	ts uint64
+	of *class
+}
+
+// Bounds of what is kept.
+const (
+	maxClasses = 4096
+	maxRecent  = 1 << 16
+	maxGrown   = 1 << 16
+	maxUnread  = 64
+)
+
+// add takes a drop, which is judged.
+func (l *ledger) add(f *facts, t *tables, ts uint64) {
+	of := l.classOf(f, t)
+	if of == nil {
+		l.part = true
+		return
+	}
+	if len(l.recent) == maxRecent {
+		half := l.recent[:maxRecent/2]
+		for _, d := range half {
+			l.settle(d)
+		}
+		l.recent = l.recent[:copy(l.recent, l.recent[len(half):])]
+	}
+	l.recent = append(l.recent, dropped{ts, of})
+}
+
+// settle counts a drop that is taken to have come before the next reading.
+func (l *ledger) settle(d dropped) {
+	l.folded = max(l.folded, d.ts)
+	switch {
+	case d.ts < l.first.from:
+	case d.ts <= l.first.to:
+		d.of.edge++
+	default:
+		d.of.count++
+	}
+}
+
+// read takes a counters record.
+func (l *ledger) read(c *format.Counters) {
+	reading := period{c.TS, c.TS + c.Took}
+	if !c.Since.OK {
+		*l = ledger{host: l.host, lost: l.lost, first: reading, at: reading, netns: map[uint64]bool{},
+			grown: map[format.Counter]*growth{}, classes: map[string]*class{}, part: l.part}
+	} else if l.at.from != c.Since.V {
+		l.broken = true
+	}
+	for _, n := range c.Netns {
+		if len(l.netns) < maxGrown {
+			l.netns[uint64(n)] = true
+		}
+	}
+	for _, u := range c.Unread {
+		if len(l.unread) < maxUnread && !slices.Contains(l.unread, u) {
+			l.unread = append(l.unread, u)
+		}
+	}
+	l.at = reading
+	if !c.Since.OK {
+		return
+	}
+	l.part = l.part || !c.Drops || l.folded > c.TS
+	l.recent = slices.DeleteFunc(l.recent, func(d dropped) bool {
+		if d.ts >= reading.from {
+			return false
+		}
+		l.settle(d)
+		return true
+	})
+	for _, g := range c.Grew {
+		key := format.Counter{Name: g.Name, Source: g.Source, Netns: g.Netns, Dev: g.Dev, Qdisc: g.Qdisc, Sock: g.Sock}
+		sum := l.grown[key]
+		if sum == nil {
+			if len(l.grown) >= maxGrown {
+				l.broken = true
+				return
+			}
+			sum = &growth{}
+			l.grown[key] = sum
+		}
+		sum.fresh = sum.fresh || !g.From.OK
+		sum.level, sum.limit = g.To, g.Limit
+		if g.To > g.From.V {
+			sum.by += g.To - g.From.V
+		}
+	}
+}
+
+// atEdge is how many drops of each class came while the latest reading was made.
+func (l *ledger) atEdge() map[*class]uint64 {
+	edge := map[*class]uint64{}
+	for _, d := range l.recent {
+		if d.ts <= l.at.to {
+			edge[d.of]++
+		}
+	}
+	return edge
+}
+
+// classOf finds the class of a drop; nil if there are too many.
+func (l *ledger) classOf(f *facts, t *tables) *class {
+	var c class
+	known := len(f.reason) > 0 && string(f.reason) != notSpecified
+	c.counted, c.certain, c.silent = t.counted(f, known)
+	c.netns, _ = f.find.Uint(findNetnsInum)
+	dev, _ := f.find.Str(findDevName)
+	proto := f.protocol()
+	l.key = append(l.key[:0], dev...)
+	l.key = append(append(l.key, 0), proto...)
+	for i := range 4 {
+		l.key = append(l.key, byte(c.netns>>(8*i)))
+	}
+	for _, name := range c.counted {
+		l.key = append(append(l.key, 0), name...)
+	}
+	if c.silent {
+		l.key = append(l.key, 1)
+	}
+	if c.certain {
+		l.key = append(l.key, 2)
+	}
+	of := l.classes[string(l.key)]
+	if of == nil && len(l.classes) < maxClasses {
+		c.dev, c.proto, c.counted = string(dev), string(proto), slices.Clone(c.counted)
+		of = &c
+		l.classes[string(l.key)] = of
+	}
+	return of
+}
+
+// counted has the counters that may count a drop, by the census. certain: there is one, and it does. silent: some way to
+// the place has none that is known. The names are valid until the next call.
+func (t *tables) counted(f *facts, known bool) (names []string, certain, silent bool) {
+	all := t.waysAt(f.function)
+	exact := slices.ContainsFunc(all, func(w *way) bool { _, e := w.gives(f, known); return e })
+	rule := f.verdict.rule
+	only := rule != nil && rule.final && slices.ContainsFunc(all, func(w *way) bool { return slices.Contains(w.rules, rule) })
+	names = f.countedBy[:0]
+	certain = true
+	n := 0
+	for _, w := range all {
+		fits, exactly := w.gives(f, known)
+		if !fits || exact && !exactly || only && !slices.Contains(w.rules, rule) || !w.possible(f) {
+			continue
+		}
+		n++
+		silent = silent || len(w.counted) == 0
+		certain = certain && len(w.counted) == 1
+		for _, name := range w.counted {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	f.countedBy = names
+	return names, certain && len(names) == 1, silent || n == 0
+}
+
+// counts says whether a class may be counted by a counter, for certain or perhaps.
+func (c *class) counts(name format.Counter, part func(kind, name string) bool) (may, perhaps bool) {
+	kind := kindOf(name.Source)
+	if name.Netns != 0 && c.netns != 0 && uint64(name.Netns) != c.netns {
+		return false, false
+	}
+	if name.Dev != "" && c.dev != "" && name.Dev != c.dev {
+		return false, false
+	}
+	may = slices.ContainsFunc(c.counted, func(counted string) bool {
+		k, n, _ := strings.Cut(counted, " ")
+		return k == kind && part(k, n)
+	})
+	switch kind {
+	case "ethtool":
+		perhaps = true
+	case "link", "qdisc":
+		perhaps = c.silent || c.dev == ""
+	case "nstat":
+		perhaps = c.silent && protocolOf(name.Name, c.proto)
+	case "socket":
+		perhaps = true
+	default:
+		perhaps = c.silent
+	}
+	return may, perhaps && !may
+}
+
+// kindOf is the census's word for a source.
+func kindOf(source string) string {
+	switch source {
+	case "snmp", "snmp6", "netstat":
+		return "nstat"
+	case "xfrm_stat":
+		return "xfrm"
+	case "softnet_stat":
+		return "softnet"
+	case "tcp", "udp", "raw":
+		return "socket"
+	}
+	return source
+}
+
+// protocolOf says whether a counter of nstat can be of packets of a protocol; "": it is not known.
+func protocolOf(name, proto string) bool {
+	switch {
+	case proto == "":
+		return true
+	case strings.HasPrefix(name, "TcpExtIP"), strings.HasPrefix(name, "TcpExtArp"):
+		return true
+	case strings.HasPrefix(name, "Tcp"), strings.HasPrefix(name, "MPTcp"):
+		return proto == "tcp"
+	case strings.HasPrefix(name, "Udp"):
+		return proto == "udp" || proto == "136"
+	}
+	return true
+}
+
+// protocol is the packet's, in words where it has some; nil: it is not known.
+func (f *facts) protocol() []byte {
+	switch v := f.header(fieldProto, f.headers()); v.kind() {
+	case word:
+		return v.s
+	case number:
+		return strconv.AppendInt(nil, v.n, 10)
+	}
+	return nil
+}
+
+// ledgers are those of the hosts of a stream.
+type ledgers struct {
+	of    map[*host]*ledger
+	order []*host
+}
+
+// read takes a counters record of a host.
+func (s *ledgers) read(r format.Raw, h *host) error {
+	var c format.Counters
+	if err := c.Decode(r); err != nil {
+		return err
+	}
+	l := s.of[h]
+	if l == nil {
+		if len(s.order) >= maxHosts {
+			return nil
+		}
+		l = &ledger{host: h.name, netns: map[uint64]bool{}, grown: map[format.Counter]*growth{},
+			classes: map[string]*class{}, broken: c.Since.OK}
+		if s.of == nil {
+			s.of = map[*host]*ledger{}
+		}
+		s.of[h] = l
+		s.order = append(s.order, h)
+	}
+	l.read(&c)
+	return nil
+}
