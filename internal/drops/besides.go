@@ -56,7 +56,7 @@ func (l *ledger) compare() *comparison {
 		n := of.count + of.edge + edge[of]
 		if of.netns != 0 && !l.netns[of.netns] {
 			c.elsewhere += n
-		} else if of.silent {
+		} else if len(of.counted) == 0 {
 			c.uncounted += n
 		}
 	}
@@ -122,7 +122,7 @@ func sortedCounters(all map[format.Counter]*beside) []format.Counter {
 // explain finds how much of a counter's growth the drops explain.
 func (l *ledger) explain(b *beside, edge map[*class]uint64) {
 	same := func(kind, name string) bool {
-		if name == b.Name {
+		if name == b.Name || kind == "ethtool" && strings.HasSuffix(b.Name, "_"+name) {
 			return true
 		}
 		of := counter.Lookup(sourceOf(b.Source, kind), name)
@@ -186,7 +186,7 @@ func (l *ledger) findUncounted(c *comparison, all map[format.Counter]*beside, ed
 
 // whole says that nothing was lost, in what the kernel counts, besides the drops that were seen.
 func (c *comparison) whole() bool {
-	if !c.compared || len(c.unread) > 0 || c.ledger.lost > 0 {
+	if !c.compared || !c.ended || len(c.unread) > 0 || c.ledger.lost > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(c.lost, func(b *beside) bool {
@@ -194,9 +194,13 @@ func (c *comparison) whole() bool {
 	})
 }
 
-// name is what a counter is called, with the device or the queueing discipline that it is of.
+// name is what a counter is called, with the device or the queueing discipline that it is of, and where its name alone
+// tells too little with its source.
 func (b *beside) name() string {
 	name := b.Name
+	if (b.Source == "conntrack" || b.Source == "softnet_stat") && b.limit == 0 {
+		name = strings.TrimSuffix(b.Source, "_stat") + " " + name
+	}
 	for _, of := range [...]string{b.Sock, b.Qdisc, b.Dev} {
 		if of != "" {
 			name = of + " " + name

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,10 +65,19 @@ func (c *comparison) writeText(w io.Writer, own uint64, host string) error {
 		say("counters that could not be read: %s", escape.String(strings.Join(c.unread, "; ")))
 	}
 	if c.whole() {
-		say("nothing else was lost in what the kernel counts")
+		say("nothing else was lost in what the kernel counts (in network namespace %s)", c.read())
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// read are the network namespaces that were read.
+func (c *comparison) read() string {
+	var words []string
+	for _, n := range slices.Sorted(maps.Keys(c.netns)) {
+		words = append(words, strconv.FormatUint(n, 10))
+	}
+	return strings.Join(words, ", ")
 }
 
 // why is the reason that counters and drops can't be compared.

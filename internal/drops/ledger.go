@@ -16,6 +16,7 @@ type ledger struct {
 	broken    bool   // a reading before is missing from the stream
 	part      bool   // some drops may be missing from the stream
 	lost      uint64 // events
+	ended     bool   // the reading before the end is there
 	netns     map[uint64]bool
 	unread    []string
 	grown     map[format.Counter]*growth // by what names a counter
@@ -110,7 +111,7 @@ func (l *ledger) read(c *format.Counters) {
 			l.unread = append(l.unread, u)
 		}
 	}
-	l.at = reading
+	l.at, l.ended = reading, false
 	if !c.Since.OK {
 		return
 	}
@@ -189,13 +190,14 @@ func (t *tables) counted(f *facts, known bool) (names []string, certain, silent 
 	all := t.waysAt(f.function)
 	exact := slices.ContainsFunc(all, func(w *way) bool { _, e := w.gives(f, known); return e })
 	rule := f.verdict.rule
-	only := rule != nil && rule.final && slices.ContainsFunc(all, func(w *way) bool { return slices.Contains(w.rules, rule) })
+	tells := func(w *way) bool { return slices.Contains(w.rules, rule) }
+	only := rule != nil && rule.final && slices.ContainsFunc(all, tells)
 	names = f.countedBy[:0]
 	certain = true
 	n := 0
 	for _, w := range all {
 		fits, exactly := w.gives(f, known)
-		if !fits || exact && !exactly || only && !slices.Contains(w.rules, rule) || !w.possible(f) {
+		if !fits || exact && !exactly || only && !tells(w) || !w.possible(f) {
 			continue
 		}
 		n++
@@ -287,7 +289,7 @@ type ledgers struct {
 }
 
 // read takes a counters record of a host.
-func (s *ledgers) read(r format.Raw, h *host) error {
+func (s *ledgers) read(r format.Raw, h *host, part bool) error {
 	var c format.Counters
 	if err := c.Decode(r); err != nil {
 		return err
@@ -298,7 +300,7 @@ func (s *ledgers) read(r format.Raw, h *host) error {
 			return nil
 		}
 		l = &ledger{host: h.name, netns: map[uint64]bool{}, grown: map[format.Counter]*growth{},
-			classes: map[string]*class{}, broken: c.Since.OK}
+			classes: map[string]*class{}, broken: c.Since.OK, part: part}
 		if s.of == nil {
 			s.of = map[*host]*ledger{}
 		}

@@ -239,7 +239,7 @@ func (r *run) record(raw format.Raw) error {
 		r.hosts.change(raw, r.host)
 	case format.TypeCounters:
 		if r.s != nil {
-			return r.ledgers.read(raw, r.host)
+			return r.ledgers.read(raw, r.host, r.o.Part)
 		}
 	case format.TypeStack:
 		r.stacks.add(raw, r.host)
@@ -253,6 +253,9 @@ func (r *run) record(raw format.Raw) error {
 		}
 	case format.TypeEnd:
 		r.seen(f)
+		if l := r.ledgers.of[r.host]; l != nil {
+			l.ended = true
+		}
 	}
 	if r.sink != nil {
 		return r.sink.Write(r.kept.Gives(raw))

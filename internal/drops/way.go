@@ -141,6 +141,7 @@ var counters = map[string]string{
 	"qdisc":     "tc -s qdisc show dev {dev.name}",
 	"softnet":   "cat /proc/net/softnet_stat",
 	"conntrack": "cat /proc/net/stat/nf_conntrack",
+	"ethtool":   "ethtool -S {dev.name}",
 }
 
 // gives says how well a way fits the reason that the kernel gave: not at all, as a place that

@@ -24,6 +24,7 @@ type stream struct {
 	frees   []format.Free
 	losses  []format.Loss
 	changes []format.Change
+	counted []format.Counters
 	stacks  map[uint64][]string // frames by id
 	end     *format.End
 }
@@ -95,6 +96,9 @@ func (s *stream) walk(t *testing.T, r io.Reader, event func(*format.Event)) {
 		case format.TypeChange:
 			s.changes = append(s.changes, format.Change{})
 			err = s.changes[len(s.changes)-1].Decode(raw)
+		case format.TypeCounters:
+			s.counted = append(s.counted, format.Counters{})
+			err = s.counted[len(s.counted)-1].Decode(raw)
 		case format.TypeEnd:
 			s.end = &format.End{}
 			err = s.end.Decode(raw)

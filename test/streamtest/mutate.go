@@ -75,7 +75,8 @@ func Mutate(r *rand.Rand, records, other [][]byte) []byte {
 		words := [...]string{"type", "ts", "event", "end", "start", "version", "probe", "events", "links", "frees", "lost",
 			"link", "free", "count", "cause",
 			"cpu", "addr", "head", "len", "data", "at", "name", "ifindex", "inum", "pid", "tgid", "comm", "from", "how", "last",
-			"since", "what", "host", "cmdline", "change", "seen", "keys", "gone", "firewall", "counters", "grew", "took", "netns"}
+			"since", "what", "host", "cmdline", "change", "seen", "keys", "gone", "firewall",
+			"counters", "grew", "took", "netns"}
 		word := words[r.IntN(len(words))]
 		for i := range m {
 			if j := (at + i) % len(m); bytes.Contains(m[j], []byte(word)) {

@@ -27,7 +27,7 @@
 //	at:       where this way shows, in place of the function's
 //	if:       what must be so, as in a rule; where the stream does not have the field, it may be
 //	counter:  what counts it: nstat NAME..., xfrm NAME..., link NAME..., qdisc NAME..., softnet
-//	          NAME..., conntrack NAME...
+//	          NAME..., conntrack NAME..., ethtool NAME... (of each queue: rx_queue_0_NAME)
 //	look:     a command that shows more
 //	rare:     yes: no reason to doubt another cause that fits, as that memory was short for a
 //	          moment; told apart from the others, and as one of them where nothing else is
