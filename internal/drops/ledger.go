@@ -184,8 +184,8 @@ func (l *ledger) classOf(f *facts, t *tables) *class {
 	return of
 }
 
-// counted has the counters that may count a drop, by the census. certain: there is one, and it does. silent: some way to
-// the place has none that is known. The names are valid until the next call.
+// counted has the counters that may count a drop, by the census. certain: there is one, and it does. silent: some way
+// to the place has none that is known. The names are valid until the next call.
 func (t *tables) counted(f *facts, known bool) (names []string, certain, silent bool) {
 	all := t.waysAt(f.function)
 	exact := slices.ContainsFunc(all, func(w *way) bool { _, e := w.gives(f, known); return e })

@@ -128,12 +128,12 @@ func TestCounters(t *testing.T) {
 		p := start(t, exec.Command("nsenter", "--net=/run/netns/ns1", "skb-collect", "-w", file, "--no-follow", "--profile", "drop"), " attached")
 		before = net.nstat(1, names...)
 		net.fullQueues(port)
+		delivered := net.nstat(1, "IpInDelivers")["IpInDelivers"]
 		toUDP(slow, 60)
 		toUDP(nobody, 3)
-		until(t, "all datagrams are counted", func() (bool, string) {
-			n := net.nstat(1, names...)
-			is := n["UdpRcvbufErrors"] + n["UdpNoPorts"] - before["UdpRcvbufErrors"] - before["UdpNoPorts"]
-			return is > 3 && n["UdpNoPorts"]-before["UdpNoPorts"] == 3, fmt.Sprint(n)
+		until(t, "all datagrams have come", func() (bool, string) {
+			n := net.nstat(1, "IpInDelivers", "UdpNoPorts")
+			return n["IpInDelivers"] >= delivered+63 && n["UdpNoPorts"]-before["UdpNoPorts"] == 3, fmt.Sprint(n)
 		})
 		after = net.nstat(1, names...)
 		p.stop()
@@ -249,14 +249,15 @@ func TestCounters(t *testing.T) {
 	lines, all, text = besides(t, file)
 	at := map[string]int{}
 	for i := range s.events {
-		if e := &s.events[i]; e.Dev.Name == "l1" {
+		if e := &s.events[i]; e.Netns.Inum == s.start.Netns.Inum || e.Netns.Inum == 0 {
 			function, _, _ := strings.Cut(e.Drop.Location, "+")
 			at[function]++
 		}
 	}
 	t.Log(text, at)
-	if c := lines["drop"]; c.Source != "conntrack" || c.Grew != each || c.Drops < each || c.Unseen != 0 || at["nf_hook_slow"] != each {
-		t.Errorf("%d packets met a full table of connections, %d drops tell of them: %+v", each, at["nf_hook_slow"], c)
+	// TCP may have sent something again as well.
+	if c, n := lines["drop"], uint64(at["nf_hook_slow"]); c.Source != "conntrack" || c.Grew != n || n < each || c.Drops < n || c.Unseen != 0 {
+		t.Errorf("%d packets and more met a full table of connections, %d drops tell of them: %+v", each, n, c)
 	}
 	// Generic XDP: drops that nothing counts. Native XDP of a veth: its driver counts them, and nobody else.
 	generic := at["do_xdp_generic"] + at["netif_receive_generic_xdp"] + at["__netif_receive_skb_core"]
