@@ -38,7 +38,7 @@ var table = []Counter{
 	{Source: "netstat", Name: "TcpExtPAWSActive", Kind: Lost, Words: "SYN-ACKs whose timestamp is too old (PAWS)"},
 	{Source: "netstat", Name: "TcpExtPAWSEstab", Kind: Lost, Words: "segments whose timestamp is too old (PAWS)"},
 	{Source: "netstat", Name: "TcpExtBeyondWindow", Kind: Lost, Words: "segments beyond the receive window"},
-	{Source: "netstat", Name: "TcpExtPAWSOldAck", Kind: Lost, Words: "ACKs that are old and whose timestamp is too old (PAWS)"},
+	{Source: "netstat", Name: "TcpExtPAWSOldAck", Kind: Lost, Words: "old ACKs whose timestamp is too old (PAWS)"},
 	{Source: "netstat", Name: "TcpExtPAWSTimewait", Kind: Lost,
 		Words: "segments to a connection in TIME-WAIT whose timestamp is too old (PAWS)"},
 	{Source: "netstat", Name: "TcpExtTSEcrRejected", Kind: Lost, Words: "segments that echo a timestamp never sent"},
