@@ -59,7 +59,7 @@ func (c *collector) startCounting() error {
 		reader: counters.Open(namespaces, c.kernel.HasModule("tcp_diag", "tcp_diag_dump"))}
 	c.counting = n
 	n.read()
-	return n.flush(c.write) // before any event
+	return n.flush(c.write, false) // before any event
 }
 
 // read takes a reading. It holds mu, or is alone.
@@ -85,27 +85,31 @@ func (n *counting) tick() {
 	n.read()
 }
 
-// write writes the readings. It is to be called when the ring buffer is empty: what came before them is written.
+// write writes the readings. It is to be called when the ring buffer is empty: what came before them is written. The
+// last one is written by last, when all is.
 func (n *counting) write(write func(format.Appender) error) error {
 	if n == nil {
 		return nil
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.ended {
-		return nil // in last, when all is written
-	}
-	return n.flush(write)
+	return n.flush(write, false)
 }
 
-func (n *counting) flush(write func(format.Appender) error) error {
-	for len(n.waiting) > 0 {
-		if err := write(n.waiting[0]); err != nil {
+// flush writes the readings, the last one too if that is asked for. A write can be stuck: who takes a reading meanwhile
+// must not wait for it.
+func (n *counting) flush(write func(format.Appender) error, last bool) error {
+	for {
+		n.mu.Lock()
+		if len(n.waiting) == 0 || n.ended && !last {
+			n.mu.Unlock()
+			return nil
+		}
+		r := n.waiting[0]
+		n.waiting = n.waiting[1:]
+		n.mu.Unlock()
+		if err := write(r); err != nil {
 			return err
 		}
-		n.waiting = n.waiting[1:]
 	}
-	return nil
 }
 
 // end takes the last reading.
@@ -126,12 +130,12 @@ func (n *counting) last(write func(format.Appender) error) error {
 		return nil
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if !n.ended {
 		n.ended = true
 		n.read().Drops = false
 	}
-	return n.flush(write)
+	n.mu.Unlock()
+	return n.flush(write, true)
 }
 
 func (n *counting) close() {
