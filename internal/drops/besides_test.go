@@ -73,7 +73,7 @@ func TestBesides(t *testing.T) {
 			[]string{"-not counted", "-besides", whole},
 		},
 		"drops before and after": {
-			first + closed(50) + closed(2000) + last(noPorts(1)),
+			closed(50) + first + closed(60) + closed(2000) + last(noPorts(1)),
 			[]string{"besides: UdpNoPorts +1 (", "-" + whole},
 		},
 		"drops that are counted by none": { // the firewall's, which could be those of connection tracking
@@ -91,6 +91,10 @@ func TestBesides(t *testing.T) {
 		"the first reading is missing": {
 			closed(200) + last(noPorts(3)),
 			[]string{"can't be set against the drops: the stream does not have all readings", "-besides", "-" + whole},
+		},
+		"drops stand in front of the first reading": {
+			closed(200) + closed(300) + first + last(noPorts(2)),
+			[]string{"can't be set against the drops", "-besides", "-" + whole},
 		},
 		"events were lost": {
 			first + closed(200) + `{"type":"loss","ts":300,"since":200,"count":4,"what":"event","cause":"ring buffer full"}` + "\n" + last(noPorts(1)),

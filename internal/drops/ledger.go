@@ -96,6 +96,11 @@ func (l *ledger) settle(d dropped) {
 func (l *ledger) read(c *format.Counters) {
 	reading := period{c.TS, c.TS + c.Took}
 	if !c.Since.OK {
+		early := l.folded
+		for _, d := range l.recent {
+			early = max(early, d.ts)
+		}
+		l.part = l.part || early >= reading.from // what it counts stands in front of it
 		*l = ledger{host: l.host, lost: l.lost, first: reading, at: reading, netns: map[uint64]bool{},
 			grown: map[format.Counter]*growth{}, classes: map[string]*class{}, part: l.part}
 	} else if l.at.from != c.Since.V {
@@ -286,6 +291,17 @@ func (f *facts) protocol() []byte {
 type ledgers struct {
 	of    map[*host]*ledger
 	order []*host
+	early uint64 // ns: the latest drop without a ledger, of any host
+}
+
+// add takes a drop of a host, which is judged.
+func (s *ledgers) add(f *facts, t *tables, h *host) {
+	ts, _ := f.find.Uint(findTS)
+	if l := s.of[h]; l != nil {
+		l.add(f, t, ts)
+		return
+	}
+	s.early = max(s.early, ts)
 }
 
 // read takes a counters record of a host.
@@ -299,7 +315,7 @@ func (s *ledgers) read(r format.Raw, h *host, part bool) error {
 		if len(s.order) >= maxHosts {
 			return nil
 		}
-		l = &ledger{host: h.name, netns: map[uint64]bool{}, grown: map[format.Counter]*growth{},
+		l = &ledger{host: h.name, folded: s.early, netns: map[uint64]bool{}, grown: map[format.Counter]*growth{},
 			classes: map[string]*class{}, broken: c.Since.OK, part: part}
 		if s.of == nil {
 			s.of = map[*host]*ledger{}

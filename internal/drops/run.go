@@ -207,9 +207,8 @@ func (r *run) record(raw format.Raw) error {
 		}
 		h := r.host
 		err := r.drop()
-		if l := r.ledgers.of[h]; l != nil {
-			ts, _ := f.find.Uint(findTS)
-			l.add(f, r.t, ts)
+		if r.s != nil {
+			r.ledgers.add(f, r.t, h)
 		}
 		if key, ok := f.buffer(); ok && r.o.Frees {
 			r.earlier.make(key).drop = true

@@ -68,6 +68,10 @@ func (o order) keyOf(t format.RecordType, r format.Raw, track wire.Value, ts, st
 		if o != byTime { // where a drop can stand in front of what came before it
 			ts, rank = start, thenStacks
 		}
+	case format.TypeCounters:
+		if o != byTime && r.Get("since") == nil { // from when on drops are counted, of which some can be of earlier journeys
+			ts, rank = start, thenStacks
+		}
 	case format.TypeEnd:
 		rank = thenEnd
 	case format.TypeJourney:

@@ -103,3 +103,45 @@ func TestChangeKept(t *testing.T) {
 		}
 	}
 }
+
+// TestCountersKept: skb-track and skb-sort hand `counters` records on, and where they stand skb-drops finds the drops
+// that they count.
+func TestCountersKept(t *testing.T) {
+	var stream bytes.Buffer
+	enc := format.NewEncoder(&stream)
+	_ = enc.Write(&format.Start{TS: 1e9, Host: "a", Kernel: "6.12.0", Netns: format.Netns{Inum: 7}, DropReasons: map[uint32]string{3: "SOCKET_RCVBUFF"}})
+	_ = enc.Write(&format.Counters{TS: 3e9, Took: 1, Drops: true, Netns: []uint32{7}})
+	for i, probe := range []string{"ip_rcv", "skb:kfree_skb", "skb:kfree_skb"} {
+		e := &format.Event{TS: 2e9 + 2e9*uint64(i), Probe: probe, Netns: format.Netns{Inum: 7}, Dev: format.Dev{Name: "e0", Ifindex: 2}}
+		id := uint64(1 + i/2) // the first packet came before the reading
+		e.Skb.Set(format.SkbID, id)
+		e.Skb.Set(format.SkbAddr, id)
+		e.Skb.Set(format.SkbHead, id)
+		if i > 0 {
+			e.Drop = format.Drop{Reason: 3, Name: "SOCKET_RCVBUFF", Location: "udp_queue_rcv_one_skb+0x1"}
+		}
+		_ = enc.Write(e)
+	}
+	grew := format.Counter{Source: "snmp", Name: "UdpRcvbufErrors", Netns: 7, From: format.Some(uint64(1)), To: 3}
+	_ = enc.Write(&format.Counters{TS: 8e9, Took: 1, Since: format.Some(uint64(3e9)), Before: 1, Drops: true, Netns: []uint32{7}, Grew: []format.Counter{grew}})
+	_ = enc.Write(&format.End{TS: 10e9, Events: 3, Cause: "signal"})
+	_ = enc.Flush()
+	for _, by := range []string{"", "time", "journey", "packet"} {
+		var tracked, sorted, out bytes.Buffer
+		if err := track.Run(context.Background(), tracking(), bytes.NewReader(stream.Bytes()), &tracked, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if by == "" {
+			sorted = tracked
+		} else if err := sort.Run(context.Background(), sort.Options{Options: pipe.Options{Output: "stream"}, Memory: 1 << 20, By: by}, &tracked, &sorted, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		o := drops.Options{Options: pipe.Options{Output: "text"}, Summary: true}
+		if err := drops.Run(context.Background(), o, &sorted, &out, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); !strings.Contains(text, "among the drops above: UdpRcvbufErrors +2\nnothing else was lost in what the kernel counts") {
+			t.Errorf("skb-track | skb-sort --by %q: %s", by, text)
+		}
+	}
+}
