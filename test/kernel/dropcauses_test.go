@@ -107,7 +107,7 @@ var dropCauses = []dropGroup{
 				each: `ss -Hlntp 'sport = 92'\n\n
 					TcpOutRsts
 					tcp dport 92 dir in action block
-					XfrmInPolBlock [2-9]`},
+					XfrmInPolBlock ([2-9]|[1-9][0-9])`},
 			{name: "policy and closed UDP port", rule: "udp-policy", make: `echo x > /dev/udp/10.0.0.2/93`, packet: "10.0.0.2.93: ",
 				reason: "XFRM_POLICY NO_SOCKET", at: "__udp4_lib_rcv udp_rcv", cause: "nothing listens on UDP port 93 of 10.0.0.2, and an IPsec policy refuses packets from 10.0.0.1", bare: "nothing listens on UDP port 93 of 10.0.0.2",
 				shows: "(?s)ss -Hanup 'sport = 93'\n\n"},
