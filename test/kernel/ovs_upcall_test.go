@@ -16,7 +16,7 @@ const ovsProbes = "net:net_dev_start_xmit,net:netif_receive_skb,icmp_rcv"
 // says is what ovs-dpctl says.
 func TestOVSUpcall(t *testing.T) {
 	host := ovsBridge(t, 2)
-	host.vsctl("set", "Open_vSwitch", ".", "other_config:n-handler-threads=4")
+	host.vsctl("set", "Open_vSwitch", ".", "other_config:n-handler-threads=4", "other_config:max-idle=600000")
 	host.in(0, "ping -qc 1 -W 20 10.9.0.2")
 	host.appctl("revalidator/purge")
 	_, before, lostBefore := host.lookups()
@@ -120,4 +120,3 @@ func (s *tracked) of(packet uint64) (hops []*hop) {
 	}
 	return hops
 }
-
