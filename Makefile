@@ -12,7 +12,7 @@ TESTBED := go run ./test/bed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: build install uninstall deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: release build-static build install uninstall deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: check-build
@@ -97,8 +97,17 @@ test-kernels: build-kernel-tests
 
 TEST_KERNELS := $(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
 
-build-kernel-tests: build
+# That skb-collect builds as a release has it is seen here.
+build-kernel-tests: build build-static
 	go test -c -tags kernel -o build/kernel.test ./test/kernel
+
+build-static: check-build
+	contrib/packaging/static amd64 build/static-amd64 "$(LDFLAGS)" ./cmd/skb-collect
+	build/static-amd64/skb-collect --version > /dev/null
+
+# What others get: programs that need no library, packages, container images. contrib/packaging makes them.
+release: deps-release
+	contrib/packaging/release "$(or $(VERSION),0.0.0)" build/release
 
 # What depends on the architecture, on an arm64 kernel.
 TEST_ARM64 := --foreign build/arm64 --foreign-run '^Test(EveryByte|UnreadableFragments|ParityWithTcpdump|JourneyThroughNAT|Stacks|CallerArgsRet|ConntrackAndNFT)$$'

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package unixctl asks a daemon of Open vSwitch as ovs-appctl(8) does: by JSON-RPC on a Unix socket. Requests and
 // replies are JSON objects, one behind the other, with nothing between them (Open vSwitch's lib/unixctl.c).
 package unixctl

@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 // Package ovsflows asks a running ovs-vswitchd what the flows of its datapath are, for --ovs-flows.
 package ovsflows
 
