@@ -12,6 +12,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/collect/host"
+	"github.com/skb-tools/skb-tools/internal/collect/ovsflows"
 	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -34,7 +35,8 @@ type collector struct {
 	decoder    *decoder
 	losses     *losses
 	watch      *host.Watch
-	counting   *counting // nil: the kernel's own counters are not read
+	counting   *counting       // nil: the kernel's own counters are not read
+	flows      *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
 	out        output
 	close      func() error // of out, once
 	snaplen    uint32
@@ -85,6 +87,10 @@ func (c *collector) run(ctx context.Context) (err error) {
 		}
 	}()
 
+	if c.options.OVSFlows {
+		c.askFlows() // with the capabilities that the socket can take
+		defer c.flows.Close()
+	}
 	defer c.detach()
 	if err := c.attach(ctx); err != nil {
 		return err

@@ -105,6 +105,9 @@ func (c *collector) lastRecords() error {
 	if err := c.losses.poll(write); err != nil {
 		return err
 	}
+	if err := c.lastFlows(write); err != nil {
+		return err
+	}
 	if err := c.watch.Poll(write); err != nil {
 		return err
 	}

@@ -97,6 +97,9 @@ func (c *collector) tick(room *stale) error {
 		return err
 	}
 	c.counting.tick()
+	if err := c.flows.Answers(c.write); err != nil {
+		return err
+	}
 	return room.poll(time.Now(), c.losses.identities())
 }
 
@@ -127,6 +130,9 @@ func (c *collector) take(b []byte) (done bool, err error) {
 		if err := c.watch.Poll(c.write); err != nil {
 			return false, err
 		}
+	}
+	if e, ok := record.(*format.Event); ok && c.flows != nil && e.OVS.UFID != "" {
+		c.flows.Saw(e.OVS.UFID, e.TS)
 	}
 	if err := c.writeRecord(record); err != nil {
 		return false, err

@@ -48,6 +48,9 @@ func (o *Options) wanted() (*wanted, error) {
 	if o.NFTTrace {
 		w.named["nft"] = true
 	}
+	if o.OVSFlows {
+		w.named["ovs"] = true
+	}
 	if o.ProbeStack {
 		if reflect.ValueOf(o.Packets).IsZero() {
 			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe " +

@@ -27,6 +27,7 @@ func (p *Printer) ovsFlow(r format.Raw) {
 		}
 		p.line = appendRule(append(p.line, ' '), v)
 	})
+	p.keepRules(r)
 	p.others(r, "seen", "ufid", "match", "actions", "rules")
 }
 
@@ -44,4 +45,34 @@ func appendRule(dst []byte, rule wire.Value) []byte {
 		dst = appendEscaped(append(dst, ", "...), words)
 	}
 	return dst
+}
+
+// maxFlows is how many flows' rules are kept.
+const maxFlows = 4096
+
+// keepRules keeps the rules of a flow for the lookups that find it.
+func (p *Printer) keepRules(r format.Raw) {
+	ufid, ok := r.Get("ufid").Str()
+	if !ok || len(ufid) > 64 {
+		return
+	}
+	var rules []byte
+	elements(r.Get("rules"), func(i int, v wire.Value) {
+		if i > 0 {
+			rules = append(rules, "; "...)
+		}
+		rules = appendRule(rules, v)
+	})
+	if p.rules == nil || len(p.rules) >= maxFlows {
+		p.rules = map[string][]byte{}
+	}
+	p.rules[string(ufid)] = rules[:min(len(rules), 1024)]
+}
+
+// flowRules prints the rules of the flow that a lookup found, if they were told.
+func (p *Printer) flowRules(ufid wire.Value) {
+	s, _ := ufid.Str()
+	if rules := p.rules[string(s)]; len(rules) > 0 {
+		p.line = append(append(append(p.line, " rules=["...), rules...), ']')
+	}
 }

@@ -44,7 +44,8 @@ type Printer struct {
 	tree    tree
 	starts  map[[sha256.Size]byte]struct{} // seen
 	came    format.Starts[came]
-	netns   uint64 // the first inum since the last start record
+	rules   map[string][]byte // of Open vSwitch's flows, by UFID
+	netns   uint64            // the first inum since the last start record
 	inNetns bool
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -45,7 +46,8 @@ type Asker struct {
 	answers chan *format.OVSFlow
 	stop    chan struct{}
 	ended   sync.WaitGroup
-	skipped uint64 // flows that were not asked for, because too many waited
+	waiting atomic.Uint64 // flows that were asked for and not answered
+	skipped uint64        // flows that were not asked for, because too many waited
 }
 
 // Start connects to ovs-vswitchd, which takes the permission to, and begins. Without one that can be asked, it returns
@@ -91,14 +93,18 @@ func (a *Asker) Saw(ufid string, ts uint64) {
 	ufid = strings.Clone(ufid)
 	select {
 	case a.wanted <- wanted{ufid, ts}:
+		a.waiting.Add(1)
 		a.known[ufid] = ts
 	default:
 		a.skipped++
 	}
 }
 
-// Answers writes what has been answered since it was called last.
+// Answers writes what has been answered since it was called last. A nil Asker has nothing.
 func (a *Asker) Answers(write func(format.Appender) error) error {
+	if a == nil {
+		return nil
+	}
 	for {
 		select {
 		case f := <-a.answers:
@@ -111,14 +117,15 @@ func (a *Asker) Answers(write func(format.Appender) error) error {
 	}
 }
 
-// Skipped returns how often a flow was not asked for because too many waited.
-func (a *Asker) Skipped() uint64 { return a.skipped }
+// Close ends the asking, also of a nil Asker. A command that ovs-vswitchd does not answer is not waited for.
+func (a *Asker) Close() {
+	if a != nil {
+		close(a.stop)
+	}
+}
 
-// Close ends the asking. A command that ovs-vswitchd does not answer is not waited for.
-func (a *Asker) Close() { close(a.stop) }
-
-// Finish gives what waits a last time to be answered, and writes it.
-func (a *Asker) Finish(limit time.Duration, write func(format.Appender) error) error {
+// Finish waits until all is answered, at most so long, and writes it. It returns how many flows were not told of.
+func (a *Asker) Finish(limit time.Duration, write func(format.Appender) error) (unasked uint64, err error) {
 	deadline := time.After(limit)
 	close(a.wanted)
 	done := make(chan struct{})
@@ -130,13 +137,14 @@ func (a *Asker) Finish(limit time.Duration, write func(format.Appender) error) e
 		select {
 		case f := <-a.answers:
 			if err := write(f); err != nil {
-				return err
+				return 0, err
 			}
+			continue
 		case <-done:
-			return a.Answers(write)
 		case <-deadline:
-			return a.Answers(write)
 		}
+		err = a.Answers(write)
+		return a.skipped + a.waiting.Load(), err
 	}
 }
 
@@ -171,6 +179,7 @@ func (a *Asker) run(c *unixctl.Client) {
 			f.TS, f.Seen = w.ts, a.clock()
 			select {
 			case a.answers <- f:
+				a.waiting.Add(^uint64(0))
 			case <-a.stop:
 				return
 			}

@@ -135,6 +135,8 @@ func (d *daemon) serve(conn net.Conn) {
 		switch answer {
 		case "close":
 			return
+		case "never":
+			continue
 		case "":
 			answer = `"error":"\"` + q.Method + `\" is not a valid command","result":null`
 		}
@@ -165,9 +167,10 @@ func TestAsker(t *testing.T) {
 	}
 	a.Saw("old", 4+minute) // not yet again
 	var got []format.OVSFlow
-	if err := a.Finish(time.Minute, func(r format.Appender) error { got = append(got, *r.(*format.OVSFlow)); return nil }); err != nil {
-		t.Fatal(err)
+	if unasked, err := a.Finish(time.Minute, func(r format.Appender) error { got = append(got, *r.(*format.OVSFlow)); return nil }); err != nil || unasked != 0 {
+		t.Fatal(unasked, err)
 	}
+	a.Close()
 	want := []format.OVSFlow{
 		{TS: 5, Seen: 77, UFID: "old", Match: "in_port(2)", Actions: "drop", By: "trace", Rules: []format.OVSRule{{Bridge: "br0", Cookie: 5, Rule: "priority=1"}}},
 		{TS: 5, Seen: 77, UFID: "gone", Error: "dpctl/get-flow: getting flow (No such file or directory)"},
@@ -201,8 +204,8 @@ func TestAgain(t *testing.T) {
 	}
 	a.Saw("b", 2)
 	a.Saw("c", 3)
-	if len(a.wanted) != 3 || a.Skipped() != 1 {
-		t.Errorf("%d are waiting, %d skipped", len(a.wanted), a.Skipped())
+	if len(a.wanted) != 3 || a.skipped != 1 {
+		t.Errorf("%d are waiting, %d skipped", len(a.wanted), a.skipped)
 	}
 	for i := range 2 * maxKnown {
 		a.known[fmt.Sprint(i)] = 5
@@ -212,11 +215,27 @@ func TestAgain(t *testing.T) {
 	}
 	<-a.wanted
 	a.Saw("d", 6)
-	if len(a.known) > maxKnown || a.Skipped() != 2 {
-		t.Errorf("%d are known, %d skipped", len(a.known), a.Skipped())
+	if len(a.known) > maxKnown || a.skipped != 2 {
+		t.Errorf("%d are known, %d skipped", len(a.known), a.skipped)
 	}
 	a.Saw("e", 3*minute)
-	if len(a.known) > 2 || a.Skipped() != 2 {
+	if len(a.known) > 2 || a.skipped != 2 {
 		t.Errorf("%d are known a while later", len(a.known))
 	}
+}
+
+// TestStopped: an ovs-vswitchd that does not answer holds nothing up, and what it was asked is counted.
+func TestStopped(t *testing.T) {
+	d := newDaemon(t, map[string]string{"dpctl/get-flow ufid:a": "never"})
+	a, err := start(func() uint64 { return 1 }, func(string, ...any) {}, d.dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Saw("a", 1)
+	a.Saw("b", 1)
+	unasked, err := a.Finish(10*time.Millisecond, func(format.Appender) error { return nil })
+	if err != nil || unasked != 2 {
+		t.Errorf("%d were not told, %v", unasked, err)
+	}
+	a.Close()
 }
