@@ -23,7 +23,7 @@ var notRun = map[string]string{
 	"gtp-tunnel ":               "the guests do not have the program",
 	"iptables-legacy-save":      "the guests do not have the program",
 	"iw ":                       "the guests do not have the program",
-	"ovs-dpctl ":                "there is no bridge here; TestOpenVSwitchDrops runs those of its drops",
+	"ovs-dpctl ":                "there is no Open vSwitch in this test",
 	"ovs-appctl ":               "the same",
 	"ovs-ofctl ":                "the same",
 	"wg ":                       "the guests do not have the program",
