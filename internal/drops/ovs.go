@@ -59,14 +59,15 @@ func (p *packet) appendOpenFlow(s, frame []byte) []byte {
 	if p.version == 6 {
 		addrs = fmt.Sprintf(",ipv6_src=%v,ipv6_dst=%v,nw_ttl=%d", p.src, p.dst, p.ttl)
 	}
-	transport := ""
+	// ofproto/trace takes tp_src for TCP's alone, and icmp_type for that of IPv4.
+	transport, v := "", map[string]string{"": "", "6": "v6"}[six]
 	switch name := protoNames[p.proto]; {
 	case !p.hasProto:
-		return fmt.Appendf(s, ",ip%s%s", map[string]string{"": "", "6": "v6"}[six], addrs)
+		return fmt.Appendf(s, ",ip%s%s", v, addrs)
 	case p.hasPorts && (string(name) == "tcp" || string(name) == "udp" || string(name) == "sctp"):
-		transport = fmt.Sprintf(",%s%s%s,tp_src=%d,tp_dst=%d", name, six, addrs, p.sport, p.dport)
+		transport = fmt.Sprintf(",%s%s%s,%s_src=%d,%s_dst=%d", name, six, addrs, name, p.sport, name, p.dport)
 	case p.hasICMP:
-		transport = fmt.Sprintf(",icmp%s%s,icmp_type=%d,icmp_code=%d", six, addrs, p.icmpType, p.icmpCode)
+		transport = fmt.Sprintf(",icmp%s%s,icmp%s_type=%d,icmp%s_code=%d", six, addrs, v, p.icmpType, v, p.icmpCode)
 	case p.version == 6:
 		transport = fmt.Sprintf(",ipv6,nw_proto=%d%s", p.proto, addrs)
 	default:
