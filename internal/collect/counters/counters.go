@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package counters reads the kernel's own counters of loss and trouble, and says what grew between two readings.
 // All files and sockets are opened by Open, while the process has its capabilities: reading needs none.
 package counters
