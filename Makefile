@@ -12,24 +12,38 @@ TESTBED := go run ./test/bed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: release build-static build install uninstall deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: check-build
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/ $(FILTERS:%=./cmd/%)
 	go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/ ./cmd/skb-collect
 
-install: build
+install: build man completions
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(PREFIX)/bin/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 build/man/*.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 build/man/*.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions build/completions/bash/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions build/completions/zsh/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d build/completions/fish/*
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/share/man/man[18]/%.[18])
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/share/bash-completion/completions/%)
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_%)
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/%.fish)
 
 # contrib/deps knows what each target needs. `make build` says what is missing and installs nothing.
 # These install it; tests do that themselves.
 check-build:
 	@contrib/deps check build
+
+# The man pages in build/man, and what completes command lines in bash, zsh and fish in build/completions.
+man completions: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+man completions:
+	CGO_ENABLED=0 go run ./contrib/manual $@ build/$@
 
 deps:
 	@contrib/deps install build

@@ -25,7 +25,7 @@ type Options struct {
 	ListProbes  bool     `group:"what" help:"Print the number of events at each probe, and write no capture."`
 	InterfaceBy string   `group:"output" enum:"probe,dev,netns,cpu" default:"probe" placeholder:"WHAT" help:"What becomes an interface of the capture: probe (default), dev, netns or cpu."`
 	Linktype    string   `group:"output" enum:"ethernet,raw,sll2" default:"ethernet" placeholder:"TYPE" help:"How packets begin: ethernet (a made-up header where a packet has none), raw (the IP header) or sll2 (Linux cooked, with ifindex and direction)."`
-	Once        string   `group:"packets" enum:"first,last,all" default:"all" placeholder:"WHICH" help:"Only one event of each packet: first or last. Works best after skb-track."`
+	Once        string   `group:"packets" enum:"first,last,all" default:"all" placeholder:"WHICH" help:"Only one event of each packet: first or last; or all (default). Works best after skb-track."`
 	Names       string   `group:"output" placeholder:"FILE" help:"Add the names of addresses in FILE, which has the form of /etc/hosts, to the capture."`
 	Read        string   `group:"what" placeholder:"FILE" help:"Turn the capture FILE, pcapng or pcap, back into a stream. - is stdin."`
 	NoComment   bool     `group:"output" help:"Write packets without comments."`

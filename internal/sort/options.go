@@ -14,7 +14,7 @@ type Options struct {
 	pipe.Options
 	pipe.Input
 
-	By      string        `group:"what" enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey (events of a journey together, journeys in the order of their first event) or packet (by packet number, branch by branch). Default: journey after skb-track, else time."`
+	By      string        `group:"what" enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey (events of a journey together, journeys in the order of their first event); packet (by packet number, branch by branch); or auto (default: journey after skb-track, else time)."`
 	Window  time.Duration `group:"limits" default:"1s" placeholder:"TIME" help:"Live stream: how long to hold a record, so that earlier ones can be sorted before it (default 1s). 0: until the end."`
 	Memory  pipe.Size     `group:"limits" default:"256MB" placeholder:"SIZE" help:"Memory for records (default 256MB). The rest is sorted on disk."`
 	TempDir string        `group:"limits" type:"existingdir" placeholder:"DIR" help:"Where to sort on disk (default $TMPDIR or /tmp)."`
