@@ -158,7 +158,8 @@ complete -F ` + function + ` ` + p.name + "\n"
 func (p *program) zsh() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#compdef %s\n# Completion of %s in zsh. Made by contrib/manual.\n%s\n", p.name, p.name, finders)
-	b.WriteString("__skb_found() {\n\tlocal -a all\n\tcompset -P '*,'\n\tall=(${(f)\"$(\"$@\" \"$PREFIX\")\"})\n\tcompadd -S '' -a all\n}\n")
+	b.WriteString("__skb_found() {\n\tlocal -a all\n\tcompset -P '*,'\n" +
+		"\tall=(${(f)\"$(\"$@\" \"$PREFIX\")\"})\n\tcompadd -S '' -a all\n}\n")
 	b.WriteString("_arguments -s -S \\\n")
 	quote := strings.NewReplacer(`'`, `'\''`, `[`, `\[`, `]`, `\]`, `:`, `\:`)
 	for _, f := range p.flags() {

@@ -40,7 +40,8 @@ type program struct {
 func programs() []program {
 	all := []program{{name: "skb-collect", section: 8}, {name: "skb-track", section: 1}, {name: "skb-sort", section: 1},
 		{name: "skb-drops", section: 1}, {name: "skb-pcap", section: 1}}
-	for i, options := range []any{&collect.Options{}, &track.Options{}, &sort.Options{}, &drops.Options{}, &pcap.Options{}} {
+	options := []any{&collect.Options{}, &track.Options{}, &sort.Options{}, &drops.Options{}, &pcap.Options{}}
+	for i, options := range options {
 		all[i].app, all[i].manual = pipe.Describe(all[i].name, options)
 	}
 	return all

@@ -98,7 +98,8 @@ var exitStatuses = []struct{ of, status, means string }{
 		"whole stream is one, too, and one that a signal cut short."},
 	{"", "2", "Wrong use: a flag or a value that is not understood. Nothing was read or written."},
 	{"skb-drops", "3", "--fail-if: a drop was that severe."},
-	{"skb-collect", "N", "With a COMMAND: its exit status, or 128 and the number of the signal that killed it, as in a shell."},
+	{"skb-collect", "N", "With a COMMAND: its exit status, or 128 and the number of the signal that killed it, as in a " +
+		"shell."},
 }
 
 // A man page is lines of roff.
@@ -141,7 +142,8 @@ func (m *man) text(s string) {
 	}
 }
 
-// roff escapes what roff would take for something else: a backslash, a hyphen, which is a dash there, and what begins a request.
+// roff escapes what roff would take for something else: a backslash, a hyphen, which is a dash there, and what begins a
+// request.
 func roff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, `-`, `\-`, `'`, `\(aq`, "`", `\(ga`, `^`, `\(ha`, `~`, `\(ti`).Replace(s)
 	if strings.HasPrefix(s, ".") {

@@ -16,3 +16,15 @@ func (o *Options) Manual() *pipe.Manual {
 		Hints: pipe.HintsAnd(nil),
 	}
 }
+
+// Page is what a pager can show of it. --live has the screen for itself.
+func (o *Options) Page() *pipe.Page {
+	p := o.PageOf(o.Files, &o.Options)
+	if o.Live {
+		return nil
+	}
+	if p != nil {
+		p.NoInput = o.Explain != nil
+	}
+	return p
+}

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	pipe.Options
 	pipe.Input
+	pipe.Paging
 
 	Summary  bool          `group:"what" help:"Print a summary of the drops, in groups, instead of the drops."`
 	By       []string      `group:"what" help:"Fields to group a summary by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`

@@ -35,11 +35,15 @@ var (
 
 // endFilter watches for the signals that ask a filter for the end. A second SIGHUP counts for
 // nothing: when a terminal goes away, the shell and the kernel both send one.
-func endFilter() {
-	go endAt(endSignals())
+//
+// A ^C at a pager is for the pager first, and may come again and again: it ends reading here, and never the program, or
+// the pager and the shell would share the terminal.
+func endFilter(atPager bool) {
+	signals, hangup := endSignals()
+	go endAt(signals, hangup, atPager)
 }
 
-func endAt(signals, hangup <-chan os.Signal) {
+func endAt(signals, hangup <-chan os.Signal, atPager bool) {
 	select {
 	case <-signals:
 	case <-hangup:
@@ -59,7 +63,10 @@ func endAt(signals, hangup <-chan os.Signal) {
 		}
 		break
 	}
-	signal.Reset(syscall.SIGINT, syscall.SIGTERM)
+	signal.Reset(syscall.SIGTERM)
+	if !atPager {
+		signal.Reset(syscall.SIGINT)
+	}
 	stopped.Store(true)
 	second.ring()
 }

@@ -33,6 +33,7 @@ func Parse(name string, options any) {
 		parser.Errorf("%s", explainUsage(parser.Model, m, err))
 		parser.Exit(2)
 	}
+	setPage(options)
 }
 
 func parserOf(name string, options any, more ...kong.Option) *kong.Kong {
@@ -154,6 +155,9 @@ func status(name string, err error, stderr io.Writer) int {
 func MainFilter(name string, run func(context.Context) error) {
 	ignoreWriteSignals()
 	program = name
-	endFilter()
-	os.Exit(status(name, run(context.Background()), os.Stderr))
+	p := startPager(name)
+	endFilter(p != nil)
+	code := status(name, run(context.Background()), os.Stderr)
+	p.end()
+	os.Exit(code)
 }

@@ -13,6 +13,7 @@ import (
 type Options struct {
 	pipe.Options
 	pipe.Input
+	pipe.Paging
 
 	By      string        `group:"what" enum:"auto,time,journey,packet" default:"auto" placeholder:"ORDER" help:"time; journey (events of a journey together, journeys in the order of their first event); packet (by packet number, branch by branch); or auto (default: journey after skb-track, else time)."`
 	Window  time.Duration `group:"limits" default:"1s" placeholder:"TIME" help:"Live stream: how long to hold a record, so that earlier ones can be sorted before it (default 1s). 0: until the end."`
@@ -21,6 +22,9 @@ type Options struct {
 
 	Files []string `arg:"" optional:"" help:"Streams to sort or merge into one; none or - is stdin. Pipes are read at the same time."`
 }
+
+// Page is what a pager can show of it.
+func (o *Options) Page() *pipe.Page { return o.PageOf(o.Files, &o.Options) }
 
 // minMemory is the least that --memory may be, in bytes: with less, each few records would
 // be a run of their own on disk.

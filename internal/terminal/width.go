@@ -6,10 +6,23 @@ import (
 	"golang.org/x/term"
 )
 
-// Is reports whether w, which is read or written, is a terminal.
+// Is reports whether w, which is read or written, is a terminal, or a pipe to what shows it on one.
 func Is(w any) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return ok && term.IsTerminal(int(behind(f).Fd()))
+}
+
+// standsFor is a file that stands for a terminal: a pager is behind it.
+var standsFor struct{ file, terminal *os.File }
+
+// Stands makes file one that stands for the terminal. There is one such file.
+func Stands(file, terminal *os.File) { standsFor.file, standsFor.terminal = file, terminal }
+
+func behind(f *os.File) *os.File {
+	if f != nil && f == standsFor.file {
+		return standsFor.terminal
+	}
+	return f
 }
 
 // Width is how many characters a line of w has. It is 0, no limit, where w is no terminal or one
@@ -25,7 +38,7 @@ func Size(w any) (columns, lines int) {
 	if !Is(w) {
 		return 0, 0
 	}
-	columns, lines, err := term.GetSize(int(w.(*os.File).Fd()))
+	columns, lines, err := term.GetSize(int(behind(w.(*os.File)).Fd()))
 	if err != nil {
 		return 0, 0
 	}

@@ -10,6 +10,7 @@ import (
 type Options struct {
 	pipe.Options
 	pipe.Input
+	pipe.Paging
 	Selection
 
 	Summary bool `group:"what" help:"Print a summary of the journeys instead of the stream: how they ended, how long hops took, by flow. -o json for scripts."`
@@ -24,6 +25,9 @@ type Options struct {
 
 	Files []string `arg:"" optional:"" help:"Streams to read; none or - is stdin."`
 }
+
+// Page is what a pager can show of it.
+func (o *Options) Page() *pipe.Page { return o.PageOf(o.Files, &o.Options) }
 
 // check says what no run can be made of.
 func (o *Options) check() error {
