@@ -11,7 +11,8 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
-// The functions that find values on the machine: bash and zsh run the same ones, and fish too, by sh. Each prints words, one a line.
+// The functions that find values on the machine: bash and zsh run the same ones, and fish too, by sh. Each prints
+// words, one a line.
 //
 // The names of 50,000 probes are kept in $XDG_CACHE_HOME for a day, by kernel, since to list them takes a second, and
 // privileges: so a name that a root shell has found is not known to others.
@@ -37,7 +38,8 @@ __skb_modules() { cut -d' ' -f1 /proc/modules 2>/dev/null; }
 `
 
 // found are the flags whose values a finder knows, by name.
-var found = map[string]string{"probe": "__skb_probes", "try": "__skb_probes", "ifname": "__skb_devices", "netns": "__skb_namespaces",
+var found = map[string]string{"probe": "__skb_probes", "try": "__skb_probes", "ifname": "__skb_devices",
+	"netns":   "__skb_namespaces",
 	"profile": "__skb_profiles", "with": "__skb_sections", "modules": "__skb_modules"}
 
 // words are what a flag's value may be, where only these are.
