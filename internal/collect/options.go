@@ -32,7 +32,7 @@ type Options struct {
 
 	RemoveNFTTable string `name:"remove-nft-table" hidden:""` // guardTable in nfttrace.go
 
-	Counters string `placeholder:"TIME" help:"Also read the kernel's own counters of loss and trouble every TIME (1s). If skb:kfree_skb is probed, they are read at the start and at the end anyway. none (or 0): never."`
+	Counters string `group:"what" placeholder:"TIME" help:"Also read the kernel's own counters of loss and trouble every TIME (1s). If skb:kfree_skb is probed, they are read at the start and at the end anyway. none (or 0): never."`
 
 	Packets filter.Options `embed:""`
 
