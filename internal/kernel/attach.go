@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -279,11 +280,14 @@ func (a *Attachment) multiAttach(p *ebpf.Program, t target, fs []Function, refus
 		attach = link.KretprobeMulti
 	}
 	k, err := attach(p, link.KprobeMultiOptions{Addresses: addrs})
+	// Where the kernel refuses, cilium/ebpf asks for its version to tell why, in /proc/self/mem. A program that
+	// has capabilities by its file, as setcap gives them, may not read that. No error of the kernel's names a path.
+	var unknown *os.PathError
 	switch {
 	case err == nil:
 		a.add(k, len(fs))
 		return nil
-	case errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EOPNOTSUPP):
+	case errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EOPNOTSUPP) || errors.As(err, &unknown):
 		return errNoMulti
 	case errors.Is(err, unix.EPERM):
 		return explain(err, "attaching by kprobe.multi")
