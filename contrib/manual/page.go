@@ -94,12 +94,12 @@ func date() string {
 // exitStatuses are those of all programs, and of some: docs/exit-status.md has the same table.
 var exitStatuses = []struct{ of, status, means string }{
 	{"", "0", "All went well. It is no error if the reader of stdout has gone (as head does)."},
-	{"", "1", "An error, told in one line on stderr. What was good before it has been handed on. An input that is not a " +
-		"whole stream is one, too, and one that a signal cut short."},
-	{"", "2", "Wrong use: a flag or a value that is not understood. Nothing was read or written."},
-	{"skb-drops", "3", "--fail-if: a drop was that severe."},
-	{"skb-collect", "N", "With a COMMAND: its exit status, or 128 and the number of the signal that killed it, as in a " +
-		"shell."},
+	{"", "1", "An error. One line on stderr says what failed. The records before the error were passed on. An input " +
+		"that is not a whole stream is an error, too. So is one that a signal cut short."},
+	{"", "2", "Wrong usage, such as an unknown flag or a wrong value. Nothing was read or written."},
+	{"skb-drops", "3", "With --fail-if: a drop was that severe, or more."},
+	{"skb-collect", "N", "With a COMMAND: its exit status. If a signal killed it, 128 plus the number of the signal, as " +
+		"in a shell."},
 }
 
 // A man page is lines of roff.

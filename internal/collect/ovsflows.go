@@ -18,7 +18,7 @@ const flowsPatience = 2 * time.Second
 func (c *collector) askFlows() {
 	var err error
 	if c.flows, err = ovsflows.Start(clock.Monotonic, c.say); err != nil {
-		c.say("--ovs-flows: %v: what the flows are is not told", err)
+		c.say("--ovs-flows: %v; going on without it", err)
 	}
 }
 
@@ -29,7 +29,7 @@ func (c *collector) lastFlows(write func(format.Appender) error) error {
 	}
 	unasked, err := c.flows.Finish(flowsPatience, write)
 	if unasked > 0 {
-		c.say("--ovs-flows: %s not told: ovs-vswitchd answered too slowly, or there were too many",
+		c.say("--ovs-flows: no answer about %s: ovs-vswitchd was too slow, or there were too many flows",
 			spell.Count(unasked, "flow"))
 	}
 	return err

@@ -91,7 +91,7 @@ func byName(name string) *kind {
 // written here.
 func CheckName(name string) error {
 	if k := byName(name); k != nil && k.write == nil {
-		return fmt.Errorf("%s: %s is not written; the ends of names that choose what is: .zst, .gz, .lz4", name, k.name)
+		return fmt.Errorf("%s: %s can't be written; let the name end in .zst, .gz, .lz4", name, k.name)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestBesides(t *testing.T) {
 		},
 		"a ring that is full": {
 			first + last(grew("link", "rx_missed_errors", `"dev":"eth0",`, 1204)),
-			[]string{"besides: eth0 rx_missed_errors +1204 (the NIC's ring was full, no packet ever reached the kernel; not visible to skb:kfree_skb)\n    look: ethtool -g eth0\n", "-" + whole},
+			[]string{"besides: eth0 rx_missed_errors +1204 (the NIC's ring was full: these packets never reached the kernel; not visible to skb:kfree_skb)\n    look: ethtool -g eth0\n", "-" + whole},
 		},
 		"of a hostile name": {
 			first + last(grew("link", "rx_missed_errors", `"dev":"e0; rm -rf /\u001b[31m",`, 4), grew("netstat", "TcpExtDrop;id", "", 4)),

@@ -54,7 +54,7 @@ func Socket(dir, daemon string) (string, error) {
 	file := filepath.Join(dir, daemon+".pid")
 	f, err := os.Open(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%s does not run (there is no %s)", daemon, file)
+		return "", fmt.Errorf("%s is not running (there is no %s)", daemon, file)
 	}
 	if err != nil {
 		return "", err
@@ -66,7 +66,7 @@ func Socket(dir, daemon string) (string, error) {
 	}
 	pid, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
 	if err != nil {
-		return "", fmt.Errorf("%s does not hold the number of a process", file)
+		return "", fmt.Errorf("%s: there is no process id in it", file)
 	}
 	return filepath.Join(dir, fmt.Sprintf("%s.%d.ctl", daemon, pid)), nil
 }

@@ -146,7 +146,7 @@ func TestBadReplies(t *testing.T) {
 
 func TestNobody(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Socket(dir, "ovs-vswitchd"); err == nil || !strings.Contains(err.Error(), "ovs-vswitchd does not run") {
+	if _, err := Socket(dir, "ovs-vswitchd"); err == nil || !strings.Contains(err.Error(), "ovs-vswitchd is not running") {
 		t.Error(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "ovs-vswitchd.pid"), []byte("../../x"), 0o666); err != nil {

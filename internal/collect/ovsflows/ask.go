@@ -165,7 +165,7 @@ func (a *Asker) run(c *unixctl.Client) {
 			if err != nil {
 				// The daemon was restarted, or it hangs: with the next flow it is tried anew.
 				if !told {
-					a.say("--ovs-flows: %v; flows are asked for again when it answers", err)
+					a.say("--ovs-flows: %v; trying again at the next flow", err)
 					told = true
 				}
 				f = &format.OVSFlow{UFID: w.ufid, Error: err.Error()}
