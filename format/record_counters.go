@@ -40,7 +40,7 @@ var counterSection = Section{"counter", []Key{
 	{Name: "sock", Form: FormStr, What: "socket: protocol and its own address and port, `tcp 10.0.0.2:80`",
 		Absent: "it is of none"},
 	{Name: "from", Form: FormUint, What: "its value at the reading before",
-		Absent: "the device, queueing discipline or socket was not there"},
+		Absent: "the device was not there"},
 	{Name: "to", Form: FormUint, What: "its value at this reading"},
 	{Name: "limit", Form: FormUint, What: "the value that it can't exceed", Absent: "it counts, and is no level"},
 }}

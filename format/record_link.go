@@ -54,8 +54,8 @@ var linkSection = Section{"link", []Key{
 		What: "`clone`, `copy`, `pskb_copy`, `expand`, `segment`, `gro`, `fragment`, `reassemble`, `coalesce`, " +
 			"`morph`, `upcall`"},
 	{Name: "by", Form: FormStr,
-		What: "`upcall`: by what the packet that came back was recognised: `hash` (the same bytes, and the hash that " +
-			"went up with them), `content` (the same bytes), `ambiguous` (equal packets went up, so it is not known " +
+		What: "`upcall`: by what the packet that came back was recognised: `hash` (the compared bytes, and the hash that " +
+			"went up with them), `content` (the compared bytes), `ambiguous` (equal packets went up, so it is not known " +
 			"which came back)",
 		Absent: "the kernel made the link, or the packet has only gone up so far"},
 	{Name: "inferred", Form: FormBool, What: "`by` is `content`: true", Absent: "it is not"},

@@ -51,7 +51,7 @@ var trackSection = Section{"track", []Key{
 			"the same time",
 		Absent: "neither is known"},
 	{Name: "inferred", Form: FormBool,
-		What: "that this is the packet was concluded from its bytes: no record says so", Absent: "a record says so"},
+		What: "that this is the packet was concluded from its bytes alone", Absent: "the kernel's addresses say so"},
 	{Name: "resent", Form: FormUint,
 		What: "how often TCP had sent the same data before: the event is of a retransmission", Absent: "0"},
 }}

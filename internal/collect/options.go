@@ -28,7 +28,7 @@ type Options struct {
 	ProbeStack bool     `group:"where" help:"Needs a filter. Also probe each function with an sk_buff that appears in the stack of a matching packet. The first stacks are those of the places where packets end; each new probe brings more."`
 	NFTTrace   bool     `group:"what" name:"nft-trace" help:"Make nftables trace every packet of this network namespace (or those of --netns) while collecting. This adds a table, which is removed when skb-collect ends. Implies --with nft."`
 
-	OVSFlows bool `name:"ovs-flows" help:"Ask the running ovs-vswitchd about each flow of Open vSwitch that a packet meets: its match, its actions and its OpenFlow rules. At most 50 flows a second, and each flow once a minute. Implies --with ovs."`
+	OVSFlows bool `group:"what" name:"ovs-flows" help:"Ask the running ovs-vswitchd about each flow of Open vSwitch that a packet meets: its match, its actions and its OpenFlow rules. At most 50 flows a second, and each flow once a minute. Implies --with ovs."`
 
 	RemoveNFTTable string `name:"remove-nft-table" hidden:""` // guardTable in nfttrace.go
 

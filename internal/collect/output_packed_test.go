@@ -111,7 +111,7 @@ func TestRotatePacked(t *testing.T) {
 func TestPackedName(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.skb.xz")
 	if _, err := openOutput(&Options{Write: name}, io.Discard, nil, nil); err == nil ||
-		!strings.Contains(err.Error(), "-w: "+name+": xz is not written") {
+		!strings.Contains(err.Error(), "-w: "+name+": xz can't be written") {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat(name); err == nil {

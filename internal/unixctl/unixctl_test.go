@@ -152,7 +152,7 @@ func TestNobody(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ovs-vswitchd.pid"), []byte("../../x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Socket(dir, "ovs-vswitchd"); err == nil || !strings.Contains(err.Error(), "number of a process") {
+	if _, err := Socket(dir, "ovs-vswitchd"); err == nil || !strings.Contains(err.Error(), "no process id in it") {
 		t.Error(err)
 	}
 	if _, err := Dial(filepath.Join(dir, "none.ctl"), time.Minute); err == nil || !strings.Contains(err.Error(), "nobody listens") {
