@@ -80,12 +80,17 @@ func addOVSProbes(s *selection, p *places, o *kernel.OVS) error {
 	return nil
 }
 
+// followsUpcalls says whether packets are followed through Open vSwitch's user space.
+func (c *collector) followsUpcalls() bool {
+	return c.selection.ovs.kernel != nil && !c.options.NoFollow && !c.options.NoLifetimes
+}
+
 func (c *collector) attachOVS() error {
 	s := &c.selection.ovs
 	if s.kernel == nil {
 		return nil
 	}
-	if !c.options.NoFollow && !c.options.NoLifetimes {
+	if c.followsUpcalls() {
 		if err := c.attachment.OVSUpcalls(c.options.Backend, s.kernel); err != nil {
 			return err
 		}

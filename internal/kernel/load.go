@@ -25,6 +25,7 @@ type Settings struct {
 	Lifetimes bool   // write link and free records
 	Freeing   bool   // functions are probed that can be the first to see a packet whose drop has been announced
 	Released  bool   // functions are probed that an sk_buff comes to without its data
+	Upcalls   bool   // packets are followed through Open vSwitch's user space
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
 	StackSize uint32 // bytes of a stack: 8 for each frame
@@ -112,6 +113,10 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}
 	if !s.Track {
 		buffers.MaxEntries = 1 // it is not used, but programs name it
+	}
+	if !s.Upcalls {
+		// As above. The kernel allocates their entries at once: 22 million instructions of a start.
+		spec.Maps["upcalls"].MaxEntries, spec.Maps["executing"].MaxEntries = 1, 1
 	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
