@@ -15,18 +15,26 @@ import (
 // words, one a line.
 //
 // The names of 50,000 probes are kept in $XDG_CACHE_HOME for a day, by kernel, since to list them takes a second, and
-// privileges: so a name that a root shell has found is not known to others.
+// privileges: so a name that a root shell has found is not known to others. They are kept only in a folder that nobody
+// but the shell's user can exchange: with sudo, $HOME can be another user's, who may have put a link there.
 const finders = `
 __skb_probes() {
-	local dir=${XDG_CACHE_HOME:-$HOME/.cache}/skb-tools file
+	local dir="${XDG_CACHE_HOME:-$HOME/.cache}/skb-tools" own="${XDG_CACHE_HOME:-$HOME}" file new
 	file=$dir/probes-$(uname -r)
-	if [ -z "$(find "$file" -mtime -1 -size +0 2>/dev/null)" ]; then
-		mkdir -p "$dir" 2>/dev/null && skb-collect --list >"$file.$$" 2>/dev/null && mv "$file.$$" "$file" 2>/dev/null
-		rm -f "$file.$$" 2>/dev/null
-	fi
-	case $1 in
-	ret:*) sed -n '/:/!s/^/ret:/p' "$file" 2>/dev/null ;;
-	*) cat "$file" 2>/dev/null ;;
+	[ -d "$own" ] || own=${own%/*}
+	if ! { [ -O "$own" ] && mkdir -p "$dir" 2>/dev/null && [ -O "$dir" ] && [ ! -L "$dir" ]; }; then
+		skb-collect --list 2>/dev/null
+	elif [ -n "$(find "$file" -mtime -1 -size +0 2>/dev/null)" ]; then
+		cat "$file" 2>/dev/null
+	elif new=$(mktemp "$dir/new-XXXXXX" 2>/dev/null); then
+		skb-collect --list >"$new" 2>/dev/null && mv -f "$new" "$file" 2>/dev/null
+		rm -f "$new"
+		cat "$file" 2>/dev/null
+	else
+		skb-collect --list 2>/dev/null
+	fi | case $1 in
+	ret:*) sed -n '/:/!s/^/ret:/p' ;;
+	*) cat ;;
 	esac
 }
 __skb_words() { while [ $# -gt 1 ]; do echo "$1"; shift; done; }
@@ -108,11 +116,12 @@ func (p *program) bash() string {
 # The word before the cursor as it was typed: bash parts words at = and :, and replaces the last part.
 __skb_complete() {
 	local line=${COMP_LINE:0:COMP_POINT} cur=${COMP_WORDS[COMP_CWORD]} rest=$3 i
-	local word=${line##*[[:space:]]} before flag='' value kind prefix='' list
+	local word=${line##*[[:space:]]} before flag='' value kind prefix='' list='' w
 	case $cur in =|:) cur= ;; esac
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		if [ "${COMP_WORDS[i]}" = -- ]; then # a command
+			compopt -o filenames 2>/dev/null # that is, quote them
 			mapfile -t COMPREPLY < <(compgen -c -f -- "$cur")
 			return
 		fi
@@ -136,13 +145,18 @@ __skb_complete() {
 	any) return ;;
 	file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$value"); return ;;
 	dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$value"); return ;;
-	=*) list=${kind#=} ;;
+	=*) list=${kind#=} list=${list// /$'\n'} ;;
 	esac
 	case $value in *,*) prefix=${value%,*}, value=${value##*,} ;; esac
 	if [ -z "$list" ]; then
 		list=$($kind "$value")
 	fi
-	mapfile -t COMPREPLY < <(compgen -P "$prefix" -W "$list" -- "$value")
+	# Not compgen -W, which runs what looks like a command: a device may be called $(reboot).
+	while IFS= read -r w; do
+		[[ -n $w && $w = "$value"* ]] || continue
+		printf -v w %q "$w"
+		COMPREPLY+=("$prefix$w")
+	done <<<"$list"
 	local typed=$prefix$value
 	typed=${typed%"$cur"}
 	COMPREPLY=("${COMPREPLY[@]#"$typed"}")

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -183,17 +184,12 @@ var completed = []struct {
 	{"skb-sort -o json som", []string{"some.skb"}},
 }
 
-// TestBash: bash completes flags, their values and files.
-func TestBash(t *testing.T) {
-	env, dir := home(t)
-	files := made(t, "completions")
-	for _, c := range append(completed, struct {
-		line string
-		want []string
-	}{"skb-collect --probe=net:netif_re", []string{"--probe=net:netif_receive_skb"}}) {
-		program, _, _ := strings.Cut(c.line, " ")
-		// As readline parts a line into words, at blanks and at what COMP_WORDBREAKS has.
-		script := `source "$1/bash/` + program + `"
+// inBash returns what bash completes the last word of a line to. first are commands that it runs before.
+func inBash(env []string, dir, files, line, first string) ([]string, error) {
+	program, _, _ := strings.Cut(line, " ")
+	// As readline parts a line into words, at blanks and at what COMP_WORDBREAKS has.
+	script := `source "$1/bash/` + program + `"
+` + first + `
 COMP_LINE=$2 COMP_POINT=${#2}
 mapfile -t COMP_WORDS < <(printf '%s' "$2" | grep -oE '[^[:space:]=:]+|[=:]+')
 [[ $2 = *[[:space:]=:] && $2 != *[=:] ]] && COMP_WORDS+=("")
@@ -203,15 +199,114 @@ case $cur in =|:) cur= ;; esac
 ` + "_" + strings.ReplaceAll(program, "-", "_") + `
 word=${2##*[[:space:]]}
 for r in "${COMPREPLY[@]}"; do echo "${word%"$cur"}$r"; done`
-		cmd := exec.Command("bash", "--norc", "-c", script, "bash", files, c.line)
-		cmd.Env, cmd.Dir = env, dir
-		out, err := cmd.CombinedOutput()
-		if got := strings.Fields(string(out)); err != nil && len(got) == 0 || !slices.Equal(got, c.want) {
+	cmd := exec.Command("bash", "--norc", "-c", script, "bash", files, line)
+	cmd.Env, cmd.Dir = env, dir
+	out, err := cmd.CombinedOutput()
+	got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	if len(out) == 0 {
+		return nil, err
+	}
+	return got, nil
+}
+
+// TestBash: bash completes flags, their values and files.
+func TestBash(t *testing.T) {
+	env, dir := home(t)
+	files := made(t, "completions")
+	for _, c := range append(completed, struct {
+		line string
+		want []string
+	}{"skb-collect --probe=net:netif_re", []string{"--probe=net:netif_receive_skb"}}) {
+		if got, err := inBash(env, dir, files, c.line, ""); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%q: %q, want %q (%v)", c.line, got, c.want, err)
 		}
 	}
 	if n := len(strings.Fields(read(t, filepath.Join(dir, "listed")))); n != 1 {
 		t.Errorf("probes were listed %d times: they are to be kept", n)
+	}
+}
+
+// TestBashNames: a device may be called what bash takes for a command. It is not run, neither by the completion nor by
+// the line that the completion made.
+func TestBashNames(t *testing.T) {
+	env, dir := home(t)
+	files := made(t, "completions")
+	names := []string{"$(touch${IFS}ran)", "`touch${IFS}ran`", "a;touch${IFS}ran", "a'b", "a*"}
+	first := "__skb_devices() { printf '%s\\n'"
+	for _, n := range names {
+		first += " '" + strings.ReplaceAll(n, "'", `'\''`) + "'"
+	}
+	first += "; }"
+	for _, line := range []string{"skb-collect -i ", "skb-collect --ifname=", "skb-collect -i lo,"} {
+		got, err := inBash(env, dir, files, line, first)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "ran")); err == nil {
+			t.Fatalf("%q: the name of a device was run", line)
+		}
+		start := line[strings.LastIndexByte(line, ' ')+1:]
+		cmd := exec.Command("bash", "--norc", "-c", `printf '%s\n' `+strings.Join(got, " "))
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if want := start + strings.Join(names, "\n"+start) + "\n"; err != nil || string(out) != want {
+			t.Errorf("%q: bash reads %q as %q, want %q (%v)", line, got, out, want, err)
+		}
+	}
+}
+
+// TestProbesKept: names of probes are kept in a folder that is the user's own, and in no other: in none that is a link
+// or another user's.
+func TestProbesKept(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		change func(dir string) error
+		listed int // times, of two
+	}{
+		{"no folder", func(string) error { return nil }, 1},
+		{"a link", func(dir string) error {
+			return errors.Join(os.MkdirAll(dir+"/cache", 0o700), os.Mkdir(dir+"/other", 0o700),
+				os.Symlink(dir+"/other", dir+"/cache/skb-tools"))
+		}, 2},
+		{"another user's", func(dir string) error {
+			return errors.Join(os.MkdirAll(dir+"/cache/skb-tools", 0o700), os.Chown(dir+"/cache/skb-tools", 65534, 65534))
+		}, 2},
+		{"in another user's", func(dir string) error {
+			return errors.Join(os.MkdirAll(dir+"/cache", 0o700), os.Chown(dir+"/cache", 65534, 65534))
+		}, 2},
+	} {
+		for _, shell := range [][]string{{"bash", "--norc"}, {"zsh", "-f"}, {"sh"}} { // fish has it from sh
+			if strings.Contains(c.what, "another") && os.Getuid() != 0 {
+				continue // only root can give a folder away
+			}
+			env, dir := home(t)
+			if err := c.change(dir); err != nil {
+				t.Fatal(err)
+			}
+			for word, want := range map[string]string{
+				"":     "net:netif_receive_skb\nnet:netif_rx\nip_rcv\nip_rcv_core\nskb:kfree_skb\n",
+				"ret:": "ret:ip_rcv\nret:ip_rcv_core\n"} {
+				cmd := exec.Command(shell[0], append(shell[1:], "-c", finders+"__skb_probes \"$1\"", shell[0], word)...)
+				cmd.Env, cmd.Dir = env, dir
+				if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+					t.Errorf("%s, %s: %q finds %q, want %q (%v)", c.what, shell, word, out, want, err)
+				}
+			}
+			if n := len(strings.Fields(read(t, filepath.Join(dir, "listed")))); n != c.listed {
+				t.Errorf("%s, %s: probes were listed %d times, want %d", c.what, shell, n, c.listed)
+			}
+			var kept []string
+			for _, in := range []string{"cache/skb-tools", "other"} {
+				found, err := filepath.Glob(filepath.Join(dir, in, "*"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				kept = append(kept, found...)
+			}
+			if want := 2 - c.listed; len(kept) != want {
+				t.Errorf("%s, %s: kept %q, want %d", c.what, shell, kept, want)
+			}
+		}
 	}
 }
 
