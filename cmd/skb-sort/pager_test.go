@@ -199,6 +199,18 @@ func TestPagerMessages(t *testing.T) {
 	}
 }
 
+// TestPagerPipeline: of a pager of several programs, one whose reader has ended is killed as in a shell, and says nothing.
+func TestPagerPipeline(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "big.skb")
+	if err := os.WriteFile(name, big(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, shown := at(t, []string{"SKB_PAGER=" + pagedBy + " | head -n 2"}, nil, "skb-sort", name).end()
+	if lines := strings.Count(shown, "\n"); status != 0 || lines != 2 || strings.Count(shown, "PAGED:") != 2 {
+		t.Errorf("status %d: %.2000q", status, shown)
+	}
+}
+
 // TestLess: the pager is less unless something else is asked for. q ends all, and ^C does not leave it alone with the terminal.
 func TestLess(t *testing.T) {
 	dir := t.TempDir()

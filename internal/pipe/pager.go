@@ -84,6 +84,7 @@ type pager struct {
 	out      *os.File // what was os.Stdout, and os.Stderr
 	err      *os.File
 	held     bytes.Buffer // what is written to stderr meanwhile: it would be lost on the pager's screen
+	isMore   bool         // than held has
 	heldOver sync.WaitGroup
 }
 
@@ -135,8 +136,10 @@ func (p *pager) holdStderr() {
 	p.heldOver.Add(1)
 	go func() {
 		defer p.heldOver.Done()
+		defer r.Close()
 		_, _ = io.Copy(&p.held, io.LimitReader(r, maxHeld))
-		_, _ = io.Copy(io.Discard, r)
+		n, _ := io.Copy(io.Discard, r)
+		p.isMore = n > 0
 	}()
 }
 
@@ -152,5 +155,9 @@ func (p *pager) end() {
 		p.heldOver.Wait()
 	}
 	os.Stdout, os.Stderr = p.out, p.err
-	_, _ = os.Stderr.Write(p.held.Bytes())
+	held := p.held.Bytes()
+	if p.isMore { // to the end of a line
+		held = append(held[:bytes.LastIndexByte(held, '\n')+1], "(more was said)\n"...)
+	}
+	_, _ = os.Stderr.Write(held)
 }
