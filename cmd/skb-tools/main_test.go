@@ -7,7 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-tools": main, "skb-sort": main})
+	testscript.Main(m, map[string]func(){"skb-tools": main, "skb-sort": main, "skb-collect": main})
 }
 
 func TestScripts(t *testing.T) {

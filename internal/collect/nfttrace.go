@@ -254,10 +254,17 @@ type guard struct {
 	pipe int
 }
 
-func startGuard(table string) (*guard, error) {
+// guardCommand is what runs a guard: this program, as skb-collect, whatever name it was started by. skb-tools goes by it.
+func guardCommand(table string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", traceTableFlag, table)
+	cmd.Args[0] = "skb-collect"
 	// Not of our session: what kills us by ^C or with our terminal must not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+func startGuard(table string) (*guard, error) {
+	cmd := guardCommand(table)
 	stdin, ours, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("a pipe to the process that removes the table: %w", err)
