@@ -66,7 +66,7 @@ check-generated: generate
 # Unit tests while kernels are fetched, then all that takes virtual machines, and Debian 13's tools
 # and the lint beside them.
 test: deps-test
-	if contrib/deps can generate; then $(MAKE) check-generated; fi
+	contrib/deps skip generate || $(MAKE) check-generated
 	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
 	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget'
 
@@ -96,7 +96,7 @@ lint: deps-lint
 	go build -C test/lint -o $(CURDIR)/build/lint .
 	build/lint
 	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')
-	if contrib/deps can layout; then clang-format-14 --dry-run -Werror bpf/*.[ch]; fi
+	if command -v clang-format-14 > /dev/null; then clang-format-14 --dry-run -Werror bpf/*.[ch]; else contrib/deps skip layout; fi
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
 test-debian13: deps-test debian13

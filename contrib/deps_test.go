@@ -1,0 +1,84 @@
+package contrib
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// aMachine has fakes of what contrib/deps asks: apt with the packages of a release of Debian, and without lists of
+// them until it fetches these.
+func aMachine(t *testing.T, codename, uid string, has, installed []string, lists bool) (env []string, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	write := func(name, text string, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(words []string) string { return "case \" " + strings.Join(words, " ") + " \" in *\" $p \"*) " }
+	write("apt-get", `#!/bin/sh
+echo "$*" >>`+dir+`/asked
+case $1 in
+indextargets) cat `+dir+`/lists 2>/dev/null ;;
+update) echo Packages >`+dir+`/lists ;;
+esac
+exit 0
+`, 0o755)
+	write("apt-cache", "#!/bin/sh\np=$2\n[ -e "+dir+"/lists ] || exit 100\n"+in(has)+"exit 0 ;; esac\nexit 100\n", 0o755)
+	write("dpkg-query", "#!/bin/sh\nfor p; do :; done\n"+in(installed)+"printf 'install ok installed' ;; *) exit 1 ;; esac\n", 0o755)
+	write("id", "#!/bin/sh\necho "+uid+"\n", 0o755)
+	write("os-release", "ID=debian\nVERSION_CODENAME="+codename+"\n", 0o644)
+	if lists {
+		write("lists", "Packages\n", 0o644)
+	}
+	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "OS_RELEASE="+dir+"/os-release"), dir
+}
+
+// TestDeps: what can't be had is told from what apt has no list of yet, and on Debian 12 no check is left out.
+func TestDeps(t *testing.T) {
+	all := []string{"git", "shellcheck", "clang-14", "llvm-14", "clang-format-14"}
+	newer := []string{"git", "shellcheck"}
+	for _, c := range []struct {
+		what, codename, uid string
+		has, installed      []string
+		lists               bool
+		args                string
+		status              int
+		want                string // on stderr
+		asked               string // of apt-get, at last
+	}{
+		{"a bare Debian 12", "bookworm", "0", all, nil, false, "install build lint", 0, "clang-format-14",
+			"install -y -qq --no-install-recommends git shellcheck clang-format-14"},
+		{"a bare Debian 13", "trixie", "0", newer, nil, false, "install lint", 0, "git shellcheck",
+			"install -y -qq --no-install-recommends git shellcheck"},
+		{"all but clang", "bookworm", "0", all, newer, false, "skip generate", 1, "missing: clang-14 llvm-14; 'make deps-generate' installs it", ""},
+		{"all but clang, no root", "bookworm", "1000", all, newer, false, "skip generate", 1, "missing: clang-14 llvm-14", ""},
+		{"all is there", "bookworm", "0", all, all, false, "skip generate", 1, "", ""},
+		{"lists that lack clang", "bookworm", "0", newer, newer, true, "skip generate", 1, "Debian 12 has it", ""},
+		{"lists that lack clang-format", "bookworm", "0", newer, newer, true, "skip layout", 1, "Debian 12 has it", ""},
+		{"Debian 13", "trixie", "0", newer, newer, false, "skip generate", 0, "left out: clang-14 can't be had: the committed objects", ""},
+		{"Debian 13, lists are there", "trixie", "1000", newer, newer, true, "skip layout", 0, "left out: clang-format-14 can't be had", ""},
+		{"nothing is installed by check", "bookworm", "0", all, nil, false, "check lint", 1, "apt-get install --no-install-recommends git shellcheck clang-format-14",
+			"indextargets --format $(FILENAME) Created-By: Packages"},
+	} {
+		env, dir := aMachine(t, c.codename, c.uid, c.has, append(c.installed, "gcc", "libc6-dev", "libpcap-dev"), c.lists)
+		cmd := exec.Command("./deps", strings.Fields(c.args)...)
+		cmd.Env = env
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(string(out), c.want) || c.want == "" && len(out) > 0 {
+			t.Errorf("%s: deps %s: status %d, %q; want %d, %q", c.what, c.args, got, out, c.status, c.want)
+		}
+		asked, err := os.ReadFile(filepath.Join(dir, "asked"))
+		if err != nil && c.asked != "" {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(asked)), "\n")
+		if last := lines[len(lines)-1]; c.asked != "" && last != c.asked {
+			t.Errorf("%s: deps %s: asked of apt-get at last: %q, want %q", c.what, c.args, last, c.asked)
+		}
+	}
+}
