@@ -5,8 +5,10 @@
 //
 //	go run ./contrib/manual man DIR
 //	go run ./contrib/manual completions DIR
+//	go run ./contrib/manual share DIR
 //
 // It writes DIR/skb-collect.8 and so on, or DIR/bash/skb-collect, DIR/zsh/_skb-collect and DIR/fish/skb-collect.fish.
+// With share it writes both, at their places in /usr/share.
 package main
 
 import (
@@ -56,23 +58,32 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("usage: manual man|completions DIR")
+		return fmt.Errorf("usage: manual man|completions|share DIR")
 	}
 	files := map[string]string{}
+	man, bash, zsh, fish := "", "bash", "zsh", "fish"
+	switch args[0] {
+	case "man", "completions":
+	case "share":
+		bash, zsh, fish = "bash-completion/completions", "zsh/site-functions", "fish/vendor_completions.d"
+	default:
+		return fmt.Errorf("%s: man, completions or share", args[0])
+	}
 	for _, p := range programs() {
-		switch args[0] {
-		case "man":
+		if args[0] != "completions" {
 			page, err := p.page()
 			if err != nil {
 				return err
 			}
-			files[fmt.Sprintf("%s.%d", p.name, p.section)] = page
-		case "completions":
-			files["bash/"+p.name] = p.bash()
-			files["zsh/_"+p.name] = p.zsh()
-			files["fish/"+p.name+".fish"] = p.fish()
-		default:
-			return fmt.Errorf("%s: man or completions", args[0])
+			if args[0] == "share" {
+				man = fmt.Sprintf("man/man%d", p.section)
+			}
+			files[filepath.Join(man, fmt.Sprintf("%s.%d", p.name, p.section))] = page
+		}
+		if args[0] != "man" {
+			files[filepath.Join(bash, p.name)] = p.bash()
+			files[filepath.Join(zsh, "_"+p.name)] = p.zsh()
+			files[filepath.Join(fish, p.name+".fish")] = p.fish()
 		}
 	}
 	for name, text := range files {

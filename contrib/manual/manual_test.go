@@ -138,6 +138,32 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// TestShare: all has its place in /usr/share, which is that of make install.
+func TestShare(t *testing.T) {
+	share, man, completions := made(t, "share"), made(t, "man"), made(t, "completions")
+	files, err := filepath.Glob(share + "/*/*/*")
+	if err != nil || len(files) != 4*len(programs()) {
+		t.Errorf("%q, want a page and three completions of each program (%v)", files, err)
+	}
+	makefile := read(t, "../../Makefile")
+	for _, p := range programs() {
+		page := fmt.Sprintf("%s.%d", p.name, p.section)
+		for at, from := range map[string]string{
+			fmt.Sprintf("man/man%d/%s", p.section, page):    man + "/" + page,
+			"bash-completion/completions/" + p.name:         completions + "/bash/" + p.name,
+			"zsh/site-functions/_" + p.name:                 completions + "/zsh/_" + p.name,
+			"fish/vendor_completions.d/" + p.name + ".fish": completions + "/fish/" + p.name + ".fish",
+		} {
+			if read(t, filepath.Join(share, at)) != read(t, from) {
+				t.Errorf("%s is not %s", at, from)
+			}
+			if !strings.Contains(makefile, "$(PREFIX)/share/"+filepath.Dir(at)+" ") {
+				t.Errorf("make install has another place than %s", at)
+			}
+		}
+	}
+}
+
 // home is a machine for completions: programs that list, and a folder for the cache.
 func home(t *testing.T) (env []string, dir string) {
 	t.Helper()
