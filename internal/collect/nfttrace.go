@@ -254,7 +254,8 @@ type guard struct {
 	pipe int
 }
 
-// guardCommand is what runs a guard: this program, as skb-collect, whatever name it was started by. skb-tools goes by it.
+// guardCommand is what runs a guard: this program, as skb-collect, whatever name it was started by. skb-tools goes by
+// that name.
 func guardCommand(table string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", traceTableFlag, table)
 	cmd.Args[0] = "skb-collect"

@@ -12,8 +12,9 @@ import (
 )
 
 // ignoreWriteSignals makes errors of what would kill us before we could clean up: a write to
-// a closed pipe, and one beyond the limit of file sizes (ulimit -f). They are caught, and what is caught is thrown away:
-// signals that are ignored would be ignored by a pager and by the command of skb-collect too (execve(2)).
+// a closed pipe, and one beyond the limit of file sizes (ulimit -f). They are caught, and what
+// is caught is thrown away: signals that are ignored would be ignored by a pager and by the
+// command of skb-collect too (execve(2)).
 func ignoreWriteSignals() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGXFSZ) }
 
 // isClosedPipe reports whether a write failed because nobody reads any more.
