@@ -25,7 +25,7 @@ type Counter struct {
 	Dev          string
 	Qdisc        string      // kind and handle, as "fq_codel 8001:"
 	Sock         string      // protocol and own address, as "tcp 10.0.0.2:80"
-	From         Opt[uint64] // absent: it was not there at the reading before
+	From         Opt[uint64] // absent: it was not read before, and may have counted then
 	To           uint64
 	Limit        uint64 // of what is a level; 0: it counts
 }
@@ -39,8 +39,8 @@ var counterSection = Section{"counter", []Key{
 		Absent: "it is of none"},
 	{Name: "sock", Form: FormStr, What: "socket: protocol and its own address and port, `tcp 10.0.0.2:80`",
 		Absent: "it is of none"},
-	{Name: "from", Form: FormUint, What: "its value at the reading before",
-		Absent: "the device was not there"},
+	{Name: "from", Form: FormUint, What: "its value when it was last read before, at most at the reading before",
+		Absent: "it was not read before, and may have counted then"},
 	{Name: "to", Form: FormUint, What: "its value at this reading"},
 	{Name: "limit", Form: FormUint, What: "the value that it can't exceed", Absent: "it counts, and is no level"},
 }}
@@ -56,7 +56,7 @@ var countersSection = Section{"counters", []Key{
 		What: "whether each drop between the readings is an event of this stream or part of a `loss`: " +
 			"`skb:kfree_skb` was probed, and no filter left any out"},
 	{Name: "netns", Form: FormUints, What: "the network namespaces that were read, by their numbers"},
-	{Name: "unread", Form: FormStrs, What: "sources that could not be read, each with its reason",
+	{Name: "unread", Form: FormStrs, What: "sources that could not be read, or not all of them, each with its reason",
 		Absent: "there are none"},
 	{Name: "grew", Form: FormMaps, Of: &counterSection,
 		What: "counters that grew, and levels at nine tenths of their limit or more", Absent: "there are none"},

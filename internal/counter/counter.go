@@ -58,8 +58,10 @@ var (
 )
 
 // troubled are parts of the names of counters that have to do with loss or trouble, in small letters.
-var troubled = []string{"drop", "err", "fail", "discard", "overflow", "full", "prune", "abort", "lost", "miss", "csum",
-	"no_buf", "nobuf"}
+// Sums that drivers have checked or not ("rx_csum_none") are no trouble: those that were wrong are errors or bad.
+var troubled = []string{"drop", "err", "fail", "discard", "overflow", "overrun", "underrun", "full", "prune", "abort",
+	"lost", "miss", "no_buf", "nobuf", "out_of_buf", "no_dma", "nodesc", "no_desc", "no_skb", "bad", "crc", "fcs",
+	"oversize", "undersize", "jabber", "too_long", "too_short", "invalid"}
 
 // Kept says whether a counter has to do with loss or trouble: by what is known of it, else by its name.
 func Kept(source, name string) bool {

@@ -333,6 +333,18 @@ var table = []Counter{
 		Words: "connections in the table",
 		Look:  "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max"},
 
+	// SCTP: net/sctp/input.c, inqueue.c, sm_statefuns.c, proc.c.
+	{Source: "sctp", Name: "SctpInPktDiscards", Kind: Lost, Words: "SCTP packets received and discarded",
+		Look: "cat /proc/net/sctp/snmp"},
+	{Source: "sctp", Name: "SctpInDataChunkDiscards", Kind: Lost, Words: "SCTP data chunks received and discarded",
+		Look: "cat /proc/net/sctp/snmp", Many: true},
+	{Source: "sctp", Name: "SctpChecksumErrors", Kind: Lost, Words: "SCTP packets with a wrong checksum",
+		Look: "cat /proc/net/sctp/snmp"},
+	{Source: "sctp", Name: "SctpOutOfBlues", Kind: Sign, Words: "SCTP packets that belong to no association",
+		Look: "cat /proc/net/sctp/snmp"},
+	{Source: "sctp", Name: "SctpAborteds", Kind: Sign, Words: "SCTP associations that were aborted",
+		Look: "cat /proc/net/sctp/snmp"},
+
 	// Memory of sockets, in pages.
 	{Source: "sockstat", Name: "TCP_mem", Kind: Level,
 		Words: "pages that all TCP sockets use", Look: "cat /proc/net/sockstat"},

@@ -21,6 +21,7 @@ type beside struct {
 	socks []*beside        // at what sockets
 
 	drops     uint64 // that it may have counted, at most
+	certain   uint64 // that it counted for certain, and no other
 	perhaps   uint64 // of which it is not known what counts them, at most
 	unseen    uint64 // at least so many counts without a drop that was seen
 	uncounted uint64 // at least so many drops of its kind that it did not count
@@ -71,6 +72,7 @@ func (l *ledger) compare() *comparison {
 	if c.compared {
 		l.findUncounted(c, all, edge)
 	}
+	defer c.findCertain()
 	for _, key := range sortedCounters(all) {
 		b := all[key]
 		if b.known != nil && b.known.Of != "" {
@@ -184,14 +186,43 @@ func (l *ledger) findUncounted(c *comparison, all map[format.Counter]*beside, ed
 	}
 }
 
-// whole says that nothing was lost, in what the kernel counts, besides the drops that were seen.
+// findCertain gives each drop to the one counter that counted it for certain: it was counted between the readings,
+// where and by what is known. Counters of devices are by their drivers: what they count is not known so well.
+func (c *comparison) findCertain() {
+	if !c.compared {
+		return
+	}
+	for _, of := range c.classes {
+		if !of.certain || of.netns == 0 || of.count == 0 {
+			continue
+		}
+		kind, name, _ := strings.Cut(of.counted[0], " ")
+		if strings.HasPrefix(name, "Udp") && of.proto != "udp" {
+			continue // UDP-Lite goes through the same functions, and has counters of its own
+		}
+		for _, b := range c.lost { // parts are in their totals
+			known := counter.Lookup(b.Source, name)
+			if kind == "nstat" && kind == kindOf(b.Source) && uint64(b.Netns) == of.netns && known != nil && known.Each &&
+				(name == b.Name || known.Of == b.Name) {
+				b.certain += of.count
+				break
+			}
+		}
+	}
+}
+
+// sure says that all that the counter counted is drops that were seen.
+func (b *beside) sure() bool {
+	fewer := func(b *beside) bool { return b.uncounted > 0 }
+	return b.by <= b.certain && !b.fresh && !fewer(b) && !slices.ContainsFunc(b.parts, fewer)
+}
+
+// whole says that no counter of lost packets that was read grew, but for drops that were seen.
 func (c *comparison) whole() bool {
 	if !c.compared || !c.ended || len(c.unread) > 0 || c.ledger.lost > 0 {
 		return false
 	}
-	return !slices.ContainsFunc(c.lost, func(b *beside) bool {
-		return b.by > 0 && (b.unseen > 0 || b.fresh || b.by > b.drops)
-	})
+	return !slices.ContainsFunc(c.lost, func(b *beside) bool { return !b.sure() })
 }
 
 // name is what a counter is called, with the device or the queueing discipline that it is of, and where its name alone
@@ -220,7 +251,7 @@ func (b *beside) words() string {
 		if i > 0 {
 			between = ", "
 		}
-		words += between + strconv.FormatUint(p.by, 10) + " " + p.known.Words + " (" + p.Name + ")"
+		words += between + p.amount() + " " + p.known.Words + " (" + p.Name + ")"
 	}
 	for i, s := range b.socks {
 		if i == maxSocks {
@@ -231,9 +262,17 @@ func (b *beside) words() string {
 		if i > 0 {
 			between = ", "
 		}
-		words += between + s.Sock + " " + strconv.FormatUint(s.by, 10)
+		words += between + s.Sock + " " + s.amount()
 	}
 	return words
+}
+
+// amount is by how much a part grew.
+func (b *beside) amount() string {
+	if b.fresh {
+		return "at most " + strconv.FormatUint(b.level, 10)
+	}
+	return strconv.FormatUint(b.by, 10)
 }
 
 // maxSocks is how many sockets are named.

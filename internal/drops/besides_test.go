@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ import (
 func TestBesides(t *testing.T) {
 	const (
 		first = `{"type":"counters","ts":100,"took":10,"drops":true,"netns":[7]}` + "\n"
-		whole = "nothing else was lost in what the kernel counts"
+		whole = "no other counter of lost packets that was read grew"
 	)
 	last := func(grew ...string) string {
 		return `{"type":"counters","ts":1000,"took":10,"since":100,"before":10,"drops":true,"netns":[7],"grew":[` + strings.Join(grew, ",") + "]}\n"
@@ -62,15 +63,40 @@ func TestBesides(t *testing.T) {
 		},
 		"fewer than the drops": {
 			first + full(200) + full(300) + full(400) + last(grew("snmp", "UdpInErrors", "", 2), grew("snmp", "UdpRcvbufErrors", "", 2)),
-			[]string{"not counted: 3 drops are of the kind that UdpRcvbufErrors counts, and it grew by 2\n", whole},
+			[]string{"not counted: 3 drops are of the kind that UdpRcvbufErrors counts, and it grew by 2\n", "\nmay be among the drops above: UdpInErrors +2\n", "-" + whole},
 		},
 		"drops while a reading was made may be counted or not": {
 			first + closed(105) + closed(1005) + closed(500) + last(noPorts(1)),
 			[]string{"-not counted", "-besides", whole},
 		},
-		"and so, if they are": {
+		"and if they are, that is not known": {
 			first + closed(105) + closed(1005) + closed(500) + last(noPorts(3)),
-			[]string{"-not counted", "-besides", whole},
+			[]string{"-not counted", "-besides", "\nmay be among the drops above: UdpNoPorts +3\n", "-" + whole},
+		},
+		"many drops during a reading explain no growth": {
+			first + strings.Repeat(closed(1005), 100) + last(noPorts(90)),
+			[]string{"-besides", "\nmay be among the drops above: UdpNoPorts +90\n", "-" + whole},
+		},
+		"drops whose device is not known are spent once": {
+			first + strings.Repeat(strings.Replace(dropAt(200, "NOT_SPECIFIED", "br_dev_xmit", "udp,10.0.0.1:4000,10.0.0.2:53"), `"name":"e0"`, `"name":""`, 1), 10) +
+				last(grew("link", "tx_dropped", `"dev":"eth0",`, 10), grew("link", "tx_dropped", `"dev":"eth1",`, 10)),
+			[]string{"may be among the drops above: eth0 tx_dropped +10, eth1 tx_dropped +10\n", "-" + whole},
+		},
+		"drops whose network namespace is not known": {
+			first + strings.Replace(closed(200), `"netns":{"inum":7},`, "", 1) + last(noPorts(1)),
+			[]string{"\nmay be among the drops above: UdpNoPorts +1\n", "-" + whole},
+		},
+		"drops that may be of UDP-Lite": { // the packet is not known
+			first + regexp.MustCompile(`"packet":\{.*?\},`).ReplaceAllString(full(200), "") + last(grew("snmp", "UdpRcvbufErrors", "", 1)),
+			[]string{"may be among the drops above: UdpRcvbufErrors +1\n", "-" + whole},
+		},
+		"a part that was missed at the start": {
+			first + last(grew("netstat", "TcpExtListenDrops", "", 37), `{"name":"drops","source":"tcp","netns":7,"sock":"tcp 0.0.0.0:80","to":50}`),
+			[]string{"besides: TcpExtListenDrops +37 (", "at tcp 0.0.0.0:80 at most 50", "-" + whole},
+		},
+		"a counter that was missed at the start": {
+			first + last(`{"name":"rx_csum_errors","source":"ethtool","netns":7,"dev":"eth0","to":48213}`),
+			[]string{"besides: eth0 rx_csum_errors is at 48213 (", "it was not read at the start, and may have counted before)", "-+48213", "-" + whole},
 		},
 		"drops before and after": {
 			closed(50) + first + closed(60) + closed(2000) + last(noPorts(1)),
@@ -147,12 +173,12 @@ func TestBesides(t *testing.T) {
 			for line := range strings.Lines(summary("json")) {
 				var r struct {
 					Type        string
-					NothingElse bool `json:"nothing_else"`
+					NoOtherGrew bool `json:"no_other_grew"`
 				}
 				if err := json.Unmarshal([]byte(line), &r); err != nil {
 					t.Fatal(err)
 				}
-				if r.Type == "counters" && r.NothingElse != strings.Contains(text, whole) {
+				if r.Type == "counters" && r.NoOtherGrew != strings.Contains(text, whole) {
 					t.Errorf("%sand in words:\n%s", line, text)
 				}
 			}

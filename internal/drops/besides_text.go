@@ -65,7 +65,7 @@ func (c *comparison) writeText(w io.Writer, own uint64, host string) error {
 		say("counters that could not be read: %s", escape.String(strings.Join(c.unread, "; ")))
 	}
 	if c.whole() {
-		say("nothing else was lost in what the kernel counts (in network namespace %s)", c.read())
+		say("no other counter of lost packets that was read grew (in network namespace %s)", c.read())
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -93,7 +93,7 @@ func (c *comparison) line(b *beside) string {
 	name, words := escape.String(b.name()), escape.String(b.words())
 	switch {
 	case b.fresh:
-		return fmt.Sprintf("besides: %s is at %d (%s; the device came while skb-collect ran, and may have counted before)",
+		return fmt.Sprintf("besides: %s is at %d (%s; it was not read at the start, and may have counted before)",
 			name, b.level, words)
 	case b.by == 0:
 		return ""
@@ -117,9 +117,13 @@ func (c *comparison) line(b *beside) string {
 
 // writeDrops tells of what the drops explain, and of drops that are not counted.
 func (c *comparison) writeDrops(say func(string, ...any)) {
-	var explained []*beside
+	var sure, explained []*beside
 	for _, l := range c.lost {
-		if !l.fresh && l.by > 0 && l.by <= l.drops {
+		switch {
+		case l.fresh || l.by == 0 || l.by > l.drops:
+		case l.sure():
+			sure = append(sure, l)
+		default:
 			explained = append(explained, l)
 		}
 		for _, b := range append([]*beside{l}, l.parts...) {
@@ -129,10 +133,12 @@ func (c *comparison) writeDrops(say func(string, ...any)) {
 			}
 		}
 	}
+	grown := func(b *beside) string { return fmt.Sprintf("%s +%d", escape.String(b.name()), b.by) }
+	if len(sure) > 0 {
+		say("among the drops above: %s", list(sure, grown))
+	}
 	if len(explained) > 0 {
-		say("among the drops above: %s", list(explained, func(b *beside) string {
-			return fmt.Sprintf("%s +%d", escape.String(b.name()), b.by)
-		}))
+		say("may be among the drops above: %s", list(explained, grown))
 	}
 	if c.uncounted > 0 {
 		say("not counted: %s of kinds for which no counter of the kernel is known", are(c.uncounted))
@@ -199,10 +205,11 @@ type counterJSON struct {
 	Kind    string `json:"kind"` // "lost", "sign" or "level"
 	Of      string `json:"of,omitempty"`
 	Grew    uint64 `json:"grew"`
-	New     bool   `json:"new,omitempty"` // its device is new, and may have counted before
+	New     bool   `json:"new,omitempty"` // it was not read at the start, and may have counted before
 	Level   uint64 `json:"level,omitempty"`
 	Limit   uint64 `json:"limit,omitempty"`
 	Drops   uint64 `json:"drops"`   // that it may have counted, at most
+	Certain uint64 `json:"certain"` // that it counted for certain
 	Perhaps uint64 `json:"perhaps"` // drops of which it is not known what counts them, at most
 	// at least so many counts without a drop that was seen, and drops of its kind that it did not count
 	Unseen    uint64 `json:"unseen"`
@@ -215,11 +222,11 @@ type counterJSON struct {
 type countersJSON struct {
 	Type        string   `json:"type"` // "counters"
 	Host        string   `json:"host,omitempty"`
-	Compared    bool     `json:"compared"`     // the drops are those that the counters may have counted
-	NothingElse bool     `json:"nothing_else"` // nothing was lost, in what the kernel counts, but the drops that were seen
-	Uncounted   uint64   `json:"uncounted"`    // drops for which no counter is known
-	Elsewhere   uint64   `json:"elsewhere"`    // drops in network namespaces that were not read
-	Lost        uint64   `json:"lost"`         // events that skb-collect lost
+	Compared    bool     `json:"compared"`      // the drops are those that the counters may have counted
+	NoOtherGrew bool     `json:"no_other_grew"` // no counter of lost packets that was read, but for drops that were seen
+	Uncounted   uint64   `json:"uncounted"`     // drops for which no counter is known
+	Elsewhere   uint64   `json:"elsewhere"`     // drops in network namespaces that were not read
+	Lost        uint64   `json:"lost"`          // events that skb-collect lost
 	Unread      []string `json:"unread,omitempty"`
 }
 
@@ -232,7 +239,7 @@ func (c *comparison) writeJSON(w io.Writer, own uint64, host string) error {
 	write := func(l *beside, of string) {
 		j := counterJSON{Type: "counter", Host: host, Name: l.Name, Source: l.Source, Netns: l.Netns, Dev: l.Dev,
 			Qdisc: l.Qdisc, Sock: l.Sock, Kind: kindWords[l.kind()], Of: of, Grew: l.by, New: l.fresh, Limit: l.limit,
-			Drops: l.drops, Perhaps: l.perhaps, Unseen: l.unseen, Uncounted: l.uncounted, Words: l.words(), Look: l.look(own)}
+			Drops: l.drops, Certain: l.certain, Perhaps: l.perhaps, Unseen: l.unseen, Uncounted: l.uncounted, Words: l.words(), Look: l.look(own)}
 		if l.limit != 0 {
 			j.Level = l.level
 		}

@@ -33,7 +33,7 @@ type period struct{ from, to uint64 }
 // growth is how much a counter grew.
 type growth struct {
 	by    uint64
-	fresh bool // its device was not there at the start: it may have counted elsewhere before
+	fresh bool // it was not read at the start, and may have counted before
 	level uint64
 	limit uint64
 }

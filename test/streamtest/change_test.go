@@ -113,6 +113,8 @@ func TestCountersKept(t *testing.T) {
 	_ = enc.Write(&format.Counters{TS: 3e9, Took: 1, Drops: true, Netns: []uint32{7}})
 	for i, probe := range []string{"ip_rcv", "skb:kfree_skb", "skb:kfree_skb"} {
 		e := &format.Event{TS: 2e9 + 2e9*uint64(i), Probe: probe, Netns: format.Netns{Inum: 7}, Dev: format.Dev{Name: "e0", Ifindex: 2}}
+		e.Packet = format.Packet{Len: 28, At: "network", Data: []byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 1, 0, 53, 0, 8, 0, 0}}
+		e.Skb.Set(format.SkbProtocol, 0x0800)
 		id := uint64(1 + i/2) // the first packet came before the reading
 		e.Skb.Set(format.SkbID, id)
 		e.Skb.Set(format.SkbAddr, id)
@@ -140,7 +142,7 @@ func TestCountersKept(t *testing.T) {
 		if err := drops.Run(context.Background(), o, &sorted, &out, io.Discard); err != nil {
 			t.Fatal(err)
 		}
-		if text := out.String(); !strings.Contains(text, "among the drops above: UdpRcvbufErrors +2\nnothing else was lost in what the kernel counts") {
+		if text := out.String(); !strings.Contains(text, "among the drops above: UdpRcvbufErrors +2\nno other counter of lost packets that was read grew") {
 			t.Errorf("skb-track | skb-sort --by %q: %s", by, text)
 		}
 	}

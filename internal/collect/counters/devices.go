@@ -3,8 +3,12 @@
 package counters
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -14,7 +18,6 @@ import (
 type devices struct {
 	conn    *netlink.Conn
 	names   map[uint32]string
-	known   map[uint32]bool // that were there at the reading before
 	seen    []uint32
 	ethtool ethtool
 }
@@ -38,7 +41,6 @@ const (
 )
 
 func (d *devices) open() (err error) {
-	d.known = map[uint32]bool{}
 	d.conn, err = netlink.Dial(unix.NETLINK_ROUTE, nil)
 	return err
 }
@@ -49,36 +51,57 @@ func (d *devices) close() {
 	}
 }
 
-// knows takes the devices of this reading for those of the reading before.
-func (d *devices) knows() {
-	clear(d.known)
-	for _, index := range d.seen {
-		d.known[index] = true
-	}
-}
-
-func (d *devices) read(r *Reader, s *space) error {
+// read reads them. What fails, and who is missed, is noted.
+func (d *devices) read(r *Reader, netns uint32) {
 	d.seen = d.seen[:0]
 	if d.conn == nil {
-		return nil // told by Open
+		return // told by Open
 	}
 	if err := d.readNames(); err != nil {
-		return err
+		r.miss("link", netns, err)
 	}
-	if err := d.readLinks(r, s.netns); err != nil {
-		return err
+	if err := d.readLinks(r, netns); err != nil {
+		r.miss("link", netns, err)
 	}
 	for _, index := range d.seen {
-		if err := d.ethtool.read(r, s.netns, index, d.names[index]); err != nil {
-			r.fail("ethtool "+d.names[index], err)
+		if err := d.ethtool.read(r, netns, index, d.names[index]); err != nil {
+			r.fail(strings.TrimSpace("ethtool "+d.names[index]), err)
 		}
 	}
-	return d.readQdiscs(r, s.netns)
+	if err := d.readQdiscs(r, netns); err != nil {
+		r.miss("qdisc", netns, err)
+	}
 }
 
-func dump(conn *netlink.Conn, kind netlink.HeaderType, request []byte) ([]netlink.Message, error) {
-	return conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Dump}, Data: request})
+// errInterrupted is of a dump in whose course something came or went: it may have missed some.
+var errInterrupted = errors.New("devices came or went while they were read: some may be missing")
+
+// oneAnswer is the size of a dump, in bytes, that the kernel makes at once: netlink_dump allocates NLMSG_GOODSIZE or
+// more, which is a page less the end of the buffer.
+const oneAnswer = 2048
+
+// dump asks for one, again if it was interrupted. whole: nothing can have been missed, as it was made at once.
+func dump(conn *netlink.Conn, kind netlink.HeaderType, request []byte) (all []netlink.Message, whole bool, err error) {
+	for range 3 {
+		all, err = conn.Execute(netlink.Message{
+			Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Dump}, Data: request})
+		if err != nil {
+			return nil, false, err
+		}
+		if !interrupted(all) {
+			break
+		}
+		err = errInterrupted
+	}
+	size := 0
+	for _, m := range all {
+		size += int(m.Header.Length)
+	}
+	return all, err == nil && size <= oneAnswer, err
+}
+
+func interrupted(all []netlink.Message) bool {
+	return slices.ContainsFunc(all, func(m netlink.Message) bool { return m.Header.Flags&netlink.DumpInterrupted != 0 })
 }
 
 // each calls f for the attributes behind a header of so many bytes.
@@ -102,8 +125,8 @@ func (d *devices) readNames() error {
 	if err != nil {
 		return err
 	}
-	links, err := dump(d.conn, unix.RTM_GETLINK, append(make([]byte, sizeofIfinfo), mask...))
-	if err != nil {
+	links, _, err := dump(d.conn, unix.RTM_GETLINK, append(make([]byte, sizeofIfinfo), mask...))
+	if err != nil && len(links) == 0 {
 		return fmt.Errorf("reading the devices: %w", err)
 	}
 	d.names = make(map[uint32]string, len(links))
@@ -114,14 +137,14 @@ func (d *devices) readNames() error {
 			}
 		})
 	}
-	return nil
+	return err
 }
 
 func (d *devices) readLinks(r *Reader, netns uint32) error {
 	request := make([]byte, sizeofIfStats)
 	binary.NativeEndian.PutUint32(request[8:], 1<<(iflaStatsLink64-1))
-	stats, err := dump(d.conn, rtmGetStats, request)
-	if err != nil {
+	stats, _, err := dump(d.conn, rtmGetStats, request)
+	if err != nil && len(stats) == 0 {
 		return fmt.Errorf("reading the devices' counters: %w", err)
 	}
 	for _, m := range stats {
@@ -131,6 +154,7 @@ func (d *devices) readLinks(r *Reader, netns uint32) error {
 			}
 			index := binary.NativeEndian.Uint32(m.Data[4:])
 			d.seen = append(d.seen, index)
+			r.find(key{source: "link", netns: netns, index: index})
 			b := a.Bytes()
 			for i, name := range linkStats {
 				if name != "" && len(b) >= 8*(i+1) {
@@ -140,13 +164,27 @@ func (d *devices) readLinks(r *Reader, netns uint32) error {
 			}
 		})
 	}
+	return cmp.Or(err, d.missed())
+}
+
+// missed is the error that the counters of a device were not among those that came. An answer that is last can't say
+// that it was interrupted: netlink.Conn takes it away.
+func (d *devices) missed() error {
+	for index, name := range d.names {
+		if !slices.Contains(d.seen, index) {
+			return fmt.Errorf("reading the devices' counters: those of %s did not come", name)
+		}
+	}
 	return nil
 }
 
 func (d *devices) readQdiscs(r *Reader, netns uint32) error {
-	all, err := dump(d.conn, unix.RTM_GETQDISC, make([]byte, sizeofTcmsg))
-	if err != nil {
+	all, whole, err := dump(d.conn, unix.RTM_GETQDISC, make([]byte, sizeofTcmsg))
+	if err != nil && len(all) == 0 {
 		return fmt.Errorf("reading the queueing disciplines: %w", err)
+	}
+	if !whole {
+		r.torn[key{source: "qdisc", netns: netns}] = true
 	}
 	for _, m := range all {
 		var kind string
@@ -175,13 +213,15 @@ func (d *devices) readQdiscs(r *Reader, netns uint32) error {
 		if handle == 0 { // as the ones that a multiqueue device has by itself
 			what = fmt.Sprintf("%s parent %x:%x", kind, parent>>16, parent&0xffff)
 		}
+		owner := key{source: "qdisc", netns: netns, index: index, what: what}
+		r.find(owner)
 		// qlen, backlog in bytes, drops, requeues, overlimits
 		for i, name := range [...]string{"backlog", "", "dropped", "requeues", "overlimits"} {
 			if name != "" {
-				r.put(key{source: "qdisc", name: name, netns: netns, index: index, what: what},
-					reading{value: uint64(binary.NativeEndian.Uint32(queue[4*i:])), dev: d.names[index]})
+				owner.name = name
+				r.put(owner, reading{value: uint64(binary.NativeEndian.Uint32(queue[4*i:])), dev: d.names[index]})
 			}
 		}
 	}
-	return nil
+	return err
 }

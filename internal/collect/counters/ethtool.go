@@ -41,23 +41,38 @@ func (e *ethtool) close() {
 	}
 }
 
-// read reads a device's counters. A driver without any is no error.
+// Why a driver's counters could not be read, in words.
+var (
+	errNoCounters = errors.New("the driver has no counters any more")
+	errChanging   = errors.New("the driver's counters changed while they were read")
+	errNoDevice   = errors.New("the device is gone, renamed or asleep")
+)
+
+// read reads a device's counters. A driver that never had any is no error.
 func (e *ethtool) read(r *Reader, netns, index uint32, device string) error {
-	if e.fd <= 0 || device == "" {
-		return nil
+	if e.fd <= 0 {
+		return nil // told by Open
+	}
+	if device == "" {
+		return errors.New("a device came while the devices were read")
 	}
 	n, err := e.number(device)
 	if err != nil || n == 0 {
-		return ignoreNone(err)
+		return e.without(index, err)
 	}
 	d := e.of[index]
 	if d == nil || d.count != n || d.device != device {
 		if d, err = e.driver(device, n); err != nil {
-			return ignoreNone(err)
+			return e.without(index, err)
+		}
+		if e.of[index] != nil {
+			delete(r.base, key{source: "ethtool", netns: netns, index: index}) // not every counter was there
 		}
 		e.of[index] = d
 	}
+	owner := key{source: "ethtool", netns: netns, index: index}
 	if len(d.kept) == 0 {
+		r.find(owner)
 		return nil
 	}
 	const head = 8 // struct ethtool_stats
@@ -65,25 +80,31 @@ func (e *ethtool) read(r *Reader, netns, index uint32, device string) error {
 	binary.NativeEndian.PutUint32(b, unix.ETHTOOL_GSTATS)
 	binary.NativeEndian.PutUint32(b[4:], uint32(n))
 	if err := e.ioctl(device, b); err != nil {
-		return ignoreNone(err)
+		return e.without(index, err)
 	}
 	if int(binary.NativeEndian.Uint32(b[4:])) != n {
-		delete(e.of, index) // its queues changed between the calls
-		return nil
+		d.count = -1 // its queues changed between the calls: the names are to be read again
+		return errChanging
 	}
 	for _, c := range d.kept {
 		r.put(key{source: "ethtool", name: c.name, netns: netns, index: index},
 			reading{value: binary.NativeEndian.Uint64(b[head+8*c.at:]), dev: device})
 	}
+	r.find(owner)
 	return nil
 }
 
-// ignoreNone leaves out that a driver has no counters, and that a device is gone.
-func ignoreNone(err error) error {
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {
-		return nil
+// without is the error of a driver that gave no counters: none, if it never had any.
+func (e *ethtool) without(index uint32, err error) error {
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return errNoDevice
+	case err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EINVAL):
+		return err
+	case e.of[index] != nil:
+		return errNoCounters
 	}
-	return err
+	return nil
 }
 
 // statistics is ETH_SS_STATS, a set of strings.

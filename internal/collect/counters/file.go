@@ -26,6 +26,7 @@ type file struct {
 	names   map[string]string   // of lines; "": not kept
 	limits  []*file             // of what is a level
 	sums    map[string]uint64
+	reads   int // how many calls gave the text
 }
 
 // A column is one that is kept of a line of values.
@@ -34,15 +35,19 @@ type column struct {
 	name string
 }
 
-// procFiles are those of a network namespace. They are opened by the thread that is in it.
-var procFiles = []struct {
+// A procFile is one of a network namespace.
+type procFile struct {
 	source, path string
 	parse        func(f *file, r *Reader, text []byte)
-}{
+}
+
+// procFiles are opened by the thread that is in the network namespace.
+var procFiles = []procFile{
 	{"snmp", "/proc/thread-self/net/snmp", (*file).pairs},
 	{"netstat", "/proc/thread-self/net/netstat", (*file).pairs},
 	{"snmp6", "/proc/thread-self/net/snmp6", (*file).list},
 	{"xfrm_stat", "/proc/thread-self/net/xfrm_stat", (*file).list},
+	{"sctp", "/proc/thread-self/net/sctp/snmp", (*file).list},
 	{"conntrack", "/proc/thread-self/net/stat/nf_conntrack", (*file).conntrack},
 	{"conntrack", "/proc/sys/net/netfilter/nf_conntrack_count", (*file).tracked},
 	{"sockstat", "/proc/thread-self/net/sockstat", (*file).memory},
@@ -56,6 +61,40 @@ var procFiles = []struct {
 var limitFiles = map[string][]string{
 	"/proc/sys/net/netfilter/nf_conntrack_count": {"/proc/sys/net/netfilter/nf_conntrack_max"},
 	"/proc/thread-self/net/sockstat":             {"/proc/sys/net/ipv4/tcp_mem", "/proc/sys/net/ipv4/udp_mem"},
+}
+
+// open opens the files, by the thread that is in the network namespace.
+func (s *space) open(r *Reader) {
+	for _, p := range procFiles {
+		s.add(r, p)
+	}
+}
+
+func (s *space) add(r *Reader, p procFile) {
+	if f := r.file(s.netns, p.source, p.path, p.parse); f != nil {
+		s.files = append(s.files, f)
+	} else if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
+		s.absent = append(s.absent, p)
+	}
+}
+
+// late opens the files that came with a module after the start. Only in the namespace of this process that needs no
+// capability, which it does not have any more; of another they are told as not read.
+func (s *space) late(r *Reader, own bool) {
+	absent := s.absent
+	s.absent = nil
+	for _, p := range absent {
+		if own {
+			// As long as it is not there nothing is counted: all its counters are zero.
+			r.find(key{source: p.source, netns: s.netns})
+			s.add(r, p)
+			continue
+		}
+		s.absent = append(s.absent, p)
+		if _, err := os.Stat(p.path); err == nil {
+			r.fail(p.source, fmt.Errorf("network namespace %d: the kernel has it only since after the start", s.netns))
+		}
+	}
 }
 
 // file opens one; nil if the kernel does not have it, or it can't be opened, which is noted.
@@ -88,13 +127,16 @@ func (f *file) close() {
 
 // text reads the file from its beginning. It is valid until the next call.
 func (f *file) text() ([]byte, error) {
-	f.buf = f.buf[:0]
+	f.buf, f.reads = f.buf[:0], 0
 	for {
 		if cap(f.buf)-len(f.buf) < 4096 {
 			f.buf = append(make([]byte, 0, 2*cap(f.buf)+8192), f.buf...)
 		}
 		n, err := f.f.ReadAt(f.buf[len(f.buf):cap(f.buf)], int64(len(f.buf)))
 		f.buf = f.buf[:len(f.buf)+n]
+		if n > 0 {
+			f.reads++
+		}
 		if err == io.EOF {
 			return f.buf, nil
 		}
@@ -107,10 +149,13 @@ func (f *file) text() ([]byte, error) {
 func (f *file) read(r *Reader) {
 	text, err := f.text()
 	if err != nil {
-		r.fail(f.source, err)
+		r.miss(f.source, f.netns, err)
 		return
 	}
 	f.parse(f, r, text)
+	if len(f.limits) == 0 {
+		r.find(key{source: f.source, netns: f.netns})
+	}
 }
 
 func (f *file) put(r *Reader, name string, value uint64) {
@@ -260,14 +305,19 @@ func (f *file) memory(r *Reader, text []byte) {
 	}
 }
 
-// sockets parses a line for each socket, the drops last: net/ipv4/udp.c, udp4_format_sock.
+// sockets parses a line for each socket, the drops last: net/ipv4/udp.c, udp4_format_sock. Between two reads the kernel
+// goes by the number of lines, and can leave out a socket when another is closed: who is missing may be there then.
 func (f *file) sockets(r *Reader, text []byte) {
+	torn := f.reads > 1
+	if torn {
+		r.torn[key{source: f.source, netns: f.netns}] = true
+	}
 	_, text, _ = bytes.Cut(text, []byte("\n"))
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimRight(line, " \n")
 		at := bytes.LastIndexByte(line, ' ') + 1
 		n, err := strconv.ParseUint(string(line[at:]), 10, 64)
-		if err != nil || n == 0 {
+		if err != nil || n == 0 && !torn {
 			continue
 		}
 		words := bytes.Fields(line)
@@ -275,7 +325,15 @@ func (f *file) sockets(r *Reader, text []byte) {
 			continue
 		}
 		inode, _ := strconv.ParseUint(string(words[9]), 10, 32)
-		r.put(key{source: f.source, name: "drops", netns: f.netns, index: uint32(inode),
-			what: f.source + " " + address(words[1])}, reading{value: n})
+		if inode == 0 {
+			continue // it is closed, and waits to be freed
+		}
+		socket := key{source: f.source, netns: f.netns, index: uint32(inode)}
+		r.find(socket)
+		if n == 0 {
+			continue
+		}
+		socket.name = "drops"
+		r.put(socket, reading{value: n, sock: f.source + " " + address(words[1])})
 	}
 }

@@ -43,14 +43,14 @@ func TestFiles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r := &Reader{now: map[key]reading{}}
+		r := newReader()
 		f := r.file(7, c.source, path, c.parse)
 		for range 2 { // the second time from what was kept of the first
 			clear(r.now)
 			f.read(r)
 			var got []string
 			for k, v := range maps.All(r.now) {
-				got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s=%d", k.what, k.name, v.value)))
+				got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s=%d", v.sock, k.name, v.value)))
 			}
 			slices.Sort(got)
 			if s := strings.Join(got, " "); s != c.want {
@@ -63,8 +63,8 @@ func TestFiles(t *testing.T) {
 
 // TestGrew: what grew is told, and neither what did not nor what began anew; levels only near their limits.
 func TestGrew(t *testing.T) {
-	r := &Reader{now: map[key]reading{}, last: map[key]reading{}, spaces: []*space{{netns: 7}}}
-	r.spaces[0].known = map[uint32]bool{2: true}
+	r := newReader()
+	r.base = map[key]int{{source: "link", netns: 7, index: 2}: 0, {source: "snmp", netns: 7}: 0}
 	set := func(m map[key]reading, source, name string, index uint32, v reading) {
 		m[key{source: source, name: name, netns: 7, index: index}] = v
 	}

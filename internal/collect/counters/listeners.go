@@ -39,9 +39,12 @@ func (l *listeners) read(r *Reader, netns uint32) error {
 		request := make([]byte, sizeofRequest)
 		request[0], request[1], request[2] = family, unix.IPPROTO_TCP, 1<<(skmeminfo-1)
 		binary.NativeEndian.PutUint32(request[4:], 1<<listen)
-		answers, err := dump(l.diag, unix.SOCK_DIAG_BY_FAMILY, request)
+		answers, whole, err := dump(l.diag, unix.SOCK_DIAG_BY_FAMILY, request)
 		if err != nil {
 			return fmt.Errorf("reading the listening sockets: %w", err)
+		}
+		if !whole {
+			r.torn[key{source: "tcp", netns: netns}] = true
 		}
 		for _, m := range answers {
 			each(m, sizeofAnswer, func(a *netlink.AttributeDecoder) {
@@ -49,9 +52,10 @@ func (l *listeners) read(r *Reader, netns uint32) error {
 				if a.Type() != skmeminfo || len(b) < 4*(drops+1) {
 					return
 				}
-				r.put(key{source: "tcp", name: "drops", netns: netns, what: "tcp " + local(m.Data),
-					index: binary.NativeEndian.Uint32(m.Data[68:])},
-					reading{value: uint64(binary.NativeEndian.Uint32(b[4*drops:]))})
+				socket := key{source: "tcp", netns: netns, index: binary.NativeEndian.Uint32(m.Data[68:])}
+				r.find(socket)
+				socket.name = "drops"
+				r.put(socket, reading{value: uint64(binary.NativeEndian.Uint32(b[4*drops:])), sock: "tcp " + local(m.Data)})
 			})
 		}
 	}
