@@ -239,7 +239,8 @@ func (c *comparison) writeJSON(w io.Writer, own uint64, host string) error {
 	write := func(l *beside, of string) {
 		j := counterJSON{Type: "counter", Host: host, Name: l.Name, Source: l.Source, Netns: l.Netns, Dev: l.Dev,
 			Qdisc: l.Qdisc, Sock: l.Sock, Kind: kindWords[l.kind()], Of: of, Grew: l.by, New: l.fresh, Limit: l.limit,
-			Drops: l.drops, Certain: l.certain, Perhaps: l.perhaps, Unseen: l.unseen, Uncounted: l.uncounted, Words: l.words(), Look: l.look(own)}
+			Drops: l.drops, Certain: l.certain, Perhaps: l.perhaps, Unseen: l.unseen, Uncounted: l.uncounted,
+			Words: l.words(), Look: l.look(own)}
 		if l.limit != 0 {
 			j.Level = l.level
 		}

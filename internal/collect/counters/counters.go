@@ -2,6 +2,7 @@
 
 // Package counters reads the kernel's own counters of loss and trouble, and says what grew between two readings.
 // All files and sockets are opened by Open, while the process has its capabilities: reading needs none.
+// Only what comes later, with a module, is opened later.
 package counters
 
 import (
@@ -23,6 +24,7 @@ import (
 // A Reader reads the counters of some network namespaces.
 type Reader struct {
 	spaces  []*space
+	own     *space   // of this process
 	unread  []string // that could not be opened
 	softnet *file    // of the whole machine
 
@@ -63,8 +65,8 @@ func newReader() *Reader {
 // kernel has the module tcp_diag; else asking would load it. What can't be opened is told by each record of Read.
 func Open(netns []string, diag bool) *Reader {
 	r := newReader()
-	own := r.open("/proc/thread-self/ns/net", diag)
-	if own != nil {
+	r.own = r.open("/proc/thread-self/ns/net", diag)
+	if r.own != nil {
 		r.softnet = r.file(0, "softnet_stat", "/proc/thread-self/net/softnet_stat", (*file).softnet)
 	}
 	for _, path := range netns {
@@ -164,9 +166,9 @@ func (r *Reader) Read() *format.Counters {
 	if r.softnet != nil {
 		r.softnet.read(r)
 	}
-	for i, s := range r.spaces {
+	for _, s := range r.spaces {
 		c.Netns = append(c.Netns, s.netns)
-		s.late(r, i == 0)
+		s.late(r, s == r.own)
 		for _, f := range s.files {
 			f.read(r)
 		}

@@ -154,6 +154,9 @@ func (d *devices) readLinks(r *Reader, netns uint32) error {
 			}
 			index := binary.NativeEndian.Uint32(m.Data[4:])
 			d.seen = append(d.seen, index)
+			if d.names[index] == "" {
+				return // it came after readNames: ethtool.read tells
+			}
 			r.find(key{source: "link", netns: netns, index: index})
 			b := a.Bytes()
 			for i, name := range linkStats {
@@ -212,6 +215,9 @@ func (d *devices) readQdiscs(r *Reader, netns uint32) error {
 		what := fmt.Sprintf("%s %x:", kind, handle>>16)
 		if handle == 0 { // as the ones that a multiqueue device has by itself
 			what = fmt.Sprintf("%s parent %x:%x", kind, parent>>16, parent&0xffff)
+		}
+		if d.names[index] == "" {
+			continue
 		}
 		owner := key{source: "qdisc", netns: netns, index: index, what: what}
 		r.find(owner)

@@ -56,6 +56,7 @@ func (e *ethtool) read(r *Reader, netns, index uint32, device string) error {
 	if device == "" {
 		return errors.New("a device came while the devices were read")
 	}
+	owner := key{source: "ethtool", netns: netns, index: index}
 	n, err := e.number(device)
 	if err != nil || n == 0 {
 		return e.without(index, err)
@@ -65,12 +66,9 @@ func (e *ethtool) read(r *Reader, netns, index uint32, device string) error {
 		if d, err = e.driver(device, n); err != nil {
 			return e.without(index, err)
 		}
-		if e.of[index] != nil {
-			delete(r.base, key{source: "ethtool", netns: netns, index: index}) // not every counter was there
-		}
+		e.of[index].replaced(r, owner)
 		e.of[index] = d
 	}
-	owner := key{source: "ethtool", netns: netns, index: index}
 	if len(d.kept) == 0 {
 		r.find(owner)
 		return nil
@@ -92,6 +90,24 @@ func (e *ethtool) read(r *Reader, netns, index uint32, device string) error {
 	}
 	r.find(owner)
 	return nil
+}
+
+// replaced leaves to the last reading only what it has of a driver's counters: others come that it does not have.
+func (d *driver) replaced(r *Reader, owner key) {
+	if d == nil {
+		return
+	}
+	if _, known := r.base[owner]; !known {
+		return
+	}
+	for _, c := range d.kept {
+		k := owner
+		k.name = c.name
+		if _, ok := r.last[k]; !ok {
+			r.last[k] = reading{}
+		}
+	}
+	delete(r.base, owner)
 }
 
 // without is the error of a driver that gave no counters: none, if it never had any.

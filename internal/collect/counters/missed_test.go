@@ -105,6 +105,21 @@ func TestWithout(t *testing.T) {
 	}
 }
 
+// TestReplaced: when a driver has other counters, those that were there are compared, and new ones are not.
+func TestReplaced(t *testing.T) {
+	r := newReader()
+	owner := key{source: "ethtool", netns: 7, index: 2}
+	of := func(name string) key { k := owner; k.name = name; return k }
+	r.base[owner] = 0
+	r.last[of("rx_drops")] = reading{value: 4}
+	(&driver{kept: []column{{0, "rx_drops"}, {1, "rx_errors"}}}).replaced(r, owner)
+	for name, want := range map[string]string{"rx_drops": "{4 true}", "rx_errors": "{0 true}", "rx_1_errors": "{0 false}"} {
+		if got := fmt.Sprint(r.from(of(name))); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
 // TestInterrupted: a dump that the kernel marks, and a device without its counters.
 func TestInterrupted(t *testing.T) {
 	all := []netlink.Message{{}, {Header: netlink.Header{Flags: netlink.Multi}}}
