@@ -156,7 +156,7 @@ func (l *look) record(r format.Raw, offset int64) bool {
 	if !ok {
 		ts = l.last
 	}
-	if t := r.Type(); t != format.TypeChange && t != format.TypeCounters {
+	if !olderThanItsPlace(r.Type()) {
 		l.last = ts
 	}
 	for int64(len(l.least)) <= offset/l.block {

@@ -128,5 +128,12 @@ func (o order) journey(k *key) (a, b uint64, ok bool) {
 
 // toldLater says that records of a type come behind those of later times, when it is noticed what they tell.
 func toldLater(t format.RecordType) bool {
-	return t == format.TypeLoss || t == format.TypeChange || t == format.TypeCounters
+	return t == format.TypeLoss || olderThanItsPlace(t)
+}
+
+// olderThanItsPlace says that the time of records of a type can be long before that of what they come behind: they bear
+// the time of what they are about, and come when that was asked for and answered. So their time says nothing of what
+// follows, nor of whether the stream is live.
+func olderThanItsPlace(t format.RecordType) bool {
+	return t == format.TypeChange || t == format.TypeCounters || t == format.TypeFlow
 }

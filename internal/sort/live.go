@@ -55,7 +55,7 @@ func newLiveness(window time.Duration, now, offset int64) liveness {
 // hear takes a record that arrived now; ts is its time or that of the one before, and s the
 // `start` that it belongs to.
 func (l *liveness) hear(t format.RecordType, ts uint64, number uint32, s *start, now int64) {
-	if t == format.TypeJourney || t == format.TypeChange || t == format.TypeCounters {
+	if t == format.TypeJourney || olderThanItsPlace(t) {
 		return // it comes long after the time that it bears
 	}
 	if l.began == 0 || l.over && t == format.TypeStart {

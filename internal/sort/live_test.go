@@ -167,6 +167,7 @@ func TestLiveness(t *testing.T) {
 		starts = format.TypeStart
 		event  = format.TypeEvent
 		ends   = format.TypeEnd
+		flow   = format.TypeFlow
 	)
 	begin := heard{now, starts, now - sec, false}
 	for _, c := range []struct {
@@ -186,6 +187,8 @@ func TestLiveness(t *testing.T) {
 		{"a short pause", false, []heard{{now, starts, now, true}}, now + 700*ms, false},
 		{"a pause behind an end", false, []heard{begin, {now, ends, now, true}}, now + 100*sec, false},
 		{"a pause where streams were joined", false, []heard{begin, {now, event, now - sec*5/2, true}}, now + 100*sec, false},
+		{"a flow that was told late, in a live stream", false, []heard{begin, {now, event, now, false}, {now, flow, now - 20*sec, false}, {now + sec, event, now + 1, false}}, now + sec, true},
+		{"a flow alone makes no stream live", false, []heard{begin, {now + sec, flow, now + 1, false}}, now + sec, false},
 		{"another host, its clock as fast as ours", true, []heard{begin, {now + 750*ms, event, now - 300*ms, false}}, now + 750*ms, true},
 		{"another host, its clock faster", true, []heard{begin, {now + 750*ms, event, now + sec, false}}, now + 750*ms, false},
 		{"another host, its clock slower", true, []heard{begin, {now + 750*ms, event, now - 700*ms, false}}, now + 750*ms, false},
@@ -288,6 +291,31 @@ func TestLiveStream(t *testing.T) {
 	l.want("starth 5", "event 5", "event 6", "event 7")
 	_, _ = in[0].Write(events(9, 8))
 	l.want("event 8", "event 9")
+	in[0].Close()
+	if err := l.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLiveFlow: a stream in which a flow of Open vSwitch is told long after the lookup stays live, and what has no time
+// does not get the flow's.
+func TestLiveFlow(t *testing.T) {
+	l, in := sortLive(t, Options{}, 1)
+	const from = 1000 * sec
+	_, _ = in[0].Write(recording("boot", false, from, from+20*sec))
+	var b bytes.Buffer
+	e := format.NewEncoder(&b)
+	_ = e.Write(&format.OVSFlow{TS: uint64(from + sec), Seen: uint64(from + 20*sec), UFID: "u"})
+	timeless, err := format.FromJSON(nil, []byte(`{"type":"new"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = e.WriteRaw(timeless)
+	_ = e.Flush()
+	_, _ = in[0].Write(b.Bytes())
+	l.want(fmt.Sprint("starth ", from), fmt.Sprint("event ", from), fmt.Sprint("flow ", from+sec), fmt.Sprint("event ", from+20*sec), "new 0")
+	_, _ = in[0].Write(events(from + 22*sec))
+	l.want(fmt.Sprint("event ", from+22*sec)) // without an end
 	in[0].Close()
 	if err := l.end(); err != nil {
 		t.Error(err)

@@ -223,7 +223,7 @@ func (s *sorter) take(b *batch) error {
 		if !ok {
 			ts = in.last
 		}
-		if t != format.TypeChange && t != format.TypeCounters { // whose time can be long before its place
+		if !olderThanItsPlace(t) {
 			in.last = ts
 		}
 		e.start = in.start
