@@ -188,8 +188,8 @@ func (k *Kernel) findOVSLayout() (bpf.OVSLayout, error) {
 }
 
 // ovsLayoutWithoutBTF is the layout of kernels that have no BTF of modules, as net/openvswitch of Linux
-// 5.10 declares it on 64-bit machines. Of another module nothing would be found out of place: what it has there would be
-// told as if it were a port or a flow.
+// 5.10 declares it on 64-bit machines. With another module no read would fail: what it has there would be told as if it
+// were a port or a flow.
 func (k *Kernel) ovsLayoutWithoutBTF() (bpf.OVSLayout, error) {
 	if len(k.types.selected) > 0 {
 		return bpf.OVSLayout{}, errors.New("the types of module openvswitch are not known: --modules leaves it out, or " +
@@ -212,16 +212,17 @@ func (k *Kernel) ovsLayoutWithoutBTF() (bpf.OVSLayout, error) {
 }
 
 // hasLayoutOf510 returns an error, which is one line for the user, unless a module openvswitch without BTF is that of
-// Linux 5.10. taint is what /sys/module/openvswitch/taint has (Documentation/admin-guide/tainted-kernels.rst): O is one that
-// was built outside of the kernel's source, as by DKMS. Kernels since 5.11 have BTF of modules, if it is configured.
+// Linux 5.10. taint is what /sys/module/openvswitch/taint has (Documentation/admin-guide/tainted-kernels.rst): O is a
+// module that was built outside of the kernel's source, as by DKMS. Kernels since 5.11 have BTF of modules, if it is
+// configured.
 func hasLayoutOf510(release, taint string) error {
 	if strings.Contains(taint, "O") {
-		return errors.New("module openvswitch has no BTF and was built outside of the kernel's source: what Open vSwitch does " +
-			"can't be read")
+		return errors.New("module openvswitch has no BTF and was built outside of the kernel's source: what Open vSwitch " +
+			"does can't be read")
 	}
 	if !strings.HasPrefix(release, "5.10.") {
-		return fmt.Errorf("module openvswitch of kernel %s has no BTF (CONFIG_DEBUG_INFO_BTF_MODULES): what Open vSwitch does "+
-			"can't be read", release)
+		return fmt.Errorf("module openvswitch of kernel %s has no BTF (CONFIG_DEBUG_INFO_BTF_MODULES): what Open vSwitch "+
+			"does can't be read", release)
 	}
 	return nil
 }

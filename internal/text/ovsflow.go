@@ -47,32 +47,17 @@ func appendRule(dst []byte, rule wire.Value) []byte {
 	return dst
 }
 
-// maxFlows is how many flows' rules are kept.
-const maxFlows = 4096
-
-// keepRules keeps the rules of a flow for the lookups that find it.
-func (p *Printer) keepRules(r format.Raw) {
-	ufid, ok := r.Get("ufid").Str()
-	if !ok || len(ufid) > 64 {
+// flowRules prints the rules of the flow that a lookup found at ts, if they were told: rules=[...], or, if they need not
+// be those that made the flow, rules.traced=[...].
+func (p *Printer) flowRules(ufid wire.Value, ts number) {
+	s, ok := ufid.Str()
+	if !ok || !ts.OK {
 		return
 	}
-	var rules []byte
-	elements(r.Get("rules"), func(i int, v wire.Value) {
-		if i > 0 {
-			rules = append(rules, "; "...)
-		}
-		rules = appendRule(rules, v)
-	})
-	if p.rules == nil || len(p.rules) >= maxFlows {
-		p.rules = map[string][]byte{}
+	a := p.answers.at(s, ts.V)
+	if a.rules == "" {
+		return
 	}
-	p.rules[string(ufid)] = rules[:min(len(rules), 1024)]
-}
-
-// flowRules prints the rules of the flow that a lookup found, if they were told.
-func (p *Printer) flowRules(ufid wire.Value) {
-	s, _ := ufid.Str()
-	if rules := p.rules[string(s)]; len(rules) > 0 {
-		p.line = append(append(append(p.line, " rules=["...), rules...), ']')
-	}
+	p.line = append(p.line, map[bool]string{false: " rules=[", true: " rules.traced=["}[a.traced]...)
+	p.line = append(append(p.line, a.rules...), ']')
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/format/wire"
 )
 
 // TestOVSFlow: a flow is told with its rules, and where it is found its rules are told again; nothing in them reaches
@@ -25,15 +28,78 @@ func TestOVSFlow(t *testing.T) {
 	}
 }
 
-// TestManyFlows: the rules of ever more flows take bounded memory.
-func TestManyFlows(t *testing.T) {
-	p := NewPrinter(discard{}, Options{})
-	for i := range 2*maxFlows + 1 {
-		if err := p.Write(record(t, fmt.Sprintf(`{"type":"flow","ts":1,"seen":2,"ufid":"%d","rules":[{"table":0,"cookie":1,"rule":"a"}]}`, i))); err != nil {
-			t.Fatal(err)
+// TestFlowRulesThen: a lookup has the rules that were told last before it, also where all flows come first, as in the
+// order of journeys; those that the flow need not have been made by are told apart.
+func TestFlowRulesThen(t *testing.T) {
+	flow := func(ts int, by, rule string) format.Raw {
+		rules := ""
+		if by != "" {
+			rules = fmt.Sprintf(`,"by":%q,"rules":[{"table":0,"cookie":1,"rule":%q}]`, by, rule)
+		}
+		return record(t, fmt.Sprintf(`{"type":"flow","ts":%d,"seen":%d,"ufid":"u"%s}`, ts, ts+1000000, rules))
+	}
+	records := []format.Raw{flow(2000, "detrace", "old"), flow(8000, "", ""), flow(6000, "trace", "new"), flow(4000, "detrace", "old")}
+	wants := map[int]string{1999: "", 2000: " rules=[cookie=0x1, table=0, old]", 5999: " rules=[cookie=0x1, table=0, old]",
+		6000: " rules.traced=[cookie=0x1, table=0, new]", 7999: " rules.traced=[cookie=0x1, table=0, new]", 8000: "", 9000: ""}
+	for ts, want := range wants {
+		lookup := record(t, fmt.Sprintf(`{"type":"event","ts":%d,"cpu":0,"probe":"x","ovs":{"type":"lookup","recirc_id":0,"in_port":2,"hit":true,"ufid":"u"}}`, ts))
+		lines := strings.Split(strings.TrimSpace(print(t, Options{}, append(records[:4:4], lookup)...)), "\n")
+		if got := lines[len(lines)-1]; want == "" && strings.Contains(got, "rules") || !strings.HasSuffix(got, want) {
+			t.Errorf("at %d, want %q: %s", ts, want, got)
 		}
 	}
-	if len(p.rules) > maxFlows {
-		t.Errorf("the rules of %d flows are kept", len(p.rules))
+}
+
+// TestLongRules: rules that are too long for a lookup's line are cut between runes and escapes, and it says so.
+func TestLongRules(t *testing.T) {
+	for pad := range 12 {
+		for char, whole := range map[string]string{"\u00e9": "\u00e9", "\u202e": `\u202e`, "\x1b": `\x1b`, "\\": `\\`, "\n": `\n`, "\U000e0001": `\U000e0001`} {
+			words := strings.Repeat("a", pad) + strings.Repeat(char, 2000)
+			got := rulesText(rawRules(words, "b"))
+			rest, more := strings.CutSuffix(got, " and 1 more")
+			rest, cut := strings.CutSuffix(rest, "...")
+			rest = strings.TrimPrefix(rest, "cookie=0x1, table=0, "+strings.Repeat("a", pad))
+			if !more || !cut || strings.ReplaceAll(rest, whole, "") != "" || len(rest) < maxRulesText-64 || len(got) > maxRulesText+20 {
+				t.Errorf("%d, %q: %q", pad, char, got)
+			}
+		}
+	}
+	if got := rulesText(rawRules(strings.Repeat("a", 600), strings.Repeat("b", 600), "c")); !strings.HasSuffix(got, "aaa and 2 more") {
+		t.Errorf("%s", got)
+	}
+}
+
+// rawRules are these rules.
+func rawRules(rules ...string) wire.Value {
+	f := format.OVSFlow{UFID: "u", By: "detrace"}
+	for _, rule := range rules {
+		f.Rules = append(f.Rules, format.OVSRule{Cookie: 1, Rule: rule})
+	}
+	return format.Raw(f.AppendMsgpack(nil)).Get("rules")
+}
+
+// TestManyFlows: the rules of ever more flows, or of ever more answers about one, take bounded memory; the latest are there.
+func TestManyFlows(t *testing.T) {
+	for name, ufid := range map[string]func(i int) string{
+		"flows":   func(i int) string { return fmt.Sprint(i) },
+		"answers": func(int) string { return "u" },
+		"both":    func(i int) string { return fmt.Sprint(i * i % 1000) },
+	} {
+		var a answers
+		for i := range 3*maxAnswers + 1 {
+			a.keep(ufid(i), answer{ts: uint64(i), rules: fmt.Sprint(i)})
+		}
+		n := 0
+		for _, list := range a.of {
+			n += len(list)
+		}
+		if n != maxAnswers || len(a.of) > maxAnswers || len(a.ufids) != maxAnswers {
+			t.Errorf("%s: %d answers about %d flows are kept, of %d", name, n, len(a.of), len(a.ufids))
+		}
+		for i := 2*maxAnswers + 1; i <= 3*maxAnswers; i++ {
+			if got := a.at([]byte(ufid(i)), uint64(i)); got.rules != fmt.Sprint(i) {
+				t.Fatalf("%s: the answer for %d is %+v", name, i, got)
+			}
+		}
 	}
 }

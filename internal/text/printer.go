@@ -44,8 +44,8 @@ type Printer struct {
 	tree    tree
 	starts  map[[sha256.Size]byte]struct{} // seen
 	came    format.Starts[came]
-	rules   map[string][]byte // of Open vSwitch's flows, by UFID
-	netns   uint64            // the first inum since the last start record
+	answers answers // about Open vSwitch's flows
+	netns   uint64  // the first inum since the last start record
 	inNetns bool
 }
 

@@ -31,7 +31,7 @@ func (p *Printer) ovs(v wire.Value) {
 		p.line = strconv.AppendUint(append(p.line, " ovs.recirc_id=0x"...), id, 16)
 	}
 	p.rest("ovs", v, "type", "action", "args", "cmd", "hit", "recirc_id", "out_port")
-	p.flowRules(v.Get("ufid"))
+	p.flowRules(v.Get("ufid"), p.fields.ts)
 }
 
 // words prints name(args), or name where there are none. Both are bare, as ovs-dpctl has them.
