@@ -55,8 +55,8 @@ var linkSection = Section{"link", []Key{
 			"`morph`, `upcall`"},
 	{Name: "by", Form: FormStr,
 		What: "`upcall`: by what the packet that came back was recognised: `hash` (the compared bytes, and the hash that " +
-			"went up with them), `content` (the compared bytes), `ambiguous` (equal packets went up, so it is not known " +
-			"which came back)",
+			"went up with them), `content` (the compared bytes), `ambiguous` (equal packets went up, and not all were " +
+			"seen to come back, so it is not known which of them this is)",
 		Absent: "the kernel made the link, or the packet has only gone up so far"},
 	{Name: "inferred", Form: FormBool, What: "`by` is `content`: true", Absent: "it is not"},
 	{Name: "from", Form: FormMap, Of: &bufferSection,

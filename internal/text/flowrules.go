@@ -66,8 +66,8 @@ func (a *answers) behind(list []answer, ts uint64) int {
 	return sort.Search(len(list), func(i int) bool { return list[i].ts > ts })
 }
 
-// at is what was told of a flow for the latest lookup that is not after ts. What is told of a later one need not be true
-// then: the rules may have been changed in between.
+// at is what was told of a flow for the latest lookup that is not after ts. What is told of a later one need not be
+// true then: the rules may have been changed in between.
 func (a *answers) at(ufid []byte, ts uint64) answer {
 	list := a.of[string(ufid)]
 	if i := a.behind(list, ts); i > 0 {

@@ -47,8 +47,8 @@ func appendRule(dst []byte, rule wire.Value) []byte {
 	return dst
 }
 
-// flowRules prints the rules of the flow that a lookup found at ts, if they were told: rules=[...], or, if they need not
-// be those that made the flow, rules.traced=[...].
+// flowRules prints the rules of the flow that a lookup found at ts, if they were told: rules=[...], or, if they need
+// not be those that made the flow, rules.traced=[...].
 func (p *Printer) flowRules(ufid wire.Value, ts number) {
 	s, ok := ufid.Str()
 	if !ok || !ts.OK {

@@ -151,6 +151,6 @@ const (
 	byAddr = 1 << iota
 	byContent
 	guessed // --infer joined it with another
-	alike   // equal packets were in Open vSwitch's user space together: which came back is not known
+	alike   // equal packets went up to Open vSwitch's user space: which of them came back is not known
 	late    // it was first seen at the return of a function: its buffer may be gone already
 )

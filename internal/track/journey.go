@@ -94,12 +94,13 @@ func (t *tracker) report(g *group, n uint32) {
 		}
 	}
 	if b.end == open && b.flags&(wentUp|seen) == wentUp {
-		r.Note = "Open vSwitch's user space has not sent it back"
+		r.Note = "Open vSwitch's user space was not seen to send it back"
 	}
 	if j.flags&alike != 0 {
 		r.Uncertain = append(r.Uncertain, "upcall")
 		if r.Note == "" {
-			r.Note = "equal packets were in Open vSwitch's user space together: which came back is not known"
+			r.Note = "equal packets went up to Open vSwitch's user space, and not all were seen to come back: " +
+				"which one this is, is not known"
 		}
 	}
 	if j.from != 0 {

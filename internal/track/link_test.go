@@ -2,6 +2,8 @@ package track
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -104,5 +106,36 @@ func TestCopied(t *testing.T) {
 		free(1e9+6, 0x200, 2))
 	if len(journeys) != 1 || journeys[0].Ends[transmitted] != 1 {
 		t.Errorf("%+v", journeys)
+	}
+}
+
+// Equal packets that went up to Open vSwitch's user space: which of them comes back is not known, be it that the first is
+// still up or that it was dropped there, which nothing tells.
+func TestEqualUpcalls(t *testing.T) {
+	packets, journeys := tracks(t,
+		seenAt(1e9+1, "openvswitch:ovs_dp_upcall", 0x100, 1, 1),
+		&format.Link{TS: 1e9 + 2, How: "upcall", From: format.Buffer{Addr: 0x100, ID: 1}, To: format.Buffer{ID: 9}},
+		seenAt(1e9+3, "openvswitch:ovs_dp_upcall", 0x200, 2, 1),
+		&format.Link{TS: 1e9 + 4, How: "upcall", By: "ambiguous", From: format.Buffer{Addr: 0x200, ID: 2}},
+		&format.Link{TS: 1e9 + 5, How: "upcall", By: "ambiguous", To: format.Buffer{Addr: 0x300, ID: 3}},
+		seenAt(1e9+6, "openvswitch:ovs_do_execute_action", 0x300, 3, 1))
+	if len(packets) != 3 || packets[2] == packets[0] || packets[2] == packets[1] || packets[0] == packets[1] {
+		t.Errorf("packets %v", packets)
+	}
+	sure := 0
+	for _, j := range journeys {
+		switch {
+		case slices.Equal(j.Uncertain, []string{"upcall"}):
+			if !strings.Contains(j.Note, "not all were seen to come back") {
+				t.Errorf("packet %d: %q", j.Packet, j.Note)
+			}
+		case j.Uncertain == nil && j.Packet == packets[0]: // nothing came back as what it was to be
+			sure++
+		default:
+			t.Errorf("packet %d is uncertain: %q", j.Packet, j.Uncertain)
+		}
+	}
+	if len(journeys) != 3 || sure != 1 {
+		t.Errorf("%d journeys, %d of them sure", len(journeys), sure)
 	}
 }

@@ -3,8 +3,8 @@ package track
 import "github.com/skb-tools/skb-tools/format"
 
 // upcall tracks a link of a packet that Open vSwitch sends to user space, or of one that comes back. One
-// that has gone up is a branch without an sk_buff until then. Where equal packets are up, which of them
-// comes back is not known: it is a packet of its own.
+// that has gone up is a branch without an sk_buff until then. Where equal packets went up and were not seen
+// to come back, which of them comes back is not known: it is a packet of its own.
 func (t *tracker) upcall(g *group, l *lifetime) {
 	ambiguous := string(l.by) == "ambiguous"
 	if l.from == (format.Buffer{}) {
