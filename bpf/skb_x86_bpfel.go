@@ -419,7 +419,9 @@ type SkbUpcall struct {
 	Hash      uint32
 	Count     uint32
 	Ambiguous uint32
-	Pad       uint32
+	Replaces  uint32
+	Number    uint64
+	Ts        uint64
 }
 
 type SkbUpcallKey struct {
@@ -448,6 +450,7 @@ const (
 	SkbMapQueueing                 = "queueing"
 	SkbMapReleased                 = "released"
 	SkbMapReleasing                = "releasing"
+	SkbMapTaken                    = "taken"
 	SkbMapUpcalls                  = "upcalls"
 	SkbProgAfterExpand             = "after_expand"
 	SkbProgAfterHandOver           = "after_hand_over"
@@ -674,6 +677,7 @@ type SkbMapSpecs struct {
 	Queueing   *ebpf.MapSpec `ebpf:"queueing"`
 	Released   *ebpf.MapSpec `ebpf:"released"`
 	Releasing  *ebpf.MapSpec `ebpf:"releasing"`
+	Taken      *ebpf.MapSpec `ebpf:"taken"`
 	Upcalls    *ebpf.MapSpec `ebpf:"upcalls"`
 }
 
@@ -778,6 +782,7 @@ type SkbMaps struct {
 	Queueing   *ebpf.Map `ebpf:"queueing"`
 	Released   *ebpf.Map `ebpf:"released"`
 	Releasing  *ebpf.Map `ebpf:"releasing"`
+	Taken      *ebpf.Map `ebpf:"taken"`
 	Upcalls    *ebpf.Map `ebpf:"upcalls"`
 }
 
@@ -798,6 +803,7 @@ func (m *SkbMaps) Close() error {
 		m.Queueing,
 		m.Released,
 		m.Releasing,
+		m.Taken,
 		m.Upcalls,
 	)
 }

@@ -22,8 +22,15 @@ struct upcall {
 	__u32 hash;             // skb->hash, which user space gives back (OVS_PACKET_ATTR_HASH)
 	__u32 count;            // of equal packets that are up
 	__u32 ambiguous;        // there were several at a time
-	__u32 pad;
+	__u32 replaces;         // one that was not seen to come back for OVERDUE
+	__u64 number;           // of this entry, never given twice
+	__u64 ts;               // when the last of them went up
 };
+
+// After so long, in ns, a packet is taken for one that user space dropped, which nothing tells; it is as
+// long as skb-track waits by default. Equal ones are then no longer ambiguous for it. It can come back
+// all the same, if ovs-vswitchd was stopped: so what comes back as the next one is told to be inferred.
+#define OVERDUE 30000000000ULL
 
 // The oldest go when it is full: those that user space has never sent back. A socket's queue holds
 // fewer.
@@ -33,6 +40,26 @@ struct {
 	__type(key, struct upcall_key);
 	__type(value, struct upcall);
 } upcalls SEC(".maps");
+
+// The entries of upcalls that a cpu has taken, by their number: two cpus can have found one. It goes
+// from upcalls after that, so who comes later finds no entry, or another.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 12);
+	__type(key, __u64);
+	__type(value, __u32);
+} taken SEC(".maps");
+
+// Takes an entry out of upcalls; false: another cpu has.
+static __noinline bool take(struct upcall_key *key, __u64 number)
+{
+	__u32 one = 1;
+
+	if (bpf_map_update_elem(&taken, &number, &one, BPF_NOEXIST))
+		return false;
+	bpf_map_delete_elem(&upcalls, key);
+	return true;
+}
 
 #define FIRST_WORDS 24 // of 8 bytes, at a packet's start,
 #define LAST_WORDS 8   // and at its end
@@ -171,6 +198,7 @@ int on_ovs_queue(struct pt_regs *ctx)
 	struct queued *q = queued_of_cpu();
 	struct upcall u = {.count = 1}, *known;
 	struct buffer_ref to = {};
+	__u64 id;
 
 	if (!q)
 		return 0;
@@ -187,9 +215,22 @@ int on_ovs_queue(struct pt_regs *ctx)
 	q->id = 0;
 	reported(&u.from, skb);
 	u.hash = hash_of(skb);
+	u.ts = bpf_ktime_get_ns();
+	u.number = new_id();
 	if (u.from.id)
 		u.id = new_id();
 	known = bpf_map_lookup_elem(&upcalls, &q->key);
+	if (known && u.ts > known->ts + OVERDUE) {
+		id = known->id;
+		if (take(&q->key, known->number)) {
+			if (id)
+				write_free(0, 0, id, FREE_CONSUMED, true, NULL);
+			u.replaces = 1;
+			known = NULL;
+		} else { // another cpu has, and puts its own there
+			known = bpf_map_lookup_elem(&upcalls, &q->key);
+		}
+	}
 	if (!known) {
 		if (bpf_map_update_elem(&upcalls, &q->key, &u, BPF_NOEXIST) == 0) {
 			q->id = to.id = u.id;
@@ -199,10 +240,14 @@ int on_ovs_queue(struct pt_regs *ctx)
 		}
 		known = bpf_map_lookup_elem(&upcalls, &q->key);
 	}
-	if (known) {
-		known->ambiguous = 1;
-		__sync_fetch_and_add(&known->count, 1);
+	if (!known) { // it comes back as a packet of its own
+		if (u.from.id)
+			count_loss(LOSS_LINK, u.ts);
+		return 0;
 	}
+	known->ambiguous = 1;
+	known->ts = u.ts;
+	__sync_fetch_and_add(&known->count, 1);
 	if (u.from.id)
 		write_link(HOW_BY(LINK_UPCALL, BY_NOTHING), &u.from, &to);
 	return 0;
@@ -220,7 +265,7 @@ static __noinline void one_less(struct upcall_key *key, struct drop *d)
 	if ((__s32)u->count > 0)
 		return;
 	id = u->id;
-	if (bpf_map_delete_elem(&upcalls, key) == 0 && id)
+	if (take(key, u->number) && id)
 		write_free(0, 0, id, d ? FREE_DROPPED : FREE_CONSUMED, true, d);
 }
 
@@ -285,11 +330,12 @@ static __noinline int came_back(__u64 skb)
 		return 0;
 	}
 	// Another cpu may have taken it: two equal packets came back, one has gone up.
-	if (bpf_map_delete_elem(&upcalls, w ? &whole : &part) || !found.id)
+	if (!take(w ? &whole : &part, found.number) || !found.id)
 		return 0;
 	to.id = remember(to.head, found.id, bpf_ktime_get_ns(), BPF_ANY);
 	if (to.id)
-		write_link(HOW_BY(LINK_UPCALL, hash && found.hash ? BY_HASH : BY_CONTENT), &found.from, &to);
+		write_link(HOW_BY(LINK_UPCALL, hash && found.hash && !found.replaces ? BY_HASH : BY_CONTENT),
+			   &found.from, &to);
 	return 0;
 }
 
