@@ -116,7 +116,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	}
 	if !s.Upcalls {
 		// As above. The kernel allocates their entries at once: 22 million instructions of a start.
-		spec.Maps["upcalls"].MaxEntries, spec.Maps["executing"].MaxEntries = 1, 1
+		for _, name := range []string{"upcalls", "executing", "taken"} {
+			spec.Maps[name].MaxEntries = 1
+		}
 	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
