@@ -115,7 +115,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		buffers.MaxEntries = 1 // it is not used, but programs name it
 	}
 	if !s.Upcalls {
-		// As above. The kernel allocates their entries at once: 22 million instructions of a start.
+		// As above. The kernel allocates their entries at once: 3 million instructions of a start.
 		for _, name := range []string{"upcalls", "executing", "taken"} {
 			spec.Maps[name].MaxEntries = 1
 		}
