@@ -136,7 +136,8 @@ func TestSock(t *testing.T) {
 			// Not ip netns exec, which hides /sys/fs/cgroup.
 			run(t, "nsenter", "--net=/run/netns/"+net.names[1], "bash", "-ec", "echo $$ > "+cgroup+"/cgroup.procs; setpriv --reuid 1000 --clear-groups socat -u "+c.listen+",reuseaddr OPEN:/dev/null > /dev/null 2>&1 & until ss -Hlnt 'sport = 7000' | grep -q 7000; do sleep 0.05; done")
 			// The client waits until the server's side of the connection was looked at.
-			client := net.command(0, "bash", "-c", "(echo hello; until [ -e /tmp/looked ]; do sleep 0.05; done) | socat -u - "+c.connect)
+			looked := filepath.Join(t.TempDir(), "looked")
+			client := net.command(0, "bash", "-c", "(echo hello; until [ -e "+looked+" ]; do sleep 0.05; done) | socat -u - "+c.connect)
 			if err := client.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -145,11 +146,10 @@ func TestSock(t *testing.T) {
 				ss = net.in(1, "ss -Htne state established 'sport = 7000' 2> /dev/null")
 				return strings.Contains(ss, "uid:1000") && regexp.MustCompile(`ino:[1-9]`).MatchString(ss), ss
 			})
-			run(t, "touch", "/tmp/looked")
+			run(t, "touch", looked)
 			if err := client.Wait(); err != nil {
 				t.Fatal(err)
 			}
-			run(t, "rm", "/tmp/looked")
 			collector.stop()
 			inode, _ := strconv.ParseUint(regexp.MustCompile(`ino:(\d+)`).FindStringSubmatch(ss)[1], 10, 64)
 			cookie, _ := strconv.ParseUint(regexp.MustCompile(`sk:([0-9a-f]+)`).FindStringSubmatch(ss)[1], 16, 64)
