@@ -146,14 +146,10 @@ func (a attribute) known() uint16 {
 func (w *writer) arguments(kind uint16, a attribute) {
 	b := a.data
 	switch kind {
-	case output, meter:
+	case output, meter, trunc, drop:
 		w.f("%d", a.u32())
 	case recirc:
 		w.f("%#x", a.u32())
-	case trunc:
-		w.f("%d", a.u32())
-	case drop:
-		w.f("%d", a.u32())
 	case hash:
 		w.hash(b)
 	case userspace:
@@ -241,18 +237,13 @@ func (w *writer) checkPktLen(b []byte) {
 	if len(arg.data) >= 2 {
 		w.item(from, "size=%d", uint16(arg.data[0])|uint16(arg.data[1])<<8)
 	}
-	for {
-		a, more, ok := next(rest)
-		if !ok {
-			return
-		}
+	for a, rest, ok := next(rest); ok; a, rest, ok = next(rest) {
 		switch a.kind {
 		case ifGreater:
 			w.in(from, "gt", func() { w.actions(a.data) })
 		case ifLessEqual:
 			w.in(from, "le", func() { w.actions(a.data) })
 		}
-		rest = more
 	}
 }
 

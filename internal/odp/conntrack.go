@@ -2,8 +2,12 @@ package odp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"encoding/hex"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // Where things are in struct ovs_conntrack_info (net/openvswitch/conntrack.c, 5.10 to 7.2, on 64-bit
@@ -116,13 +120,7 @@ func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // little is a little-endian number in hexadecimal.
 func little(b []byte) string {
-	const digits = "0123456789abcdef"
-	var s []byte
-	for i := len(b) - 1; i >= 0; i-- {
-		s = append(s, digits[b[i]>>4], digits[b[i]&15])
-	}
-	if s = bytes.TrimLeft(s, "0"); len(s) == 0 {
-		return "0"
-	}
-	return string(s)
+	b = bytes.Clone(b)
+	slices.Reverse(b)
+	return cmp.Or(strings.TrimLeft(hex.EncodeToString(b), "0"), "0")
 }

@@ -20,21 +20,16 @@ type key struct {
 	fields []field // one without a name is all of it
 }
 
-func number(b []byte) string {
-	var n uint64
+func network(b []byte) (n uint64) {
 	for _, c := range b {
 		n = n<<8 | uint64(c)
 	}
-	return fmt.Sprint(n)
+	return n
 }
 
-func hexadecimal(b []byte) string {
-	var n uint64
-	for _, c := range b {
-		n = n<<8 | uint64(c)
-	}
-	return fmt.Sprintf("%#x", n)
-}
+func number(b []byte) string { return fmt.Sprint(network(b)) }
+
+func hexadecimal(b []byte) string { return fmt.Sprintf("%#x", network(b)) }
 
 func native(b []byte) string { return fmt.Sprintf("%#x", binary.NativeEndian.Uint32(b)) }
 
