@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/dissect"
@@ -19,7 +20,8 @@ func (f *facts) openFlow() value {
 		!format.HasEthernet(b, f.frame.linkType, f.frame.protocol) {
 		return value{}
 	}
-	s := fmt.Appendf(f.buf, "in_port=%s,dl_src=%s,dl_dst=%s", dev, macAddr(b[6:12]), macAddr(b[:6]))
+	h := dissect.EthernetHeader(b)
+	s := fmt.Appendf(f.buf, "in_port=%s,dl_src=%s,dl_dst=%s", dev, net.HardwareAddr(h.Src()), net.HardwareAddr(h.Dst()))
 	if tci, ok := f.vlan(b); ok {
 		s = fmt.Appendf(s, ",dl_vlan=%d,dl_vlan_pcp=%d", tci&0xfff, tci>>13)
 	}
@@ -33,13 +35,9 @@ func (f *facts) vlan(frame []byte) (tci uint16, ok bool) {
 	}
 	t := dissect.EthernetHeader(frame).Type()
 	if (t == dissect.EtherVLAN || t == dissect.EtherQinQ) && len(frame) >= dissect.EthernetLen+dissect.VLANLen {
-		return binary.BigEndian.Uint16(frame[dissect.EthernetLen:]), true
+		return dissect.VLANTag(frame[dissect.EthernetLen:]).TCI(), true
 	}
 	return 0, false
-}
-
-func macAddr(b []byte) string {
-	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5])
 }
 
 // appendOpenFlow appends what is behind the frame's header.
