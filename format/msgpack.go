@@ -11,9 +11,9 @@ import (
 )
 
 // The types of records are custom encoders and decoders of github.com/vmihailenco/msgpack/v5: that package writes and
-// reads them, also within a struct of somebody else. It writes start, end, loss, stack, change and wire records here,
-// too, which are few. Events, links, frees, journeys and resumes are written by hand: wire/append.go says what that
-// saves.
+// reads them, also within a struct of somebody else. It writes start, end, loss, stack, change, counters, flow and wire
+// records here, too, which are few. Events, links, frees, journeys and resumes are written by hand: wire/append.go says
+// what that saves.
 
 // An entry is a key of a record with its value, unless that is absent.
 type entry struct {
@@ -66,35 +66,15 @@ func encodeValue(e *msgpack.Encoder, value any) error {
 	case bool:
 		return e.EncodeBool(v)
 	case []string:
-		if err := e.EncodeArrayLen(len(v)); err != nil {
-			return err
-		}
-		for _, s := range v {
-			if err := e.EncodeString(s); err != nil {
-				return err
-			}
-		}
-		return nil
+		return encodeArray(e, v, func(s *string) error { return e.EncodeString(*s) })
+	case []uint32:
+		return encodeArray(e, v, func(u *uint32) error { return e.EncodeUint(uint64(*u)) })
 	case []uint64:
-		if err := e.EncodeArrayLen(len(v)); err != nil {
-			return err
-		}
-		for _, u := range v {
-			if err := e.EncodeUint(u); err != nil {
-				return err
-			}
-		}
-		return nil
+		return encodeArray(e, v, func(u *uint64) error { return e.EncodeUint(*u) })
 	case []Counter:
-		if err := e.EncodeArrayLen(len(v)); err != nil {
-			return err
-		}
-		for i := range v {
-			if err := v[i].encode(e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return encodeArray(e, v, func(c *Counter) error { return c.encode(e) })
+	case []OVSRule:
+		return encodeArray(e, v, func(r *OVSRule) error { return r.encode(e) })
 	case map[string]string:
 		return encodeSorted(e, v)
 	case map[string]uint64:
@@ -103,21 +83,23 @@ func encodeValue(e *msgpack.Encoder, value any) error {
 		return encodeSorted(e, v)
 	case map[string]wire.Value:
 		return encodeSorted(e, v)
-	case []OVSRule:
-		if err := e.EncodeArrayLen(len(v)); err != nil {
-			return err
-		}
-		for i := range v {
-			if err := v[i].EncodeMsgpack(e); err != nil {
-				return err
-			}
-		}
-		return nil
 	case wire.Value: // written already
 		_, err := e.Writer().Write(v)
 		return err
 	}
 	return fmt.Errorf("format: a record has a value of type %T", value)
+}
+
+func encodeArray[V any](e *msgpack.Encoder, list []V, encode func(*V) error) error {
+	if err := e.EncodeArrayLen(len(list)); err != nil {
+		return err
+	}
+	for i := range list {
+		if err := encode(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func encodeSorted[V any](e *msgpack.Encoder, m map[string]V) error {

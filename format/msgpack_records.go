@@ -29,6 +29,9 @@ func (s *Stack) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d,
 // DecodeMsgpack reads a flow record.
 func (f *OVSFlow) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, f.Decode) }
 
+// DecodeMsgpack reads a counters record.
+func (c *Counters) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, c.Decode) }
+
 // DecodeMsgpack reads a loss record.
 func (l *Loss) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, l.Decode) }
 

@@ -68,18 +68,11 @@ func (c *Counters) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, 
 // EncodeMsgpack writes the record.
 func (c *Counters) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, c) }
 
-// DecodeMsgpack reads a counters record.
-func (c *Counters) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, c.Decode) }
-
 func (c *Counters) encode(e *msgpack.Encoder) error {
-	netns := make([]uint64, len(c.Netns))
-	for i, n := range c.Netns {
-		netns[i] = uint64(n)
-	}
 	return encodeMap(e, []entry{
 		{"type", true, TypeCounters}, {"ts", true, c.TS}, {"took", true, c.Took},
 		{"since", c.Since.OK, c.Since.V}, {"before", c.Since.OK, c.Before}, {"drops", true, c.Drops},
-		{"netns", true, netns}, {"unread", len(c.Unread) > 0, c.Unread}, {"grew", len(c.Grew) > 0, c.Grew},
+		{"netns", true, c.Netns}, {"unread", len(c.Unread) > 0, c.Unread}, {"grew", len(c.Grew) > 0, c.Grew},
 	})
 }
 

@@ -66,8 +66,7 @@ func (f *OVSFlow) encode(e *msgpack.Encoder) error {
 	})
 }
 
-// EncodeMsgpack writes the map.
-func (r *OVSRule) EncodeMsgpack(e *msgpack.Encoder) error {
+func (r *OVSRule) encode(e *msgpack.Encoder) error {
 	return encodeMap(e, []entry{
 		{"bridge", r.Bridge != "", r.Bridge}, {"table", true, r.Table}, {"cookie", true, r.Cookie}, {"rule", true, r.Rule},
 	})
