@@ -85,9 +85,7 @@ type files struct {
 	enc   *format.Encoder
 	pack  *compress.Writer // what enc writes to; nil: to f
 	wrote uint64           // bytes of whole frames given to enc
-	saved int64            // bytes of whole frames that are in the file
-
-	flushed uint64 // as wrote, of those that are in the file
+	saved int64            // of these, those that are in the file
 }
 
 func (f *files) path() string {
@@ -103,7 +101,7 @@ func (f *files) open() error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", f.path(), errors.Unwrap(err))
 	}
-	f.f, f.wrote, f.saved, f.flushed = file, 0, 0, 0
+	f.f, f.wrote, f.saved = file, 0, 0
 	if f.pack, err = compress.NewWriter(f.name, file); err != nil {
 		return err
 	}
@@ -153,11 +151,11 @@ const measure = 256 << 10
 // fitsPacked is Fits for a compressed file. How small n bytes get is known when they are in the file: until then
 // they count as they are, and the hundredth that what can't be compressed grows by.
 func (f *files) fitsPacked(n uint64) bool {
-	fits := func() bool { return f.pack.Wrote()+(f.wrote-f.flushed+n)*65/64+64 <= f.limit }
+	fits := func() bool { return f.pack.Wrote()+(f.wrote-uint64(f.saved)+n)*65/64+64 <= f.limit }
 	if fits() {
 		return true
 	}
-	if f.wrote-f.flushed < min(measure, f.limit/16) {
+	if f.wrote-uint64(f.saved) < min(measure, f.limit/16) {
 		return false
 	}
 	return f.Flush() != nil || fits() // of an error the next write tells
@@ -182,7 +180,7 @@ func (f *files) Flush() error {
 	if err := f.explain(f.enc.Flush()); err != nil {
 		return err
 	}
-	f.saved, f.flushed = int64(f.wrote), f.wrote
+	f.saved = int64(f.wrote)
 	return nil
 }
 
