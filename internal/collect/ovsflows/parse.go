@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -31,7 +32,12 @@ func cut(s string) string {
 }
 
 // counted are the parts of a rule in ofproto/detrace's output that change with each packet.
-var counted = regexp.MustCompile(`\b(?:duration|n_packets|n_bytes|n_offload_packets|n_offload_bytes)=[^, ]*,? ?`)
+var counted = pattern(`\b(?:duration|n_packets|n_bytes|n_offload_packets|n_offload_bytes)=[^, ]*,? ?`)
+
+// pattern compiles one when it is needed: skb-collect starts without --ovs-flows, too.
+func pattern(s string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) })
+}
 
 // detraced reads what ofproto/detrace prints: a rule a line, in Open vSwitch 4.0 indented below its bridge.
 // A cookie or table of 0 is not printed (flow_stats_ds() in ofproto/ofproto.c).
@@ -49,7 +55,7 @@ func detraced(text string) (rules []format.OVSRule) {
 			break
 		}
 		r := format.OVSRule{Bridge: bridge}
-		words = counted.ReplaceAllString(words, "")
+		words = counted().ReplaceAllString(words, "")
 		r.Cookie, words = number(words, "cookie=")
 		table, words := number(words, "table_id=")
 		r.Table = uint32(table)
@@ -74,9 +80,9 @@ func number(words, key string) (uint64, string) {
 }
 
 var (
-	tracedBridge = regexp.MustCompile(`^\s*bridge\("(.*)"\)$`)
-	tracedRule   = regexp.MustCompile(`^\s*(\d+)\. (?:(.*?), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$`)
-	tracedNone   = regexp.MustCompile(`^\s*(\d+)\. No match\.`)
+	tracedBridge = pattern(`^\s*bridge\("(.*)"\)$`)
+	tracedRule   = pattern(`^\s*(\d+)\. (?:(.*?), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$`)
+	tracedNone   = pattern(`^\s*(\d+)\. No match\.`)
 )
 
 // traced reads what ofproto/trace prints of the rules that a packet meets: `bridge("br0")`, and below it
@@ -89,12 +95,12 @@ func traced(text string) (rules []format.OVSRule) {
 		if strings.HasPrefix(line, "Final flow:") {
 			break // what comes behind is of other flows: those that a recirculation leads to
 		}
-		if m := tracedBridge.FindStringSubmatch(line); m != nil {
+		if m := tracedBridge().FindStringSubmatch(line); m != nil {
 			bridge = m[1]
 			continue
 		}
 		r := format.OVSRule{Bridge: bridge}
-		if m := tracedRule.FindStringSubmatch(line); m != nil {
+		if m := tracedRule().FindStringSubmatch(line); m != nil {
 			table, _ := strconv.ParseUint(m[1], 10, 32)
 			r.Table = uint32(table)
 			r.Cookie, _ = strconv.ParseUint(m[4], 0, 64)
@@ -102,7 +108,7 @@ func traced(text string) (rules []format.OVSRule) {
 			if m[2] != "" {
 				r.Rule += "," + cut(m[2])
 			}
-		} else if m := tracedNone.FindStringSubmatch(line); m != nil {
+		} else if m := tracedNone().FindStringSubmatch(line); m != nil {
 			table, _ := strconv.ParseUint(m[1], 10, 32)
 			r.Table, r.Rule = uint32(table), "no rule"
 		} else {
