@@ -19,14 +19,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RunDir is where daemons have their sockets, unless OVS_RUNDIR says otherwise.
-const RunDir = "/run/openvswitch"
+// runDir is where daemons have their sockets, unless OVS_RUNDIR says otherwise.
+const runDir = "/run/openvswitch"
 
 // maxReply is the longest reply that is read, in bytes of JSON. Each byte of a longer one would be kept in memory.
 const maxReply = 256 << 10
 
-// ErrTooLong is the error of a reply of more than 256 kB.
-var ErrTooLong = errors.New("the reply is longer than 256 kB")
+// errTooLong is the error of a reply of more than 256 kB.
+var errTooLong = errors.New("the reply is longer than 256 kB")
 
 // A Refusal is what the daemon says of a command that it does not carry out.
 type Refusal string
@@ -49,7 +49,7 @@ func Socket(dir, daemon string) (string, error) {
 		dir = os.Getenv("OVS_RUNDIR")
 	}
 	if dir == "" {
-		dir = RunDir
+		dir = runDir
 	}
 	file := filepath.Join(dir, daemon+".pid")
 	f, err := os.Open(file)
@@ -90,9 +90,6 @@ func Dial(socket string, wait time.Duration) (*Client, error) {
 
 // Close ends the connection.
 func (c *Client) Close() { c.conn.Close() }
-
-// Broken says that an earlier Call broke the connection, so that no other can succeed.
-func (c *Client) Broken() bool { return c.err != nil }
 
 type request struct {
 	Method string   `json:"method"`
@@ -141,7 +138,7 @@ func (c *Client) call(wait time.Duration, command string, args []string) (string
 		var r reply
 		if err := c.replies.Decode(&r); err != nil {
 			if c.limited.N <= 0 {
-				err = ErrTooLong
+				err = errTooLong
 			}
 			return "", explain(command, wait, err)
 		}

@@ -86,7 +86,7 @@ func TestCall(t *testing.T) {
 		}
 		_, err := c.Call(time.Minute, "refuse")
 		var refused Refusal
-		if !errors.As(err, &refused) || string(refused) != `"x" is not a valid command` || c.Broken() {
+		if !errors.As(err, &refused) || string(refused) != `"x" is not a valid command` || c.err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,13 +108,13 @@ func TestTooLong(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	_, err := c.Call(time.Minute, "dpctl/dump-flows")
 	runtime.ReadMemStats(&after)
-	if !errors.Is(err, ErrTooLong) || !c.Broken() {
+	if !errors.Is(err, errTooLong) || c.err == nil {
 		t.Fatal(err)
 	}
 	if got := after.TotalAlloc - before.TotalAlloc; got > 8*maxReply {
 		t.Errorf("%d bytes were allocated", got)
 	}
-	if _, err := c.Call(time.Minute, "echo"); !errors.Is(err, ErrTooLong) {
+	if _, err := c.Call(time.Minute, "echo"); !errors.Is(err, errTooLong) {
 		t.Errorf("a broken connection: %v", err)
 	}
 }
@@ -138,7 +138,7 @@ func TestBadReplies(t *testing.T) {
 		if answer == "" {
 			wait = time.Millisecond
 		}
-		if _, err := c.Call(wait, "x"); err == nil || !strings.Contains(err.Error(), want) || !c.Broken() {
+		if _, err := c.Call(wait, "x"); err == nil || !strings.Contains(err.Error(), want) || c.err == nil {
 			t.Errorf("%s: %v", answer, err)
 		}
 	}
