@@ -4,13 +4,11 @@ package collect
 
 import (
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/collect/counters"
-	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
@@ -46,9 +44,7 @@ func (o *Options) countersEvery() (every time.Duration, none bool, err error) {
 // startCounting reads the counters for the first time, where that is asked for: drops are probed, or by --counters.
 func (c *collector) startCounting() error {
 	every, none, err := c.options.countersEvery()
-	drops := slices.ContainsFunc(c.selection.tracepoints, func(t kernel.Tracepoint) bool {
-		return t.Is(kfunc.TraceKfreeSkb)
-	})
+	drops := c.selection.traces(kfunc.TraceKfreeSkb)
 	if err != nil || none || every == 0 && !drops {
 		return err
 	}

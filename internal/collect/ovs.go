@@ -71,7 +71,7 @@ func addOVSProbes(s *selection, p *places, o *kernel.OVS) error {
 		return nil
 	}
 	for _, t := range []string{kfunc.TraceOVSAction, kfunc.TraceOVSUpcall} {
-		if !slices.ContainsFunc(s.tracepoints, func(o kernel.Tracepoint) bool { return o.Is(t) }) {
+		if !s.traces(t) {
 			if err := p.addTracepoints(s, t, map[string]bool{}, 0); err != nil {
 				return fmt.Errorf("--with ovs: %w", err)
 			}
@@ -108,10 +108,7 @@ var ovsCommands = [...]string{1: "miss", "action"}
 
 func (d *decoder) ovs(o *format.OVS, r *bpf.OVSInfo) {
 	if r.Dp[0] != 0 {
-		if len(d.datapaths) > 1<<10 {
-			clear(d.datapaths)
-		}
-		d.datapaths[r.DpAddr] = d.text(r.Dp)
+		keep(d.datapaths, 1<<10, r.DpAddr, d.text(r.Dp))
 	}
 	*o = format.OVS{Datapath: d.datapaths[r.DpAddr], RecircID: r.RecircId, InPort: r.InPort}
 	attr := r.Attr[:min(int(r.AttrLen), len(r.Attr))]

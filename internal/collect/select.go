@@ -31,6 +31,11 @@ type selection struct {
 	ovs         ovsSelection
 }
 
+// traces tells whether a tracepoint, as skb:kfree_skb, is one of the probes.
+func (s *selection) traces(name string) bool {
+	return slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool { return t.Is(name) })
+}
+
 func (s *selection) len() int {
 	n := len(s.functions) + len(s.returns) + len(s.tracepoints)
 	if s.nft != nil {

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/bpf"
-	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/spell"
 	"github.com/skb-tools/skb-tools/internal/terminal"
@@ -143,9 +141,7 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 			w.bits &^= bpf.SectionCt
 		}
 	}
-	if w.has("drop") && !slices.ContainsFunc(s.tracepoints, func(t kernel.Tracepoint) bool {
-		return t.Is(kfunc.TraceKfreeSkb)
-	}) {
+	if w.has("drop") && !s.traces(kfunc.TraceKfreeSkb) {
 		if err := p.addTracepoints(s, kfunc.TraceKfreeSkb, map[string]bool{}, 0); err != nil {
 			return err
 		}
