@@ -233,6 +233,18 @@ func (t target) with(name string, value any) map[string]any {
 	return vars
 }
 
+// function attaches one, which must not be refused.
+func (a *Attachment) function(backend string, t target, f Function) error {
+	refused := map[string]error{}
+	if err := a.functions(backend, t, []Function{f}, refused); err != nil {
+		return err
+	}
+	if err := refused[f.Name]; err != nil {
+		return fmt.Errorf("%s: the kernel refuses a probe there: %w", f.Name, err)
+	}
+	return nil
+}
+
 func (a *Attachment) functions(backend string, t target, fs []Function, refused map[string]error) error {
 	if len(fs) == 0 {
 		return nil

@@ -5,7 +5,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -40,23 +39,12 @@ func (a *Attachment) NFT(backend string, f Function) error {
 	}
 	vars := a.loader.sections(f.Sections)
 	vars["nft"] = layout
-	refused := map[string]error{}
-	if err := a.functions(backend, target{"on_nft_trace", false, vars}, []Function{f}, refused); err != nil {
-		return err
-	}
-	if err := refused[f.Name]; err != nil {
-		return fmt.Errorf("%s: the kernel refuses a probe there: %w", f.Name, err)
-	}
-	return nil
+	return a.function(backend, target{"on_nft_trace", false, vars}, f)
 }
 
 // nftLayout finds by BTF what the BPF side needs to know of nf_tables.
 func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
-	name := "" // built in
-	if slices.Contains(k.types.selected, "nf_tables") {
-		name = "nf_tables"
-	}
-	module, err := k.module(name)
+	module, err := k.moduleOrBuiltIn("nf_tables")
 	if err != nil {
 		return bpf.NFTLayout{}, err
 	}
@@ -65,18 +53,8 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 		return k.nftLayoutWithoutBTF()
 	}
 	var l bpf.NFTLayout
-	var missing error
-	at := func(structure, path string) memberAt {
-		var s *btf.Struct
-		if module.TypeByName(structure, &s) == nil {
-			if m, ok := memberPath(s, path); ok {
-				return m
-			}
-		}
-		missing = fmt.Errorf("this kernel's struct %s has no %s: what nftables does can't be read", structure, path)
-		return memberAt{}
-	}
-	offset := func(structure, path string) uint16 { return uint16(at(structure, path).bitOffset / 8) }
+	find := memberFinder{types: module, whose: "nftables"}
+	at, offset := find.at, find.offset
 	var notify *btf.Func
 	if err := module.TypeByName(NFTTraceFunction, &notify); err != nil {
 		return l, fmt.Errorf("this kernel's BTF has no %s: %w", NFTTraceFunction, err)
@@ -113,7 +91,7 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 	l.TableName = offset("nft_table", "name")
 	l.TableFamily = offset("nft_table", "family")
 	l.VerdictChain = offset("nft_verdict", "chain")
-	return l, missing
+	return l, find.missing
 }
 
 // nftLayoutWithoutBTF is the layout of kernels that have no BTF of modules, as

@@ -124,12 +124,8 @@ type ovsProbe struct {
 
 func (a *Attachment) ovs(backend string, probes []ovsProbe) error {
 	for _, p := range probes {
-		refused := map[string]error{}
-		if err := a.functions(backend, p.target, []Function{p.function}, refused); err != nil {
+		if err := a.function(backend, p.target, p.function); err != nil {
 			return err
-		}
-		if err := refused[p.function.Name]; err != nil {
-			return fmt.Errorf("%s: the kernel refuses a probe there: %w", p.function.Name, err)
 		}
 	}
 	return nil
@@ -154,11 +150,7 @@ func (k *Kernel) ovsLayout() (bpf.OVSLayout, error) {
 }
 
 func (k *Kernel) findOVSLayout() (bpf.OVSLayout, error) {
-	name := "" // built in
-	if slices.Contains(k.types.selected, ovsModule) {
-		name = ovsModule
-	}
-	module, err := k.module(name)
+	module, err := k.moduleOrBuiltIn(ovsModule)
 	if err != nil {
 		return bpf.OVSLayout{}, err
 	}
@@ -166,25 +158,17 @@ func (k *Kernel) findOVSLayout() (bpf.OVSLayout, error) {
 	if module.TypeByName("sw_flow_key", &key) != nil {
 		return k.ovsLayoutWithoutBTF()
 	}
-	var missing error
-	offset := func(structure, path string) uint16 {
-		var s *btf.Struct
-		if module.TypeByName(structure, &s) == nil {
-			if m, ok := memberPath(s, path); ok {
-				return uint16(m.bitOffset / 8)
-			}
-		}
-		missing = fmt.Errorf("this kernel's struct %s has no %s: what Open vSwitch does can't be read", structure, path)
-		return 0
-	}
-	return bpf.OVSLayout{
+	find := memberFinder{types: module, whose: "Open vSwitch"}
+	offset := find.offset
+	l := bpf.OVSLayout{
 		DpTable: offset("datapath", "table"), DpPorts: offset("datapath", "ports"),
 		VportDev: offset("vport", "dev"), VportPort: offset("vport", "port_no"), VportNode: offset("vport", "dp_hash_node"),
 		KeyRecircId: offset("sw_flow_key", "recirc_id"), KeyInPort: offset("sw_flow_key", "phy.in_port"),
 		InfoUserdata: offset("dp_upcall_info", "userdata"), InfoPortid: offset("dp_upcall_info", "portid"),
 		InfoCmd: offset("dp_upcall_info", "cmd"), InfoMru: offset("dp_upcall_info", "mru"),
 		FlowUfidLen: offset("sw_flow", "id.ufid_len"), FlowUfid: offset("sw_flow", "id.ufid"),
-	}, missing
+	}
+	return l, find.missing
 }
 
 // ovsLayoutWithoutBTF is the layout of kernels that have no BTF of modules, as net/openvswitch of Linux

@@ -181,6 +181,29 @@ func memberPath(s *btf.Struct, path string) (at memberAt, ok bool) {
 	return at, true
 }
 
+// A memberFinder finds members of structs that a BPF program can't do without.
+type memberFinder struct {
+	types   *btf.Spec
+	whose   string // work they are about, for the error
+	missing error  // one line for the user: of the last that this kernel does not have
+}
+
+func (f *memberFinder) at(structure, path string) memberAt {
+	var s *btf.Struct
+	if f.types.TypeByName(structure, &s) == nil {
+		if m, ok := memberPath(s, path); ok {
+			return m
+		}
+	}
+	f.missing = fmt.Errorf("this kernel's struct %s has no %s: what %s does can't be read", structure, path, f.whose)
+	return memberAt{}
+}
+
+// offset is in bytes.
+func (f *memberFinder) offset(structure, path string) uint16 {
+	return uint16(f.at(structure, path).bitOffset / 8)
+}
+
 func (m memberAt) field(base, size uint32) Field {
 	bits := m.bits
 	f := Field{off: m.bitOffset/8 - base}

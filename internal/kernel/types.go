@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -118,6 +119,15 @@ func (k *Kernel) module(name string) (*btf.Spec, error) {
 		return nil, fmt.Errorf("reading the types of module %s: %w", name, err)
 	}
 	return spec, nil
+}
+
+// moduleOrBuiltIn returns all types of a module, or those of vmlinux if it is not one of the selected: it may be built
+// in.
+func (k *Kernel) moduleOrBuiltIn(name string) (*btf.Spec, error) {
+	if !slices.Contains(k.types.selected, name) {
+		name = ""
+	}
+	return k.module(name)
 }
 
 // alsoWanted are the types that no BPF program knows, but the code here.
