@@ -88,12 +88,7 @@ func (t *tracker) link(r format.Raw) {
 	if l.from.ID|l.from.Addr == 0 || l.to.ID|l.to.Addr == 0 {
 		return
 	}
-	src := t.known(g, l.from, true)
-	if src == 0 {
-		src = t.unseen(g, l.from, l.ts)
-		t.branches.at(src).flags |= holder
-	}
-	t.touch(t.branches.at(src).journey, l.ts)
+	src := t.source(g, &l)
 	switch how := string(l.how); how {
 	case "expand":
 		t.expand(g, src, l.to)
@@ -125,6 +120,17 @@ func (t *tracker) link(r format.Raw) {
 			b.flags |= copied
 		}
 	}
+}
+
+// source returns the branch that a link is from.
+func (t *tracker) source(g *group, l *lifetime) uint32 {
+	src := t.known(g, l.from, true)
+	if src == 0 {
+		src = t.unseen(g, l.from, l.ts)
+		t.branches.at(src).flags |= holder
+	}
+	t.touch(t.branches.at(src).journey, l.ts)
+	return src
 }
 
 // unseen returns a branch for a buffer of which there was no event: it shares the data of

@@ -13,12 +13,7 @@ func (t *tracker) upcall(g *group, l *lifetime) {
 		}
 		return
 	}
-	src := t.known(g, l.from, true)
-	if src == 0 {
-		src = t.unseen(g, l.from, l.ts)
-		t.branches.at(src).flags |= holder
-	}
-	t.touch(t.branches.at(src).journey, l.ts)
+	src := t.source(g, l)
 	if ambiguous {
 		t.journeys.at(t.branches.at(src).journey).flags |= alike
 		return
