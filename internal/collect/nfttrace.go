@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/internal/collect/host"
+	"github.com/skb-tools/skb-tools/internal/collect/netns"
 )
 
 // A traceTable is an nftables table that has every IPv4 and IPv6 packet of a network
@@ -58,31 +59,17 @@ func newTraceTables(namespaces []string) (tables traceTables, err error) {
 	return tables, nil
 }
 
-// inNetns calls f with this thread in the network namespace, as are processes that f starts.
+// inNetns calls f on a thread in the network namespace.
 func inNetns(path string, f func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	own, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return fmt.Errorf("finding this network namespace: %w", err)
-	}
-	defer own.Close()
-	other, err := os.Open(path)
-	if err != nil {
+	err := netns.Within(path, f)
+	var refused *fs.PathError
+	if !errors.As(err, &refused) || refused.Op != netns.Enter {
 		return err
 	}
-	defer other.Close()
-	if err := unix.Setns(int(other.Fd()), unix.CLONE_NEWNET); err != nil {
-		if errors.Is(err, unix.EPERM) {
-			err = errors.New("CAP_SYS_ADMIN missing")
-		}
-		return fmt.Errorf("entering that network namespace: %w", err)
+	if err = refused.Err; errors.Is(err, unix.EPERM) {
+		err = errors.New("CAP_SYS_ADMIN missing")
 	}
-	err = f()
-	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
-		return fmt.Errorf("coming back from that network namespace: %w", back)
-	}
-	return err
+	return fmt.Errorf("entering that network namespace: %w", err)
 }
 
 // newTraceTable makes the table of this thread's namespace. The kernel removes it when the

@@ -11,14 +11,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 	"slices"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/clock"
+	"github.com/skb-tools/skb-tools/internal/collect/netns"
 )
 
 // A Reader reads the counters of some network namespaces.
@@ -61,16 +59,16 @@ func newReader() *Reader {
 		torn: map[key]bool{}, holed: map[key]bool{}}
 }
 
-// Open opens what is to be read: of the network namespace of this process and those of the files netns. diag: the
+// Open opens what is to be read: of the network namespace of this process and those of the files namespaces. diag: the
 // kernel has the module tcp_diag; else asking would load it. What can't be opened is told by each record of Read.
-func Open(netns []string, diag bool) *Reader {
+func Open(namespaces []string, diag bool) *Reader {
 	r := newReader()
 	r.own = r.open("/proc/thread-self/ns/net", diag)
 	if r.own != nil {
 		r.softnet = r.file(0, "softnet_stat", "/proc/thread-self/net/softnet_stat", (*file).softnet)
 	}
-	for _, path := range netns {
-		if err := within(path, func() error { r.open("/proc/thread-self/ns/net", diag); return nil }); err != nil {
+	for _, path := range namespaces {
+		if err := netns.Within(path, func() error { r.open("/proc/thread-self/ns/net", diag); return nil }); err != nil {
 			r.unread = append(r.unread, fmt.Sprintf("network namespace %s: %v", path, plain(err)))
 		}
 	}
@@ -84,26 +82,6 @@ func plain(err error) error {
 		return path.Err
 	}
 	return err
-}
-
-// within calls f with its thread in another network namespace.
-func within(path string, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		done <- func() error {
-			ns, err := os.Open(path)
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-			return f()
-		}()
-	}()
-	return <-done
 }
 
 // open opens the namespace that this thread is in, whose file is ns. It returns nil if it is open already.

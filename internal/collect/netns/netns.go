@@ -1,0 +1,48 @@
+//go:build linux
+
+// Package netns has things done in other network namespaces.
+package netns
+
+import (
+	"io/fs"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Enter is the Op of a fs.PathError of Within: the kernel did not let this process enter the network namespace.
+const Enter = "setns"
+
+// Within calls f on a thread that is in the network namespace of a file. Processes that f starts are in it, too. An
+// error that is not of f is a fs.PathError.
+func Within(path string, f func() error) error {
+	return onOwnThread(func() error {
+		ns, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			return &fs.PathError{Op: Enter, Path: path, Err: err}
+		}
+		return f()
+	})
+}
+
+// onOwnThread calls f on a thread that ends behind it, so that nothing has to be changed back.
+func onOwnThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and it is not unlocked: the thread ends with this goroutine
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread can't end. What it changed would stay, and be seen by all that read /proc/self and
+			// /proc/net. As long as it is locked here, another thread is taken.
+			defer runtime.UnlockOSThread()
+			done <- onOwnThread(f)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
