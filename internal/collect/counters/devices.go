@@ -12,6 +12,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // devices reads what rtnetlink and ethtool count by device.
@@ -33,9 +35,6 @@ const (
 	rtmGetStats     = 94
 	sizeofIfStats   = 12 // struct if_stats_msg
 	iflaStatsLink64 = 1
-	sizeofIfinfo    = 16
-	sizeofTcmsg     = 20
-	skipStats       = 1 << 3 // RTEXT_FILTER_SKIP_STATS
 	tcaStats2       = 7
 	tcaStatsQueue   = 3 // struct gnet_stats_queue
 )
@@ -106,32 +105,23 @@ func interrupted(all []netlink.Message) bool {
 
 // each calls f for the attributes behind a header of so many bytes.
 func each(m netlink.Message, header int, f func(a *netlink.AttributeDecoder)) {
-	if len(m.Data) < header {
-		return
-	}
-	a, err := netlink.NewAttributeDecoder(m.Data[header:])
-	if err != nil {
-		return
-	}
-	for a.Next() {
+	for a := rtnetlink.Attributes(m, header); a != nil && a.Next(); {
 		f(a)
 	}
 }
 
 func (d *devices) readNames() error {
-	e := netlink.NewAttributeEncoder()
-	e.Uint32(unix.IFLA_EXT_MASK, skipStats)
-	mask, err := e.Encode()
+	request, err := rtnetlink.Links()
 	if err != nil {
 		return err
 	}
-	links, _, err := dump(d.conn, unix.RTM_GETLINK, append(make([]byte, sizeofIfinfo), mask...))
+	links, _, err := dump(d.conn, unix.RTM_GETLINK, request)
 	if err != nil && len(links) == 0 {
 		return fmt.Errorf("reading the devices: %w", err)
 	}
 	d.names = make(map[uint32]string, len(links))
 	for _, m := range links {
-		each(m, sizeofIfinfo, func(a *netlink.AttributeDecoder) {
+		each(m, rtnetlink.SizeofIfinfomsg, func(a *netlink.AttributeDecoder) {
 			if a.Type() == unix.IFLA_IFNAME {
 				d.names[binary.NativeEndian.Uint32(m.Data[4:])] = a.String()
 			}
@@ -182,7 +172,7 @@ func (d *devices) missed() error {
 }
 
 func (d *devices) readQdiscs(r *Reader, netns uint32) error {
-	all, whole, err := dump(d.conn, unix.RTM_GETQDISC, make([]byte, sizeofTcmsg))
+	all, whole, err := dump(d.conn, unix.RTM_GETQDISC, make([]byte, rtnetlink.SizeofTcmsg))
 	if err != nil && len(all) == 0 {
 		return fmt.Errorf("reading the queueing disciplines: %w", err)
 	}
@@ -192,7 +182,7 @@ func (d *devices) readQdiscs(r *Reader, netns uint32) error {
 	for _, m := range all {
 		var kind string
 		var queue []byte
-		each(m, sizeofTcmsg, func(a *netlink.AttributeDecoder) {
+		each(m, rtnetlink.SizeofTcmsg, func(a *netlink.AttributeDecoder) {
 			switch a.Type() {
 			case unix.TCA_KIND:
 				kind = a.String()

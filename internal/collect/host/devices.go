@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
@@ -23,8 +24,6 @@ type link struct {
 
 // Of include/uapi/linux/if_link.h and if_bridge.h, where golang.org/x/sys has them not.
 const (
-	sizeofIfinfomsg = 16
-
 	iflaInfoSlaveKind  = 4
 	iflaInfoSlaveData  = 5
 	iflaVlanID         = 1
@@ -37,15 +36,12 @@ const (
 
 // links are the devices of this network namespace, without their statistics.
 func links(conn *netlink.Conn) []link {
-	e := netlink.NewAttributeEncoder()
-	const skipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS, include/uapi/linux/rtnetlink.h
-	e.Uint32(unix.IFLA_EXT_MASK, skipStats)
-	mask, err := e.Encode()
+	request, err := rtnetlink.Links()
 	if err != nil {
 		return nil
 	}
 	var all []link
-	for _, answer := range dump(conn, unix.RTM_GETLINK, append(make([]byte, sizeofIfinfomsg), mask...)) {
+	for _, answer := range dump(conn, unix.RTM_GETLINK, request) {
 		if l, ok := readLink(answer); ok {
 			all = append(all, l)
 		}
@@ -54,7 +50,7 @@ func links(conn *netlink.Conn) []link {
 }
 
 func readLink(answer netlink.Message) (l link, ok bool) {
-	a := attributes(answer, sizeofIfinfomsg)
+	a := rtnetlink.Attributes(answer, rtnetlink.SizeofIfinfomsg)
 	if a == nil {
 		return l, false
 	}
@@ -151,7 +147,7 @@ func addresses(conn *netlink.Conn) map[uint32][]string {
 	const sizeofIfaddrmsg = 8
 	all := map[uint32][]string{}
 	for _, answer := range dump(conn, unix.RTM_GETADDR, make([]byte, sizeofIfaddrmsg)) {
-		a := attributes(answer, sizeofIfaddrmsg)
+		a := rtnetlink.Attributes(answer, sizeofIfaddrmsg)
 		if a == nil {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // This machine's own loopback device, which every host has.
@@ -60,7 +61,7 @@ func TestReadLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	header := make([]byte, sizeofIfinfomsg)
+	header := make([]byte, rtnetlink.SizeofIfinfomsg)
 	binary.NativeEndian.PutUint32(header[4:], 9)
 	binary.NativeEndian.PutUint32(header[8:], unix.IFF_UP)
 	l, ok := readLink(netlink.Message{Data: append(header, b...)})

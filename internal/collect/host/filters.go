@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // maxFilterQuestions bounds how often the kernel is asked for a device's filters: a host of
@@ -70,7 +72,7 @@ func withWord(words, word string) string {
 
 // filtersAt are the answers about the filters at one place.
 func filtersAt(conn *netlink.Conn, ifindex, parent uint32) (answers []netlink.Message, ok bool) {
-	request := make([]byte, sizeofTcmsg)
+	request := make([]byte, rtnetlink.SizeofTcmsg)
 	binary.NativeEndian.PutUint32(request[4:], ifindex)
 	binary.NativeEndian.PutUint32(request[12:], parent)
 	answers, err := conn.Execute(netlink.Message{

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // A discipline is a queueing discipline as RTM_GETQDISC tells of it.
@@ -21,7 +23,7 @@ type discipline struct {
 // disciplines are those of the devices of this network namespace; nil if the kernel does
 // not tell.
 func disciplines(conn *netlink.Conn) []discipline {
-	answers := dump(conn, unix.RTM_GETQDISC, make([]byte, sizeofTcmsg))
+	answers := dump(conn, unix.RTM_GETQDISC, make([]byte, rtnetlink.SizeofTcmsg))
 	if answers == nil {
 		return nil
 	}
@@ -57,12 +59,9 @@ func qdiscs(names map[uint32]string, all []discipline) map[string]string {
 	return joined
 }
 
-// sizeofTcmsg is that of struct tcmsg (include/uapi/linux/rtnetlink.h).
-const sizeofTcmsg = 20
-
 // readDiscipline reads an answer to RTM_GETQDISC.
 func readDiscipline(answer netlink.Message) (q discipline) {
-	a := attributes(answer, sizeofTcmsg)
+	a := rtnetlink.Attributes(answer, rtnetlink.SizeofTcmsg)
 	if a == nil {
 		return q
 	}

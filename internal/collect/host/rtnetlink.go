@@ -10,6 +10,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // dump gives the answers to a request for all of a kind; nil if the kernel does not tell.
@@ -24,18 +26,6 @@ func dump(conn *netlink.Conn, kind netlink.HeaderType, request []byte) []netlink
 	return answers
 }
 
-// attributes of an answer are behind its header of so many bytes; nil if it is too short.
-func attributes(answer netlink.Message, header int) *netlink.AttributeDecoder {
-	if len(answer.Data) < header {
-		return nil
-	}
-	a, err := netlink.NewAttributeDecoder(answer.Data[header:])
-	if err != nil {
-		return nil
-	}
-	return a
-}
-
 // ipRules counts the rules of ip-rule(8) of one family beside those that each namespace
 // begins with: of priority 0, 32766 and 32767 for the tables local, main and default, and
 // the one that the kernel adds with the first VRF (1000, net/core/fib_rules.c and
@@ -46,7 +36,7 @@ func ipRules(conn *netlink.Conn, family byte) (n uint64, ok bool) {
 	request[0] = family
 	answers := dump(conn, unix.RTM_GETRULE, request)
 	for _, answer := range answers {
-		a := attributes(answer, sizeofFibRule)
+		a := rtnetlink.Attributes(answer, sizeofFibRule)
 		if a == nil {
 			return 0, false
 		}
@@ -136,7 +126,7 @@ func xfrmInfo(conn *netlink.Conn, kind netlink.HeaderType, attribute uint16) ([]
 	if err != nil || len(answers) == 0 {
 		return nil, false
 	}
-	a := attributes(answers[0], 4)
+	a := rtnetlink.Attributes(answers[0], 4)
 	for a != nil && a.Next() {
 		if a.Type() == attribute {
 			return a.Bytes(), true

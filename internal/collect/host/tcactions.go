@@ -7,6 +7,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // actionsAt are the attributes of a filter's options that hold its actions, by the filter's kind
@@ -27,7 +29,7 @@ var parmsAt = map[string]uint16{"csum": 1, "nat": 1, "ct": 1}
 // and in place of gact its verdict. A BPF program that gives verdicts itself is bpf, a kind
 // of filter whose actions are not known is unknown.
 func filterActions(answer netlink.Message) []string {
-	a := attributes(answer, sizeofTcmsg)
+	a := rtnetlink.Attributes(answer, rtnetlink.SizeofTcmsg)
 	if a == nil {
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/rtnetlink"
 )
 
 // tcAnswer is an answer to RTM_GETTFILTER as the kernel gives one.
@@ -23,7 +25,7 @@ func tcAnswer(t *testing.T, kind string, options func(*netlink.AttributeEncoder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(make([]byte, sizeofTcmsg), b...)
+	return append(make([]byte, rtnetlink.SizeofTcmsg), b...)
 }
 
 // tcGen is a struct tc_gen: index, capab, action, refcnt, bindcnt.
