@@ -40,23 +40,24 @@ func HintsAnd(more map[string]string) map[string]string {
 	return all
 }
 
-var (
-	unknownFlag = regexp.MustCompile(`^unknown flag (--?)([^ ,=]+)`)
-	noValue     = regexp.MustCompile(`^(\S+): (expected .* value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
-	noUnit      = regexp.MustCompile(`^(\S+): .*time: missing unit in duration "?([^"]*)"?$`)
+// What kong says. These are compiled when a command line is wrong, and not at every start.
+const (
+	unknownFlag = `^unknown flag (--?)([^ ,=]+)`
+	noValue     = `^(\S+): (expected .* value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`
+	noUnit      = `^(\S+): .*time: missing unit in duration "?([^"]*)"?$`
 )
 
 // explainUsage says what is wrong with a command line, of which kong says err. Its own guesses are of no use: to it
 // every letter is like any other.
 func explainUsage(app *kong.Application, m *Manual, err error) error {
-	text := err.Error()
-	if of := noValue.FindStringSubmatch(text); of != nil {
+	match := func(pattern string) []string { return regexp.MustCompile(pattern).FindStringSubmatch(err.Error()) }
+	if of := match(noValue); of != nil {
 		return errors.New(of[1] + ": needs a value")
 	}
-	if of := noUnit.FindStringSubmatch(text); of != nil {
+	if of := match(noUnit); of != nil {
 		return errors.New(of[1] + ": " + of[2] + " has no unit: " + of[2] + "s, or ms, us, m, h")
 	}
-	of := unknownFlag.FindStringSubmatch(text)
+	of := match(unknownFlag)
 	if of == nil {
 		return err
 	}
