@@ -5,6 +5,7 @@ package collect
 import (
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
@@ -51,12 +52,6 @@ func (o *Options) Validate() error {
 	if o.List || len(o.Command) == 0 || slices.Contains(os.Args, "--") || !pipe.LooksLikeFilter(o.Command[0]) {
 		return nil
 	}
-	filter := ""
-	for i, w := range o.Command {
-		if i > 0 {
-			filter += " "
-		}
-		filter += w
-	}
-	return pipe.Usagef("%s: a filter goes behind -f: -f '%s' (and a command behind --)", o.Command[0], filter)
+	return pipe.Usagef("%s: a filter goes behind -f: -f '%s' (and a command behind --)", o.Command[0],
+		strings.Join(o.Command, " "))
 }
