@@ -3,8 +3,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,16 +14,14 @@ import (
 type packagesCommand struct {
 	Suite string   `default:"trixie" help:"Debian release."`
 	Arch  string   `default:"amd64" help:"amd64 or arm64."`
-	Deps  bool     `help:"And what they depend on."`
 	Names []string `arg:""`
 }
 
 // fetchPackages returns a folder with the files of Debian's packages, from the cache or else from Debian.
 func fetchPackages(c packagesCommand) (string, error) {
 	what := fmt.Sprintf("packages %s of Debian %s for %s", strings.Join(c.Names, ", "), c.Suite, c.Arch)
-	key := sha256.Sum256(fmt.Append(nil, what, c.Deps))
 	var found string
-	err := inCache("packages-"+c.Suite+"-"+c.Arch+"-"+hex.EncodeToString(key[:6]), func(dir string) error {
+	err := inCache("packages-"+strings.Join(append([]string{c.Suite, c.Arch}, c.Names...), "-"), func(dir string) error {
 		found = dir
 		_, err := os.Stat(filepath.Join(dir, "usr"))
 		return err
@@ -36,11 +32,7 @@ func fetchPackages(c packagesCommand) (string, error) {
 			return fmt.Errorf("the %s can't be had: %w", what, err)
 		}
 		defer a.close()
-		args := append([]string{"download"}, c.Names...)
-		if c.Deps {
-			args = append([]string{"-qq", "--yes", "--no-install-recommends", "--download-only", "install"}, c.Names...)
-		}
-		if _, err := a.run("apt-get", args...); err != nil {
+		if _, err := a.run("apt-get", append([]string{"download"}, c.Names...)...); err != nil {
 			return fmt.Errorf("the %s can't be had: %w", what, err)
 		}
 		return a.unpack(root)
