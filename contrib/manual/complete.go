@@ -27,6 +27,7 @@ __skb_probes() {
 	elif [ -n "$(find "$file" -mtime -1 -size +0 2>/dev/null)" ]; then
 		cat "$file" 2>/dev/null
 	elif new=$(mktemp "$dir/new-XXXXXX" 2>/dev/null); then
+		trap 'rm -f "$new"; exit 1' HUP INT TERM
 		skb-collect --list >"$new" 2>/dev/null && mv -f "$new" "$file" 2>/dev/null
 		rm -f "$new"
 		cat "$file" 2>/dev/null

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -332,6 +333,29 @@ func TestProbesKept(t *testing.T) {
 			if want := 2 - c.listed; len(kept) != want {
 				t.Errorf("%s, %s: kept %q, want %d", c.what, shell, kept, want)
 			}
+		}
+	}
+}
+
+// TestProbesInterrupted: a ^C while probes are listed, which takes a second, leaves no half of a list behind.
+func TestProbesInterrupted(t *testing.T) {
+	for _, shell := range [][]string{{"bash", "--norc"}, {"zsh", "-f"}, {"sh"}} {
+		env, dir := home(t)
+		// As a terminal does, it sends the signal to all.
+		script := "#!/bin/sh\necho ip_rcv\nkill -INT 0\n"
+		if err := os.WriteFile(filepath.Join(dir, "bin/skb-collect"), []byte(script), 0o755); err != nil { //nolint:gosec // it is run
+			t.Fatal(err)
+		}
+		cmd := exec.Command(shell[0], append(shell[1:], "-c", finders+"__skb_probes ''; echo", shell[0])...)
+		cmd.Env, cmd.Dir, cmd.SysProcAttr = env, dir, &syscall.SysProcAttr{Setpgid: true}
+		out, err := cmd.CombinedOutput()
+		var status *exec.ExitError
+		if err != nil && !errors.As(err, &status) {
+			t.Fatal(err)
+		}
+		kept, err := os.ReadDir(filepath.Join(dir, "cache/skb-tools"))
+		if err != nil || len(kept) > 0 {
+			t.Errorf("%s: kept %v (%v, %q)", shell, kept, err, out)
 		}
 	}
 }
