@@ -71,9 +71,6 @@ func endAt(signals, hangup <-chan os.Signal, atPager bool) {
 	second.ring()
 }
 
-// Interrupted reports whether a signal asked for the end.
-func Interrupted() bool { return interrupted.Load() }
-
 // ErrInterrupted ends reading that a signal asked to end.
 var ErrInterrupted = errors.New("interrupted")
 
