@@ -130,6 +130,16 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// TestOneProgram: skb-tools says of each program what its own --help says.
+func TestOneProgram(t *testing.T) {
+	usage := read(t, "../../cmd/skb-tools/main.go")
+	for _, p := range programs() {
+		if line := fmt.Sprintf("\n  %-8s %s\n", strings.TrimPrefix(p.name, "skb-"), p.manual.Does); !strings.Contains(usage, line) {
+			t.Errorf("cmd/skb-tools lacks the line %q", line)
+		}
+	}
+}
+
 // TestSame: made twice, all is the same.
 func TestSame(t *testing.T) {
 	for _, what := range []string{"man", "completions"} {
