@@ -26,6 +26,7 @@ type facts struct {
 	parsed bool // frame and packet are those of the record
 
 	verdict   verdict
+	fitting   []*way   // that fit its reason
 	countedBy []string // counters that may count it
 
 	// Texts that values need made are appended to buf, one after the other: the part of
@@ -58,6 +59,9 @@ func (f *facts) setDrop() {
 		f.buf = f.reason[len(f.reason):]
 	}
 }
+
+// hasReason says that the kernel gave one.
+func (f *facts) hasReason() bool { return len(f.reason) > 0 && string(f.reason) != notSpecified }
 
 // look past what frees to who had it freed, if the stack is known.
 func (f *facts) setStack(frames []string) {

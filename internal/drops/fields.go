@@ -94,7 +94,7 @@ func (f *facts) settings(id fieldID) value {
 func (f *facts) roomy() value {
 	used, ok := f.find.Uint(findSockRmem)
 	size, ok2 := f.find.Uint(findSockRcvbuf)
-	if !ok || !ok2 || used > size/2 || len(f.reason) > 0 && string(f.reason) != notSpecified {
+	if !ok || !ok2 || used > size/2 || f.hasReason() {
 		return value{}
 	}
 	return num(1, true)

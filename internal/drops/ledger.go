@@ -161,8 +161,7 @@ func (l *ledger) atEdge() map[*class]uint64 {
 // classOf finds the class of a drop; nil if there are too many.
 func (l *ledger) classOf(f *facts, t *tables) *class {
 	var c class
-	known := len(f.reason) > 0 && string(f.reason) != notSpecified
-	c.counted, c.certain, c.silent = t.counted(f, known)
+	c.counted, c.certain, c.silent = t.counted(f)
 	c.netns, _ = f.find.Uint(findNetnsInum)
 	dev, _ := f.find.Str(findDevName)
 	proto := f.protocol()
@@ -191,18 +190,15 @@ func (l *ledger) classOf(f *facts, t *tables) *class {
 
 // counted has the counters that may count a drop, by the census. certain: there is one, and it does. silent: some way
 // to the place has none that is known. The names are valid until the next call.
-func (t *tables) counted(f *facts, known bool) (names []string, certain, silent bool) {
-	all := t.waysAt(f.function)
-	exact := slices.ContainsFunc(all, func(w *way) bool { _, e := w.gives(f, known); return e })
+func (t *tables) counted(f *facts) (names []string, certain, silent bool) {
 	rule := f.verdict.rule
 	tells := func(w *way) bool { return slices.Contains(w.rules, rule) }
-	only := rule != nil && rule.final && slices.ContainsFunc(all, tells)
+	only := rule != nil && rule.final && slices.ContainsFunc(t.waysAt(f.function), tells)
 	names = f.countedBy[:0]
 	certain = true
 	n := 0
-	for _, w := range all {
-		fits, exactly := w.gives(f, known)
-		if !fits || exact && !exactly || only && !tells(w) || !w.possible(f) {
+	for _, w := range t.waysThatFit(f, f.hasReason()) {
+		if only && !tells(w) || !w.possible(f) {
 			continue
 		}
 		n++

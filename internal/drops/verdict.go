@@ -37,7 +37,7 @@ func (v *verdict) confidence() string {
 func (t *tables) judge(f *facts, others bool) {
 	v := &f.verdict
 	*v = verdict{name: v.name[:0], cause: v.cause[:0]}
-	known := len(f.reason) > 0 && string(f.reason) != notSpecified
+	known := f.hasReason()
 	var rules []*rule
 	if !known {
 		rules = t.at[string(f.function)]

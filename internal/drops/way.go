@@ -168,6 +168,23 @@ func (w *way) gives(f *facts, known bool) (fits, exactly bool) {
 	return fits, false
 }
 
+// waysThatFit are the ways to the place that fit the reason best. They are valid until the next call.
+func (t *tables) waysThatFit(f *facts, known bool) []*way {
+	f.fitting = f.fitting[:0]
+	exact := false
+	for _, w := range t.waysAt(f.function) {
+		fits, exactly := w.gives(f, known)
+		if exactly && !exact {
+			exact = true
+			f.fitting = f.fitting[:0]
+		}
+		if fits && exactly == exact {
+			f.fitting = append(f.fitting, w)
+		}
+	}
+	return f.fitting
+}
+
 // possible says that nothing known of the drop speaks against a way.
 func (w *way) possible(f *facts) bool {
 	for i := range w.when {
@@ -206,15 +223,8 @@ func (c *condition) possible(f *facts, ofRule bool) bool {
 // addWays puts into the verdict what else the drop may be by the census: the ways to the place
 // that no rule of the verdict tells of. Without a rule, a single way is the cause.
 func (v *verdict) addWays(t *tables, f *facts, known bool) {
-	all := t.waysAt(f.function)
-	exact := false
-	for _, w := range all {
-		_, e := w.gives(f, known)
-		exact = exact || e
-	}
-	for _, w := range all {
-		fits, exactly := w.gives(f, known)
-		if !fits || exact && !exactly || v.tells(w) || !w.possible(f) {
+	for _, w := range t.waysThatFit(f, known) {
+		if v.tells(w) || !w.possible(f) {
 			continue
 		}
 		switch {
