@@ -123,16 +123,9 @@ func sortedCounters(all map[format.Counter]*beside) []format.Counter {
 
 // explain finds how much of a counter's growth the drops explain.
 func (l *ledger) explain(b *beside, edge map[*class]uint64) {
-	same := func(kind, name string) bool {
-		if name == b.Name || kind == "ethtool" && strings.HasSuffix(b.Name, "_"+name) {
-			return true
-		}
-		of := counter.Lookup(sourceOf(b.Source, kind), name)
-		return of != nil && of.Of == b.Name
-	}
 	for _, of := range l.classes {
 		n := of.count + of.edge + edge[of]
-		switch may, perhaps := of.counts(b.Counter, same); {
+		switch may, perhaps := of.counts(b.Counter); {
 		case may:
 			b.drops += n
 		case perhaps:
@@ -151,14 +144,6 @@ func (l *ledger) explain(b *beside, edge map[*class]uint64) {
 	case b.by > b.drops+b.perhaps:
 		b.unseen = b.by - b.drops - b.perhaps
 	}
-}
-
-// sourceOf is the source of a counter that the census names by its kind alone, where one of source is asked for.
-func sourceOf(source, kind string) string {
-	if kindOf(source) == kind {
-		return source
-	}
-	return ""
 }
 
 // findUncounted finds drops that a counter has to count, each of them, and did not.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/counter"
 )
 
 // A ledger sets the drops of a host's stream beside what its kernel counted itself, which counters records say. Drops
@@ -215,7 +216,7 @@ func (t *tables) counted(f *facts) (names []string, certain, silent bool) {
 }
 
 // counts says whether a class may be counted by a counter, for certain or perhaps.
-func (c *class) counts(name format.Counter, part func(kind, name string) bool) (may, perhaps bool) {
+func (c *class) counts(name format.Counter) (may, perhaps bool) {
 	kind := kindOf(name.Source)
 	if name.Netns != 0 && c.netns != 0 && uint64(name.Netns) != c.netns {
 		return false, false
@@ -225,7 +226,7 @@ func (c *class) counts(name format.Counter, part func(kind, name string) bool) (
 	}
 	may = slices.ContainsFunc(c.counted, func(counted string) bool {
 		k, n, _ := strings.Cut(counted, " ")
-		return k == kind && part(k, n)
+		return k == kind && takes(name, n)
 	})
 	switch kind {
 	case "ethtool":
@@ -240,6 +241,16 @@ func (c *class) counts(name format.Counter, part func(kind, name string) bool) (
 		perhaps = c.silent
 	}
 	return may, perhaps && !may
+}
+
+// takes says that a counter counts what the census says that one of this name counts: it has the name, or that of a
+// queue's, or the named one is a part of it.
+func takes(c format.Counter, name string) bool {
+	if name == c.Name || c.Source == "ethtool" && strings.HasSuffix(c.Name, "_"+name) {
+		return true
+	}
+	of := counter.Lookup(c.Source, name)
+	return of != nil && of.Of == c.Name
 }
 
 // kindOf is the census's word for a source.
