@@ -182,9 +182,6 @@ func (c *comparison) findCertain() {
 			continue
 		}
 		kind, name, _ := strings.Cut(of.counted[0], " ")
-		if strings.HasPrefix(name, "Udp") && of.proto != "udp" {
-			continue // UDP-Lite goes through the same functions, and has counters of its own
-		}
 		for _, b := range c.lost { // parts are in their totals
 			known := counter.Lookup(b.Source, name)
 			if kind == "nstat" && kind == kindOf(b.Source) && uint64(b.Netns) == of.netns && known != nil && known.Each &&

@@ -33,6 +33,7 @@ func TestBesides(t *testing.T) {
 	full := func(ts int) string {
 		return strings.Replace(dropAt(ts, "SOCKET_RCVBUFF", "udp_queue_rcv_one_skb", "udp,10.0.0.1:4000,10.0.0.2:53"), `"reason":3`, `"reason":6`, 1)
 	}
+	noPacket := func(drop string) string { return regexp.MustCompile(`"packet":\{.*?\},`).ReplaceAllString(drop, "") }
 	filtered := func(ts int) string {
 		return dropAt(ts, "NETFILTER_DROP", "nf_hook_slow", "udp,10.0.0.1:4000,10.0.0.2:53")
 	}
@@ -87,8 +88,12 @@ func TestBesides(t *testing.T) {
 			[]string{"\nmay be among the drops above: UdpNoPorts +1\n", "-" + whole},
 		},
 		"drops that may be of UDP-Lite": { // the packet is not known
-			first + regexp.MustCompile(`"packet":\{.*?\},`).ReplaceAllString(full(200), "") + last(grew("snmp", "UdpRcvbufErrors", "", 1)),
+			first + noPacket(full(200)) + last(grew("snmp", "UdpRcvbufErrors", "", 1)),
 			[]string{"may be among the drops above: UdpRcvbufErrors +1\n", "-" + whole},
+		},
+		"drops that may be of UDP-Lite, which counted them": {
+			first + noPacket(full(200)) + last(grew("snmp", "UdpLiteInErrors", "", 1), grew("snmp", "UdpLiteRcvbufErrors", "", 1)),
+			[]string{"-not counted", "-" + whole},
 		},
 		"a part that was missed at the start": {
 			first + last(grew("netstat", "TcpExtListenDrops", "", 37), `{"name":"drops","source":"tcp","netns":7,"sock":"tcp 0.0.0.0:80","to":50}`),

@@ -166,6 +166,9 @@ func (l *ledger) classOf(f *facts, t *tables) *class {
 	c.netns, _ = f.find.Uint(findNetnsInum)
 	dev, _ := f.find.Str(findDevName)
 	proto := f.protocol()
+	if c.certain && strings.HasPrefix(c.counted[0], "nstat Udp") && string(proto) != "udp" {
+		c.certain = false // UDP-Lite goes through the same functions, and has counters of its own
+	}
 	l.key = append(l.key[:0], dev...)
 	l.key = append(append(l.key, 0), proto...)
 	for i := range 4 {
