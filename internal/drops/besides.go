@@ -39,6 +39,8 @@ func (b *beside) kind() counter.Kind {
 type comparison struct {
 	*ledger
 	compared  bool // the drops are those that the counters may have counted
+	all       map[format.Counter]*beside
+	edge      map[*class]uint64 // drops while the latest reading was made
 	lost      []*beside
 	signs     []*beside
 	levels    []*beside
@@ -51,39 +53,27 @@ func (l *ledger) compare() *comparison {
 	if l == nil || l.at == l.first {
 		return nil
 	}
-	c := &comparison{ledger: l, compared: !l.broken && !l.part}
-	edge := l.atEdge()
+	c := &comparison{ledger: l, compared: !l.broken && !l.part, all: map[format.Counter]*beside{}, edge: l.atEdge()}
 	for _, of := range l.classes {
-		n := of.count + of.edge + edge[of]
 		if of.netns != 0 && !l.netns[of.netns] {
-			c.elsewhere += n
+			c.elsewhere += c.most(of)
 		} else if len(of.counted) == 0 {
-			c.uncounted += n
+			c.uncounted += c.most(of)
 		}
 	}
-	all := map[format.Counter]*beside{}
 	for key, g := range l.grown {
-		b := &beside{Counter: key, growth: g, known: counter.Lookup(key.Source, key.Name)}
-		all[key] = b
-		if c.compared {
-			l.explain(b, edge)
-		}
+		c.add(key, g)
 	}
 	if c.compared {
-		l.findUncounted(c, all, edge)
+		c.addOwed()
 	}
-	defer c.findCertain()
-	for _, key := range sortedCounters(all) {
-		b := all[key]
-		if b.known != nil && b.known.Of != "" {
-			total := key
-			total.Name = b.known.Of
-			if t := all[total]; t != nil {
-				t.parts = append(t.parts, b)
-				continue
-			}
+	for _, key := range sortedCounters(c.all) {
+		b := c.all[key]
+		if t := c.total(b); t != nil {
+			t.parts = append(t.parts, b)
+			continue
 		}
-		if t := totalOf(key, all); t != nil {
+		if t := totalOf(key, c.all); t != nil {
 			t.socks = append(t.socks, b)
 			continue
 		}
@@ -99,6 +89,29 @@ func (l *ledger) compare() *comparison {
 		}
 	}
 	return c
+}
+
+// most is how many drops of a class may have been counted.
+func (c *comparison) most(of *class) uint64 { return of.count + of.edge + c.edge[of] }
+
+// add takes a counter, with what the drops explain of its growth.
+func (c *comparison) add(key format.Counter, g *growth) *beside {
+	b := &beside{Counter: key, growth: g, known: counter.Lookup(key.Source, key.Name)}
+	c.all[key] = b
+	if c.compared {
+		c.explain(b)
+	}
+	return b
+}
+
+// total is the counter that a counter is a part of; nil: none that is there.
+func (c *comparison) total(b *beside) *beside {
+	if b.known == nil || b.known.Of == "" {
+		return nil
+	}
+	key := b.Counter
+	key.Name = b.known.Of
+	return c.all[key]
 }
 
 // totalOf finds the counter in which the drops of a socket are counted too; nil: none grew.
@@ -122,14 +135,13 @@ func sortedCounters(all map[format.Counter]*beside) []format.Counter {
 }
 
 // explain finds how much of a counter's growth the drops explain.
-func (l *ledger) explain(b *beside, edge map[*class]uint64) {
-	for _, of := range l.classes {
-		n := of.count + of.edge + edge[of]
+func (c *comparison) explain(b *beside) {
+	for _, of := range c.classes {
 		switch may, perhaps := of.counts(b.Counter); {
 		case may:
-			b.drops += n
+			b.drops += c.most(of)
 		case perhaps:
-			b.perhaps += n
+			b.perhaps += c.most(of)
 		}
 	}
 	if b.known != nil && b.known.Unseen {
@@ -146,51 +158,45 @@ func (l *ledger) explain(b *beside, edge map[*class]uint64) {
 	}
 }
 
-// findUncounted finds drops that a counter has to count, each of them, and did not.
-func (l *ledger) findUncounted(c *comparison, all map[format.Counter]*beside, edge map[*class]uint64) {
+// addOwed finds which counters have to count drops, and how many: each was counted by the one counter alone, if it was
+// counted. What one has not counted is noted there, and what was counted for certain with the total that it is a part of.
+func (c *comparison) addOwed() {
+	owed := c.owed()
+	for key, n := range owed {
+		b := c.all[key]
+		if b == nil {
+			b = c.add(key, &growth{})
+		}
+		b.uncounted = n - min(n, b.by)
+	}
+	for key, n := range owed { // now all totals are there
+		b := c.all[key]
+		if t := c.total(b); t != nil {
+			b = t
+		}
+		b.certain += n
+	}
+}
+
+// owed is how many drops counters have to count, by the counter: between the readings, where they were made, and by
+// what is known. Counters of devices are by their drivers: what they count is not known so well.
+func (c *comparison) owed() map[format.Counter]uint64 {
 	sums := map[format.Counter]uint64{}
-	for _, of := range l.classes {
-		if !of.certain || of.netns == 0 || !l.netns[of.netns] || of.count == 0 {
+	for _, of := range c.classes {
+		if !of.certain || of.netns == 0 || !c.netns[of.netns] || of.count == 0 {
 			continue
 		}
-		kind, name, _ := strings.Cut(of.counted[0], " ")
+		name, ok := strings.CutPrefix(of.counted[0], "nstat ")
+		if !ok {
+			continue
+		}
 		for _, source := range [...]string{"snmp", "snmp6", "netstat"} {
-			if known := counter.Lookup(source, name); kind == "nstat" && known != nil && known.Each {
+			if known := counter.Lookup(source, name); known != nil && known.Each {
 				sums[format.Counter{Name: name, Source: source, Netns: uint32(of.netns)}] += of.count
 			}
 		}
 	}
-	for key, n := range sums {
-		b := all[key]
-		if b == nil {
-			b = &beside{Counter: key, growth: &growth{}, known: counter.Lookup(key.Source, key.Name)}
-			all[key] = b
-			l.explain(b, edge)
-		}
-		b.uncounted = n - min(n, b.by)
-	}
-}
-
-// findCertain gives each drop to the one counter that counted it for certain: it was counted between the readings,
-// where and by what is known. Counters of devices are by their drivers: what they count is not known so well.
-func (c *comparison) findCertain() {
-	if !c.compared {
-		return
-	}
-	for _, of := range c.classes {
-		if !of.certain || of.netns == 0 || of.count == 0 {
-			continue
-		}
-		kind, name, _ := strings.Cut(of.counted[0], " ")
-		for _, b := range c.lost { // parts are in their totals
-			known := counter.Lookup(b.Source, name)
-			if kind == "nstat" && kind == kindOf(b.Source) && uint64(b.Netns) == of.netns && known != nil && known.Each &&
-				(name == b.Name || known.Of == b.Name) {
-				b.certain += of.count
-				break
-			}
-		}
-	}
+	return sums
 }
 
 // sure says that all that the counter counted is drops that were seen.
