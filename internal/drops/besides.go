@@ -73,7 +73,7 @@ func (l *ledger) compare() *comparison {
 			t.parts = append(t.parts, b)
 			continue
 		}
-		if t := totalOf(key, c.all); t != nil {
+		if t := c.totalOfSocket(key); t != nil {
 			t.socks = append(t.socks, b)
 			continue
 		}
@@ -114,15 +114,16 @@ func (c *comparison) total(b *beside) *beside {
 	return c.all[key]
 }
 
-// totalOf finds the counter in which the drops of a socket are counted too; nil: none grew.
-func totalOf(sock format.Counter, all map[format.Counter]*beside) *beside {
-	for _, name := range map[string][][2]string{
-		"tcp": {{"netstat", "TcpExtListenDrops"}},
-		"udp": {{"snmp", "UdpInErrors"}, {"snmp6", "Udp6InErrors"}},
-	}[sock.Source] {
-		if t := all[format.Counter{Name: name[1], Source: name[0], Netns: sock.Netns}]; t != nil {
-			return t
-		}
+// totalOfSocket finds the counter in which the drops of a socket are counted too; nil: none grew.
+func (c *comparison) totalOfSocket(sock format.Counter) *beside {
+	in := func(source, name string) *beside {
+		return c.all[format.Counter{Name: name, Source: source, Netns: sock.Netns}]
+	}
+	switch sock.Source {
+	case "tcp":
+		return in("netstat", "TcpExtListenDrops")
+	case "udp":
+		return cmp.Or(in("snmp", "UdpInErrors"), in("snmp6", "Udp6InErrors"))
 	}
 	return nil
 }

@@ -181,15 +181,12 @@ func (c *comparison) short() string {
 		return ""
 	}
 	return "besides: " + list(unseen, func(b *beside) string {
-		return fmt.Sprintf("%s +%d", escape.String(b.name()), max(b.unseen, b.by*b2u(!c.compared)))
+		n := b.unseen
+		if !c.compared {
+			n = b.by
+		}
+		return fmt.Sprintf("%s +%d", escape.String(b.name()), n)
 	})
-}
-
-func b2u(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // counterJSON is what writeJSON writes for each counter.

@@ -12,7 +12,6 @@ import (
 // A ledger sets the drops of a host's stream beside what its kernel counted itself, which counters records say. Drops
 // of one kind, as far as counters tell them apart, are counted together: in a class.
 type ledger struct {
-	host      string
 	first, at period // the readings that it is between; at: the latest
 	broken    bool   // a reading before is missing from the stream
 	part      bool   // some drops may be missing from the stream
@@ -26,6 +25,10 @@ type ledger struct {
 	recent  []dropped // that the next reading may not have counted
 	folded  uint64    // ns: the latest drop that is not in recent
 	key     []byte
+}
+
+func newLedger() *ledger {
+	return &ledger{netns: map[uint64]bool{}, grown: map[format.Counter]*growth{}, classes: map[string]*class{}}
 }
 
 // A period is in ns of the host's clock.
@@ -101,9 +104,9 @@ func (l *ledger) read(c *format.Counters) {
 		for _, d := range l.recent {
 			early = max(early, d.ts)
 		}
-		l.part = l.part || early >= reading.from // what it counts stands in front of it
-		*l = ledger{host: l.host, lost: l.lost, first: reading, at: reading, netns: map[uint64]bool{},
-			grown: map[format.Counter]*growth{}, classes: map[string]*class{}, part: l.part}
+		part, lost := l.part || early >= reading.from, l.lost // part: what it counts stands in front of it
+		*l = *newLedger()
+		l.first, l.at, l.part, l.lost = reading, reading, part, lost
 	} else if l.at.from != c.Since.V {
 		l.broken = true
 	}
@@ -325,8 +328,8 @@ func (s *ledgers) read(r format.Raw, h *host, part bool) error {
 		if len(s.order) >= maxHosts {
 			return nil
 		}
-		l = &ledger{host: h.name, folded: s.early, netns: map[uint64]bool{}, grown: map[format.Counter]*growth{},
-			classes: map[string]*class{}, broken: c.Since.OK, part: part}
+		l = newLedger()
+		l.folded, l.broken, l.part = s.early, c.Since.OK, part
 		if s.of == nil {
 			s.of = map[*host]*ledger{}
 		}
