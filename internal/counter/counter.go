@@ -3,9 +3,12 @@
 package counter
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/skb-tools/skb-tools/format"
 )
 
 // A Kind is what a counter counts.
@@ -56,6 +59,12 @@ var (
 	xdpDrops = Counter{Source: "ethtool", Words: "packets that an XDP program dropped", Look: "ethtool -S {dev}"}
 	ofDriver = Counter{Source: "ethtool", Words: "the driver's own counter", Look: "ethtool -S {dev}"}
 )
+
+// Compare orders counters by what names them: those of one place stand together, and in it those of one source.
+func Compare(a, b format.Counter) int {
+	return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Dev, b.Dev),
+		cmp.Compare(a.Qdisc, b.Qdisc), cmp.Compare(a.Sock, b.Sock), cmp.Compare(a.Name, b.Name))
+}
 
 // troubled are parts of the names of counters that have to do with loss or trouble, in small letters.
 // Sums that drivers have checked or not ("rx_csum_none") are no trouble: those that were wrong are errors or bad.

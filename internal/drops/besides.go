@@ -67,7 +67,7 @@ func (l *ledger) compare() *comparison {
 	if c.compared {
 		c.addOwed()
 	}
-	for _, key := range sortedCounters(c.all) {
+	for _, key := range slices.SortedFunc(maps.Keys(c.all), counter.Compare) {
 		b := c.all[key]
 		if t := c.total(b); t != nil {
 			t.parts = append(t.parts, b)
@@ -126,13 +126,6 @@ func (c *comparison) totalOfSocket(sock format.Counter) *beside {
 		return cmp.Or(in("snmp", "UdpInErrors"), in("snmp6", "Udp6InErrors"))
 	}
 	return nil
-}
-
-func sortedCounters(all map[format.Counter]*beside) []format.Counter {
-	return slices.SortedFunc(maps.Keys(all), func(a, b format.Counter) int {
-		return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Dev, b.Dev),
-			cmp.Compare(a.Qdisc, b.Qdisc), cmp.Compare(a.Sock, b.Sock), cmp.Compare(a.Name, b.Name))
-	})
 }
 
 // explain finds how much of a counter's growth the drops explain.

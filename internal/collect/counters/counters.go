@@ -6,7 +6,6 @@
 package counters
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +16,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/clock"
 	"github.com/skb-tools/skb-tools/internal/collect/netns"
+	"github.com/skb-tools/skb-tools/internal/counter"
 )
 
 // A Reader reads the counters of some network namespaces.
@@ -210,10 +210,7 @@ func (r *Reader) grew() (all []format.Counter) {
 		all = append(all, format.Counter{Name: k.name, Source: k.source, Netns: k.netns, Dev: v.dev, Qdisc: k.what,
 			Sock: v.sock, From: from, To: v.value, Limit: v.limit})
 	}
-	slices.SortFunc(all, func(a, b format.Counter) int {
-		return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Dev, b.Dev),
-			cmp.Compare(a.Qdisc, b.Qdisc), cmp.Compare(a.Sock, b.Sock), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(all, counter.Compare)
 	return all
 }
 
