@@ -269,9 +269,9 @@ func (b *beside) look(own uint64) string {
 	case b.known != nil && b.known.Look != "":
 		look = b.known.Look
 	case kindOf(b.Source) == "nstat" && terminal.IsPlain([]byte(b.Name)):
-		look = "nstat -asz " + b.Name
+		look = counters["nstat"] + " " + b.Name
 	case b.Source == "xfrm_stat", b.Source == "softnet_stat":
-		look = "cat /proc/net/" + b.Source
+		look = counters[kindOf(b.Source)]
 	default:
 		return ""
 	}

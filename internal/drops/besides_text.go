@@ -2,7 +2,6 @@ package drops
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -229,11 +228,8 @@ type countersJSON struct {
 
 // writeJSON writes a line for each counter, then one for all.
 func (c *comparison) writeJSON(w io.Writer, own uint64, host string) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	var err error
-	write := func(l *beside, of string) {
+	var lines []any
+	add := func(l *beside, of string) {
 		j := counterJSON{Type: "counter", Host: host, Name: l.Name, Source: l.Source, Netns: l.Netns, Dev: l.Dev,
 			Qdisc: l.Qdisc, Sock: l.Sock, Kind: kindWords[l.kind()], Of: of, Grew: l.by, New: l.fresh, Limit: l.limit,
 			Drops: l.drops, Certain: l.certain, Perhaps: l.perhaps, Unseen: l.unseen, Uncounted: l.uncounted,
@@ -241,27 +237,18 @@ func (c *comparison) writeJSON(w io.Writer, own uint64, host string) error {
 		if l.limit != 0 {
 			j.Level = l.level
 		}
-		if e := enc.Encode(j); err == nil {
-			err = e
-		}
+		lines = append(lines, j)
 	}
 	for _, all := range [...][]*beside{c.lost, c.signs, c.levels} {
 		for _, l := range all {
-			write(l, "")
+			add(l, "")
 			for _, p := range append(l.parts[:len(l.parts):len(l.parts)], l.socks...) {
-				write(p, l.Name)
+				add(p, l.Name)
 			}
 		}
 	}
-	if e := enc.Encode(countersJSON{"counters", host, c.compared, c.whole(), c.uncounted, c.elsewhere, c.ledger.lost,
-		c.unread}); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(escape.JSON(nil, b.Bytes()))
-	return err
+	return writeLines(w, append(lines, countersJSON{"counters", host, c.compared, c.whole(), c.uncounted, c.elsewhere,
+		c.ledger.lost, c.unread}))
 }
 
 var kindWords = [...]string{counter.Lost: "lost", counter.Sign: "sign", counter.Level: "level"}

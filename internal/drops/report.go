@@ -219,9 +219,7 @@ type totalJSON struct {
 // writeJSON writes a summary as JSON lines: one for each group, then one for the total.
 // Times are nanoseconds, Unix time where the stream's start says how to get it.
 func (s *summary) writeJSON(w io.Writer) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+	var all []any
 	line := func(severity Severity, count uint64) groupJSON {
 		return groupJSON{Type: "summary", Since: s.first, Until: s.last, Severity: severity.String(), Count: count,
 			Rate: s.rate(count), Share: float64(count) / float64(s.total), By: map[string]string{}}
@@ -234,23 +232,29 @@ func (s *summary) writeJSON(w io.Writer) error {
 				l.By[fd.name] = g.values[i]
 			}
 		}
-		if err := enc.Encode(l); err != nil {
-			return err
-		}
+		all = append(all, l)
 	}
 	for i := len(s.folded) - 1; i >= 0; i-- {
 		if s.folded[i] > 0 {
 			l := line(Severity(i), s.folded[i])
 			l.Other = true
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
+			all = append(all, l)
 		}
 	}
-	err := enc.Encode(totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost})
-	if err != nil {
-		return err
+	return writeLines(w, append(all,
+		totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost}))
+}
+
+// writeLines writes each value as a line of JSON.
+func writeLines(w io.Writer, all []any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, v := range all {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
 	}
-	_, err = w.Write(escape.JSON(nil, b.Bytes()))
+	_, err := w.Write(escape.JSON(nil, b.Bytes()))
 	return err
 }
