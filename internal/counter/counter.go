@@ -74,11 +74,9 @@ var troubled = []string{"drop", "err", "fail", "discard", "overflow", "overrun",
 
 // Kept says whether a counter has to do with loss or trouble: by what is known of it, else by its name.
 func Kept(source, name string) bool {
-	return source != "ethtool" && Lookup(source, name) != nil || Troubled(name)
-}
-
-// Troubled says so by the name alone.
-func Troubled(name string) bool {
+	if source != "ethtool" && Lookup(source, name) != nil {
+		return true
+	}
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(troubled, func(part string) bool { return strings.Contains(name, part) })
 }
