@@ -152,8 +152,8 @@ func (c *comparison) explain(b *beside) {
 	}
 }
 
-// addOwed finds which counters have to count drops, and how many: each was counted by the one counter alone, if it was
-// counted. What one has not counted is noted there, and what was counted for certain with the total that it is a part of.
+// addOwed sets the drops that counters have to count beside them: how many a counter has not counted, and how many it
+// counted for certain. Those stand with the total, if the counter is a part of one.
 func (c *comparison) addOwed() {
 	owed := c.owed()
 	for key, n := range owed {
@@ -172,8 +172,9 @@ func (c *comparison) addOwed() {
 	}
 }
 
-// owed is how many drops counters have to count, by the counter: between the readings, where they were made, and by
-// what is known. Counters of devices are by their drivers: what they count is not known so well.
+// owed has how many drops a counter has to count, each of them: they came between the readings, and in which network
+// namespace and what counts them is known. Counters of devices are by their drivers: what they count is not known so
+// well.
 func (c *comparison) owed() map[format.Counter]uint64 {
 	sums := map[format.Counter]uint64{}
 	for _, of := range c.classes {
