@@ -60,7 +60,7 @@ func appendBetween(dst []byte, w *dissect.Walk, src, to []byte) []byte {
 
 // appendProto appends an IP protocol's name in capitals, or its number.
 func appendProto(dst []byte, proto dissect.Proto) []byte {
-	if name := protoName(proto); name != "" {
+	if name := proto.Name(); name != "" {
 		for i := range len(name) {
 			c := name[i]
 			if 'a' <= c && c <= 'z' {
@@ -75,8 +75,6 @@ func appendProto(dst []byte, proto dissect.Proto) []byte {
 		return append(dst, "IPIP"...)
 	case dissect.ProtoIPv6:
 		return append(dst, "IP6"...)
-	case dissect.ProtoIGMP:
-		return append(dst, "IGMP"...)
 	}
 	return strconv.AppendInt(append(dst, "ip-proto-"...), int64(proto), 10)
 }

@@ -73,7 +73,7 @@ func (d *dissector) icmpUnreachable(h dissect.ICMPHeader) {
 		d.str("unreachable")
 	case 3:
 		if q.hasPort {
-			d.str(protoName(q.proto)).str(" port ").num(int(q.port)).str(" ")
+			d.str(q.proto.Name()).str(" port ").num(int(q.port)).str(" ")
 		}
 		d.str("unreachable")
 	case 4:

@@ -54,7 +54,7 @@ func (d *dissector) icmp6Unreachable(h dissect.ICMPHeader) {
 		d.str(", ").ip(q.dst)
 	}
 	if q.hasPort {
-		d.str(" ").str(protoName(q.proto)).str(" port ").num(int(q.port))
+		d.str(" ").str(q.proto.Name()).str(" port ").num(int(q.port))
 	}
 }
 

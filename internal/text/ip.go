@@ -70,7 +70,10 @@ func (d *dissector) between(src, dst []byte, p piece) bool {
 
 // protocol prints the name and the length of what an IP header carries and what has no form.
 func (d *dissector) protocol(proto dissect.Proto, n int) {
-	name := protoName(proto)
+	name := proto.Name()
+	if proto == dissect.ProtoIGMP {
+		name = "" // of its fragments the number has always been told here
+	}
 	switch {
 	case d.w.Later && name != "":
 		d.str(name)
@@ -136,12 +139,4 @@ func appendEnd(dst, addr, transport []byte, off int, ports bool) []byte {
 		dst = appendNum(append(dst, '.'), uint64(binary.BigEndian.Uint16(transport[off:])))
 	}
 	return dst
-}
-
-// protoName is empty for IGMP, of which fragments have always had a number here.
-func protoName(p dissect.Proto) string {
-	if p == dissect.ProtoIGMP {
-		return ""
-	}
-	return p.Name()
 }
