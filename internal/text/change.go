@@ -1,8 +1,6 @@
 package text
 
 import (
-	"strconv"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 )
@@ -53,9 +51,7 @@ func (p *Printer) changes(r format.Raw) {
 			}
 			return true
 		})
-		if n > changeEntries {
-			p.line = append(strconv.AppendInt(append(p.line, " and "...), int64(n-changeEntries), 10), " more"...)
-		}
+		p.line = appendMore(p.line, n-changeEntries)
 	}
 	if keys == 0 {
 		p.keys(r)

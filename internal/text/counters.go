@@ -27,10 +27,8 @@ func (p *Printer) counters(r format.Raw) {
 			p.counter(v)
 		}
 	})
-	switch {
-	case n > maxCounters:
-		p.line = append(strconv.AppendInt(append(p.line, " and "...), int64(n-maxCounters), 10), " more"...)
-	case n == 0 && compared:
+	p.line = appendMore(p.line, n-maxCounters)
+	if n == 0 && compared {
 		p.line = append(p.line, " none of loss or trouble grew"...)
 	}
 	if compared {

@@ -3,7 +3,6 @@ package text
 import (
 	"slices"
 	"sort"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -109,10 +108,7 @@ func rulesText(rules wire.Value) string {
 			line = append(line, rule...)
 		}
 	})
-	if left > 0 {
-		line = append(strconv.AppendInt(append(line, " and "...), int64(left), 10), " more"...)
-	}
-	return string(line)
+	return string(appendMore(line, left))
 }
 
 // cutEscaped is escaped text, or as much of it as n bytes hold and "...", without a part of a rune or of an escape.

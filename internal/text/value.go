@@ -112,6 +112,14 @@ func appendQuoted(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
+// appendMore says how many entries of a list were left out; nothing if n is 0 or less.
+func appendMore(dst []byte, n int) []byte {
+	if n <= 0 {
+		return dst
+	}
+	return append(strconv.AppendInt(append(dst, " and "...), int64(n), 10), " more"...)
+}
+
 // elements calls f for each element of an array, and never for what is none.
 func elements(v wire.Value, f func(i int, v wire.Value)) {
 	if v.Kind() != wire.Array {
