@@ -96,6 +96,20 @@ func AppendBytes(dst, s []byte) []byte {
 	return dst
 }
 
+// Cut returns as much of text that Append wrote as n bytes hold, without a part of a rune or of an escape.
+func Cut(text []byte, n int) []byte {
+	if len(text) <= n {
+		return text
+	}
+	for rest := string(text); ; {
+		_, _, tail, err := strconv.UnquoteChar(rest, 0)
+		if err != nil || len(text)-len(tail) > n {
+			return text[:len(text)-len(rest)]
+		}
+		rest = tail
+	}
+}
+
 // appendRune appends the first rune of s and returns its size in s.
 func appendRune(dst []byte, s string) ([]byte, int) {
 	r, n := utf8.DecodeRuneInString(s)

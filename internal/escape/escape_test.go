@@ -30,6 +30,23 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// TestCut: text is cut between runes and escapes.
+func TestCut(t *testing.T) {
+	for _, c := range []struct {
+		in   string // before Append
+		n    int
+		want string
+	}{
+		{"eth0", 4, "eth0"}, {"eth0", 3, "eth"}, {"eth0", 0, ""}, {"", 0, ""}, {"日本", 5, "日"}, {"日本", 2, ""},
+		{"a\x1bb", 5, `a\x1b`}, {"a\x1bb", 4, "a"}, {"a\u202e", 6, "a"}, {"a\U000e0041b", 11, `a\U000e0041`},
+		{"a\U000e0041b", 10, "a"}, {"\n\\\xff", 4, `\n\\`}, {"\n\\\xff", 3, `\n`}, {"\n\\\xff", 7, `\n\\`}, {"\"'", 1, `"`},
+	} {
+		if got := string(Cut(Append(nil, c.in), c.n)); got != c.want {
+			t.Errorf("%q, %d bytes: %s, want %s", c.in, c.n, got, c.want)
+		}
+	}
+}
+
 // FuzzEscape: nothing that is not Printable comes through, and JSON reads back as what it was.
 func FuzzEscape(f *testing.F) {
 	f.Add("a\u009b\u202e\U000e0001\x7f\\\"é")
@@ -37,6 +54,11 @@ func FuzzEscape(f *testing.F) {
 		for _, r := range String(s) {
 			if !Printable(r) {
 				t.Fatalf("%q: %q comes through", s, r)
+			}
+		}
+		for n, whole := 0, Append(nil, s); n <= len(whole); n++ {
+			if got := Cut(whole, n); len(got) > n || n-len(got) > len(`\U00000000`) || !strings.HasPrefix(string(whole), string(got)) {
+				t.Fatalf("%q: cut to %d bytes it is %q", whole, n, got)
 			}
 		}
 		s = strings.ToValidUTF8(s, "?")

@@ -3,10 +3,10 @@ package text
 import (
 	"slices"
 	"sort"
-	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 const (
@@ -100,8 +100,10 @@ func rulesText(rules wire.Value) string {
 		case left > 0:
 			left++
 		case i == 0:
-			line = cutEscaped(rule, maxRulesText)
-			rule = nil
+			line, rule = rule, nil
+			if len(line) > maxRulesText {
+				line = append(escape.Cut(line, maxRulesText), "..."...)
+			}
 		case len(line)+len(rule) > maxRulesText:
 			left++
 		default:
@@ -109,30 +111,4 @@ func rulesText(rules wire.Value) string {
 		}
 	})
 	return string(appendMore(line, left))
-}
-
-// cutEscaped is escaped text, or as much of it as n bytes hold and "...", without a part of a rune or of an escape.
-func cutEscaped(s []byte, n int) []byte {
-	if len(s) <= n {
-		return s
-	}
-	for i := 0; ; {
-		_, size := utf8.DecodeRune(s[i:])
-		if s[i] == '\\' && i+1 < len(s) {
-			switch s[i+1] {
-			case 'x':
-				size = len(`\x00`)
-			case 'u':
-				size = len(`\u0000`)
-			case 'U':
-				size = len(`\U00000000`)
-			default:
-				size = len(`\n`)
-			}
-		}
-		if i+size > n {
-			return append(s[:i], "..."...)
-		}
-		i += size
-	}
 }
