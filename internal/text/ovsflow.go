@@ -58,6 +58,9 @@ func (p *Printer) flowRules(ufid wire.Value, ts number) {
 	if a.rules == "" {
 		return
 	}
-	p.line = append(p.line, map[bool]string{false: " rules=[", true: " rules.traced=["}[a.traced]...)
-	p.line = append(append(p.line, a.rules...), ']')
+	before := " rules=["
+	if a.traced {
+		before = " rules.traced=["
+	}
+	p.line = append(append(append(p.line, before...), a.rules...), ']')
 }

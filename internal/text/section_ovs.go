@@ -22,8 +22,10 @@ func (p *Printer) ovs(v wire.Value) {
 		p.words(of[1], of[2])
 	case string(typ) == "actions" && len(of[1]) > 0:
 		p.words(of[1], nil)
+	case isLookup && hit:
+		p.line = append(p.line, "hit"...)
 	case isLookup:
-		p.line = append(p.line, map[bool]string{true: "hit", false: "miss"}[hit]...)
+		p.line = append(p.line, "miss"...)
 	default:
 		p.words(of[0], of[3])
 	}
