@@ -140,9 +140,10 @@ func (w *Walk) extension(b []byte) {
 	case whole && w.Kind == AH && n < AHLen:
 		w.Fault = Bad
 	}
-	w.Type = uint16(b[0])
+	proto := Extension(b).Proto()
+	w.Type = uint16(proto)
 	if !w.Later {
-		w.Next = Proto(b[0]).kind(w.v6)
+		w.Next = proto.kind(w.v6)
 	}
 }
 

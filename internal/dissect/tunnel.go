@@ -375,7 +375,7 @@ func (h WireGuardMessage) Type() uint8 { return h[0] }
 
 // Index is the number that the receiver of a message has given to the session; 0 of other messages than data.
 func (h WireGuardMessage) Index() uint32 {
-	if h[0] == WireGuardData {
+	if h.Type() == WireGuardData {
 		return binary.LittleEndian.Uint32(h[4:])
 	}
 	return 0

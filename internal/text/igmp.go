@@ -32,7 +32,7 @@ func (d *dissector) igmp() bool {
 		records = h.Records()
 		d.str("v3 report, ").num(records).str(" group record(s)")
 	default:
-		d.str("type 0x").hex(h[:1], 0)
+		d.str("type 0x").hex8(h.Type())
 	}
 	d.str(", length ").num(n).groups(dissect.IGMPRecords(d.w.Rest), records)
 	return false

@@ -6,7 +6,7 @@ import "github.com/skb-tools/skb-tools/internal/dissect"
 func (d *dissector) llc() bool { return !d.cut("llc") }
 
 func (d *dissector) accessPoints(h dissect.LLCHeader, n int) {
-	d.str("802.2 dsap 0x").hex(h[:1], 0).str(" ssap 0x").hex(h[1:2], 0).str(", length ").num(n)
+	d.str("802.2 dsap 0x").hex8(h.DSAP()).str(" ssap 0x").hex8(h.SSAP()).str(", length ").num(n)
 }
 
 // snap prints SNAP's header, if it names no EtherType, and that of LLC if this one was cut off.

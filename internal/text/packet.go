@@ -276,15 +276,20 @@ func (d *dissector) str(s string) *dissector {
 	return d
 }
 
+const digits = "0123456789abcdef"
+
+func (d *dissector) hex8(v uint8) *dissector {
+	d.out = append(d.out, digits[v>>4], digits[v&15])
+	return d
+}
+
 func (d *dissector) hex16(v uint16) *dissector {
-	const digits = "0123456789abcdef"
 	d.out = append(d.out, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15])
 	return d
 }
 
 // hex appends b as two digits a byte, sep between them unless it is 0.
 func (d *dissector) hex(b []byte, sep byte) *dissector {
-	const digits = "0123456789abcdef"
 	for i, c := range b {
 		if i > 0 && sep != 0 {
 			d.out = append(d.out, sep)

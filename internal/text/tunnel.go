@@ -15,7 +15,7 @@ func (d *dissector) vxlan() bool {
 	} else {
 		d.str(".")
 	}
-	d.str("] (0x").hex(h[:1], 0).str("), vni ").u32(h.VNI())
+	d.str("] (0x").hex8(h.Flags()).str("), vni ").u32(h.VNI())
 	if policy, ok := h.Policy(); ok {
 		d.str(", gbp ").num(int(policy))
 	}
