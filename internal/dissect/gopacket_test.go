@@ -152,13 +152,14 @@ func fieldsOf(w *Walk) string {
 		return fmt.Sprint(Extension(b).Proto(), AHHeader(b).SPI(), AHHeader(b).Seq())
 	case TCP:
 		h := TCPHeader(b)
-		return fmt.Sprint(h.SrcPort(), h.DstPort(), h.Seq(), h.Ack(), h.Flags()&(SYN|FIN|AE), h.Window())
+		src, dst := Ports(b)
+		return fmt.Sprint(src, dst, h.Seq(), h.Ack(), h.Flags()&(SYN|FIN|AE), h.Window())
 	case UDP:
 		h := UDPHeader(b)
 		return fmt.Sprint(h.SrcPort(), h.DstPort(), h.Length())
 	case SCTP:
-		h := SCTPHeader(b)
-		return fmt.Sprint(h.SrcPort(), h.DstPort(), h.Tag())
+		src, dst := Ports(b)
+		return fmt.Sprint(src, dst, SCTPHeader(b).Tag())
 	case ICMP, ICMPv6:
 		return fmt.Sprint(ICMPHeader(b).Type(), ICMPHeader(b).Code())
 	case GRE:

@@ -8,9 +8,7 @@ const SCTPLen = 12
 // An SCTPHeader is the common one of 12 bytes (RFC 9260).
 type SCTPHeader []byte
 
-func (h SCTPHeader) SrcPort() uint16 { return binary.BigEndian.Uint16(h) }
-func (h SCTPHeader) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:]) }
-func (h SCTPHeader) Tag() uint32     { return binary.BigEndian.Uint32(h[4:]) }
+func (h SCTPHeader) Tag() uint32 { return binary.BigEndian.Uint32(h[4:]) }
 
 // SCTPChunks are those behind the common header.
 type SCTPChunks []byte

@@ -14,10 +14,8 @@ func Ports(b []byte) (src, dst uint16) {
 // A TCPHeader is one with its options (RFC 9293).
 type TCPHeader []byte
 
-func (h TCPHeader) SrcPort() uint16 { return binary.BigEndian.Uint16(h) }
-func (h TCPHeader) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:]) }
-func (h TCPHeader) Seq() uint32     { return binary.BigEndian.Uint32(h[4:]) }
-func (h TCPHeader) Ack() uint32     { return binary.BigEndian.Uint32(h[8:]) }
+func (h TCPHeader) Seq() uint32 { return binary.BigEndian.Uint32(h[4:]) }
+func (h TCPHeader) Ack() uint32 { return binary.BigEndian.Uint32(h[8:]) }
 
 // HeaderLen is how many bytes the header has by its own word, which may be less than 20.
 func (h TCPHeader) HeaderLen() int { return int(h[12]>>4) * 4 }

@@ -107,14 +107,15 @@ func read(k Kind, b []byte) string {
 		return fmt.Sprintf(" %d spi %d seq %d", Extension(b).Proto(), AHHeader(b).SPI(), AHHeader(b).Seq())
 	case TCP:
 		h := TCPHeader(b)
-		s := fmt.Sprintf(" %d>%d seq %d ack %d flags %x window %d urgent %d", h.SrcPort(), h.DstPort(), h.Seq(), h.Ack(), h.Flags(), h.Window(), h.Urgent())
+		src, dst := Ports(b)
+		s := fmt.Sprintf(" %d>%d seq %d ack %d flags %x window %d urgent %d", src, dst, h.Seq(), h.Ack(), h.Flags(), h.Window(), h.Urgent())
 		return s + options(h.Options())
 	case UDP, UDPLite:
 		h := UDPHeader(b)
 		return fmt.Sprintf(" %d>%d length %d sum %d", h.SrcPort(), h.DstPort(), h.Length(), h.Sum())
 	case SCTP:
-		h := SCTPHeader(b)
-		return fmt.Sprintf(" %d>%d tag %d", h.SrcPort(), h.DstPort(), h.Tag())
+		src, dst := Ports(b)
+		return fmt.Sprintf(" %d>%d tag %d", src, dst, SCTPHeader(b).Tag())
 	case DCCP:
 		src, dst := Ports(b)
 		return fmt.Sprintf(" %d>%d", src, dst)
