@@ -64,21 +64,13 @@ func (n *network) nstat(i int, names ...string) map[string]uint64 {
 func seen(t *testing.T, file, dev string, least int) {
 	t.Helper()
 	until(t, fmt.Sprintf("%d drops on %s are in the stream", least, dev), func() (bool, string) {
-		f, err := os.Open(file)
-		if err != nil {
-			return false, err.Error()
-		}
-		defer f.Close()
 		n := 0
-		for d := format.NewDecoder(f); ; {
-			r, err := d.Next()
-			if err != nil { // the end so far
-				return n >= least, fmt.Sprint(n)
-			}
+		eachWritten(t, file, func(r format.Raw) {
 			if name, _ := r.Get("dev", "name").Str(); r.Type() == format.TypeEvent && string(name) == dev {
 				n++
 			}
-		}
+		})
+		return n >= least, fmt.Sprint(n)
 	})
 }
 
@@ -89,8 +81,8 @@ func TestCounters(t *testing.T) {
 	for i := range 2 {
 		net.in(i, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
 	}
-	net.in(0, "ping -qc1 10.0.0.2; ip neigh replace 10.0.0.2 lladdr $(ip neigh show 10.0.0.2 | sed 's/.*lladdr \\([0-9a-f:]*\\).*/\\1/') dev r0 nud permanent")
-	net.in(1, "ip neigh replace 10.0.0.1 lladdr $(ip neigh show 10.0.0.1 | sed 's/.*lladdr \\([0-9a-f:]*\\).*/\\1/') dev l1 nud permanent; modprobe -q tcp_diag || true")
+	net.in(0, fmt.Sprintf("ping -qc1 10.0.0.2; ip neigh replace 10.0.0.2 lladdr %v dev r0 nud permanent", net.mac(1, "l1")))
+	net.in(1, fmt.Sprintf("ip neigh replace 10.0.0.1 lladdr %v dev l1 nud permanent; modprobe -q tcp_diag || true", net.mac(0, "r0")))
 	const slow, nobody, port = 5300, 5301, 5400
 	net.within(1, func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)

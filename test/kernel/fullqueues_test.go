@@ -34,14 +34,10 @@ func (n *network) fullQueues(port int) (ignored [2]int) {
 		})
 	}
 	counters := func() (c [2]int) {
-		out := n.in(1, "nstat -asz TcpExtListenOverflows TcpExtTCPReqQFullDrop")
-		for line := range strings.Lines(out) {
-			var count int
-			for i, name := range []string{"TcpExtListenOverflows", "TcpExtTCPReqQFullDrop"} {
-				if _, err := fmt.Sscanf(line, name+" %d", &count); err == nil {
-					c[i] = count
-				}
-			}
+		names := []string{"TcpExtListenOverflows", "TcpExtTCPReqQFullDrop"}
+		all := n.nstat(1, names...)
+		for i, name := range names {
+			c[i] = int(all[name])
 		}
 		return c
 	}

@@ -129,16 +129,21 @@ func (s *tracked) one(is func(*format.Journey) bool) (*format.Journey, []*hop) {
 	if len(found) != 1 {
 		s.t.Fatalf("%d journeys, want one", len(found))
 	}
-	var hops []*hop
-	for _, h := range s.hops {
-		if h.track.Packet == found[0].Packet {
-			hops = append(hops, h)
-		}
-	}
+	hops := s.of(found[0].Packet)
 	if len(hops) != int(found[0].Hops) {
 		s.t.Errorf("a journey of %d hops has %d events", found[0].Hops, len(hops))
 	}
 	return found[0], hops
+}
+
+// of are the events of a packet.
+func (s *tracked) of(packet uint64) (hops []*hop) {
+	for _, h := range s.hops {
+		if h.track.Packet == packet {
+			hops = append(hops, h)
+		}
+	}
+	return hops
 }
 
 func inum(t *testing.T, netns string) uint32 {

@@ -47,7 +47,7 @@ func TestOVSUpcall(t *testing.T) {
 	}
 }
 
-// steps are what the section says of a packet, in order, and its last probe.
+// steps are what the section says of a packet, in order, and "back" where it comes from user space.
 func steps(hops []*hop) (words []string) {
 	for _, h := range hops {
 		switch o := h.OVS; o.Type {
@@ -109,14 +109,4 @@ func (s *tracked) ovsPings(t *testing.T, dumped string) {
 			}
 		}
 	}
-}
-
-// of are the events of a packet.
-func (s *tracked) of(packet uint64) (hops []*hop) {
-	for _, h := range s.hops {
-		if h.track.Packet == packet {
-			hops = append(hops, h)
-		}
-	}
-	return hops
 }
