@@ -84,12 +84,7 @@ func TestCounters(t *testing.T) {
 	net.in(0, fmt.Sprintf("ping -qc1 10.0.0.2; ip neigh replace 10.0.0.2 lladdr %v dev r0 nud permanent", net.mac(1, "l1")))
 	net.in(1, fmt.Sprintf("ip neigh replace 10.0.0.1 lladdr %v dev l1 nud permanent; modprobe -q tcp_diag || true", net.mac(0, "r0")))
 	const slow, nobody, port = 5300, 5301, 5400
-	net.within(1, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
+	net.open(1, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096); err != nil {
 			return err
 		}
@@ -206,24 +201,14 @@ func TestCounters(t *testing.T) {
 		t.Fatal(err)
 	}
 	file = filepath.Join(t.TempDir(), "more.skb")
-	net.within(1, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
+	net.open(1, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: 5500}); err != nil {
 			return err
 		}
 		return unix.Listen(fd, 5)
 	})
 	for range 2 { // connections that may not be thrown out
-		net.within(0, func() error {
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-			if err != nil {
-				return err
-			}
-			t.Cleanup(func() { unix.Close(fd) })
+		net.open(0, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 			return unix.Connect(fd, &unix.SockaddrInet4{Port: 5500, Addr: [4]byte{10, 0, 0, 2}})
 		})
 	}

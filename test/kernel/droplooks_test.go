@@ -1127,14 +1127,7 @@ func TestDropLooks(t *testing.T) {
 // socketOfNS1 opens a socket in ns1, for as long as the test runs, and has set prepare it.
 func socketOfNS1(t *testing.T, net *network, domain, kind, protocol int, set func(fd int) error) {
 	t.Helper()
-	net.within(1, func() error {
-		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { unix.Close(fd) })
-		return set(fd)
-	})
+	net.open(1, domain, kind, protocol, set)
 }
 
 // filteredSocket has a UDP socket in ns1 whose filter takes nothing.

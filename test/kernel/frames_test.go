@@ -181,3 +181,16 @@ func (n *network) within(i int, f func() error) {
 		n.t.Fatalf("in %s: %v", n.names[i], err)
 	}
 }
+
+// open opens a socket in namespace i, for as long as the test runs, and has set prepare it.
+func (n *network) open(i, domain, kind, protocol int, set func(fd int) error) {
+	n.t.Helper()
+	n.within(i, func() error {
+		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)
+		if err != nil {
+			return err
+		}
+		n.t.Cleanup(func() { unix.Close(fd) })
+		return set(fd)
+	})
+}

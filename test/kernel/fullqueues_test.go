@@ -14,19 +14,8 @@ import (
 // says it ignored at each (include/net/inet_connection_sock.h, inet_csk_reqsk_queue_is_full; tcp_conn_request).
 func (n *network) fullQueues(port int) (ignored [2]int) {
 	n.t.Helper()
-	socket := func(ns int, use func(fd int) error) {
-		n.t.Helper()
-		n.within(ns, func() error {
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-			if err != nil {
-				return err
-			}
-			n.t.Cleanup(func() { unix.Close(fd) })
-			return use(fd)
-		})
-	}
 	for i := range 2 {
-		socket(1, func(fd int) error {
+		n.open(1, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 			if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port + i}); err != nil {
 				return err
 			}
@@ -68,7 +57,7 @@ func (n *network) fullQueues(port int) (ignored [2]int) {
 
 	// One connection that nobody accepts; room is for none more.
 	n.sysctl(1, "ipv4/tcp_syncookies=1")
-	socket(0, func(fd int) error {
+	n.open(0, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 		return unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{10, 0, 0, 2}})
 	})
 	until(n.t, "the connection waits to be accepted", func() (bool, string) {
