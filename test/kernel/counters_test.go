@@ -110,23 +110,24 @@ func TestCounters(t *testing.T) {
 	}
 	names := []string{"TcpExtListenDrops", "TcpExtListenOverflows", "TcpExtTCPReqQFullDrop", "UdpRcvbufErrors", "UdpInErrors", "UdpNoPorts", "UdpInDatagrams"}
 
-	experiment := func() (s *stream, file string, before, after map[string]uint64) {
+	collectDrops := func() (p *process, file string) {
+		t.Helper()
 		file = filepath.Join(t.TempDir(), "counters.skb")
-		p := start(t, exec.Command("nsenter", "--net=/run/netns/ns1", "skb-collect", "-w", file, "--no-follow", "--profile", "drop"), " attached")
-		before = net.nstat(1, names...)
-		net.fullQueues(port)
-		delivered := net.nstat(1, "IpInDelivers")["IpInDelivers"]
-		toUDP(slow, 60)
-		toUDP(nobody, 3)
-		until(t, "all datagrams have come", func() (bool, string) {
-			n := net.nstat(1, "IpInDelivers", "UdpNoPorts")
-			return n["IpInDelivers"] >= delivered+63 && n["UdpNoPorts"]-before["UdpNoPorts"] == 3, fmt.Sprint(n)
-		})
-		after = net.nstat(1, names...)
-		p.stop()
-		return readStream(t, file), file, before, after
+		return start(t, exec.Command("nsenter", "--net=/run/netns/ns1", "skb-collect", "-w", file, "--no-follow", "--profile", "drop"), " attached"), file
 	}
-	s, file, before, after := experiment()
+	p, file := collectDrops()
+	before := net.nstat(1, names...)
+	net.fullQueues(port)
+	delivered := net.nstat(1, "IpInDelivers")["IpInDelivers"]
+	toUDP(slow, 60)
+	toUDP(nobody, 3)
+	until(t, "all datagrams have come", func() (bool, string) {
+		n := net.nstat(1, "IpInDelivers", "UdpNoPorts")
+		return n["IpInDelivers"] >= delivered+63 && n["UdpNoPorts"]-before["UdpNoPorts"] == 3, fmt.Sprint(n)
+	})
+	after := net.nstat(1, names...)
+	p.stop()
+	s := readStream(t, file)
 	if len(s.losses) > 0 {
 		t.Fatalf("losses: %+v", s.losses)
 	}
@@ -200,7 +201,6 @@ func TestCounters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file = filepath.Join(t.TempDir(), "more.skb")
 	net.open(1, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: 5500}); err != nil {
 			return err
@@ -212,7 +212,7 @@ func TestCounters(t *testing.T) {
 			return unix.Connect(fd, &unix.SockaddrInet4{Port: 5500, Addr: [4]byte{10, 0, 0, 2}})
 		})
 	}
-	p := start(t, exec.Command("nsenter", "--net=/run/netns/ns1", "skb-collect", "-w", file, "--no-follow", "--profile", "drop"), " attached")
+	p, file = collectDrops()
 	if err := os.WriteFile("/proc/sys/net/netfilter/nf_conntrack_max", []byte("1"), 0); err != nil {
 		t.Fatal(err)
 	}
