@@ -4,8 +4,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -16,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/skb-tools/skb-tools/test/terminaltest"
 )
 
 // An onTerminal is a program that runs on a pseudo terminal (pty(7)) of 24 lines and 80 columns.
@@ -31,23 +29,7 @@ type onTerminal struct {
 // at starts a program on a terminal. stdin, unless nil, is not the terminal.
 func at(t *testing.T, env []string, stdin *os.File, program string, args ...string) *onTerminal {
 	t.Helper()
-	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := int(keys.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0), unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ,
-		&unix.Winsize{Row: 24, Col: 80})); err != nil {
-		t.Fatal(err)
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys, tty := terminaltest.Open(t, 80, 24)
 	defer tty.Close()
 	exe, err := os.Executable()
 	if err != nil {
@@ -76,10 +58,7 @@ func at(t *testing.T, env []string, stdin *os.File, program string, args ...stri
 			}
 		}
 	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		keys.Close()
-	})
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return o
 }
 

@@ -3,19 +3,17 @@ package drops
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/test/terminaltest"
 )
 
 // On a terminal --live draws the summary while drops come in, gives the terminal back at
 // the end, and leaves the summary on it.
 func TestLiveOnTerminal(t *testing.T) {
-	master, terminal := openTerminal(t, 100, 20)
+	master, terminal := terminaltest.Open(t, 100, 20)
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -54,31 +52,4 @@ func TestLiveOnTerminal(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-}
-
-// openTerminal makes a terminal of so many columns and lines; what is written to it is
-// read from master.
-func openTerminal(t *testing.T, columns, lines uint16) (master, terminal *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	fd := int(master.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: lines, Col: columns}); err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return master, terminal
 }
