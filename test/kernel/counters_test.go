@@ -201,6 +201,7 @@ func TestCounters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.WriteFile("/proc/sys/net/netfilter/nf_conntrack_max", limit, 0) })
 	net.open(1, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: 5500}); err != nil {
 			return err
