@@ -18,6 +18,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
 // Memory is what the program is to stay under, in bytes, whatever its input.
@@ -48,8 +49,8 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	}
 	in.Part = o.Part
 	defer in.Close()
-	if err := pipe.NotInput(o.SVG, in.Files()); err != nil {
-		return fmt.Errorf("--svg: %w", err)
+	if err := checkFile("--svg", o.SVG, in); err != nil {
+		return err
 	}
 	p, err := newPipeline(&o, in, stdout)
 	if err != nil {
@@ -58,6 +59,20 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	r := newRun(o, p.first)
 	r.kept = p.kept
 	return p.close(r.all(in))
+}
+
+// checkFile tells at the start what would keep a file from being written at the end.
+func checkFile(flag, name string, in *pipe.Inputs) error {
+	if name == "" {
+		return nil
+	}
+	if err := pipe.NotInput(name, in.Files()); err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	if err := tempfile.CanReplace(name); err != nil {
+		return fmt.Errorf("%s %s: %w", flag, name, err)
+	}
+	return nil
 }
 
 // A pipeline is the stages that tracked records pass, one behind the other.
@@ -80,9 +95,11 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 		in.For(sink)
 		p.first = sink
 	}
-	if o.SVG != "" {
-		s := newDrawer(o.SVG, p.first)
-		p.first, p.closed = s, append(p.closed, s)
+	ends := newBranchEnds(nil)
+	if take := p.pictures(o); len(take) > 0 {
+		p.first = newGatherer(p.first, ends, take...)
+	} else {
+		ends = nil
 	}
 	switch {
 	case o.Selection.any():
@@ -92,7 +109,19 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 	case o.Part:
 		p.first = &recount{p.first, &format.Kept{Part: true}}
 	}
+	if ends != nil {
+		ends.next, p.first = p.first, ends
+	}
 	return p, nil
+}
+
+// pictures makes what takes journeys to draw them.
+func (p *pipeline) pictures(o *Options) (take []func(*gathered)) {
+	if o.SVG != "" {
+		d := &drawer{file: o.SVG, slowest: !o.Selection.any()}
+		take, p.closed = append(take, d.take), append(p.closed, d)
+	}
+	return take
 }
 
 // close closes the stages, from the first to the last, after a run that ended with err.
@@ -133,7 +162,7 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Selection.any() {
+	if o.Summary || o.Selection.any() || o.SVG != "" {
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {
