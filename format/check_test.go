@@ -246,6 +246,9 @@ func TestNeverAbsent(t *testing.T) {
 	tables := specTables(t)
 	keys := 0
 	for name, rows := range tables {
+		if slices.ContainsFunc(jsonSections, func(s *Section) bool { return s.Name == name }) {
+			continue // what no record has
+		}
 		s := shapes[name]
 		if s == nil {
 			t.Errorf("FORMAT.md has `%s`, and nothing is checked of it", name)

@@ -139,23 +139,30 @@ func (j *jsonScanner) object(depth int) error {
 			return j.unexpected("a colon")
 		}
 		j.at++
-		if len(key) > 0 && key[0] == '$' {
-			if len(key) == 1 || key[1] != '$' {
-				if n > 1 {
-					return syntaxError(at, "%q must stand alone in its object", key)
-				}
-				j.out = j.out[:head]
-				return j.tagged(at, string(key))
+		if depth == wire.MaxDepth && string(key) == Decoded {
+			if err := j.ignore(depth - 1); err != nil {
+				return err
 			}
-			key = key[1:]
-		}
-		place := len(j.out)
-		j.out = wire.AppendStr(j.out, key)
-		if n <= wire.FewKeys && keys.Add(j.out, place) {
-			return wire.ErrTwice(at, j.out, place)
-		}
-		if err := j.value(depth-1, string(key) == "data"); err != nil {
-			return err
+			n-- // it is not one of the record's
+		} else {
+			if len(key) > 0 && key[0] == '$' {
+				if len(key) == 1 || key[1] != '$' {
+					if n > 1 {
+						return syntaxError(at, "%q must stand alone in its object", key)
+					}
+					j.out = j.out[:head]
+					return j.tagged(at, string(key))
+				}
+				key = key[1:]
+			}
+			place := len(j.out)
+			j.out = wire.AppendStr(j.out, key)
+			if n <= wire.FewKeys && keys.Add(j.out, place) {
+				return wire.ErrTwice(at, j.out, place)
+			}
+			if err := j.value(depth-1, string(key) == "data"); err != nil {
+				return err
+			}
 		}
 		switch j.next() {
 		case ',':
@@ -171,6 +178,58 @@ func (j *jsonScanner) object(depth int) error {
 			return nil
 		default:
 			return j.unexpected("a comma or }")
+		}
+	}
+}
+
+// ignore goes behind a value that is no part of the record: any that is valid JSON.
+func (j *jsonScanner) ignore(depth int) error {
+	start := len(j.out)
+	defer func() { j.out = j.out[:start] }()
+	c := j.next()
+	switch {
+	case c == '"':
+		_, err := j.str()
+		return err
+	case c == '-' || c >= '0' && c <= '9':
+		_, _, err := j.numeral()
+		return err
+	case c != '{' && c != '[':
+		return j.value(depth, false)
+	}
+	object, closing, at := c == '{', c+2, j.at // what closes either bracket is two behind it in ASCII
+	j.at++
+	if j.next() == closing {
+		j.at++
+		return nil
+	}
+	if depth == 0 {
+		return syntaxError(at, "nested more than %d deep", wire.MaxDepth)
+	}
+	for {
+		if object {
+			if j.next() != '"' {
+				return j.unexpected("a key")
+			}
+			if _, err := j.str(); err != nil {
+				return err
+			}
+			if j.next() != ':' {
+				return j.unexpected("a colon")
+			}
+			j.at++
+		}
+		if err := j.ignore(depth - 1); err != nil {
+			return err
+		}
+		switch c := j.next(); c {
+		case ',', closing:
+			j.at++
+			if c == closing {
+				return nil
+			}
+		default:
+			return j.unexpected("a comma or " + string(rune(closing)))
 		}
 	}
 }
@@ -446,32 +505,11 @@ func (j *jsonScanner) hex() (rune, error) {
 // than 64 bits.
 func (j *jsonScanner) number() error {
 	start := j.at
-	if j.in[j.at] == '-' {
-		j.at++
-	}
-	if j.at < len(j.in) && j.in[j.at] == '0' {
-		j.at++
-	} else if err := j.digits(); err != nil {
+	s, integer, err := j.numeral()
+	if err != nil {
 		return err
 	}
-	end := j.at
-	if j.at < len(j.in) && j.in[j.at] == '.' {
-		j.at++
-		if err := j.digits(); err != nil {
-			return err
-		}
-	}
-	if j.at < len(j.in) && j.in[j.at]|0x20 == 'e' {
-		j.at++
-		if j.at < len(j.in) && (j.in[j.at] == '-' || j.in[j.at] == '+') {
-			j.at++
-		}
-		if err := j.digits(); err != nil {
-			return err
-		}
-	}
-	s := j.in[start:j.at]
-	if end == j.at {
+	if integer {
 		if u, negative, ok := parseInteger(s); ok {
 			j.integer(u, negative)
 			return nil
@@ -483,6 +521,36 @@ func (j *jsonScanner) number() error {
 	}
 	j.out = appendFloat(j.out, f)
 	return nil
+}
+
+// numeral reads the text of a number; integer: it has neither a point nor an exponent.
+func (j *jsonScanner) numeral() (s []byte, integer bool, err error) {
+	start := j.at
+	if j.in[j.at] == '-' {
+		j.at++
+	}
+	if j.at < len(j.in) && j.in[j.at] == '0' {
+		j.at++
+	} else if err := j.digits(); err != nil {
+		return nil, false, err
+	}
+	end := j.at
+	if j.at < len(j.in) && j.in[j.at] == '.' {
+		j.at++
+		if err := j.digits(); err != nil {
+			return nil, false, err
+		}
+	}
+	if j.at < len(j.in) && j.in[j.at]|0x20 == 'e' {
+		j.at++
+		if j.at < len(j.in) && (j.in[j.at] == '-' || j.in[j.at] == '+') {
+			j.at++
+		}
+		if err := j.digits(); err != nil {
+			return nil, false, err
+		}
+	}
+	return j.in[start:j.at], end == j.at, nil
 }
 
 // digits reads at least one.

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"strconv"
@@ -33,7 +34,17 @@ func AppendJSON(dst []byte, r Raw) ([]byte, error) {
 // ValidJSON checks that r, which is Valid, has a form in JSON. An error is a *SyntaxError
 // with the offset within r, as that of AppendJSON.
 func ValidJSON(r Raw) error {
-	_, err := validJSON(r, 0, 1, false)
+	if _, err := validJSON(r, 0, 1, false); err != nil {
+		return err
+	}
+	c, err := r.Cursor(), error(nil)
+	for n := c.Map(); n > 0; n-- {
+		at := len(r) - len(c.Rest())
+		if string(c.Key()) == Decoded {
+			err = errDecoded(at)
+		}
+		c.Skip()
+	}
 	return err
 }
 
@@ -65,6 +76,13 @@ func validJSON(r []byte, at, values int, isMap bool) (int, error) {
 
 func errJSONKey(at int) error {
 	return syntaxError(at, "a key that is not text has no form in JSON")
+}
+
+// reserved is how JSON has the key that no record has of its own.
+var reserved = []byte(`"` + Decoded + `":`)
+
+func errDecoded(at int) error {
+	return syntaxError(at, "a record's own key %s has no form in JSON, where it is what programs add to an event", Decoded)
 }
 
 func errJSONOther(at int) error { return syntaxError(at, "an extension type has no form in JSON") }
@@ -122,8 +140,12 @@ func appendJSON(dst, r []byte, at, depth int, isData bool) ([]byte, int, error) 
 			}
 			var isData bool
 			var err error
+			key := end
 			if dst, end, isData, err = appendKey(dst, r, end); err != nil {
 				return dst, end, err
+			}
+			if depth == wire.MaxDepth && bytes.HasSuffix(dst, reserved) {
+				return dst, key, errDecoded(key)
 			}
 			if short, next := appendShort(dst, r, end, isData); next > 0 {
 				dst, end = short, next

@@ -171,6 +171,9 @@ func mapSchema(s *Section, partial bool) object {
 		}
 		properties = append(properties, property{k.Name, v})
 	}
+	if s == &eventSection {
+		properties = append(properties, property{Decoded, object{def(Decoded), {"description", "not part of the record: programs add it when they write JSON"}}})
+	}
 	all := object{def("map")}
 	if !partial && len(required) > 0 {
 		all = append(all, property{"required", required})
@@ -186,7 +189,7 @@ func mapSchema(s *Section, partial bool) object {
 // jsonSchema is the text of schema.json.
 func jsonSchema(t *testing.T) []byte {
 	defs, cases := append(object{}, basic...), []object{}
-	for _, s := range schema {
+	for _, s := range append(slices.Clone(schema), jsonSections...) {
 		defs = append(defs, property{s.Name, mapSchema(s, false)})
 		if slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Again }) {
 			defs = append(defs, property{"any_of_" + s.Name, mapSchema(s, true)})

@@ -26,6 +26,11 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
+			streams, err := filepath.Abs("../../testdata")
+			if err != nil {
+				return err
+			}
+			e.Setenv("STREAMS", streams)
 			return os.WriteFile(filepath.Join(e.WorkDir, "big.skb"), big(), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pipeline": scripttest.Pipeline},

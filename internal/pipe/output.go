@@ -29,7 +29,7 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 	onTerminal := terminal.Is(stdout)
 	switch o.Output {
 	case "json":
-		return &jsonSink{w: WholeWrites(stdout, WholeLines)}, nil
+		return &jsonSink{w: WholeWrites(stdout, WholeLines), decoded: text.NewDecoded()}, nil
 	case "text":
 	case "stream":
 		if onTerminal {
@@ -58,10 +58,11 @@ type streamSink struct{ *format.Encoder }
 
 func (s streamSink) Write(r format.Raw) error { return s.WriteRaw(r) }
 
-// A jsonSink writes JSON lines.
+// A jsonSink writes JSON lines, each event with the key `decoded`.
 type jsonSink struct {
-	w   io.Writer
-	buf []byte
+	w       io.Writer
+	buf     []byte
+	decoded *text.Decoded
 }
 
 func (s *jsonSink) Write(r format.Raw) error {
@@ -69,7 +70,7 @@ func (s *jsonSink) Write(r format.Raw) error {
 	if err != nil {
 		return err
 	}
-	s.buf = append(buf, '\n')
+	s.buf = append(s.decoded.Append(buf, r), '\n')
 	if len(s.buf) >= 64<<10 {
 		return s.Flush()
 	}

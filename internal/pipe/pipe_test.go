@@ -129,7 +129,7 @@ func TestSinks(t *testing.T) {
 	for output, want := range map[string]string{
 		"stream": string(in),
 		"auto":   string(in), // no terminal
-		"json":   `{"type":"event","ts":1,"cpu":0,"probe":"p"}` + "\n" + `{"type":"event","ts":2,"cpu":0,"probe":"p"}` + "\n",
+		"json":   `{"type":"event","ts":1,"cpu":0,"probe":"p","decoded":{}}` + "\n" + `{"type":"event","ts":2,"cpu":0,"probe":"p","decoded":{}}` + "\n",
 	} {
 		var out bytes.Buffer
 		sink, err := NewSink(Options{Output: output}, &out)

@@ -182,14 +182,14 @@ func TestKindsInOrder(t *testing.T) {
 {"type":"event","ts":30,"cpu":2}
 {"type":"free","ts":5}
 `
-	want := `{"type":"event","ts":50,"probe":"before any start"}
+	want := `{"type":"event","ts":50,"probe":"before any start","decoded":{}}
 {"type":"start","ts":10,"version":1,"host":"h"}
 {"type":"free","ts":5}
 {"type":"stack","id":7}
-{"type":"event","ts":20,"stack":7}
-{"type":"event","ts":30}
+{"type":"event","ts":20,"stack":7,"decoded":{}}
+{"type":"event","ts":30,"decoded":{}}
 {"type":"ours"}
-{"type":"event","ts":30,"cpu":2}
+{"type":"event","ts":30,"cpu":2,"decoded":{}}
 {"type":"journey","ts":30,"packet":1}
 {"type":"end","ts":30}
 `

@@ -140,31 +140,33 @@ func (p *Printer) device(e *fields) {
 	p.column(columnDevice, green)
 }
 
-func (p *Printer) packet(e *fields) {
+func (p *Printer) packet(e *fields) { p.line = p.dissector.ofEvent(p.line, e) }
+
+// ofEvent appends the packet of an event.
+func (d *dissector) ofEvent(dst []byte, e *fields) []byte {
 	if !e.hasData && !e.protocol.OK && e.hasAddr {
 		// At a return skb-collect looks again only at what still is the same packet.
-		p.line = append(p.line, "freed or passed on by then"...)
-		return
+		return append(dst, "freed or passed on by then"...)
 	}
 	if !e.hasData {
-		d := &p.dissector
-		d.out = p.line
+		d.out = dst
 		d.etherTypeName(dissect.EtherType(e.protocol.V))
-		p.line, d.out = d.out, nil
+		dst, d.out = d.out, nil
 		if e.skbLen.OK {
-			p.line = strconv.AppendUint(append(p.line, ", length "...), e.skbLen.V, 10)
+			dst = strconv.AppendUint(append(dst, ", length "...), e.skbLen.V, 10)
 		}
-		p.line = append(p.line, ", no bytes"...)
-		return
+		return append(dst, ", no bytes"...)
 	}
 	// The tag that a device has taken out of the frame (skb_vlan_tag_present)
 	// stands where it stood; tcpdump's socket puts it back in.
 	if tci := e.vlanTCI.V; tci != 0 && e.at == "mac" {
-		p.line = appendVLAN(p.line, uint16(tci))
+		dst = appendVLAN(dst, uint16(tci))
 	}
-	p.line = p.dissector.packet(p.line, e.data, e.at, uint16(e.devType.V), uint16(e.protocol.V),
-		int(min(e.len.V, 1<<31-1)))
+	return d.packet(dst, e.data, e.at, uint16(e.devType.V), uint16(e.protocol.V), e.length())
 }
+
+// length is how many bytes the packet has on the wire from where data begins, as far as an int holds it.
+func (e *fields) length() int { return int(min(e.len.V, 1<<31-1)) }
 
 // malformed says that the record could not be read to its end.
 func (p *Printer) malformed(err error) {

@@ -58,23 +58,33 @@ type dissector struct {
 const maxDepth = 24
 
 func (d *dissector) begin(data []byte, at string, linkType, protocol uint16, n int) {
+	if walks(&d.w, data, at, linkType, protocol, n) {
+		d.headers()
+		return
+	}
+	if at == "mac" {
+		d.str("link type ").num(int(linkType)).str(", ")
+		d.etherTypeName(dissect.EtherType(protocol))
+	} else {
+		// Before a sender has pushed its headers, data is a payload or half of a
+		// header: naming it would be a guess.
+		d.str("no header yet")
+	}
+	d.str(", length ").num(n)
+}
+
+// walks begins a walk through a packet as Packet has it; false if data does not begin with a header that is known.
+func walks(w *dissect.Walk, data []byte, at string, linkType, protocol uint16, n int) bool {
 	t := dissect.EtherType(protocol)
 	switch {
 	case at == "mac" && format.HasEthernet(data, linkType, protocol):
-		d.w.Frame(data, n)
-		d.headers()
-	case at == "mac" && !isNetwork(data, t):
-		d.str("link type ").num(int(linkType)).str(", ")
-		d.etherTypeName(t)
-		d.str(", length ").num(n)
-	case at == "data" && !(isNetwork(data, t) && lengthFits(data, t, n)):
-		// Before a sender has pushed its headers, data is a payload or half of a
-		// header: naming it would be a guess.
-		d.str("no header yet, length ").num(n)
+		w.Frame(data, n)
+	case at == "mac" && !isNetwork(data, t), at == "data" && !(isNetwork(data, t) && lengthFits(data, t, n)):
+		return false
 	default:
-		d.w.Network(data, t, n)
-		d.headers()
+		w.Network(data, t, n)
 	}
+	return true
 }
 
 // isNetwork says whether data can begin with the network header that t

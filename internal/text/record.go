@@ -36,10 +36,9 @@ func (p *Printer) others(r format.Raw, but ...string) {
 // start prints what the stream is of. Of the tables that it brings for other
 // programs, only how much there is.
 func (p *Printer) start(r format.Raw) {
-	offset, ok := r.Get("clock_offset").Int()
-	host, _ := r.Get("host").Str()
-	p.came.Set(r, came{offset, ok, string(host[:min(len(host), maxHost)])})
-	p.clock.start(offset, ok)
+	c := cameWith(r)
+	p.came.Set(r, c)
+	p.clock.start(c.offset, c.wall)
 	p.inNetns = false
 	p.head(r)
 	p.say("start", cyan)
@@ -48,7 +47,7 @@ func (p *Printer) start(r format.Raw) {
 		p.line = appendValue(append(p.line, " host="...), r.Get("host"))
 		return
 	}
-	if ts, timed := r.Time(); ok && timed {
+	if ts, timed := r.Time(); c.wall && timed {
 		p.line = append(p.line, ' ')
 		p.line = p.clock.time(ts).AppendFormat(p.line, time.DateOnly+" -0700")
 	}

@@ -15,14 +15,7 @@ func (d *dissector) tcp() bool {
 	}
 	flags := h.Flags()
 	d.str("Flags [")
-	if flags == 0 {
-		d.str("none")
-	}
-	for i, left := 0, flags; left != 0; i, left = i+1, left>>1 {
-		if left&1 != 0 {
-			d.out = append(d.out, "FSRP.UEWe"[i])
-		}
-	}
+	d.out = appendFlags(d.out, flags)
 	d.str("]")
 	if d.w.Fault == dissect.Bad {
 		d.str(", bad header length ").num(h.HeaderLen()).str(", length ").num(n)
@@ -49,6 +42,19 @@ func (d *dissector) tcp() bool {
 	}
 	d.str(", length ").num(length)
 	return false
+}
+
+// appendFlags appends TCP's flags as tcpdump has them between brackets.
+func appendFlags(dst []byte, flags uint16) []byte {
+	if flags == 0 {
+		return append(dst, "none"...)
+	}
+	for i, left := 0, flags; left != 0; i, left = i+1, left>>1 {
+		if left&1 != 0 {
+			dst = append(dst, "FSRP.UEWe"[i])
+		}
+	}
+	return dst
 }
 
 // tcpOptions prints the options of a header that is there to its end.
