@@ -91,6 +91,7 @@ add(unescape, text, {
 	["track.by"] = "Packet known by", ["track.from.how"] = "Came by", ["journey.end"] = "The journey ended",
 	["journey.unclear"] = "What its end does not tell",
 	["why.meaning"] = "Meaning of the reason", ["why.where"] = "Place", ["why.look"] = "Command that shows more",
+	["why.rule"] = "OpenFlow rule", ["why.rules_by"] = "Rules told by",
 	["why.severity"] = "Severity", ["why.confidence"] = "Said by",
 	["gso.type"] = "Segmentation", ["csum.summed"] = "Checksum",
 	["sock.family"] = "Socket's family", ["sock.state"] = "Socket's state", ["sock.type"] = "Socket's type",
@@ -101,7 +102,7 @@ add(unescape, text, {
 	["nft.chain"] = "Chain", ["nft.jump"] = "Jump to",
 	["ovs.type"] = "Open vSwitch", ["ovs.dp"] = "Datapath", ["ovs.action"] = "Action", ["ovs.args"] = "Action's arguments",
 	["ovs.out_dev"] = "Output device", ["ovs.cmd"] = "Goes up because of", ["ovs.reason"] = "Goes up for",
-	["ovs.ufid"] = "Flow",
+	["ovs.ufid"] = "Flow", ["flow.rule"] = "OpenFlow rule of the flow", ["flow.by"] = "Rules of the flow told by",
 })
 add(unsigned, uint64, {
 	["netns.cookie"] = "Cookie of the network namespace", ["track.from.packet"] = "Came from packet",

@@ -26,8 +26,11 @@ const (
 	keptNFT kept = iota
 	keptCT
 	keptHook // the function that ran a netfilter hook, or was about to
+	keptUFID // the flow of Open vSwitch that the packet found last
 	allKept
 )
+
+var noFlow = []byte("-")
 
 const returns = 4
 
@@ -88,7 +91,7 @@ func (e *earlier) remember(f *facts) {
 	probe, _ := f.find.Str(findProbe)
 	at := kfunc.Lookup(probe)
 	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) &&
-		!at.Is(kfunc.OnlyHook|kfunc.Resets) {
+		!f.find.Has(findOVSType) && !at.Is(kfunc.OnlyHook|kfunc.Resets) {
 		return
 	}
 	key, ok := f.identity()
@@ -99,6 +102,13 @@ func (e *earlier) remember(f *facts) {
 	m.set(keptNFT, f.find.Value(findNft))
 	m.set(keptCT, f.find.Value(findCt))
 	m.reset = m.reset || at.Is(kfunc.Resets)
+	if kind, _ := f.find.Str(findOVSType); string(kind) == "lookup" {
+		ufid, ok := f.find.Str(findOVSUFID)
+		if !ok {
+			ufid = noFlow // the one before has done with it
+		}
+		m.set(keptUFID, ufid)
+	}
 	switch {
 	case at.Is(kfunc.OnlyHook):
 		m.set(keptHook, probe)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/flowrules"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
@@ -20,6 +21,8 @@ type facts struct {
 	reason   []byte // by the kernel's name, "" where it gave none
 	location []byte
 	function []byte // that dropped the packet, without offset and the compiler's suffixes
+
+	rules flowrules.Answer // of the flow of Open vSwitch that dropped the packet: a wire.Value
 
 	frame  frame
 	packet packet
@@ -39,6 +42,7 @@ type facts struct {
 // set begins anew with a record, which f.find has just gone through.
 func (f *facts) set(r format.Raw, h *host) {
 	f.raw, f.host, f.earlier, f.frames = r, h, nil, nil
+	f.rules = flowrules.Answer{}
 	f.parsed, f.buf = false, f.texts[:0]
 }
 

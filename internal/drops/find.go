@@ -44,6 +44,8 @@ const (
 	findTrackPacket
 	findProcessComm
 	findVlanTCI
+	findOVSType
+	findOVSUFID
 )
 
 var paths = [...]string{
@@ -88,4 +90,6 @@ var paths = [...]string{
 	findTrackPacket:  "track.packet",
 	findProcessComm:  "process.comm",
 	findVlanTCI:      "skb.vlan_tci",
+	findOVSType:      "ovs.type",
+	findOVSUFID:      "ovs.ufid",
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/flowrules"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -88,6 +89,7 @@ type run struct {
 	facts   facts
 	ledgers ledgers
 	earlier earlier
+	flows   flowrules.Answers
 	stacks  stacks
 	scratch []byte
 	spliced []byte
@@ -241,6 +243,8 @@ func (r *run) record(raw format.Raw) error {
 		if r.s != nil {
 			return r.ledgers.read(raw, r.host, r.o.Part)
 		}
+	case format.TypeFlow:
+		r.flows.Keep(raw, keptRules)
 	case format.TypeStack:
 		r.stacks.add(raw, r.host)
 	case format.TypeLoss:
@@ -323,6 +327,7 @@ func (r *run) drop() error {
 	}
 	ts, _ := f.find.Uint(findTS)
 	f.host = f.host.at(ts)
+	f.setRules(r.t, &r.flows, ts)
 	r.t.judge(f, r.s == nil)
 	severity := f.verdict.severity
 	r.drops++

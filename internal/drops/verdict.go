@@ -155,8 +155,8 @@ func (v *verdict) looks(r *rule) []choice {
 
 // appendWhy writes the why section: a map of reason, meaning, where, cause, look (an array
 // of commands), severity, confidence ("kernel" or "inferred"), alternatives (an array of maps
-// of cause, tell and look), more (how many there are besides) and rare (an array of further
-// causes, which give no reason to doubt these), without what is not known.
+// of cause, tell and look), more (how many there are besides), rare (an array of further
+// causes, which give no reason to doubt these), and rules and rules_by (OpenFlow's), without what is not known.
 func (f *facts) appendWhy(dst []byte) []byte {
 	v := &f.verdict
 	cause := v.rule != nil || v.way != nil
@@ -172,6 +172,9 @@ func (f *facts) appendWhy(dst []byte) []byte {
 	if len(lookAt) > 0 {
 		n++
 	}
+	if f.rules.Rules != "" {
+		n += 2
+	}
 	dst = wire.AppendMap(dst, n)
 	dst = wire.AppendStr(wire.AppendStr(dst, "reason"), v.name)
 	if meaning {
@@ -186,6 +189,9 @@ func (f *facts) appendWhy(dst []byte) []byte {
 	}
 	if len(lookAt) > 0 {
 		dst = f.appendLook(wire.AppendStr(dst, "look"), lookAt)
+	}
+	if f.rules.Rules != "" {
+		dst = f.appendRules(dst)
 	}
 	dst = wire.AppendStr(wire.AppendStr(dst, "severity"), v.severity.String())
 	dst = wire.AppendStr(wire.AppendStr(dst, "confidence"), v.confidence())

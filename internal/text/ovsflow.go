@@ -1,10 +1,9 @@
 package text
 
 import (
-	"strconv"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/flowrules"
 )
 
 // ovsFlow prints a flow of Open vSwitch and its OpenFlow rules.
@@ -27,24 +26,13 @@ func (p *Printer) ovsFlow(r format.Raw) {
 		}
 		p.line = appendRule(append(p.line, ' '), v)
 	})
-	p.keepRules(r)
+	p.answers.Keep(r, rulesText)
 	p.others(r, "seen", "ufid", "match", "actions", "rules")
 }
 
-// appendRule writes an OpenFlow rule as ovs-ofctl(8) does: its bridge, if that is known, and cookie=0x22, table=1,
-// priority=10,icmp actions=drop.
+// appendRule writes an OpenFlow rule, escaped.
 func appendRule(dst []byte, rule wire.Value) []byte {
-	if bridge, ok := rule.Get("bridge").Str(); ok {
-		dst = append(appendEscaped(dst, bridge), ' ')
-	}
-	cookie, _ := rule.Get("cookie").Uint()
-	table, _ := rule.Get("table").Uint()
-	dst = strconv.AppendUint(append(dst, "cookie=0x"...), cookie, 16)
-	dst = strconv.AppendUint(append(dst, ", table="...), table, 10)
-	if words, ok := rule.Get("rule").Str(); ok {
-		dst = appendEscaped(append(dst, ", "...), words)
-	}
-	return dst
+	return flowrules.AppendRule(dst, rule, func(dst, s []byte) []byte { return appendEscaped(dst, s) })
 }
 
 // flowRules prints the rules of the flow that a lookup found at ts, if they were told: rules=[...], or, if they need
@@ -54,13 +42,13 @@ func (p *Printer) flowRules(ufid wire.Value, ts number) {
 	if !ok || !ts.OK {
 		return
 	}
-	a := p.answers.at(s, ts.V)
-	if a.rules == "" {
+	a := p.answers.At(s, ts.V)
+	if a.Rules == "" {
 		return
 	}
 	before := " rules=["
-	if a.traced {
+	if a.Traced {
 		before = " rules.traced=["
 	}
-	p.line = append(append(append(p.line, before...), a.rules...), ']')
+	p.line = append(append(append(p.line, before...), a.Rules...), ']')
 }

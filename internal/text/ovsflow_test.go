@@ -77,29 +77,3 @@ func rawRules(rules ...string) wire.Value {
 	}
 	return format.Raw(f.AppendMsgpack(nil)).Get("rules")
 }
-
-// TestManyFlows: the rules of ever more flows, or of ever more answers about one, take bounded memory; the latest are there.
-func TestManyFlows(t *testing.T) {
-	for name, ufid := range map[string]func(i int) string{
-		"flows":   func(i int) string { return fmt.Sprint(i) },
-		"answers": func(int) string { return "u" },
-		"both":    func(i int) string { return fmt.Sprint(i * i % 1000) },
-	} {
-		var a answers
-		for i := range 3*maxAnswers + 1 {
-			a.keep(ufid(i), answer{ts: uint64(i), rules: fmt.Sprint(i)})
-		}
-		n := 0
-		for _, list := range a.of {
-			n += len(list)
-		}
-		if n != maxAnswers || len(a.of) > maxAnswers || len(a.ufids) != maxAnswers {
-			t.Errorf("%s: %d answers about %d flows are kept, of %d", name, n, len(a.of), len(a.ufids))
-		}
-		for i := 2*maxAnswers + 1; i <= 3*maxAnswers; i++ {
-			if got := a.at([]byte(ufid(i)), uint64(i)); got.rules != fmt.Sprint(i) {
-				t.Fatalf("%s: the answer for %d is %+v", name, i, got)
-			}
-		}
-	}
-}

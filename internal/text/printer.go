@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/flowrules"
 )
 
 // Options say how a [Printer] writes.
@@ -44,8 +45,8 @@ type Printer struct {
 	tree    tree
 	starts  map[[sha256.Size]byte]struct{} // seen
 	came    format.Starts[came]
-	answers answers // about Open vSwitch's flows
-	netns   uint64  // the first inum since the last start record
+	answers flowrules.Answers // about Open vSwitch's flows
+	netns   uint64            // the first inum since the last start record
 	inNetns bool
 }
 

@@ -11,7 +11,7 @@ import (
 // isWhy tells skb-drops' section from another that has its name.
 func isWhy(v wire.Value) bool {
 	_, ok := v.Get("severity").Str()
-	for _, key := range [...]string{"look", "alternatives", "rare"} {
+	for _, key := range [...]string{"look", "alternatives", "rare", "rules"} {
 		if list := v.Get(key); len(list) > 0 && list.Kind() != wire.Array {
 			ok = false
 		}
@@ -26,7 +26,7 @@ const shownOthers = 5
 // copied whole.
 func (p *Printer) why(v wire.Value) {
 	p.rest("why", v, "severity", "confidence", "reason", "meaning", "where", "cause", "look", "alternatives", "more",
-		"rare")
+		"rare", "rules", "rules_by")
 	severity, _ := v.Get("severity").Str()
 	color := plain
 	switch string(severity) {
@@ -56,6 +56,7 @@ func (p *Printer) why(v wire.Value) {
 	if where, ok := v.Get("where").Str(); ok {
 		p.line = appendEscaped(append(p.line, "\n    at "...), where)
 	}
+	p.whyRules(v)
 	entered := false // said how to
 	p.commands(v.Get("look"), "\n    look", &entered)
 	more, _ := v.Get("more").Uint()

@@ -25,6 +25,7 @@ type stream struct {
 	losses  []format.Loss
 	changes []format.Change
 	counted []format.Counters
+	flows   []format.OVSFlow
 	stacks  map[uint64][]string // frames by id
 	end     *format.End
 }
@@ -99,6 +100,9 @@ func (s *stream) walk(t *testing.T, r io.Reader, event func(*format.Event)) {
 		case format.TypeCounters:
 			s.counted = append(s.counted, format.Counters{})
 			err = s.counted[len(s.counted)-1].Decode(raw)
+		case format.TypeFlow:
+			s.flows = append(s.flows, format.OVSFlow{})
+			err = s.flows[len(s.flows)-1].Decode(raw)
 		case format.TypeEnd:
 			s.end = &format.End{}
 			err = s.end.Decode(raw)

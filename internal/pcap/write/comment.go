@@ -87,6 +87,7 @@ func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *
 			dst = t.section(dst, name, &c)
 		}
 	}
+	dst = o.flowComments(dst, f, e.TS)
 	dst = append(dst, ending...)
 	for c, n := e.Others, e.OthersLen; n > 0; n-- {
 		if s, ok := c.Str(); ok {
@@ -126,6 +127,9 @@ func (e *event) whyComments(dst []byte, why wire.Value) []byte {
 			dst = appendText(dst, "why.look=", s)
 		}
 	}
+	dst = appendRuleComments(dst, "why.rule=", why.Get("rules"))
+	by, _ := why.Get("rules_by").Str()
+	dst = appendFilled(dst, "why.rules_by=", by)
 	severity, _ := why.Get("severity").Str()
 	dst = appendFilled(dst, "why.severity=", severity)
 	confidence, _ := why.Get("confidence").Str()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/flowrules"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
@@ -16,6 +17,7 @@ type origin struct {
 	foreign bool              // of another host than the first
 	lost    uint64            // since its last packet
 	stacks  map[uint64][]byte // comments, by the number that events name
+	flows   flowrules.Answers // comments
 }
 
 // maxOrigins bounds how many starts are told apart: a merge of streams has each of its

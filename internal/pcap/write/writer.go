@@ -107,6 +107,10 @@ func (w *writer) record(r format.Raw) error {
 		if !w.o.NoComment {
 			w.origin.stack(r)
 		}
+	case format.TypeFlow:
+		if !w.o.NoComment {
+			w.origin.flows.Keep(r, flowRules)
+		}
 	case format.TypeJourney:
 		if n, ok := r.Get("packet").Uint(); ok {
 			w.ended(packetKey{w.origin, true, n}, r)
