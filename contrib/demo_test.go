@@ -28,16 +28,16 @@ var update = flag.Bool("update", false, "write README.md's example")
 // ip does nothing: so the scene needs no kernel that may be traced.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"skb-track":   filter("skb-track", track.Run),
-		"skb-sort":    filter("skb-sort", sort.Run),
-		"skb-drops":   filter("skb-drops", drops.Run),
-		"skb-pcap":    filter("skb-pcap", pcap.Run),
+		"skb-track":   command("skb-track", track.Run),
+		"skb-sort":    command("skb-sort", sort.Run),
+		"skb-drops":   command("skb-drops", drops.Run),
+		"skb-pcap":    command("skb-pcap", pcap.Run),
 		"skb-collect": recorded,
 		"ip":          func() {},
 	})
 }
 
-func filter[O any](name string, run func(context.Context, O, io.Reader, io.Writer, io.Writer) error) func() {
+func command[O any](name string, run func(context.Context, O, io.Reader, io.Writer, io.Writer) error) func() {
 	return func() {
 		var o O
 		pipe.Parse(name, &o)
@@ -47,10 +47,14 @@ func filter[O any](name string, run func(context.Context, O, io.Reader, io.Write
 	}
 }
 
+// asked does what a test asks of skb-collect instead, if one does.
+var asked = func() {}
+
 // recorded writes the stream that the scene's skb-collect wrote once. It was made by
 //
 //	go run ./test/bed run --kernel 6.12 --in bin --in contrib/demo-scene --out contrib/testdata -- demo-scene
 func recorded() {
+	asked()
 	stream, err := os.ReadFile(os.Getenv("DEMO_STREAM"))
 	if err == nil {
 		_, err = os.Stdout.Write(stream)

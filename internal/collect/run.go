@@ -21,11 +21,11 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if asked, err := o.answer(stdout); asked {
 		return err
 	}
-	with, err := o.wanted()
-	if err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
-	if _, _, err := o.countersEvery(); err != nil {
+	with, err := o.wanted()
+	if err != nil {
 		return err
 	}
 	if err := kernel.CheckAllowed(); err != nil {
@@ -61,6 +61,15 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	return c.run(ctx)
+}
+
+// Check says what is wrong with the options, as far as that can be said without a kernel.
+func (o Options) Check() error { // not of a pointer: wanted adds probes
+	if _, err := o.wanted(); err != nil {
+		return err
+	}
+	_, _, err := o.countersEvery()
+	return err
 }
 
 // answer writes what is asked for that needs no kernel, and says whether there was such a question.
