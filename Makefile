@@ -12,7 +12,7 @@ TESTBED := go run ./test/bed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget budget bench demo shell clean
+.PHONY: release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget python check-python budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: check-build
@@ -68,7 +68,7 @@ check-generated: generate
 test: deps-test
 	contrib/deps skip generate || $(MAKE) check-generated
 	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
-	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget'
+	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget' --beside '$(MAKE) -s check-python'
 
 # Tests that meet no difference between kernels run on two of them, which two goes by the commit.
 # Without one, and with test-all, they run on each.
@@ -97,6 +97,15 @@ lint: deps-lint
 	build/lint
 	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')
 	if command -v clang-format-14 > /dev/null; then clang-format-14 --dry-run -Werror bpf/*.[ch]; else contrib/deps skip layout; fi
+
+# contrib/python, installed as its users install it, with what PyPI has now.
+python: build deps-test check-python
+
+check-python:
+	python3 -m venv --clear build/python
+	build/python/bin/pip install --quiet --disable-pip-version-check './contrib/python[pandas,scapy,compressed,test]'
+	rm -rf contrib/python/build contrib/python/src/*.egg-info
+	cd contrib/python && ../../build/python/bin/python -m pytest -q -p no:cacheprovider
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
 test-debian13: deps-test debian13
