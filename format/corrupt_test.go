@@ -183,7 +183,7 @@ func TestNeitherForm(t *testing.T) {
 		"\xd4\xc3\xb2\xa1": "at byte 0: this is a capture and no stream: skb-pcap --read makes one of it",
 		"\n\r\r\n\x6c\x00": "at byte 4: this is a capture and no stream: skb-pcap --read makes one of it",
 		"\xd4\xc3\xb2":     "at byte 0: neither a stream nor JSON lines: it begins with 0xd4",
-		"\n\n[1]":          "at byte 2: neither a stream nor JSON lines: it begins with 0x5b",
+		"\n\n(1)":          "at byte 2: neither a stream nor JSON lines: it begins with 0x28",
 		"":                 "EOF",
 		" \n":              "EOF",
 	} {

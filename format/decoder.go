@@ -133,6 +133,10 @@ func (d *Decoder) decide() error {
 		case '{':
 			d.json = true
 		case 0:
+		case '[':
+			return d.syntax("a JSON array and no stream: jq -c '.[]' makes a line of each record in it")
+		case 0x1b:
+			return d.syntax("coloured text and no stream: jq -M writes JSON without colours")
 		default:
 			for _, magic := range captures {
 				if blank == magic || bytes.HasPrefix(d.buf[d.at:d.end], []byte(magic)) {
@@ -238,7 +242,7 @@ func (d *Decoder) nextLine() (Raw, error) {
 		}
 		r, err := FromJSON(d.scratch[:0], line[front:])
 		if err != nil {
-			return nil, d.within(front, err)
+			return nil, d.oneLine(line, whole, d.within(front, err))
 		}
 		d.scratch = r
 		if d.Valid != nil {
@@ -249,6 +253,17 @@ func (d *Decoder) nextLine() (Raw, error) {
 		d.advance(whole)
 		return r, nil
 	}
+}
+
+// oneLine adds to err what helps where a record goes on in the next line: so other programs than jq lay JSON out.
+func (d *Decoder) oneLine(line []byte, whole int, err error) error {
+	var syntax *SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset != d.offset+int64(len(line)) || d.end-d.at <= whole ||
+		d.buf[d.at+whole] == '{' {
+		return err // it is wrong elsewhere, or was cut off: it is the last, or another record is behind it
+	}
+	says := fmt.Errorf("%w; a record is one line of JSON, as jq -c writes it", syntax.Err)
+	return &SyntaxError{Offset: syntax.Offset, Err: says}
 }
 
 // lines finds the text of the next record: a line, or several that begin with one which is a brace and

@@ -15,8 +15,8 @@ var decodedSection = Section{Decoded, []Key{
 		Absent: "the protocol has none, it was not captured, or the packet is a fragment and not the first"},
 	{Name: "dport", Form: FormUint, What: "destination port", Absent: "as `sport`"},
 	{Name: "proto", Form: FormStr,
-		What: "protocol behind the innermost IP header: `tcp`, `udp`, `icmp`, `icmp6`, `sctp`, `esp`... A number in decimal " +
-			"for those without a name here. Of frames that carry no IP: `arp`, `stp`, `lldp`",
+		What: "protocol behind the innermost IP header: `tcp`, `udp`, `icmp`, `icmp6`, `sctp`, `esp`... A number in " +
+			"decimal for those without a name here. Of frames that carry no IP: `arp`, `stp`, `lldp`",
 		Absent: "no such header was captured"},
 	{Name: "vlan", Form: FormUint, What: "number of the outermost VLAN tag of the frame, in it or beside it (`vlan_tci`)",
 		Absent: "there is none"},
@@ -30,9 +30,9 @@ var decodedSection = Section{Decoded, []Key{
 }}
 
 var decodedTunnelSection = Section{"decoded_tunnel", []Key{
-	{Name: "kind", Form: FormStr, What: "`vxlan`, `vxlan-gpe`, `geneve`, `gre`, `ipip`, `esp`, `ah`, `ipcomp`, `l2tp`, `gtp`, " +
-		"`wireguard`, `mpls`, `pppoe`, `macsec`. What `esp`, `ipcomp`, `wireguard` and `macsec` carry is mostly encrypted: " +
-		"`src` and `dst` are then those outside"},
+	{Name: "kind", Form: FormStr, What: "`vxlan`, `vxlan-gpe`, `geneve`, `gre`, `ipip`, `esp`, `ah`, `ipcomp`, `l2tp`, " +
+		"`gtp`, `wireguard`, `mpls`, `pppoe`, `macsec`. What `esp`, `ipcomp`, `wireguard` and `macsec` carry is mostly " +
+		"encrypted: `src` and `dst` are then those outside"},
 	{Name: "src", Form: FormStr, What: "source address of the IP header in front of it", Absent: "there is none in front"},
 	{Name: "dst", Form: FormStr, What: "destination address of that header", Absent: "as `src`"},
 	{Name: "vni", Form: FormUint, What: "of `vxlan`, `vxlan-gpe` and `geneve`", Absent: "not of these, or not captured"},
@@ -41,7 +41,8 @@ var decodedTunnelSection = Section{"decoded_tunnel", []Key{
 	{Name: "cpi", Form: FormUint, What: "of `ipcomp`", Absent: "not of it, or not captured"},
 	{Name: "session", Form: FormUint, What: "of `l2tp` and `pppoe`", Absent: "not of these, or not captured"},
 	{Name: "teid", Form: FormUint, What: "of `gtp`", Absent: "not of it, or not captured"},
-	{Name: "index", Form: FormUint, What: "of a data message of `wireguard`: the number that its receiver has given to the session",
+	{Name: "index", Form: FormUint,
+		What:   "of a data message of `wireguard`: the number that its receiver has given to the session",
 		Absent: "not of it, or not captured"},
 	{Name: "label", Form: FormUint, What: "of `mpls`; each label is an element", Absent: "not of it, or not captured"},
 }}

@@ -2,13 +2,13 @@ package drops
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
@@ -247,14 +247,13 @@ func (s *summary) writeJSON(w io.Writer) error {
 
 // writeLines writes each value as a line of JSON.
 func writeLines(w io.Writer, all []any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+	var b []byte
 	for _, v := range all {
-		if err := enc.Encode(v); err != nil {
+		var err error
+		if b, err = format.AppendJSONValue(b, v); err != nil {
 			return err
 		}
 	}
-	_, err := w.Write(escape.JSON(nil, b.Bytes()))
+	_, err := w.Write(b)
 	return err
 }

@@ -17,6 +17,7 @@ type Table struct {
 	right []bool     // by column
 	width []int      // characters
 	spare []string
+	wrap  bool
 }
 
 // NewTable begins a table by the names of its columns. A > before a name aligns the column to
@@ -39,6 +40,51 @@ func (t *Table) Column(head ...string) {
 
 // Spare names the columns that go where the table is too wide, the first of them first.
 func (t *Table) Spare(names ...string) { t.spare = names }
+
+// Wrap lets the cells of the last column go on in the next line, at a blank, where the table is too wide.
+func (t *Table) Wrap() { t.wrap = true }
+
+// minWrapped is how wide a column is at least that goes on in the next line.
+const minWrapped = 12
+
+// wrapped breaks the last column, so that the table fits width if it can.
+func (t *Table) wrapped(width int) {
+	last := len(t.width) - 1
+	room := max(t.width[last]-t.Over(width), minWrapped)
+	if room >= t.width[last] {
+		return
+	}
+	rows := t.rows
+	t.rows, t.width[last] = nil, room
+	for _, row := range rows {
+		if len(row) <= last {
+			t.rows = append(t.rows, row)
+			continue
+		}
+		line, rest := breakAt(row[last], room)
+		t.rows = append(t.rows, append(slices.Clone(row[:last]), line))
+		for rest != "" {
+			line, rest = breakAt(rest, room)
+			t.rows = append(t.rows, append(make([]string, last), line))
+		}
+	}
+}
+
+// breakAt cuts a text at the last blank so that the first part has at most so many characters, or at the first if
+// that is farther.
+func breakAt(s string, width int) (line, rest string) {
+	at, n := -1, 0
+	for i, r := range s {
+		if r == ' ' && (n <= width || at < 0) {
+			at = i
+		}
+		n++
+	}
+	if n <= width || at < 0 {
+		return s, ""
+	}
+	return s[:at], s[at+1:]
+}
 
 // Row adds a row. Cells that are missing at its end are empty; there are none beyond the columns.
 func (t *Table) Row(cells ...string) {
@@ -104,13 +150,20 @@ func (t *Table) Lines(width int) iter.Seq[string] {
 		}
 		t.Drop(name)
 	}
+	if t.wrap {
+		t.wrapped(width)
+	}
 	rows := t.rows
 	if !slices.ContainsFunc(rows[0], func(name string) bool { return name != "" }) {
 		rows = rows[1:]
 	}
 	return func(yield func(string) bool) {
 		for _, row := range rows {
-			if !yield(Clip(t.line(row), width)) {
+			line := t.line(row)
+			if !t.wrap { // there a word that is longer goes over, as nothing of it is to be lost
+				line = Clip(line, width)
+			}
+			if !yield(line) {
 				return
 			}
 		}
@@ -130,7 +183,7 @@ func (t *Table) Write(w io.Writer, width int) error {
 func (t *Table) line(cells []string) string {
 	var line strings.Builder
 	for i, c := range cells {
-		pad := strings.Repeat(" ", t.width[i]-utf8.RuneCountInString(c))
+		pad := strings.Repeat(" ", max(t.width[i]-utf8.RuneCountInString(c), 0)) // what has no blank is wider
 		if t.right[i] {
 			line.WriteString(pad + c)
 		} else {

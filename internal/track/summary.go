@@ -3,7 +3,6 @@ package track
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"io"
 	"maps"
 	"slices"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
-	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -351,8 +349,12 @@ func (s *summary) report() *report {
 		Inferred: s.inferred, ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear,
 		Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
 		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
-	for _, end := range slices.Sorted(maps.Keys(s.bars)) {
-		r.Histogram = append(r.Histogram, reportBar{end, s.bars[end]})
+	if ends := slices.Sorted(maps.Keys(s.bars)); len(ends) > 0 {
+		last := ends[len(ends)-1]
+		for end := ends[0]; end < last; end = bar(end + 1) { // those in between with no journey, too: a gap tells
+			r.Histogram = append(r.Histogram, reportBar{end, s.bars[end]})
+		}
+		r.Histogram = append(r.Histogram, reportBar{last, s.bars[last]})
 	}
 	for pair, l := range s.pairs {
 		r.Hops = append(r.Hops, reportHop{s.names.text(pair[0]), s.names.text(pair[1]), l.quantiles(),
@@ -384,12 +386,11 @@ func (s *summary) Close() error {
 	r := s.report()
 	var b bytes.Buffer
 	if s.json {
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(r); err != nil {
+		line, err := format.AppendJSONValue(nil, r)
+		if err != nil {
 			return err
 		}
-		b = *bytes.NewBuffer(escape.JSON(nil, b.Bytes()))
+		b.Write(line)
 	} else {
 		r.text(&b, terminal.Width(s.out))
 	}

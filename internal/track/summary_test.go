@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -114,5 +116,41 @@ func TestSummaryWidth(t *testing.T) {
 		if !strings.Contains(b.String(), "\n"+c.want+"\n") {
 			t.Errorf("%d wide:\n%s\nwant the line\n%s", c.width, b.String(), c.want)
 		}
+	}
+}
+
+// TestSummaryTables: on a terminal of 80 columns no table is wider, nothing of a name is lost, and a bar without
+// journeys is a line.
+func TestSummaryTables(t *testing.T) {
+	v6 := format.Flow{Src: netip.MustParseAddr("2001:db8:1234:5678:9abc:def0:1234:5678"), Dst: netip.MustParseAddr("2001:db8:1234:5678:9abc:def0:1234:9999"),
+		Sport: 41234, Dport: 443, Proto: 6}
+	reasons := map[string]uint64{"NETFILTER_DROP": 7, "TCP_INVALID_SEQUENCE": 6, "SOCKET_FILTER": 5, "UDP_CSUM": 4, "NEIGH_QUEUEFULL": 3, "IP_RPFILTER": 2}
+	r := &report{Journeys: 1, Branches: 1, Events: 1, Endings: map[string]uint64{"dropped": 27}, Reasons: reasons, Total: quantiles{Count: 1},
+		Histogram: []reportBar{{1000, 1}, {2000, 0}, {5000, 4}},
+		Hops:      []reportHop{{From: "net:netif_receive_skb", To: "net:net_dev_start_xmit", quantiles: quantiles{7777777, 1000, 2000, 3000, 4000}}},
+		Flows:     []reportFlow{{flow: v6, Journeys: 12, Endings: map[string]uint64{"delivered": 5, "transmitted": 4, "dropped": 3}}}}
+	var b bytes.Buffer
+	r.text(&b, 80)
+	text := b.String()
+	for _, want := range []string{"1 journey of 1 branch, 1 event\n", "\nup to 2.00µs  0\n", "2001:db8:1234:5678:9abc:def0:1234:5678.41234 >",
+		"\n  2001:db8:1234:5678:9abc:def0:1234:9999.443 TCP", "delivered 5,", "dropped 3"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for name := range reasons {
+		if !strings.Contains(text, name) {
+			t.Errorf("no %s in\n%s", name, text)
+		}
+	}
+	for _, line := range strings.Split(text, "\n") {
+		if utf8.RuneCountInString(line) > 80 {
+			t.Errorf("a line of %d columns: %s", utf8.RuneCountInString(line), line)
+		}
+	}
+	b.Reset()
+	r.text(&b, 0)
+	if !strings.Contains(b.String(), "1234:5678.41234 > 2001:db8:1234:5678:9abc:def0:1234:9999.443 TCP        12  delivered 5, transmitted 4, dropped 3\n") {
+		t.Errorf("elsewhere all is in one line:\n%s", b.String())
 	}
 }

@@ -21,19 +21,19 @@ const (
 	textFlows = 20
 )
 
-// text writes the report. The table of hops fits width, 0 is no limit; lists of names are not cut.
+// text writes the report. Its tables fit width, 0 is no limit; lists of names go on in the next line.
 func (r *report) text(b *bytes.Buffer, width int) {
 	r.counts(b)
 	if r.Journeys == 0 {
 		return
 	}
-	r.endings(b)
+	r.endings(b, width)
 	r.histogram(b)
 	if len(r.Hops) > 0 {
 		r.hops(b, width)
 	}
 	if len(r.Flows) > 0 {
-		r.flows(b)
+		r.flows(b, width)
 	}
 }
 
@@ -62,7 +62,7 @@ func (r *report) counts(b *bytes.Buffer) {
 }
 
 // endings tells how the journeys ended, and why packets were dropped.
-func (r *report) endings(b *bytes.Buffer) {
+func (r *report) endings(b *bytes.Buffer, width int) {
 	t := terminal.NewTable("ended", ">journeys", "")
 	for _, how := range format.EndNames {
 		if n := r.Endings[how]; n > 0 {
@@ -73,7 +73,8 @@ func (r *report) endings(b *bytes.Buffer) {
 			t.Row(how, fmt.Sprint(n), why)
 		}
 	}
-	_ = t.Write(b, 0)
+	t.Wrap()
+	_ = t.Write(b, width)
 	if n := r.Resent; n.Journeys > 0 {
 		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
 		if q := n.After; q.Count > 0 {
@@ -96,8 +97,10 @@ func (r *report) histogram(b *bytes.Buffer) {
 	}
 	t := terminal.NewTable("", ">", "")
 	for _, bar := range r.Histogram {
-		// Eighths of a character, at least one.
-		eighths := max(1, int(float64(bar.Count)*40*8/float64(most)))
+		eighths := 0
+		if bar.Count > 0 { // one at least, of a character
+			eighths = max(1, int(float64(bar.Count)*40*8/float64(most)))
+		}
 		picture := strings.Repeat("█", eighths/8)
 		if eighths%8 > 0 {
 			picture += string(rune('█' + 8 - eighths%8))
@@ -126,13 +129,21 @@ func (r *report) hops(b *bytes.Buffer, width int) {
 }
 
 // flows tells how the journeys of each flow ended.
-func (r *report) flows(b *bytes.Buffer) {
+func (r *report) flows(b *bytes.Buffer, width int) {
 	t := terminal.NewTable("flow", ">journeys", "")
 	for _, f := range r.Flows[:min(len(r.Flows), textFlows)] {
-		t.Row(string(text.AppendFlow(nil, f.flow)), fmt.Sprint(f.Journeys), counts(f.Endings))
+		flow, rest := string(text.AppendFlow(nil, f.flow)), ""
+		if from, to, ok := strings.Cut(flow, " > "); ok && width > 0 && len(flow) > width/2 {
+			flow, rest = from+" >", "  "+to // IPv6's addresses leave no room for the rest of a line
+		}
+		t.Row(flow, fmt.Sprint(f.Journeys), counts(f.Endings))
+		if rest != "" {
+			t.Row(rest)
+		}
 	}
 	b.WriteByte('\n')
-	_ = t.Write(b, 0)
+	t.Wrap()
+	_ = t.Write(b, width)
 	if n := len(r.Flows) - textFlows; n > 0 {
 		fmt.Fprintf(b, "and %d more: -o json has them\n", n)
 	}
