@@ -286,7 +286,7 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 			b->seen = l->ts = bpf_ktime_get_ns();
 			*id = b->id;
 			if (follow)
-				return true;
+				return !unwanted(b->id);
 		} else if (expansions) {
 			struct expansion *x = expansion_of((__u64)l->skb);
 
@@ -294,13 +294,20 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 				*id = x->was.id;
 				l->ts = bpf_ktime_get_ns();
 				if (follow)
-					return true;
+					return !unwanted(x->was.id);
 			}
 		}
 	}
+	if (packets && first_packets.gate == GATE_CLOSED)
+		return false;
 	if (!passes(l))
 		return false;
 	l->ts = bpf_ktime_get_ns();
+	if (packets) {
+		*id = no_new ? 0 : let_packet_in(head, l->ts);
+		l->fresh = true;
+		return *id != 0;
+	}
 	if (track && !*id && !no_new) {
 		*id = remember(head, new_id(), l->ts, BPF_NOEXIST);
 		l->fresh = true;

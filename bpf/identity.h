@@ -50,15 +50,24 @@ static __always_inline struct buffer *buffer_of(__u64 head)
 static __noinline void forget(__u64 head)
 {
 	struct buffer *b;
+	__u64 id = 0;
 
+	if (packets) {
+		b = bpf_map_lookup_elem(&buffers, &head);
+		if (b)
+			id = b->id;
+	}
 	if (bpf_map_delete_elem(&buffers, &head) == 0) {
 		__sync_fetch_and_add(slot_of(head), -1);
+		count_followed(id, -1);
 		return;
 	}
 	// Some kernels (5.11 to 6.6) refuse to wait for an entry's lock within an interrupt.
 	b = bpf_map_lookup_elem(&buffers, &head);
-	if (b)
+	if (b) {
 		b->id = 0;
+		count_followed(id, -1);
+	}
 }
 
 // Gives the buffer at head the identity id, and returns it: 0 when the map is full, a loss.
@@ -70,18 +79,48 @@ static __noinline __u64 remember(__u64 head, __u64 id, __u64 ts, __u64 flags)
 	if (id) {
 		// Never in the place of another entry, which is counted already.
 		__sync_fetch_and_add(slot_of(head), 1);
-		if (bpf_map_update_elem(&buffers, &head, &b, BPF_NOEXIST) == 0)
+		if (bpf_map_update_elem(&buffers, &head, &b, BPF_NOEXIST) == 0) {
+			count_followed(id, 1);
 			return id;
+		}
 		__sync_fetch_and_add(slot_of(head), -1);
 		known = bpf_map_lookup_elem(&buffers, &head);
 		if (known) {
-			if (!known->id || flags == BPF_ANY)
+			if (!known->id || flags == BPF_ANY) {
+				count_followed(known->id, -1);
+				count_followed(id, 1);
 				*known = b;
+			}
 			return known->id;
 		}
 	}
 	count_loss(LOSS_IDENTITY, ts);
 	return 0;
+}
+
+// With --packets, for a packet that passes and is not known: its identity if it is one of those that
+// are followed, else 0. The gate is no longer looked at when it says that some are let in: who comes
+// too late finds let_in full.
+static __noinline __u64 let_packet_in(__u64 head, __u64 ts)
+{
+	__u64 id = new_id(), given;
+
+	if (!id)
+		return 0;
+	if (first_packets.gate == GATE_EARLY) {
+		remember(head, id | UNWANTED, ts, BPF_NOEXIST);
+		return 0;
+	}
+	if (bpf_map_update_elem(&let_in, &id, &ts, BPF_NOEXIST))
+		return 0;
+	given = remember(head, id, ts, BPF_NOEXIST);
+	// Another cpu has seen it too, and was first; or there was no room for it (a loss).
+	if (given != id && bpf_map_delete_elem(&let_in, &id) == 0)
+		return unwanted(given) ? 0 : given;
+	__sync_fetch_and_add(&first_packets.left, -1);
+	if (first_packets.left <= 0)
+		first_packets.gate = GATE_CLOSED;
+	return unwanted(given) ? 0 : given;
 }
 
 // Reads skb's head; zero when it can't be read.

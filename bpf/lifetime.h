@@ -9,7 +9,7 @@ static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, enum fre
 	__u64 now = bpf_ktime_get_ns();
 	struct free *f;
 
-	if (!lifetimes || off)
+	if (!lifetimes || off || unwanted(id))
 		return;
 	f = bpf_ringbuf_reserve(&events, sizeof(*f), 0);
 	if (!f) {

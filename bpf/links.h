@@ -13,7 +13,7 @@ static __noinline void write_link(__u16 how_by, struct buffer_ref *from, struct 
 	__u64 now = bpf_ktime_get_ns();
 	struct link *k;
 
-	if (!lifetimes || off)
+	if (!lifetimes || off || unwanted(from->id) || unwanted(to->id))
 		return;
 	k = bpf_ringbuf_reserve(&events, sizeof(*k), 0);
 	if (!k) {
@@ -54,10 +54,10 @@ int inherit_number(__u64 how, __u64 skb, __u64 head, __u64 id, __u64 child)
 {
 	struct buffer_ref from = {.skb = skb, .head = head, .id = id}, to;
 
-	if (!reported(&to, child)) {
+	if (!reported(&to, child) || (unwanted(to.id) && !unwanted(id))) {
 		if (!to.head)
 			return 0;
-		to.id = remember(to.head, new_id(), bpf_ktime_get_ns(), BPF_NOEXIST);
+		to.id = remember(to.head, id_from(new_id(), id), bpf_ktime_get_ns(), to.id ? BPF_ANY : BPF_NOEXIST);
 		if (!to.id)
 			return 0;
 	}
@@ -292,7 +292,7 @@ int after_expand(void *ctx)
 	to.head = head_of(skb);
 	if (!to.head || (x.shared && to.head == x.was.head))
 		return 0;
-	to.id = x.shared ? new_id() : x.was.id;
+	to.id = x.shared ? id_from(new_id(), x.was.id) : x.was.id;
 	if (remember(to.head, to.id, bpf_ktime_get_ns(), BPF_ANY) && to.head != x.was.head)
 		write_link(LINK_EXPAND, &x.was, &to);
 	return 0;
@@ -307,7 +307,7 @@ int on_inet_frag_queue_insert(void *ctx)
 	__u64 q = ctx_arg(ctx, 0), *known, id;
 	struct buffer_ref from, to = {};
 
-	if ((int)ctx_arg(ctx, ret_arg) || !reported(&from, ctx_arg(ctx, 1)))
+	if ((int)ctx_arg(ctx, ret_arg) || !reported(&from, ctx_arg(ctx, 1)) || unwanted(from.id))
 		return 0;
 	known = bpf_map_lookup_elem(&frag_queues, &q);
 	id = known ? *known : new_id();

@@ -202,12 +202,12 @@ int after_hand_over(void *ctx)
 			head = n->head;
 			h.id = n->id;
 			bpf_map_delete_elem(&handing, &key);
-		} else if (filters) {
+		} else if (filters || packets) {
 			// There is another packet at that address by now, whose turn will come.
 			count_loss(LOSS_RETURN, bpf_ktime_get_ns());
 			return 0;
 		}
-	} else if (filters) {
+	} else if (filters || packets) {
 		return 0;
 	}
 	if (h.id)
@@ -243,10 +243,10 @@ static __always_inline bool let_go(struct call *c, struct pt_regs *ctx)
 	if (x)
 		r = &x->was;
 	if (!r || r->head != c->head)
-		return !filters;
+		return !filters && !packets;
 	c->id = r->id;
 	c->has = HAS_ID;
-	return true;
+	return !unwanted(r->id);
 }
 
 SEC("kprobe/released")

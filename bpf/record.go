@@ -22,8 +22,16 @@ type (
 	NFTInfo  = SkbNftInfo
 	OVSInfo  = SkbOvsInfo
 
+	Countdown = SkbCountdown
+
 	NFTLayout = SkbNftLayout
 	OVSLayout = SkbOvsLayout
+)
+
+// Countdown.Gate.
+const (
+	GateEarly = uint32(SkbGateGATE_EARLY)
+	GateOpen  = uint32(SkbGateGATE_OPEN)
 )
 
 // Kinds of records: the first byte of each.

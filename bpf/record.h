@@ -214,6 +214,20 @@ struct free {
 	struct drop drop;
 };
 
+// Whether packets are let in, with --packets.
+enum gate {
+	GATE_CLOSED = 0,
+	GATE_EARLY = 1, // none is, but those that are seen are remembered
+	GATE_OPEN = 2,
+};
+
+struct countdown {
+	__u32 gate;    // enum gate
+	__s32 left;    // packets that may still be let in; the gate is closed with the last
+	__s32 buffers; // that those which were let in have
+	__s32 away;    // of their packets, those that are with Open vSwitch's user space
+};
+
 enum link_how {
 	LINK_CLONE = 1,
 	LINK_COPY,

@@ -11,6 +11,7 @@
 #include "record.h"
 #include "maps.h"
 #include "skb.h"
+#include "packets.h"
 #include "identity.h"
 #include "filter.h"
 #include "paged.h"
@@ -35,6 +36,8 @@ union shared {
 	struct ct_info ct;
 	struct nft_info nft;
 	struct ovs_info ovs;
+	struct countdown countdown;
+	enum gate gate;
 	enum record_kind record_kind;
 	enum packet_at packet_at;
 	enum event_has event_has;

@@ -45,6 +45,14 @@ type SkbCallKey struct {
 	Function uint64
 }
 
+type SkbCountdown struct {
+	_       structs.HostLayout
+	Gate    uint32
+	Left    int32
+	Buffers int32
+	Away    int32
+}
+
 type SkbCpuState struct {
 	_     structs.HostLayout
 	Level uint32
@@ -160,6 +168,14 @@ const (
 	SkbFreeHowFREE_CONSUMED SkbFreeHow = 1
 	SkbFreeHowFREE_DROPPED  SkbFreeHow = 2
 	SkbFreeHowFREE_MERGED   SkbFreeHow = 3
+)
+
+type SkbGate uint32
+
+const (
+	SkbGateGATE_CLOSED SkbGate = 0
+	SkbGateGATE_EARLY  SkbGate = 1
+	SkbGateGATE_OPEN   SkbGate = 2
 )
 
 type SkbHanded struct {
@@ -444,6 +460,7 @@ const (
 	SkbMapExpanding                = "expanding"
 	SkbMapFragQueues               = "frag_queues"
 	SkbMapHanding                  = "handing"
+	SkbMapLetIn                    = "let_in"
 	SkbMapLosses                   = "losses"
 	SkbMapNames                    = "names"
 	SkbMapOvsLookups               = "ovs_lookups"
@@ -519,6 +536,7 @@ const (
 	SkbVarEntries                  = "entries"
 	SkbVarExpansions               = "expansions"
 	SkbVarFilters                  = "filters"
+	SkbVarFirstPackets             = "first_packets"
 	SkbVarFollow                   = "follow"
 	SkbVarFragsAt                  = "frags_at"
 	SkbVarFuncIp                   = "func_ip"
@@ -539,6 +557,7 @@ const (
 	SkbVarOvsNamed                 = "ovs_named"
 	SkbVarOvsNamedAt               = "ovs_named_at"
 	SkbVarOvsTraced                = "ovs_traced"
+	SkbVarPackets                  = "packets"
 	SkbVarPageOffset               = "page_offset"
 	SkbVarPageShift                = "page_shift"
 	SkbVarPagedSize                = "paged_size"
@@ -671,6 +690,7 @@ type SkbMapSpecs struct {
 	Expanding  *ebpf.MapSpec `ebpf:"expanding"`
 	FragQueues *ebpf.MapSpec `ebpf:"frag_queues"`
 	Handing    *ebpf.MapSpec `ebpf:"handing"`
+	LetIn      *ebpf.MapSpec `ebpf:"let_in"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
 	OvsLookups *ebpf.MapSpec `ebpf:"ovs_lookups"`
@@ -702,6 +722,7 @@ type SkbVariableSpecs struct {
 	Entries        *ebpf.VariableSpec `ebpf:"entries"`
 	Expansions     *ebpf.VariableSpec `ebpf:"expansions"`
 	Filters        *ebpf.VariableSpec `ebpf:"filters"`
+	FirstPackets   *ebpf.VariableSpec `ebpf:"first_packets"`
 	Follow         *ebpf.VariableSpec `ebpf:"follow"`
 	FragsAt        *ebpf.VariableSpec `ebpf:"frags_at"`
 	FuncIp         *ebpf.VariableSpec `ebpf:"func_ip"`
@@ -722,6 +743,7 @@ type SkbVariableSpecs struct {
 	OvsNamed       *ebpf.VariableSpec `ebpf:"ovs_named"`
 	OvsNamedAt     *ebpf.VariableSpec `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.VariableSpec `ebpf:"ovs_traced"`
+	Packets        *ebpf.VariableSpec `ebpf:"packets"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
 	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
@@ -776,6 +798,7 @@ type SkbMaps struct {
 	Expanding  *ebpf.Map `ebpf:"expanding"`
 	FragQueues *ebpf.Map `ebpf:"frag_queues"`
 	Handing    *ebpf.Map `ebpf:"handing"`
+	LetIn      *ebpf.Map `ebpf:"let_in"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
 	OvsLookups *ebpf.Map `ebpf:"ovs_lookups"`
@@ -797,6 +820,7 @@ func (m *SkbMaps) Close() error {
 		m.Expanding,
 		m.FragQueues,
 		m.Handing,
+		m.LetIn,
 		m.Losses,
 		m.Names,
 		m.OvsLookups,
@@ -829,6 +853,7 @@ type SkbVariables struct {
 	Entries        *ebpf.Variable `ebpf:"entries"`
 	Expansions     *ebpf.Variable `ebpf:"expansions"`
 	Filters        *ebpf.Variable `ebpf:"filters"`
+	FirstPackets   *ebpf.Variable `ebpf:"first_packets"`
 	Follow         *ebpf.Variable `ebpf:"follow"`
 	FragsAt        *ebpf.Variable `ebpf:"frags_at"`
 	FuncIp         *ebpf.Variable `ebpf:"func_ip"`
@@ -849,6 +874,7 @@ type SkbVariables struct {
 	OvsNamed       *ebpf.Variable `ebpf:"ovs_named"`
 	OvsNamedAt     *ebpf.Variable `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.Variable `ebpf:"ovs_traced"`
+	Packets        *ebpf.Variable `ebpf:"packets"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
 	PagedSize      *ebpf.Variable `ebpf:"paged_size"`

@@ -50,14 +50,15 @@ struct {
 	__type(value, __u32);
 } taken SEC(".maps");
 
-// Takes an entry out of upcalls; false: another cpu has.
-static __noinline bool take(struct upcall_key *key, __u64 number)
+// Takes an entry out of upcalls; false: another cpu has. id: that its packet was to have.
+static __noinline bool take(struct upcall_key *key, __u64 number, __u64 id)
 {
 	__u32 one = 1;
 
 	if (bpf_map_update_elem(&taken, &number, &one, BPF_NOEXIST))
 		return false;
 	bpf_map_delete_elem(&upcalls, key);
+	count_away(id, -1);
 	return true;
 }
 
@@ -218,11 +219,11 @@ int on_ovs_queue(struct pt_regs *ctx)
 	u.ts = bpf_ktime_get_ns();
 	u.number = new_id();
 	if (u.from.id)
-		u.id = new_id();
+		u.id = id_from(new_id(), u.from.id);
 	known = bpf_map_lookup_elem(&upcalls, &q->key);
 	if (known && u.ts > known->ts + OVERDUE) {
 		id = known->id;
-		if (take(&q->key, known->number)) {
+		if (take(&q->key, known->number, id)) {
 			if (id)
 				write_free(0, 0, id, FREE_CONSUMED, true, NULL);
 			u.replaces = 1;
@@ -234,6 +235,7 @@ int on_ovs_queue(struct pt_regs *ctx)
 	if (!known) {
 		if (bpf_map_update_elem(&upcalls, &q->key, &u, BPF_NOEXIST) == 0) {
 			q->id = to.id = u.id;
+			count_away(u.id, 1);
 			if (u.id)
 				write_link(LINK_UPCALL, &u.from, &to);
 			return 0;
@@ -265,7 +267,7 @@ static __noinline void one_less(struct upcall_key *key, struct drop *d)
 	if ((__s32)u->count > 0)
 		return;
 	id = u->id;
-	if (take(key, u->number) && id)
+	if (take(key, u->number, id) && id)
 		write_free(0, 0, id, d ? FREE_DROPPED : FREE_CONSUMED, true, d);
 }
 
@@ -322,7 +324,7 @@ static __noinline int came_back(__u64 skb)
 	if (found.count > 1 || found.ambiguous || (w && p)) {
 		one_less(w ? &whole : &part, NULL);
 		if (found.from.id) {
-			to.id = remember(to.head, new_id(), bpf_ktime_get_ns(), BPF_ANY);
+			to.id = remember(to.head, id_from(new_id(), found.from.id), bpf_ktime_get_ns(), BPF_ANY);
 			found.from = (struct buffer_ref){};
 			if (to.id)
 				write_link(HOW_BY(LINK_UPCALL, BY_NOTHING), &found.from, &to);
@@ -330,7 +332,7 @@ static __noinline int came_back(__u64 skb)
 		return 0;
 	}
 	// Another cpu may have taken it: two equal packets came back, one has gone up.
-	if (!take(w ? &whole : &part, found.number) || !found.id)
+	if (!take(w ? &whole : &part, found.number, found.id) || !found.id)
 		return 0;
 	to.id = remember(to.head, found.id, bpf_ktime_get_ns(), BPF_ANY);
 	if (to.id)

@@ -40,6 +40,9 @@ func (c *collector) attach(ctx context.Context) error {
 func (c *collector) attachAll() error {
 	if !c.options.NoFollow {
 		missing, err := c.attachment.Lifetimes(c.places.tracepoints)
+		if errors.Is(err, kernel.ErrNoTrampolines) && c.options.First > 0 {
+			return fmt.Errorf("--packets: packets can't be followed on this kernel: %w", err)
+		}
 		if errors.Is(err, kernel.ErrNoTrampolines) {
 			c.say("packets can't be followed on this kernel: %v; going on as with --no-follow", err)
 			err = c.loader.NoFollow()

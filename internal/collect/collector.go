@@ -103,6 +103,9 @@ func (c *collector) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer c.counting.close()
+	if err := c.letPacketsIn(ctx); err != nil {
+		return err
+	}
 	if err := c.ready(); err != nil {
 		return err
 	}
@@ -166,7 +169,8 @@ func (c *collector) startChild(ctx context.Context) (err error) {
 }
 
 func (c *collector) summary() string {
-	s := spell.Count(c.counts.events, "event")
+	of, underWay := c.sayFirst()
+	s := spell.Count(c.counts.events, "event") + of
 	if n := c.losses.sum(); n > 0 {
 		s += fmt.Sprintf(", at least %d lost:", n)
 		for why, n := range c.losses.total {
@@ -177,5 +181,5 @@ func (c *collector) summary() string {
 			s += " (a larger --buffer, fewer probes or a narrower filter helps)"
 		}
 	}
-	return s
+	return s + underWay
 }

@@ -34,6 +34,9 @@ func (c *collector) until(ctx context.Context, reader *kernel.Ring) error {
 		t := time.AfterFunc(d, func() { end(errDuration) })
 		defer t.Stop()
 	}
+	if c.options.First > 0 {
+		go watchFirst(ended, c.loader, func() { end(errPackets) })
+	}
 	if c.child != nil {
 		go func() {
 			<-c.child.done

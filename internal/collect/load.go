@@ -25,6 +25,7 @@ func (c *collector) load() error {
 		Lifetimes: !o.NoLifetimes,
 		Freeing:   kernel.AnyFreeing(c.selection.functions) || kernel.AnyFreeing(c.selection.returns) || o.ProbeStack,
 		Released:  kernel.AnyReleased(c.selection.functions) || kernel.AnyReleased(c.selection.returns) || o.ProbeStack,
+		First:     uint32(o.First),
 		Upcalls:   c.followsUpcalls(),
 		RingSize:  ringSize(o.Buffer, c.snaplen),
 		MaxBuffer: o.MaxTracked,

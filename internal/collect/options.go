@@ -22,6 +22,7 @@ type Options struct {
 	Snaplen  int           `group:"what" short:"s" placeholder:"BYTES" default:"256" help:"Bytes to keep of each packet (default 256; 0: all)."`
 	Count    uint64        `group:"limits" short:"c" placeholder:"N" help:"Stop after N events."`
 	Duration time.Duration `group:"limits" placeholder:"TIME" help:"Stop after this TIME (10s, 5m)."`
+	First    firstPackets  `group:"limits" name:"packets" placeholder:"N" help:"Follow the first N packets that match to their end, report nothing else, and stop when they have ended."`
 
 	With       []string `group:"what" placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, ovs, drop, stack, caller, args, gso, csum, or all. 'list' explains each. To add a section at one probe only: -p tcp_drop/stack."`
 	StackDepth int      `group:"what" placeholder:"N" default:"32" help:"Maximum number of calls in a stack (default 32, up to 121)."`

@@ -106,10 +106,11 @@ func (c *collector) tick(room *stale) error {
 var (
 	errDuration = errors.New("duration")
 	errCommand  = errors.New("command")
+	errPackets  = errors.New("packets")
 )
 
 func whyEnded(cause error) string {
-	if errors.Is(cause, errDuration) || errors.Is(cause, errCommand) {
+	if errors.Is(cause, errDuration) || errors.Is(cause, errCommand) || errors.Is(cause, errPackets) {
 		return cause.Error()
 	}
 	return "signal"

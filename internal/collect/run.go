@@ -28,6 +28,9 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := o.checkFirst(); err != nil {
+		return err
+	}
 	if err := kernel.CheckAllowed(); err != nil {
 		return err
 	}
@@ -121,6 +124,9 @@ func (c *collector) choose(ctx context.Context) error {
 	}
 	if c.selection.nft != nil && !c.options.NFTTrace && c.with.named["nft"] {
 		c.say("nftables reports only packets that a rule has marked: add one with `meta nftrace set 1`, or use --nft-trace")
+	}
+	if c.options.First > 0 && !c.selection.canBegin() {
+		return errNoStart
 	}
 	c.sayLeftOut(c.places.leftOut(probes))
 	return nil

@@ -25,6 +25,7 @@ type Settings struct {
 	Lifetimes bool   // write link and free records
 	Freeing   bool   // functions are probed that can be the first to see a packet whose drop has been announced
 	Released  bool   // functions are probed that an sk_buff comes to without its data
+	First     uint32 // follow so many packets, and report nothing else; 0: all
 	Upcalls   bool   // packets are followed through Open vSwitch's user space
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
@@ -161,6 +162,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	delete(maps.Maps, ".rodata")
 	delete(maps.Maps, symbolNames)
 	maps.Variables = nil
+	if err := l.setFirst(maps); err != nil {
+		return nil, err
+	}
 	coll, err := ebpf.NewCollection(maps)
 	if err != nil {
 		return nil, explain(err, "creating the BPF maps")
