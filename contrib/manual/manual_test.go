@@ -65,7 +65,7 @@ func TestFlags(t *testing.T) {
 			if isDuration := fmt.Sprint(f.Target.Type()) == "time.Duration"; isDuration && v != "TIME" {
 				t.Errorf("%s --%s=%s: a duration is called TIME", p.name, f.Name, v)
 			}
-			if v == "N" && !regexp.MustCompile(`(?i)events|calls|buffers|journeys|packet numbers|files`).MatchString(f.Help) {
+			if v == "N" && !regexp.MustCompile(`(?i)events|calls|buffers|journeys|packets|packet numbers|files`).MatchString(f.Help) {
 				t.Errorf("%s --%s=%s: a number of what?", p.name, f.Name, v)
 			}
 		}
