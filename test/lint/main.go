@@ -30,10 +30,14 @@ var without = []string{"ST1000", "ST1003", "ST1016", "ST1020", "ST1021", "ST1022
 
 func main() {
 	debug.SetGCPercent(400) // what it reads it keeps, nearly all: collecting garbage is a quarter of its time
-	bad, err := checkText()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "lint:", err)
-		os.Exit(2)
+	bad := false
+	for _, check := range []func() (bool, error){checkText, checkLicenses, checkVulnerabilities, checkPlatforms} {
+		found, err := check()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "lint:", err)
+			os.Exit(2)
+		}
+		bad = bad || found
 	}
 	cmd := lintcmd.NewCommand("lint")
 	for _, a := range slices.Concat(simple.Analyzers, staticcheck.Analyzers, stylecheck.Analyzers, quickfix.Analyzers,
