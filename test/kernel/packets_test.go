@@ -17,12 +17,7 @@ func TestPackets(t *testing.T) {
 	n.in(2, "ip route add default via 10.0.1.1")
 	n.in(0, "ip route add default via 10.0.0.2")
 
-	// Under a flood from both ends, with clones for a packet socket: three packets, whole. Every function where
-	// that is quick.
-	probes := "*"
-	if !hasMulti() {
-		probes = "net:*,ip_output,ip_rcv,icmp_rcv,ret:icmp_rcv,packet_rcv,consume_skb"
-	}
+	// Under a flood from both ends, with clones for a packet socket: three packets, whole.
 	n.observe(1, "l1", 1<<14)
 	n.in(0, "ping -qfc 200 10.0.1.2") // so that the buffer of the one that never reads is full
 	for _, flood := range []*exec.Cmd{n.command(0, "ping", "-qf", "10.0.1.2"), n.command(2, "ping", "-qf", "10.0.0.1")} {
@@ -31,11 +26,13 @@ func TestPackets(t *testing.T) {
 		}
 		t.Cleanup(func() { flood.Process.Kill(); flood.Wait() })
 	}
-	p, file := collect(t, "--packets", "3", "-p", probes, "-f", "icmp")
-	if status := p.wait(); status != 0 || !strings.Contains(p.errors(), " of 3 packets\n") {
-		t.Fatalf("status %d: %s", status, p.errors())
-	}
-	s := readStream(t, file)
+	s := whole(t, func() *stream {
+		p, file := collect(t, "--packets", "3", "-p", "net:*,ip_output,ip_rcv,icmp_rcv,ret:icmp_rcv,packet_rcv,consume_skb", "-f", "icmp")
+		if status := p.wait(); status != 0 || !strings.Contains(p.errors(), " of 3 packets") {
+			t.Fatalf("status %d: %s", status, p.errors())
+		}
+		return readStream(t, file)
+	})
 	if s.end == nil || s.end.Cause != "packets" || len(s.losses) > 0 {
 		t.Errorf("end %+v, losses %v", s.end, s.losses)
 	}
