@@ -254,7 +254,9 @@ func (c *comparison) writeJSON(w io.Writer, own uint64, host string) error {
 var kindWords = [...]string{counter.Lost: "lost", counter.Sign: "sign", counter.Level: "level"}
 
 // writeBesides writes what the kernels of the streams' hosts counted.
-func (r *run) writeBesides() error {
+func (r *run) writeBesides() error { return r.besides(r.out, r.o.Output == "json") }
+
+func (r *run) besides(w io.Writer, asJSON bool) error {
 	for _, h := range r.ledgers.order {
 		c := r.ledgers.of[h].compare()
 		if c == nil {
@@ -269,10 +271,10 @@ func (r *run) writeBesides() error {
 			own = h.netns
 		}
 		write := c.writeText
-		if r.o.Output == "json" {
+		if asJSON {
 			write = c.writeJSON
 		}
-		if err := write(r.out, own, host); err != nil {
+		if err := write(w, own, host); err != nil {
 			return err
 		}
 	}

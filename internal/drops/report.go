@@ -2,6 +2,7 @@ package drops
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -44,17 +45,7 @@ func (s *summary) writeText(w io.Writer, width int) error {
 func (g *group) writeExample(b *bytes.Buffer) {
 	e := &g.example
 	line := func(l string) { b.WriteString("    " + l + "\n") }
-	why := e.Cause
-	if why == "" {
-		why = e.Meaning
-	}
-	if why == "" {
-		why = "no explanation of this reason is known here"
-	}
-	if g.differ {
-		why = "for example: " + why
-	}
-	line(escape.Command(why) + e.doubt())
+	line(e.words(g.differ) + e.doubt())
 	if e.Packet != "" {
 		line("example: " + e.Packet) // text.Packet has escaped it
 	}
@@ -71,6 +62,15 @@ func (g *group) writeExample(b *bytes.Buffer) {
 		}
 		line("look there: " + command)
 	}
+}
+
+// words say why, as a terminal may have them.
+func (e *example) words(differ bool) string {
+	why := cmp.Or(e.Cause, e.Meaning, "no explanation of this reason is known here")
+	if differ {
+		why = "for example: " + why
+	}
+	return escape.Command(why)
 }
 
 // doubt says how sure the cause is, where that is not quite.

@@ -17,6 +17,7 @@ import (
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/flowrules"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
 // Options are skb-drops' flags and arguments.
@@ -29,6 +30,7 @@ type Options struct {
 	By       []string      `group:"what" help:"Fields to group a summary by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
 	Interval time.Duration `group:"what" placeholder:"TIME" help:"Print a summary for each period of this length (1s)."`
 	Live     bool          `group:"what" help:"Show a summary on the terminal that is updated while drops come in."`
+	HTML     string        `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with the drops over time. It needs no network."`
 	Normal   bool          `group:"packets" help:"Also count drops that are no fault in summaries."`
 	Frees    bool          `group:"packets" help:"Count a free record that says dropped as a drop, if the stream has no event of that drop."`
 	FailIf   *string       `group:"packets" help:"Exit with status 3 if a drop is at least this severe: normal, suspect, fault." placeholder:"SEVERITY"`
@@ -70,6 +72,15 @@ func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writ
 		return err
 	}
 	defer in.Close()
+	if o.HTML != "" {
+		err := pipe.NotInput(o.HTML, in.Files())
+		if err == nil {
+			err = tempfile.CanReplace(o.HTML)
+		}
+		if err != nil {
+			return fmt.Errorf("--html %s: %w", o.HTML, err)
+		}
+	}
 	in.Part, r.kept.Part = o.Part, o.Part
 	return r.run(in)
 }
@@ -111,6 +122,8 @@ type run struct {
 	timer   *time.Timer
 	screen  *screen
 	outErr  error // of the timer's writes
+
+	page *pageOf // nil: no page was asked for
 }
 
 func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
@@ -134,7 +147,10 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	if o.Live {
 		r.screen = newScreen(stdout)
 	}
-	return r, nil
+	if o.HTML != "" {
+		r.page, err = newPage(o.Part)
+	}
+	return r, err
 }
 
 func (r *run) summing() bool { return r.o.summing() }
@@ -200,6 +216,7 @@ func (r *run) record(raw format.Raw) error {
 	if r.sink != nil {
 		r.kept.Took(raw)
 	}
+	r.page.watch(raw)
 	switch raw.Type() {
 	case format.TypeEvent:
 		f.set(raw, r.host)
@@ -335,6 +352,9 @@ func (r *run) drop() error {
 	if r.o.FailIf != nil && severity >= r.failIf {
 		r.asked++
 	}
+	if r.page != nil {
+		r.page.drop(f, r.now)
+	}
 	if r.s != nil {
 		r.s.add(f, r.now)
 		return nil
@@ -374,6 +394,11 @@ func (r *run) finish(err error) error {
 		}
 		if e := r.writeBesides(); e != nil {
 			return e
+		}
+		if r.page != nil {
+			if e := r.writePage(err); e != nil {
+				return e
+			}
 		}
 	}
 	if r.drops == 0 && r.skipped > 0 {

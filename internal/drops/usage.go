@@ -11,18 +11,22 @@ func (o *Options) check() error {
 		return pipe.UsageError("--explain: give a reason's name or number, or all")
 	case o.Explain != nil && len(o.Files) > 0:
 		return pipe.Usagef("--explain reads nothing: leave out %s", o.Files[0])
-	case o.Explain != nil && (summary || o.FailIf != nil || o.Frees):
+	case o.Explain != nil && o.HTML == "" && (summary || o.FailIf != nil || o.Frees):
 		return pipe.UsageError("--explain reads nothing: leave out --summary, --live, --interval, --frees and --fail-if")
+	case o.Explain != nil && o.HTML != "":
+		return pipe.UsageError("--explain reads nothing: leave out --html")
+	case o.HTML != "" && (o.Live || o.Interval != 0):
+		return pipe.UsageError("--html is a page of the whole: leave out --live and --interval")
 	case o.Interval < 0:
 		return pipe.Usagef("--interval %v: give a time above zero", o.Interval)
 	case !summary && len(o.By) > 0:
-		return pipe.UsageError("--by is for summaries: add --summary, --interval or --live")
+		return pipe.UsageError("--by is for summaries: add --summary, --interval, --live or --html")
 	case !summary && o.Normal:
-		return pipe.UsageError("--normal is for summaries: add --summary, --interval or --live")
+		return pipe.UsageError("--normal is for summaries: add --summary, --interval, --live or --html")
 	case summary && o.Output == "stream":
 		return pipe.UsageError("a summary is text or JSON lines: leave out -o stream, or use -o json")
 	}
 	return nil
 }
 
-func (o *Options) summing() bool { return o.Summary || o.Live || o.Interval != 0 }
+func (o *Options) summing() bool { return o.Summary || o.Live || o.Interval != 0 || o.HTML != "" }

@@ -18,6 +18,7 @@ type gatherer struct {
 	open  map[uint64]*gathered // by packet
 	queue []uint64             // packets in the order of their first event; some are gone already
 	count int                  // hops of those that are open
+	limit int                  // of count
 	from  origin
 	came  format.Starts[origin]
 	event format.Event
@@ -55,13 +56,14 @@ type drawnHop struct {
 
 // What bounds a gatherer, in hops. One takes about 200 bytes.
 const (
-	maxGathered = 200_000
+	maxGathered = 100_000
 	maxHops     = 5_000 // of a journey
 	maxChanged  = 1_000 // bytes of what changed at a hop
 )
 
 func newGatherer(next stage, ends *branchEnds, take ...func(*gathered)) *gatherer {
-	return &gatherer{next: next, ends: ends, take: take, names: newNames(), open: map[uint64]*gathered{}}
+	return &gatherer{next: next, ends: ends, take: take, names: newNames(), open: map[uint64]*gathered{},
+		limit: maxGathered}
 }
 
 func (g *gatherer) Flush() error { return g.next.Flush() }
@@ -114,7 +116,7 @@ func (g *gatherer) hop(r format.Raw) {
 		h.drop = g.name(dropWords(&e.Drop))
 	}
 	j.hops = append(j.hops, h)
-	for g.count++; g.count > maxGathered; {
+	for g.count++; g.count > g.limit; {
 		g.crowd()
 	}
 }

@@ -49,7 +49,7 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	}
 	in.Part = o.Part
 	defer in.Close()
-	if err := checkFile("--svg", o.SVG, in); err != nil {
+	if err := cmp.Or(checkFile("--svg", o.SVG, in), checkFile("--html", o.HTML, in)); err != nil {
 		return err
 	}
 	p, err := newPipeline(&o, in, stdout)
@@ -80,13 +80,18 @@ type pipeline struct {
 	first  stage
 	kept   *format.Kept // of a selection, nil: all is handed on
 	closed []io.Closer  // the last of the stages first
+	pager  *pager       // nil: no page was asked for
 }
 
 func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, error) {
 	p := &pipeline{}
-	if o.Summary {
+	if o.Summary || o.HTML != "" {
 		s := newSummary(stdout, o.Output == "json")
 		p.first, p.closed = s, append(p.closed, s)
+		if o.HTML != "" {
+			p.pager = newPager(o, s)
+			p.first, p.closed = p.pager, append(p.closed, p.pager)
+		}
 	} else {
 		sink, err := pipe.NewSink(o.Options, stdout)
 		if err != nil {
@@ -121,11 +126,17 @@ func (p *pipeline) pictures(o *Options) (take []func(*gathered)) {
 		d := &drawer{file: o.SVG, slowest: !o.Selection.any()}
 		take, p.closed = append(take, d.take), append(p.closed, d)
 	}
+	if p.pager != nil {
+		take = append(take, p.pager.take)
+	}
 	return take
 }
 
 // close closes the stages, from the first to the last, after a run that ended with err.
 func (p *pipeline) close(err error) error {
+	if p.pager != nil && err != nil {
+		p.pager.captured.Fault(err)
+	}
 	for _, s := range slices.Backward(p.closed) {
 		if sum, ok := s.(*summary); ok && err != nil && sum.events == 0 {
 			continue // of an input that could not be read there is nothing to tell
@@ -162,7 +173,7 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Selection.any() || o.SVG != "" {
+	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" {
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {

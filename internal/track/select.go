@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/recent"
 )
@@ -25,6 +26,26 @@ type Selection struct {
 
 func (s *Selection) any() bool {
 	return s.SlowerThan > 0 || len(s.Ended)+len(s.Through)+len(s.Changed)+len(s.Packet) > 0
+}
+
+// words says what is asked for, as on a command line.
+func (s *Selection) words() string {
+	var all []string
+	add := func(flag string, values ...string) {
+		if len(values) > 0 {
+			all = append(all, flag+" "+escape.String(strings.Join(values, ",")))
+		}
+	}
+	if s.SlowerThan > 0 {
+		add("--slower-than", s.SlowerThan.String())
+	}
+	add("--ended", s.Ended...)
+	add("--through", s.Through...)
+	add("--changed", s.Changed...)
+	for _, n := range s.Packet {
+		add("--packet", fmt.Sprint(n))
+	}
+	return strings.Join(all, " ")
 }
 
 func (s *Selection) check() error {

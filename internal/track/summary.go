@@ -11,6 +11,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -40,6 +41,9 @@ type summary struct {
 	more      uint64 // pairs of probes beyond maxPairs, in hops
 	others    flowCount
 	j         format.Journey // that of the record at hand
+
+	heat   *page.Heat // the same over time, for a page; nil: not asked for
+	offset int64      // from times to those of the page, ns
 }
 
 type spot struct {
@@ -68,7 +72,8 @@ const (
 // latencies are a histogram of times in ns, true to 1 %, up to an hour.
 type latencies struct {
 	*hdrhistogram.Histogram
-	max uint64
+	max    uint64
+	number int // of a pair
 }
 
 const longest = 3600e9
@@ -111,6 +116,7 @@ const maxWhat = 64
 // A timedEvent is what a summary needs of an event.
 type timedEvent struct {
 	probe         []byte
+	ts            uint64
 	here, from    spot
 	since, resent uint64
 	timed         bool // since is known
@@ -122,6 +128,8 @@ func (e *timedEvent) read(r format.Raw) {
 	c := r.Cursor()
 	for n := c.Map(); n > 0; n-- {
 		switch string(c.Key()) {
+		case "ts":
+			e.ts, _ = c.Uint()
 		case "probe":
 			e.probe, _ = c.Str()
 		case "track":
@@ -190,7 +198,7 @@ func (s *summary) event(r format.Raw) {
 	case e.timed && before.resent < now.resent && (known || e.linked):
 		s.again.add(e.since) // no probe's doing: TCP waited, or was told
 	case e.timed && known:
-		s.hop([2]uint32{before.probe, now.probe}, e.since)
+		s.hop([2]uint32{before.probe, now.probe}, e.since, e.ts)
 	}
 	if kept || len(s.at) < maxSpots {
 		s.at[e.here] = now
@@ -198,10 +206,11 @@ func (s *summary) event(r format.Raw) {
 }
 
 // hop counts the time between two probes.
-func (s *summary) hop(pair [2]uint32, since uint64) {
+func (s *summary) hop(pair [2]uint32, since, ts uint64) {
 	l := s.pairs[pair]
 	if l == nil && len(s.pairs) < maxPairs {
 		l = newLatencies()
+		l.number = len(s.pairs)
 		s.pairs[pair] = l
 	}
 	if l == nil {
@@ -209,6 +218,9 @@ func (s *summary) hop(pair [2]uint32, since uint64) {
 		return
 	}
 	l.add(since)
+	if s.heat != nil {
+		s.heat.Add(uint64(int64(ts)+s.offset), l.number, since)
+	}
 }
 
 func (s *summary) journey(r format.Raw) error {
@@ -229,7 +241,7 @@ func (s *summary) journey(r format.Raw) error {
 	}
 	s.endings[j.End.How]++
 	if j.End.How == "dropped" {
-		reason := cmp.Or(j.End.Reason, j.End.Location, "not known")
+		reason := reasonOf(&j.End)
 		if _, known := s.reasons[reason]; !known && len(s.reasons) >= maxPairs {
 			reason = "other"
 		}
@@ -266,6 +278,9 @@ func (s *summary) journey(r format.Raw) error {
 	f.endings[end]++
 	return nil
 }
+
+// reasonOf is why a journey ended that was dropped.
+func reasonOf(e *format.JourneyEnd) string { return cmp.Or(e.Reason, e.Location, "not known") }
 
 // bar is the end of the bar that a time is in: 1, 2 or 5 times a power of ten.
 func bar(ns uint64) uint64 {
@@ -330,7 +345,8 @@ type reportHop struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	quantiles
-	sum float64
+	sum  float64
+	pair int // its number
 }
 
 type reportFlow struct {
@@ -341,6 +357,7 @@ type reportFlow struct {
 	Proto    uint8             `json:"proto"`
 	Journeys uint64            `json:"journeys"`
 	Endings  map[string]uint64 `json:"endings"`
+	Words    string            `json:"flow,omitempty"` // on a page alone
 	flow     format.Flow
 }
 
@@ -358,7 +375,7 @@ func (s *summary) report() *report {
 	}
 	for pair, l := range s.pairs {
 		r.Hops = append(r.Hops, reportHop{s.names.text(pair[0]), s.names.text(pair[1]), l.quantiles(),
-			l.Mean() * float64(l.TotalCount())})
+			l.Mean() * float64(l.TotalCount()), l.number})
 	}
 	// Where the time goes comes first.
 	slices.SortFunc(r.Hops, func(a, b reportHop) int {
@@ -372,7 +389,7 @@ func (s *summary) report() *report {
 			}
 		}
 		r.Flows = append(r.Flows, reportFlow{flow.Src.String(), flow.Dst.String(), flow.Sport, flow.Dport, flow.Proto,
-			f.journeys, endings, flow})
+			f.journeys, endings, "", flow})
 	}
 	slices.SortFunc(r.Flows, func(a, b reportFlow) int {
 		return cmp.Or(cmp.Compare(b.Journeys, a.Journeys), a.flow.Src.Compare(b.flow.Src), a.flow.Dst.Compare(b.flow.Dst),

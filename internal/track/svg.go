@@ -104,13 +104,18 @@ func (g *gathered) svg() []byte {
 	return p.b.Bytes()
 }
 
+// first is the time of the journey's first event, also where that is not among the hops.
+func (g *gathered) first() uint64 {
+	if len(g.hops) > 0 {
+		return g.hops[0].ts - min(g.hops[0].ts, g.hops[0].total)
+	}
+	return g.j.First
+}
+
 // place finds where everything is.
 func (p *drawing) place() {
 	g := p.g
-	first := g.j.First
-	if len(g.hops) > 0 {
-		first = g.hops[0].ts - min(g.hops[0].ts, g.hops[0].total)
-	}
+	first := g.first()
 	for i := range g.hops {
 		h := &g.hops[i]
 		p.points = append(p.points, point{hop: h, branch: h.branch, number: i, ns: h.ts - min(h.ts, first)})
@@ -290,7 +295,8 @@ func (p *drawing) drawScale() {
 			p.text(c.x, p.bottom+14, `text-anchor="middle" class="dim"`, label)
 			free = c.x + half + drawChar
 		}
-		if i == len(p.stretches) || p.stretches[i] == toScale || p.stretches[i] == crowded && i > 0 && p.stretches[i-1] == crowded {
+		if i == len(p.stretches) || p.stretches[i] == toScale ||
+			p.stretches[i] == crowded && i > 0 && p.stretches[i-1] == crowded {
 			continue
 		}
 		k := i + 1
@@ -300,8 +306,9 @@ func (p *drawing) drawScale() {
 		from, to := c.x, p.columns[k].x
 		label = duration(p.columns[k].ns - c.ns)
 		if p.stretches[i] == crowded {
-			fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="crowd"><title>not to scale: %s</title></rect>`+"\n",
-				from, p.top, to-from, p.bottom-p.top, label)
+			fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="crowd">`, from, p.top, to-from,
+				p.bottom-p.top)
+			fmt.Fprintf(&p.b, "<title>not to scale: %s</title></rect>\n", label)
 		} else {
 			middle := (from + to) / 2
 			for _, x := range [...]float64{middle - 5, middle + 1} {
@@ -361,11 +368,11 @@ func (p *drawing) drawHop(at *point, y float64) {
 	r := p.dot / 2
 	if at.hop.drop != "" { // a stop sign
 		const half, corner = drawTall / 2, 5
-		fmt.Fprintf(&p.b, `<polygon points="%.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f" class="drop"/>`,
-			at.x-r+corner, y-half, at.x+r-corner, y-half, at.x+r, y-half+corner, at.x+r, y+half-corner,
+		p.polygon("drop", at.x-r+corner, y-half, at.x+r-corner, y-half, at.x+r, y-half+corner, at.x+r, y+half-corner,
 			at.x+r-corner, y+half, at.x-r+corner, y+half, at.x-r, y+half-corner, at.x-r, y-half+corner)
 	} else {
-		fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="8" class="dot"/>`, at.x-r, y-drawTall/2, p.dot, drawTall)
+		fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="8" class="dot"/>`, at.x-r,
+			y-drawTall/2, p.dot, drawTall)
 	}
 	fmt.Fprintf(&p.b, `<text x="%.1f" y="%.1f" text-anchor="middle" class="in">%d</text>`, at.x, y+3.5, at.number)
 }
@@ -373,10 +380,11 @@ func (p *drawing) drawHop(at *point, y float64) {
 func (p *drawing) drawEnd(at *point, y float64) {
 	switch {
 	case at.end.drop != "":
-		fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="cross"/><line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="cross"/>`,
-			at.x-5, y-5, at.x+5, y+5, at.x-5, y+5, at.x+5, y-5)
+		for _, d := range [...]float64{5, -5} {
+			fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="cross"/>`, at.x-5, y-d, at.x+5, y+d)
+		}
 	case at.end.good():
-		fmt.Fprintf(&p.b, `<polygon points="%.1f,%.1f %.1f,%.1f %.1f,%.1f" class="good"/>`, at.x-5, y-7, at.x+7, y, at.x-5, y+7)
+		p.polygon("good", at.x-5, y-7, at.x+7, y, at.x-5, y+7)
 	default:
 		fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="4" height="16" class="freed"/>`, at.x-2, y-8)
 	}
@@ -390,9 +398,11 @@ func (p *drawing) drawFolded(i int) {
 		y := p.devs.middle(p.devs.of[n])
 		top, bottom = min(top, y), max(bottom, y)
 	}
-	fmt.Fprintf(&p.b, `<g class="%s"><title>%s</title><rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="8" class="fold"/>`,
-		branchClass(p.points[c.points[0]].branch), markup(p.folded(c)), c.x-p.dot/2, top-drawTall/2, p.dot, bottom-top+drawTall)
-	fmt.Fprintf(&p.b, `<text x="%.1f" y="%.1f" text-anchor="middle" font-size="9">+%d</text></g>`+"\n", c.x, (top+bottom)/2+3.5, len(c.points))
+	fmt.Fprintf(&p.b, `<g class="%s"><title>%s</title>`, branchClass(p.points[c.points[0]].branch), markup(p.folded(c)))
+	fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="8" class="fold"/>`, c.x-p.dot/2,
+		top-drawTall/2, p.dot, bottom-top+drawTall)
+	fmt.Fprintf(&p.b, `<text x="%.1f" y="%.1f" text-anchor="middle" font-size="9">+%d</text></g>`+"\n", c.x,
+		(top+bottom)/2+3.5, len(c.points))
 }
 
 func (p *drawing) folded(c *column) string {
@@ -433,7 +443,8 @@ func (p *drawing) drawReasons() {
 			if e.left < p.left || e.right > p.width-drawEdge || slices.ContainsFunc(taken[l], meets) {
 				continue
 			}
-			fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="paper"/>`, e.left, p.devs.middle(l)-8, long, drawTall)
+			fmt.Fprintf(&p.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="paper"/>`, e.left,
+				p.devs.middle(l)-8, long, drawTall)
 			p.text(e.left+4, p.devs.middle(l)+4, `class="drop"`, why)
 			taken[l] = append(taken[l], e)
 			break

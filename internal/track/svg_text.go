@@ -38,7 +38,8 @@ func (p *drawing) wrap(s string, indent int) (lines []string) {
 // text writes a line. Where a character may have another width than a letter, the line is
 // told how long it is.
 func (p *drawing) text(x, y float64, attributes, s string) {
-	if n := utf8.RuneCountInString(s); strings.ContainsFunc(s, func(r rune) bool { return r > 0xff && r != '…' && r != '●' }) {
+	wide := func(r rune) bool { return r > 0xff && r != '…' && r != '●' }
+	if n := utf8.RuneCountInString(s); strings.ContainsFunc(s, wide) {
 		attributes += fmt.Sprintf(` textLength="%.0f" lengthAdjust="spacingAndGlyphs"`, float64(n)*drawChar-1)
 	}
 	fmt.Fprintf(&p.b, `<text x="%.1f" y="%.1f" xml:space="preserve" %s>%s</text>`+"\n", x, y, attributes, markup(s))
@@ -54,3 +55,11 @@ func markup(s string) string {
 
 // branchClass tells branches apart by their colour.
 func branchClass(branch uint32) string { return fmt.Sprint("b", branch%6) }
+
+func (p *drawing) polygon(class string, points ...float64) {
+	p.b.WriteString(`<polygon points="`)
+	for i := 0; i < len(points); i += 2 {
+		fmt.Fprintf(&p.b, "%.1f,%.1f ", points[i], points[i+1])
+	}
+	p.b.WriteString(`" class="` + class + `"/>`)
+}

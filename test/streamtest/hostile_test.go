@@ -3,6 +3,7 @@ package streamtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -197,7 +198,7 @@ func TestHostile(t *testing.T) {
 	dir := t.TempDir()
 	ctx := context.Background()
 	part := pipe.Input{Part: true}
-	svg := filepath.Join(dir, "j.svg")
+	svg, page := filepath.Join(dir, "j.svg"), filepath.Join(dir, "j.html")
 	runs := map[string]func(in io.Reader, out, stderr io.Writer) error{
 		"skb-track --svg": func(in io.Reader, out, stderr io.Writer) error {
 			o := tracking()
@@ -205,6 +206,22 @@ func TestHostile(t *testing.T) {
 			err := track.Run(ctx, o, in, out, stderr)
 			if picture, rerr := os.ReadFile(svg); rerr == nil {
 				_, _ = out.Write(picture)
+			}
+			return err
+		},
+		"skb-track --html": func(in io.Reader, out, stderr io.Writer) error {
+			o := tracking()
+			o.Input, o.Options.Output, o.HTML, o.Again = part, "text", page, true
+			err := track.Run(ctx, o, in, out, stderr)
+			if b, rerr := os.ReadFile(page); rerr == nil {
+				_, _ = out.Write(dataOf(b))
+			}
+			return err
+		},
+		"skb-drops --html": func(in io.Reader, out, stderr io.Writer) error {
+			err := drops.Run(ctx, drops.Options{Options: pipe.Options{Output: "text"}, Input: part, HTML: page, Frees: true}, in, out, stderr)
+			if b, rerr := os.ReadFile(page); rerr == nil {
+				_, _ = out.Write(dataOf(b))
 			}
 			return err
 		},
@@ -289,4 +306,33 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s shows none of them", name)
 		}
 	}
+}
+
+// dataOf is what a page has of the stream, with the escapes of JSON and of HTML undone, as the page shows it.
+func dataOf(page []byte) []byte {
+	_, data, _ := bytes.Cut(page, []byte(`id="data">`))
+	data, _, _ = bytes.Cut(data, []byte("</script>"))
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return []byte("\x1b no JSON")
+	}
+	var b bytes.Buffer
+	var each func(v any)
+	each = func(v any) {
+		switch v := v.(type) {
+		case string:
+			b.WriteString(v + "\n")
+		case []any:
+			for _, x := range v {
+				each(x)
+			}
+		case map[string]any:
+			for key, x := range v {
+				b.WriteString(key + "\n")
+				each(x)
+			}
+		}
+	}
+	each(v)
+	return b.Bytes()
 }

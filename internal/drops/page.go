@@ -1,0 +1,109 @@
+package drops
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/page"
+	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/tempfile"
+	"github.com/skb-tools/skb-tools/internal/terminal"
+)
+
+// A pageOf is what --html gathers beside the summary, whose numbers the page has.
+type pageOf struct {
+	captured page.Captured
+	series   *page.Series
+	reason   []*field
+	name     []byte
+}
+
+// pageCauses is how many groups of the summary a page has.
+const pageCauses = 500
+
+func newPage(part bool) (*pageOf, error) {
+	reason, err := parseBy([]string{"reason"})
+	return &pageOf{page.Captured{Part: part}, page.NewSeries("other reasons"), reason, nil}, err
+}
+
+// drop counts the drop in f.
+func (p *pageOf) drop(f *facts, ts uint64) {
+	p.name, _ = f.appendValue(p.name[:0], p.reason[0])
+	if len(p.name) > maxValue {
+		p.name = cut(p.name[:maxValue])
+	}
+	name := "no reason told"
+	if len(p.name) > 0 {
+		name = escape.String(string(p.name))
+	}
+	p.series.Add(ts, name)
+}
+
+// writePage writes the page of a run that ended with err.
+func (r *run) writePage(err error) error {
+	p := r.page
+	if err != nil {
+		p.captured.Fault(err)
+	}
+	d := &page.Data{Title: "Drops", Tool: "skb-drops " + pipe.Version, Series: p.series.Finish()}
+	p.captured.Finish(d)
+	d.Clock = d.Clock && r.o.Time != "mono"
+	s := r.s
+	d.Summary = totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost}
+	groups := s.sorted()
+	d.Causes = []page.Cause{}
+	for _, g := range groups[:min(len(groups), pageCauses)] {
+		d.Causes = append(d.Causes, s.pageCause(g))
+	}
+	if n := len(groups) - pageCauses; n > 0 {
+		d.Sure = append(d.Sure, fmt.Sprintf(
+			"%d more causes are not on this page: the %d with the worst severity and the most drops are.", n, pageCauses))
+	}
+	if s.groupsFolded > 0 {
+		d.Sure = append(d.Sure,
+			fmt.Sprintf("%d causes with few drops were counted together and are not listed.", s.groupsFolded))
+	}
+	var besides bytes.Buffer
+	if err := r.besides(&besides, false); err != nil {
+		return err
+	}
+	if text := strings.TrimSpace(besides.String()); text != "" {
+		d.Besides = strings.Split(text, "\n")
+	}
+	b, err := d.Bytes()
+	if err == nil {
+		err = tempfile.Replace(r.o.HTML, b)
+	}
+	if err != nil {
+		return fmt.Errorf("--html %s: %w", r.o.HTML, err)
+	}
+	return nil
+}
+
+func (s *summary) pageCause(g *group) page.Cause {
+	e := &g.example
+	c := page.Cause{Severity: g.severity.String(), Count: g.count, Values: s.shown(g), Cause: e.words(g.differ),
+		Doubt: e.doubt(), OneOf: escape.Strings(append([]string(nil), e.OneOf...)), Example: e.Packet,
+		First: float64(g.first) / 1e9, Last: float64(g.last) / 1e9}
+	for i := range c.OneOf {
+		c.OneOf[i] = escape.Command(e.OneOf[i])
+	}
+	for _, look := range e.Look {
+		enter, command := terminal.CutEnter(escape.Command(look))
+		if enter != "" {
+			c.Enter = enter + "bash"
+		}
+		c.Look = append(c.Look, command)
+	}
+	return c
+}
+
+// watch takes a record that the page tells of.
+func (p *pageOf) watch(raw format.Raw) {
+	if p != nil {
+		p.captured.Write(raw)
+	}
+}
