@@ -16,6 +16,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/flowrules"
+	"github.com/skb-tools/skb-tools/internal/metrics"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
@@ -27,10 +28,11 @@ type Options struct {
 	pipe.Paging
 
 	Summary  bool          `group:"what" help:"Print a summary of the drops, in groups, instead of the drops."`
-	By       []string      `group:"what" help:"Fields to group a summary by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
+	By       []string      `group:"what" help:"Fields to group a summary or --metrics by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
 	Interval time.Duration `group:"what" placeholder:"TIME" help:"Print a summary for each period of this length (1s)."`
 	Live     bool          `group:"what" help:"Show a summary on the terminal that is updated while drops come in."`
 	HTML     string        `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with the drops over time. It needs no network."`
+	Metrics  string        `group:"output" placeholder:"HOST:PORT" help:"Serve counts for Prometheus at this address, path /metrics, until the input ends. Labels: severity, and the fields of --by (default there: reason, function, dev.name)."`
 	Normal   bool          `group:"packets" help:"Also count drops that are no fault in summaries."`
 	Frees    bool          `group:"packets" help:"Count a free record that says dropped as a drop, if the stream has no event of that drop."`
 	FailIf   *string       `group:"packets" help:"Exit with status 3 if a drop is at least this severe: normal, suspect, fault." placeholder:"SEVERITY"`
@@ -82,6 +84,13 @@ func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writ
 		}
 	}
 	in.Part, r.kept.Part = o.Part, o.Part
+	if r.meter != nil {
+		s, err := metrics.Serve("skb-drops", o.Metrics, stderr, r.meter.write)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+	}
 	return r.run(in)
 }
 
@@ -93,6 +102,7 @@ type run struct {
 	sink   pipe.Sink // of the filter
 	kept   format.Kept
 	t      *tables
+	meter  *meter // nil: no --metrics
 
 	host    *host
 	hosts   hosts
@@ -132,6 +142,12 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	if o.FailIf != nil {
 		if err := r.failIf.UnmarshalText([]byte(*o.FailIf)); err != nil {
 			return nil, pipe.Usagef("--fail-if: %v", err)
+		}
+	}
+	if o.Metrics != "" {
+		var err error
+		if r.meter, err = newMeter(o.By); err != nil {
+			return nil, pipe.UsageError(err.Error())
 		}
 	}
 	if !r.summing() {
@@ -217,6 +233,9 @@ func (r *run) record(raw format.Raw) error {
 		r.kept.Took(raw)
 	}
 	r.page.watch(raw)
+	if r.meter != nil {
+		r.meter.record(raw, r.host.offset)
+	}
 	switch raw.Type() {
 	case format.TypeEvent:
 		f.set(raw, r.host)
@@ -354,6 +373,9 @@ func (r *run) drop() error {
 	}
 	if r.page != nil {
 		r.page.drop(f, r.now)
+	}
+	if r.meter != nil {
+		r.meter.drop(f)
 	}
 	if r.s != nil {
 		r.s.add(f, r.now)

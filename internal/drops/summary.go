@@ -83,17 +83,7 @@ func (s *summary) add(f *facts, t uint64) {
 		s.leftOut++
 		return
 	}
-	// Fields may hold any byte: the lengths keep ("a","bc") from being ("ab","c").
-	s.key = append(s.key[:0], byte(v.severity))
-	for _, fd := range s.by {
-		at := len(s.key)
-		s.key = append(s.key, 0)
-		s.key, _ = f.appendValue(s.key, fd)
-		if len(s.key)-at-1 > maxValue {
-			s.key = cut(s.key[:at+1+maxValue])
-		}
-		s.key[at] = byte(len(s.key) - at - 1)
-	}
+	s.key = f.appendGroup(s.key[:0], s.by)
 	g := s.groups[string(s.key)]
 	if g == nil {
 		if len(s.groups) >= maxGroups {
@@ -107,12 +97,32 @@ func (s *summary) add(f *facts, t uint64) {
 	g.first, g.last = min(g.first, t), max(g.last, t)
 }
 
-func (s *summary) newGroup(f *facts, t uint64) *group {
-	g := &group{severity: f.verdict.severity, first: t, last: t, example: f.example()}
-	for key := s.key[1:]; len(key) > 0; key = key[1+int(key[0]):] {
-		g.values = append(g.values, string(key[1:1+int(key[0])]))
+// appendGroup appends the key of the group that the drop is in: its severity, and the values of fields. These may hold
+// any byte: the lengths keep ("a","bc") from being ("ab","c").
+func (f *facts) appendGroup(dst []byte, by []*field) []byte {
+	dst = append(dst, byte(f.verdict.severity))
+	for _, fd := range by {
+		at := len(dst)
+		dst = append(dst, 0)
+		dst, _ = f.appendValue(dst, fd)
+		if len(dst)-at-1 > maxValue {
+			dst = cut(dst[:at+1+maxValue])
+		}
+		dst[at] = byte(len(dst) - at - 1)
 	}
-	return g
+	return dst
+}
+
+// groupValues are the values of the fields in a group's key.
+func groupValues(key []byte) (values []string) {
+	for key = key[1:]; len(key) > 0; key = key[1+int(key[0]):] {
+		values = append(values, string(key[1:1+int(key[0])]))
+	}
+	return values
+}
+
+func (s *summary) newGroup(f *facts, t uint64) *group {
+	return &group{severity: f.verdict.severity, first: t, last: t, example: f.example(), values: groupValues(s.key)}
 }
 
 // cut drops the UTF-8 sequence that a cut left incomplete at the end.

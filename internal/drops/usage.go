@@ -19,8 +19,10 @@ func (o *Options) check() error {
 		return pipe.UsageError("--html is a page of the whole: leave out --live and --interval")
 	case o.Interval < 0:
 		return pipe.Usagef("--interval %v: give a time above zero", o.Interval)
-	case !summary && len(o.By) > 0:
-		return pipe.UsageError("--by is for summaries: add --summary, --interval, --live or --html")
+	case o.Explain != nil && o.Metrics != "":
+		return pipe.UsageError("--explain reads nothing: leave out --metrics")
+	case !summary && o.Metrics == "" && len(o.By) > 0:
+		return pipe.UsageError("--by is for summaries and --metrics: add --summary, --interval, --live, --html or --metrics")
 	case !summary && o.Normal:
 		return pipe.UsageError("--normal is for summaries: add --summary, --interval, --live or --html")
 	case summary && o.Output == "stream":

@@ -15,9 +15,11 @@ type Options struct {
 
 	Summary bool `group:"what" help:"Print a summary of the journeys instead of the stream: how they ended, how long hops took, by flow. -o json for scripts."`
 
-	SVG   string `group:"output" name:"svg" placeholder:"FILE" help:"Draw a journey to FILE: its hops by device, namespace, cpu and time. It is the first one that is selected; without a selection the slowest."`
-	HTML  string `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with charts and each journey's picture. It needs no network."`
-	Infer bool   `group:"what" help:"Also join packets by their content where no record joins them: the same packet that comes in again, goes through a proxy, or arrives from another host. Marked inferred."`
+	SVG     string `group:"output" name:"svg" placeholder:"FILE" help:"Draw a journey to FILE: its hops by device, namespace, cpu and time. It is the first one that is selected; without a selection the slowest."`
+	HTML    string `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with charts and each journey's picture. It needs no network."`
+	Metrics string `group:"output" placeholder:"HOST:PORT" help:"Serve counts and latencies of all journeys, also those not selected, for Prometheus at this address, path /metrics, until the input ends."`
+
+	Infer bool `group:"what" help:"Also join packets by their content where no record joins them: the same packet that comes in again, goes through a proxy, or arrives from another host. Marked inferred."`
 
 	MaxOpen int           `group:"limits" default:"1000000" placeholder:"N" help:"Maximum number of open journeys (default ${default}). Beyond that, the one not seen for the longest time is let go."`
 	Idle    time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"Let a journey go after this time without a record of it (default ${default})."`

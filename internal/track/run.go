@@ -17,6 +17,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/metrics"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
@@ -39,7 +40,7 @@ type stage interface {
 }
 
 // Run tracks the inputs.
-func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) error {
+func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -55,6 +56,15 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, _ io.Writer) err
 	p, err := newPipeline(&o, in, stdout)
 	if err != nil {
 		return err
+	}
+	if o.Metrics != "" {
+		m := newMeter(p.first)
+		s, err := metrics.Serve("skb-track", o.Metrics, stderr, m.write)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		p.first = m
 	}
 	r := newRun(o, p.first)
 	r.kept = p.kept
@@ -173,7 +183,7 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" {
+	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Metrics != "" {
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {

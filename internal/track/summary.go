@@ -44,6 +44,8 @@ type summary struct {
 
 	heat   *page.Heat // the same over time, for a page; nil: not asked for
 	offset int64      // from times to those of the page, ns
+
+	onHop func(pair [2]uint32, since uint64) // is called in place of counting a hop, unless nil
 }
 
 type spot struct {
@@ -207,6 +209,10 @@ func (s *summary) event(r format.Raw) {
 
 // hop counts the time between two probes.
 func (s *summary) hop(pair [2]uint32, since, ts uint64) {
+	if s.onHop != nil {
+		s.onHop(pair, since)
+		return
+	}
 	l := s.pairs[pair]
 	if l == nil && len(s.pairs) < maxPairs {
 		l = newLatencies()
@@ -223,14 +229,19 @@ func (s *summary) hop(pair [2]uint32, since, ts uint64) {
 	}
 }
 
+// forget forgets where the branches of a packet were whose journey has ended.
+func (s *summary) forget(j *format.Journey) {
+	for b := range min(j.Branches, maxSpots) {
+		delete(s.at, spot{j.Packet, b})
+	}
+}
+
 func (s *summary) journey(r format.Raw) error {
 	j := &s.j
 	if err := j.Decode(r); err != nil {
 		return err
 	}
-	for b := range min(j.Branches, maxSpots) {
-		delete(s.at, spot{j.Packet, b})
-	}
+	s.forget(j)
 	s.journeys++
 	s.branches += uint64(j.Branches)
 	s.totals.add(j.Total())
