@@ -1,21 +1,31 @@
 package tempfile
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
 
 // Replace makes data the content of a file: all of it, or the file stays as it was. What is no
 // regular file, as a pipe, is written to as it is. Errors are without the name of the file.
-func Replace(name string, data []byte) error {
+func Replace(name string, data []byte) error { return ReplaceFrom(name, bytes.NewReader(data)) }
+
+// ReplaceFrom is Replace with what a reader has.
+func ReplaceFrom(name string, data io.Reader) error {
 	old, err := os.Stat(name)
 	if err == nil && !old.Mode().IsRegular() {
 		if old.IsDir() {
 			return errors.New("is a folder")
 		}
-		return inner(os.WriteFile(name, data, 0o644))
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return inner(err)
+		}
+		_, err = io.Copy(f, data)
+		return inner(errors.Join(err, f.Close()))
 	}
 	if real, err := filepath.EvalSymlinks(name); err == nil {
 		name = real // the file that a link leads to is replaced, not the link
@@ -29,7 +39,7 @@ func Replace(name string, data []byte) error {
 	if err != nil {
 		return inner(err)
 	}
-	_, err = f.Write(data)
+	_, err = io.Copy(f, data)
 	if err == nil {
 		err = f.Sync()
 	}

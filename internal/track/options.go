@@ -15,9 +15,10 @@ type Options struct {
 
 	Summary bool `group:"what" help:"Print a summary of the journeys instead of the stream: how they ended, how long hops took, by flow. -o json for scripts."`
 
-	SVG     string `group:"output" name:"svg" placeholder:"FILE" help:"Draw a journey to FILE: its hops by device, namespace, cpu and time. It is the first one that is selected; without a selection the slowest."`
-	HTML    string `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with charts and each journey's picture. It needs no network."`
-	Metrics string `group:"output" placeholder:"HOST:PORT" help:"Serve counts and latencies of all journeys, also those not selected, for Prometheus at this address, path /metrics, until the input ends."`
+	SVG      string `group:"output" name:"svg" placeholder:"FILE" help:"Draw a journey to FILE: its hops by device, namespace, cpu and time. It is the first one that is selected; without a selection the slowest."`
+	HTML     string `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with charts and each journey's picture. It needs no network."`
+	Perfetto string `group:"output" name:"perfetto" placeholder:"FILE" help:"Write the journeys to FILE as a trace for Perfetto (ui.perfetto.dev): hops as slices on their devices, journeys as flows."`
+	Metrics  string `group:"output" placeholder:"HOST:PORT" help:"Serve counts and latencies of all journeys, also those not selected, for Prometheus at this address, path /metrics, until the input ends."`
 
 	Infer bool `group:"what" help:"Also join packets by their content where no record joins them: the same packet that comes in again, goes through a proxy, or arrives from another host. Marked inferred."`
 

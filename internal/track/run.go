@@ -50,7 +50,8 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 	}
 	in.Part = o.Part
 	defer in.Close()
-	if err := cmp.Or(checkFile("--svg", o.SVG, in), checkFile("--html", o.HTML, in)); err != nil {
+	if err := cmp.Or(checkFile("--svg", o.SVG, in), checkFile("--html", o.HTML, in),
+		checkFile("--perfetto", o.Perfetto, in)); err != nil {
 		return err
 	}
 	p, err := newPipeline(&o, in, stdout)
@@ -111,7 +112,11 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 		p.first = sink
 	}
 	ends := newBranchEnds(nil)
-	if take := p.pictures(o); len(take) > 0 {
+	take, err := p.pictures(o)
+	if err != nil {
+		return nil, err
+	}
+	if len(take) > 0 {
 		p.first = newGatherer(p.first, ends, take...)
 	} else {
 		ends = nil
@@ -131,7 +136,7 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 }
 
 // pictures makes what takes journeys to draw them.
-func (p *pipeline) pictures(o *Options) (take []func(*gathered)) {
+func (p *pipeline) pictures(o *Options) (take []func(*gathered), err error) {
 	if o.SVG != "" {
 		d := &drawer{file: o.SVG, slowest: !o.Selection.any()}
 		take, p.closed = append(take, d.take), append(p.closed, d)
@@ -139,7 +144,14 @@ func (p *pipeline) pictures(o *Options) (take []func(*gathered)) {
 	if p.pager != nil {
 		take = append(take, p.pager.take)
 	}
-	return take
+	if o.Perfetto != "" {
+		t, err := newTracer(o.Perfetto, p.first)
+		if err != nil {
+			return nil, err
+		}
+		p.first, take, p.closed = t, append(take, t.take), append(p.closed, t)
+	}
+	return take, nil
 }
 
 // close closes the stages, from the first to the last, after a run that ended with err.
@@ -183,7 +195,7 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Metrics != "" {
+	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Perfetto != "" || o.Metrics != "" {
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {

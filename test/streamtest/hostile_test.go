@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -215,6 +216,15 @@ func TestHostile(t *testing.T) {
 			err := track.Run(ctx, o, in, out, stderr)
 			if b, rerr := os.ReadFile(page); rerr == nil {
 				_, _ = out.Write(dataOf(b))
+			}
+			return err
+		},
+		"skb-track --perfetto": func(in io.Reader, out, stderr io.Writer) error {
+			o := tracking()
+			o.Input, o.Options.Output, o.Perfetto, o.Again = part, "text", page, true
+			err := track.Run(ctx, o, in, out, stderr)
+			if b, rerr := os.ReadFile(page); rerr == nil {
+				_, _ = out.Write(dataOf(slices.Concat([]byte(`id="data">`), b)))
 			}
 			return err
 		},
