@@ -12,7 +12,7 @@ TESTBED := go run ./test/bed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget python check-python budget bench demo shell clean
+.PHONY: release try-release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release deps-try census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget python check-python budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: check-build
@@ -48,7 +48,7 @@ man completions:
 deps:
 	@contrib/deps install build
 
-deps-generate deps-test deps-lint deps-release: deps-%:
+deps-generate deps-test deps-lint deps-release deps-try: deps-%:
 	@contrib/deps install build $*
 
 # What kernels' sources have and the census of drops lacks, and the other way round.
@@ -90,6 +90,7 @@ test-unit: build
 	go vet ./... && go vet -tags kernel ./test/kernel
 	go test -short ./...
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
+	go test -C contrib/kubernetes .
 
 # test/lint has the rules for Go, and the versions of what checks them; .shellcheckrc and .clang-format the others.
 lint: deps-lint
@@ -118,19 +119,23 @@ debian13:
 test-kernels: build-kernel-tests
 	$(TEST_KERNELS)
 
-TEST_KERNELS := $(TESTBED) test --bin build/kernel.test --in bin --in contrib/wireshark
+TEST_KERNELS := $(TESTBED) test --bin build/kernel.test --in bin --in build/skb-collect.static --in contrib/wireshark
 
-# That skb-collect builds as a release has it is seen here.
+# Tests run skb-collect as a release has it, too.
 build-kernel-tests: build build-static
 	go test -c -tags kernel -o build/kernel.test ./test/kernel
 
 build-static: check-build
 	contrib/packaging/static amd64 build/static-amd64 "$(LDFLAGS)" ./cmd/skb-collect
-	build/static-amd64/skb-collect --version > /dev/null
+	ln -f build/static-amd64/skb-collect build/skb-collect.static
 
 # What others get: programs that need no library, packages, container images. contrib/packaging makes them.
 release: deps-release
 	contrib/packaging/release "$(or $(VERSION),0.0.0)" build/release
+
+# A release is made twice and tried: some 10 minutes.
+try-release: deps-try
+	contrib/packaging/try
 
 # What depends on the architecture, on an arm64 kernel.
 TEST_ARM64 := --foreign build/arm64 --foreign-run '^Test(EveryByte|UnreadableFragments|ParityWithTcpdump|JourneyThroughNAT|Stacks|CallerArgsRet|ConntrackAndNFT)$$'

@@ -19,7 +19,7 @@ var capabilities = []struct {
 }{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}}
 
 // CheckAllowed says in one line what of this machine forbids tracing: a kernel without
-// kprobes, lockdown, missing capabilities. nil means that nothing is known to.
+// kprobes, lockdown, missing capabilities, a container. nil means that nothing is known to.
 func CheckAllowed() error {
 	if mode := lockdown(); mode == "confidentiality" {
 		reason := "this kernel is locked down (confidentiality mode), so BPF programs may not read kernel memory; boot " +
@@ -37,8 +37,11 @@ func CheckAllowed() error {
 
 func missingCapability() error {
 	have, err := effective()
-	if err != nil || have&(1<<unix.CAP_SYS_ADMIN) != 0 {
+	if err != nil {
 		return err
+	}
+	if have&(1<<unix.CAP_SYS_ADMIN) != 0 {
+		return contained()
 	}
 	var missing []string
 	for _, c := range capabilities {
@@ -50,7 +53,7 @@ func missingCapability() error {
 		return fmt.Errorf("not permitted: %s missing; run as root, or once: setcap cap_bpf,cap_perfmon,cap_syslog+ep %s",
 			strings.Join(missing, " and "), executable())
 	}
-	return nil
+	return contained()
 }
 
 func executable() string {
@@ -100,7 +103,7 @@ func explain(err error, doing string) error {
 		if e := CheckAllowed(); e != nil {
 			return e
 		}
-		return fmt.Errorf("%s: not permitted (is kernel memory locked by lockdown, a container or seccomp?)", doing)
+		return fmt.Errorf("%s: not permitted (is kernel memory locked by lockdown?)", doing)
 	case errors.Is(err, unix.ENOMEM):
 		return fmt.Errorf("%s: the kernel is out of memory for it (ulimit -l, or the cgroup's limit)", doing)
 	}
@@ -110,6 +113,10 @@ func explain(err error, doing string) error {
 // explainPerf says why perf events, by which functions are probed one at a time, are not
 // permitted. Debian's kernels know a level 3 of the sysctl, which wants more.
 func explainPerf(err error) error {
+	if filtersPerf() {
+		return errors.New("probing functions: not permitted: a seccomp filter, as containers have, forbids " +
+			"perf_event_open(2), which this kernel needs for it (podman and docker: --security-opt seccomp=unconfined)")
+	}
 	b, _ := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
 	have, capErr := effective()
 	if level := strings.TrimSpace(string(b)); level >= "3" && capErr == nil && have&(1<<unix.CAP_SYS_ADMIN) == 0 {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// An apt is one for a release of Debian and an architecture, with lists of its own, so that the machine's stay
-// as they are. It knows of no installed package.
+// An apt is one for a release of Debian and an architecture, with lists of its own in the cache, so that the
+// machine's stay as they are, and what is fetched again is what has changed. It knows of no installed package.
 type apt struct {
 	dir     string
 	options []string
@@ -23,13 +23,18 @@ func newApt(suite, arch string) (*apt, error) {
 	if err != nil {
 		return nil, err
 	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "testbed-apt-")
 	if err != nil {
 		return nil, err
 	}
 	a := &apt{dir: dir}
-	for _, d := range []string{"lists/partial", "archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o777); err != nil {
+	lists := filepath.Join(cache, "lists-"+suite+"-"+arch)
+	for _, d := range []string{filepath.Join(lists, "partial"), filepath.Join(dir, "archives/partial")} {
+		if err := os.MkdirAll(d, 0o777); err != nil {
 			a.close()
 			return nil, err
 		}
@@ -48,7 +53,7 @@ func newApt(suite, arch string) (*apt, error) {
 	}
 	for _, o := range []string{
 		"APT::Architecture=" + arch, "APT::Architectures=" + arch,
-		"Dir::State::Lists=" + filepath.Join(dir, "lists"), "Dir::State::status=" + status,
+		"Dir::State::Lists=" + lists, "Dir::State::status=" + status,
 		"Dir::Etc::sourcelist=" + sources, "Dir::Etc::sourceparts=-",
 		"Dir::Cache::archives=" + filepath.Join(dir, "archives"), "Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=",
 		"APT::Sandbox::User=root", "Debug::NoLocking=true",

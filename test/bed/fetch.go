@@ -48,12 +48,13 @@ func kernelNames(foreign bool) []string {
 // A kernel is one in the cache.
 type kernel struct {
 	suite
-	release string // 6.12.107+deb13-cloud-amd64
-	image   string // path of vmlinuz
-	modules string // path of the folder lib/modules/RELEASE
-	root    string // folder that tools are taken from, as if it were /
-	ovs     string // folder with the packages of Open vSwitch; "" without
-	lean    bool   // its guests have no Open vSwitch and no tools of Wireshark's
+	release string   // 6.12.107+deb13-cloud-amd64
+	image   string   // path of vmlinuz
+	modules string   // path of the folder lib/modules/RELEASE
+	root    string   // folder that tools are taken from, as if it were /
+	ovs     string   // folder with the packages of Open vSwitch; "" without
+	roots   []string // archives of roots of Debian's releases
+	lean    bool     // its guests have no Open vSwitch and no tools of Wireshark's
 }
 
 func cacheDir() (string, error) {
@@ -73,7 +74,10 @@ func fetch(name string) (*kernel, error) {
 	if err != nil || k.foreign() {
 		return k, err
 	}
-	k.ovs, err = fetchSwitch(k.suite)
+	if k.ovs, err = fetchSwitch(k.suite); err != nil {
+		return nil, err
+	}
+	k.roots, err = fetchRoots()
 	return k, err
 }
 

@@ -30,8 +30,8 @@ var tools = strings.Fields(`
 	capsh setcap getcap
 	taskset setsid gzip`)
 
-// nativeTools are in no foreign guest: what they read can be read here.
-var nativeTools = strings.Fields(`tshark dumpcap capinfos editcap xz`)
+// nativeTools are in no foreign guest: what they read can be read here, and what they start does not depend on it.
+var nativeTools = strings.Fields(`tshark dumpcap capinfos editcap xz crun`)
 
 // sharedFiles are what the tools read besides their libraries.
 var sharedFiles = []string{
@@ -114,6 +114,11 @@ func writeRoot(path string, k *kernel, in []string) error {
 			return err
 		}
 	}
+	for _, archive := range k.roots {
+		if err := a.copy("skb/roots/"+filepath.Base(archive), archive); err != nil {
+			return err
+		}
+	}
 	if err := a.modules(k); err != nil {
 		return err
 	}
@@ -165,7 +170,7 @@ func resolve(root, path string) string {
 // skeleton makes the folders and the merged /usr that Debian has.
 func (a *archive) skeleton() {
 	for _, d := range strings.Fields("dev proc sys run tmp root etc var usr usr/bin usr/sbin usr/lib usr/lib64 skb " +
-		"skb/in skb/out") {
+		"skb/in skb/out skb/roots") {
 		a.folder(d)
 	}
 	for _, l := range []string{"bin", "sbin", "lib", "lib64"} {

@@ -39,11 +39,7 @@ func asDemo(args ...string) *exec.Cmd {
 // once all is attached only CAP_BPF is left.
 func TestSetcap(t *testing.T) {
 	n := chain(t, 2)
-	// What distributions set: nothing for ordinary users.
-	for _, s := range []string{"kernel.unprivileged_bpf_disabled=1", "kernel.perf_event_paranoid=3", "kernel.kptr_restrict=1"} {
-		run(t, "sysctl", "-qw", s)
-	}
-	t.Cleanup(func() { run(t, "sysctl", "-qw", "kernel.kptr_restrict=0") })
+	asDistributionsSet(t)
 	recipe := "cap_bpf,cap_perfmon,cap_syslog"
 	if !hasMulti() {
 		recipe += ",cap_sys_admin"
