@@ -213,6 +213,8 @@ func specTables(t *testing.T) map[string][]specRow {
 			section, _, _ = strings.Cut(name, "`")
 		}
 		switch {
+		case strings.HasPrefix(line, "Of each of the `namespaces`"):
+			section = "namespace"
 		case strings.HasPrefix(line, "Of each of the `devices`"):
 			section = "device"
 		case strings.HasPrefix(line, "| key of `end` |"):

@@ -41,6 +41,9 @@ type Start struct {
 	Firewall      map[string]string // chains and tables of rules, and the hook that they are at; "": several
 	BPF           map[string]uint64 // number of BPF programs that can refuse packets, by type, of the whole machine
 
+	// What other network namespaces are called, by their inode numbers; nil: not known.
+	Namespaces map[uint32]Namespace
+
 	Capture bool // what follows was read from a capture
 }
 
@@ -106,6 +109,10 @@ var startSection = Section{"start", []Key{
 			"type as bpftool names it: `cgroup_skb`, `socket_filter`, `sched_cls`, `sched_act`, `xdp`, " +
 			"`netfilter`, `sk_skb`, `sk_reuseport`, `lsm`. A type of which there is none has 0",
 		Absent: "if they are not known"},
+	{Name: "namespaces", Form: FormMapMap, Of: &namespaceSection,
+		What: "what the other network namespaces of the host were called at the start, by their `inum` in decimal: see " +
+			"below. Only those that have a name in /run/netns, or a process that the tool may look at",
+		Absent: "there are none, or they are not known"},
 	{Name: "capture", Form: FormBool,
 		What: "what follows was read from a capture, which knows less: events may lack `cpu`, and their sections " +
 			"what they else always have",
@@ -119,12 +126,15 @@ func (s *Start) AppendMsgpack(dst []byte) []byte { return appendEncoded(dst, s.e
 func (s *Start) EncodeMsgpack(e *msgpack.Encoder) error { return encodeAppended(e, s) }
 
 func (s *Start) encode(e *msgpack.Encoder) error {
-	var netns, devices wire.Value
+	var netns, devices, namespaces wire.Value
 	if s.Netns.Present() {
 		netns = s.Netns.append(nil)
 	}
 	if s.Devices != nil {
 		devices = appendDevices(nil, s.Devices)
+	}
+	if len(s.Namespaces) > 0 {
+		namespaces = appendNamespaces(nil, s.Namespaces)
 	}
 	return encodeMap(e, []entry{
 		{"type", true, TypeStart}, {"ts", true, s.TS}, {"version", true, Version}, {"clock_offset", true, s.ClockOffset},
@@ -136,7 +146,7 @@ func (s *Start) encode(e *msgpack.Encoder) error {
 		{"tc_filters", s.Filters != nil, s.Filters}, {"tc_actions", s.FilterActions != nil, s.FilterActions},
 		{"xfrm_spis", s.SPIs != nil, s.SPIs}, {"firewall", s.Firewall != nil, s.Firewall},
 		{"ip_rules", s.Rules != nil, s.Rules}, {"xfrm", s.Xfrm != nil, s.Xfrm}, {"bpf_programs", s.BPF != nil, s.BPF},
-		{"capture", s.Capture, true},
+		{"namespaces", namespaces != nil, namespaces}, {"capture", s.Capture, true},
 	})
 }
 
@@ -202,6 +212,7 @@ func (s *Start) Decode(r Raw) error {
 		}
 	}
 	s.Capture, _ = r.Get("capture").Bool()
+	s.Namespaces = r.Namespaces()
 	s.Devices, s.Speed = r.Devices(), decodeNumbers(r.Get("speed"))
 	s.Rules, s.Xfrm, s.BPF = decodeNumbers(r.Get("ip_rules")), decodeNumbers(r.Get("xfrm")),
 		decodeNumbers(r.Get("bpf_programs"))

@@ -26,7 +26,9 @@ var decodedSection = Section{Decoded, []Key{
 	{Name: "flags", Form: FormStr, What: "TCP's flags, as tcpdump writes them between brackets: `S.`",
 		Absent: "the protocol is not TCP, or they were not captured"},
 	{Name: "info", Form: FormStr, What: "the packet as the text output has it", Absent: "nothing of it is known"},
-	{Name: "netns", Form: FormStr, What: "network namespace: its number in decimal", Absent: "as the section `netns`"},
+	{Name: "netns", Form: FormStr,
+		What:   "network namespace: its name in `namespaces` of the `start`, or its number in decimal",
+		Absent: "as the section `netns`"},
 }}
 
 var decodedTunnelSection = Section{"decoded_tunnel", []Key{

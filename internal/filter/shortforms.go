@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/internal/collect/nsnames"
 )
 
 // netnsDir is where ip-netns(8) keeps namespaces that have a name.
@@ -73,7 +76,13 @@ func netnsInum(ns string) (uint32, error) {
 		return uint32(inum), err
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err != nil {
+	if err := unix.Statfs(path, &fs); errors.Is(err, unix.ENOENT) && !strings.Contains(ns, "/") {
+		inum, found, other := nsnames.Resolve(ns)
+		if other == nil && !found {
+			other = fmt.Errorf("%s: %w, and no container, pod or service whose processes can be seen is called that", path, err)
+		}
+		return inum, other
+	} else if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if fs.Type != unix.NSFS_MAGIC {
@@ -114,7 +123,7 @@ func (o *Options) Namespaces() (paths []string, err error) {
 		}
 		seen[inum] = true
 		path := netnsPath(ns)
-		if path == "" {
+		if _, err := os.Stat(path); err != nil { // a number, or the name of a container
 			if path = netnsFile(inum); path == "" {
 				return nil, fmt.Errorf("--netns %s: no network namespace with that number has a name or a process", ns)
 			}

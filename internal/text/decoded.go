@@ -1,8 +1,6 @@
 package text
 
 import (
-	"strconv"
-
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 )
@@ -20,6 +18,7 @@ type Decoded struct {
 
 	clock  clock
 	starts format.Starts[came]
+	start  came // in force
 }
 
 // NewDecoded returns a Decoded.
@@ -35,10 +34,12 @@ func (d *Decoded) Append(line []byte, r format.Raw) []byte {
 		c := cameWith(r)
 		d.starts.Set(r, c)
 		d.clock.start(c.offset, c.wall)
+		d.start = c
 		return line
 	case format.TypeResume:
 		if c, ok := d.starts.Resume(r); ok {
 			d.clock.start(c.offset, c.wall)
+			d.start = c
 		}
 		return line
 	case format.TypeEvent:
@@ -116,16 +117,9 @@ func (d *Decoded) event(e *fields) {
 	}
 	str("info", d.info)
 	if e.netns.OK {
-		d.text = strconv.AppendUint(d.text[:0], e.netns.V, 10)
+		d.text = d.start.netnsName(d.text[:0], e.netns.V)
 		str("netns", d.text)
 	}
 	body[0] |= byte(pairs)
 	d.of = body
-}
-
-// cameWith is what is kept of a start.
-func cameWith(r format.Raw) came {
-	offset, ok := r.Get("clock_offset").Int()
-	host, _ := r.Get("host").Str()
-	return came{offset, ok, string(host[:min(len(host), maxHost)])}
 }

@@ -140,6 +140,18 @@ func TestDecodedStart(t *testing.T) {
 	want("2024-11-19T07:06:41.500000001Z")
 }
 
+// TestDecodedNetns: the name is that of the start in force.
+func TestDecodedNetns(t *testing.T) {
+	d := NewDecoded()
+	start := &format.Start{Namespaces: map[uint32]format.Namespace{4026532166: {Name: "pod:web-7d9f", By: "pod"}}}
+	d.Append([]byte("{}"), start.AppendMsgpack(nil))
+	for inum, want := range map[uint32]string{4026532166: "pod:web-7d9f", 4026532167: "4026532167"} {
+		if got := decodedOf(t, d, &format.Event{Probe: "p", Netns: format.Netns{Inum: inum}}); !strings.HasSuffix(got, `"netns":"`+want+`"}`) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // TestDecodedTag: the tag that the kernel keeps beside the packet is the outermost one.
 func TestDecodedTag(t *testing.T) {
 	data := build(t, eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 5, Type: layers.EthernetTypeIPv4}, ip4(layers.IPProtocolUDP), udp(1, 9))

@@ -118,7 +118,7 @@ func (p *Printer) probe(e *fields) {
 }
 
 // device prints the device's name, or its number where the kernel gave no
-// name, and the network namespace when it is another than the stream's first.
+// name, and the network namespace when it is another than that of skb-collect.
 func (p *Printer) device(e *fields) {
 	p.cell = p.cell[:0]
 	if e.hasDev {
@@ -126,15 +126,12 @@ func (p *Printer) device(e *fields) {
 	} else if e.ifindex.OK {
 		p.cell = appendNum(append(p.cell, "if"...), e.ifindex.V)
 	}
-	if inum := e.netns.V; e.netns.OK {
-		if !p.inNetns {
-			p.netns, p.inNetns = inum, true
-		}
-		if inum != p.netns {
-			if len(p.cell) == 0 {
-				p.cell = append(p.cell, '-')
-			}
-			p.cell = strconv.AppendUint(append(p.cell, " netns="...), inum, 10)
+	if e.netns.OK {
+		empty := len(p.cell) == 0
+		if p.cell = p.of.appendNetns(p.cell, e.netns.V); empty && len(p.cell) > 0 {
+			p.cell = append(p.cell, 0)
+			copy(p.cell[1:], p.cell)
+			p.cell[0] = '-'
 		}
 	}
 	p.column(columnDevice, green)

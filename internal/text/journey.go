@@ -100,6 +100,8 @@ func (p *Printer) changed(v wire.Value) {
 			}
 			if n, ok := x.Uint(); ok && inHex(key) {
 				p.cell = strconv.AppendUint(append(p.cell, "0x"...), n, 16)
+			} else if name := p.of.names[n]; ok && name != "" && string(key) == "netns" {
+				p.cell = appendEscaped(p.cell, name)
 			} else if s, ok := x.Str(); ok && bare(s) {
 				p.cell = append(p.cell, s...)
 			} else if x.Kind() == wire.Nil {
@@ -133,7 +135,7 @@ func (p *Printer) ended(j *format.Journey) {
 	if j.From.Src.IsValid() {
 		p.line = append(p.line, ", "...)
 	}
-	p.cell = AppendEnding(p.cell[:0], j)
+	p.cell = appendEnding(p.cell[:0], j, &p.of)
 	p.line = appendColored(p.line, p.cell, p.paint(endColor(j.End.How)))
 	if j.To != j.From {
 		p.line = AppendFlow(append(p.line, ", as "...), j.To)
@@ -225,7 +227,10 @@ func AppendFlow(dst []byte, f format.Flow) []byte {
 
 // AppendEnding appends how a journey ended, where, and after how long and how many hops:
 // "dropped NO_SOCKET at udp_rcv+0x1a on eth0 after 84.0µs, 5 hops".
-func AppendEnding(dst []byte, j *format.Journey) []byte {
+func AppendEnding(dst []byte, j *format.Journey) []byte { return appendEnding(dst, j, &came{}) }
+
+// appendEnding is AppendEnding in a stream with the start of.
+func appendEnding(dst []byte, j *format.Journey, of *came) []byte {
 	e := &j.End
 	dst = appendEscaped(dst, []byte(e.How))
 	word := func(before, s string) {
@@ -239,8 +244,8 @@ func AppendEnding(dst []byte, j *format.Journey) []byte {
 		word(" after ", e.Probe)
 	}
 	word(" on ", e.Dev)
-	if e.Netns != 0 {
-		dst = strconv.AppendUint(append(dst, " netns="...), uint64(e.Netns), 10)
+	if e.Netns != 0 && (uint64(e.Netns) != of.own || of.guessed) {
+		dst = of.appendOther(dst, uint64(e.Netns))
 	}
 	if e.Comm != "" {
 		dst = strconv.AppendUint(append(appendEscaped(append(dst, " by "...), []byte(e.Comm)), '/'), uint64(e.TGID), 10)

@@ -46,8 +46,7 @@ type Printer struct {
 	starts  map[[sha256.Size]byte]struct{} // seen
 	came    format.Starts[came]
 	answers flowrules.Answers // about Open vSwitch's flows
-	netns   uint64            // the first inum since the last start record
-	inNetns bool
+	of      came              // the start in force
 }
 
 // NewPrinter returns a Printer that writes to w.

@@ -177,6 +177,41 @@ func TestNetns(t *testing.T) {
 	}
 }
 
+// TestNetnsNames: a network namespace is told by its name, and that of skb-collect not at all, whichever comes first; also
+// where a packet's way ended, in what changed, and where a merge comes back to a host.
+func TestNetnsNames(t *testing.T) {
+	event := func(inum int, more string) format.Raw {
+		return record(t, fmt.Sprintf(`{"type":"event","ts":1,"cpu":0,"probe":"p","netns":{"inum":%d}%s}`, inum, more))
+	}
+	eth0 := `,"dev":{"name":"eth0"}`
+	start := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"netns":{"inum":1},"namespaces":{"2":{"name":"web","by":"ip netns"},"3":{"name":"a\u001b[31m","by":"program"}}}`)
+	other := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"host":"h","netns":{"inum":2},"namespaces":{"1":{"name":"pod:db","by":"pod"}}}`)
+	for _, c := range []struct {
+		records []format.Raw
+		want    string // in the last line
+	}{
+		{[]format.Raw{start, event(2, eth0)}, " eth0@web "},
+		{[]format.Raw{start, event(1, eth0)}, " eth0 "},
+		{[]format.Raw{start, event(3, eth0)}, ` eth0@a\x1b[31m `},
+		{[]format.Raw{start, event(4, eth0)}, " eth0 netns=4 "},
+		{[]format.Raw{start, event(2, "")}, " -@web "},
+		{[]format.Raw{start, event(1, "")}, " -      "},
+		{[]format.Raw{start, other, event(1, eth0)}, " eth0@pod:db "},
+		{[]format.Raw{start, other, record(t, `{"type":"resume","back":1}`), event(1, eth0)}, " eth0 "},
+		{[]format.Raw{start, other, record(t, `{"type":"resume","back":1}`), event(2, eth0)}, " eth0@web "},
+		{[]format.Raw{start, event(1, eth0+`,"track":{"packet":1,"hop":1,"changed":{"netns":[1,2]}}`)}, " netns=1>web"},
+		{[]format.Raw{start, record(t, `{"type":"journey","ts":1,"packet":1,"end":{"how":"delivered","dev":"eth0","netns":2}}`)}, "delivered on eth0@web,"},
+		{[]format.Raw{start, record(t, `{"type":"journey","ts":1,"packet":1,"end":{"how":"delivered","dev":"eth0","netns":1}}`)}, "delivered on eth0,"},
+		{[]format.Raw{start, record(t, `{"type":"journey","ts":1,"packet":1,"end":{"how":"delivered","dev":"eth0","netns":9}}`)}, "delivered on eth0 netns=9,"},
+		{[]format.Raw{start}, " namespaces=2"},
+	} {
+		lines := strings.Split(strings.TrimSuffix(print(t, Options{}, c.records...), "\n"), "\n")
+		if last := lines[len(lines)-1]; !strings.Contains(last, c.want) || strings.Contains(c.want, " eth0 ") && strings.Contains(last, "@") {
+			t.Errorf("want %q in %s", c.want, last)
+		}
+	}
+}
+
 // TestNothingHidden says that what this package does not know shows all the
 // same, wherever it is.
 func TestNothingHidden(t *testing.T) {

@@ -39,7 +39,7 @@ func (p *Printer) start(r format.Raw) {
 	c := cameWith(r)
 	p.came.Set(r, c)
 	p.clock.start(c.offset, c.wall)
-	p.inNetns = false
+	p.of = c
 	p.head(r)
 	p.say("start", cyan)
 	if p.again(r) {
@@ -51,8 +51,8 @@ func (p *Printer) start(r format.Raw) {
 		p.line = append(p.line, ' ')
 		p.line = p.clock.time(ts).AppendFormat(p.line, time.DateOnly+" -0700")
 	}
-	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl", "qdisc")
-	for _, table := range [...]string{"drop_reasons", "sysctl", "qdisc"} {
+	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl", "qdisc", "namespaces")
+	for _, table := range [...]string{"drop_reasons", "sysctl", "qdisc", "namespaces"} {
 		if v := r.Get(table); v.Kind() == wire.Map {
 			p.line = append(append(append(p.line, ' '), table...), '=')
 			p.line = strconv.AppendInt(p.line, int64(v.Len()), 10)
@@ -66,13 +66,6 @@ func (p *Printer) start(r format.Raw) {
 	})
 }
 
-// came is what is kept of a start, for when the stream comes back to it.
-type came struct {
-	offset int64
-	wall   bool // offset is known
-	host   string
-}
-
 // maxHost bounds how much of a host's name is kept, in bytes.
 const maxHost = 256
 
@@ -84,7 +77,7 @@ func (p *Printer) resume(r format.Raw) {
 		return
 	}
 	p.clock.start(c.offset, c.wall)
-	p.inNetns = false
+	p.of = c
 	p.head(r)
 	p.say("start", cyan)
 	p.line = appendEscaped(append(p.line, " host="...), c.host)

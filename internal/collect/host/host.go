@@ -11,6 +11,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/clock"
+	"github.com/skb-tools/skb-tools/internal/collect/nsnames"
 )
 
 // Describe fills in what s says of the host. has says whether the kernel has a module now, by a function of
@@ -18,7 +19,7 @@ import (
 func Describe(s *format.Start, has func(module, function string) bool) {
 	s.Sysctl, s.Speed = sysctls(), speeds()
 	evidence(s, has)
-	s.Netns.Inum = ownNetns()
+	s.Netns.Inum, s.Namespaces = ownNetns(), nsnames.Find()
 	s.Host, _ = os.Hostname()
 	s.BootID = clock.BootID()
 }

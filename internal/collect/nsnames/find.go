@@ -1,0 +1,174 @@
+//go:build linux
+
+// Package nsnames finds what people call the network namespaces of a host: by ip-netns(8), and by a process in each. No
+// container runtime is asked: the cgroup of a process tells which one made its container.
+package nsnames
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// dir is where ip-netns(8) keeps the namespaces that it has given a name.
+const dir = "/run/netns"
+
+// maxNames is how many namespaces are named at most.
+const maxNames = 16 << 10
+
+// Find returns what is known of the network namespaces of this host by their inode numbers, without the one that this
+// process is in. Of processes of others it needs CAP_SYS_PTRACE; without it those namespaces are left out. It reads
+// one link for each process, and looks at one process of each namespace more closely.
+func Find() map[uint32]format.Namespace {
+	own := inum("/proc/self/ns/net")
+	all := map[uint32]format.Namespace{}
+	for inum, pid := range processes(own) {
+		if len(all) < maxNames {
+			all[inum] = ofProcess(pid)
+		}
+	}
+	for inum, name := range Named() {
+		n, known := all[inum]
+		if inum == own || !known && len(all) >= maxNames {
+			continue
+		}
+		n.Name, n.By = name, "ip netns"
+		all[inum] = n
+	}
+	return all
+}
+
+// Named are the namespaces of ip-netns(8). It needs no privilege.
+func Named() map[uint32]string {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	all := map[uint32]string{}
+	for _, f := range files {
+		path := filepath.Join(dir, f.Name())
+		var fs unix.Statfs_t
+		// A file that a namespace was not mounted on is no namespace.
+		if unix.Statfs(path, &fs) != nil || fs.Type != unix.NSFS_MAGIC {
+			continue
+		}
+		if n := inum(path); n != 0 && (all[n] == "" || f.Name() < all[n]) {
+			all[n] = f.Name()
+		}
+	}
+	return all
+}
+
+func inum(path string) uint32 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return uint32(info.Sys().(*syscall.Stat_t).Ino)
+}
+
+// processes gives, for each network namespace but one, the process in it with the lowest number: mostly the one that
+// it was made for.
+func processes(but uint32) map[uint32]int {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1) // what could be read is better than nothing
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	all := map[uint32]int{}
+	for _, pid := range pids {
+		link, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/net")
+		if err != nil {
+			continue // it ended, or is not ours to look at
+		}
+		digits, ok := strings.CutPrefix(link, "net:[")
+		n, err := strconv.ParseUint(strings.TrimSuffix(digits, "]"), 10, 32)
+		if !ok || err != nil || uint32(n) == but {
+			continue
+		}
+		if _, known := all[uint32(n)]; !known {
+			all[uint32(n)] = pid
+		}
+	}
+	return all
+}
+
+// ofProcess is what a process tells of the namespace that it is in.
+func ofProcess(pid int) format.Namespace {
+	path := "/proc/" + strconv.Itoa(pid) + "/"
+	cgroups, _ := os.ReadFile(path + "cgroup")
+	comm, _ := os.ReadFile(path + "comm")
+	p := ofCgroups(string(cgroups))
+	n := format.Namespace{Container: p.container, Pod: p.pod, PID: uint32(pid), Comm: strings.TrimSuffix(string(comm), "\n")}
+	if p.container != "" || p.pod != "" {
+		n.Host = hostName(path + "ns/uts")
+	}
+	n.Name, n.By = p.name(n.Host, n.Comm, pid)
+	return n
+}
+
+// shortID is how much of a container's id people use, as the runtimes' own commands print it.
+const shortID = 12
+
+// name is what the namespace of a process is called, and by what it is known.
+func (p place) name(host, comm string, pid int) (name, by string) {
+	host = strings.Join(strings.Fields(host), "_")
+	switch id := p.container[:min(len(p.container), shortID)]; {
+	case p.pod != "" && host != "":
+		return "pod:" + host, "pod"
+	case p.pod != "":
+		return "pod:" + p.pod, "pod"
+	case p.container != "" && p.runtime != "lxc" && p.runtime != "nspawn":
+		return p.runtime + ":" + id, p.runtime
+	case p.container != "":
+		return p.runtime + ":" + p.container, p.runtime
+	case p.unit != "":
+		return p.unit, "systemd"
+	}
+	return strings.Join(strings.Fields(comm), "_") + "/" + strconv.Itoa(pid), "program" // a name is one word
+}
+
+// hostName is the host name in a UTS namespace, "" if that is the one of this process, or it may not be entered. In a
+// pod it is the pod's name.
+func hostName(path string) string {
+	if own := inum("/proc/self/ns/uts"); own == 0 || inum(path) == own {
+		return ""
+	}
+	name := make(chan string, 1)
+	go func() {
+		defer func() { name <- "" }() // if nothing was sent before
+		runtime.LockOSThread()        // and it is not unlocked: the thread ends with this goroutine
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread can't end, so it must not change. As long as it is locked here, another is taken.
+			defer runtime.UnlockOSThread()
+			name <- hostName(path)
+			return
+		}
+		ns, err := os.Open(path)
+		if err != nil {
+			return
+		}
+		defer ns.Close()
+		var uts unix.Utsname
+		if unix.Setns(int(ns.Fd()), unix.CLONE_NEWUTS) == nil && unix.Uname(&uts) == nil {
+			name <- unix.ByteSliceToString(uts.Nodename[:])
+		}
+	}()
+	return <-name
+}

@@ -1,0 +1,70 @@
+//go:build linux
+
+package nsnames
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestName: what the namespace of a process is called, by what is known of the process.
+func TestName(t *testing.T) {
+	for _, c := range []struct {
+		place      place
+		host, comm string
+		want, by   string
+	}{
+		{place{"docker", id, "", ""}, "", "nginx", "docker:4f1c9bd2a0e3", "docker"},
+		{place{"docker", id, "", ""}, "web", "nginx", "docker:4f1c9bd2a0e3", "docker"},
+		{place{"cri-o", id, uid, ""}, "web-7d9f", "pause", "pod:web-7d9f", "pod"},
+		{place{"", "", uid, ""}, "", "pause", "pod:" + uid, "pod"},
+		{place{"lxc", "web", "", ""}, "", "init", "lxc:web", "lxc"},
+		{place{"", "", "", "nginx.service"}, "", "nginx", "nginx.service", "systemd"},
+		{place{}, "", "my shell", "my_shell/812", "program"},
+	} {
+		if name, by := c.place.name(c.host, c.comm, 812); name != c.want || by != c.by {
+			t.Errorf("%+v: %s by %s, want %s by %s", c.place, name, by, c.want, c.by)
+		}
+	}
+}
+
+// TestFind: the namespace of a process is found by that, this one is left out. It takes a namespace, which a user
+// namespace allows without root; where neither is allowed, nothing is found and nothing fails.
+func TestFind(t *testing.T) {
+	for n, ns := range Find() {
+		if n == inum("/proc/self/ns/net") || ns.Name == "" || ns.By == "" {
+			t.Errorf("%d: %+v", n, ns)
+		}
+	}
+	sleep := exec.Command("sleep", "60")
+	sleep.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWUSER}
+	if os.Getuid() == 0 {
+		sleep.SysProcAttr.Cloneflags = unix.CLONE_NEWNET
+	}
+	if err := sleep.Start(); err != nil {
+		t.Logf("no network namespace can be made here: %v", err)
+		return
+	}
+	defer func() { _ = sleep.Process.Kill(); _ = sleep.Wait() }()
+	pid := sleep.Process.Pid
+	n := inum(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if n == 0 {
+		t.Logf("the processes of others can't be looked at here")
+		return
+	}
+	// The program's name changes with execve, behind the namespace.
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		got := Find()[n]
+		if got.PID == uint32(pid) && got.Comm == "sleep" && got.Name != "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%+v, want process %d", got, pid)
+		}
+	}
+}

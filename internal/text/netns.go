@@ -1,0 +1,71 @@
+package text
+
+import (
+	"strconv"
+
+	"github.com/skb-tools/skb-tools/format"
+)
+
+// came is what is kept of a start, for its own records and for when the stream comes back to it.
+type came struct {
+	offset int64
+	wall   bool // offset is known
+	host   string
+	own    uint64 // inum of the tool's own network namespace; 0: not known, or not yet
+	// own was not told, and is that of the first event
+	guessed bool
+	names   map[uint64]string // of others
+}
+
+// maxName bounds how much of a namespace's name is kept, in bytes; maxNames how many of a start.
+const (
+	maxName  = 80
+	maxNames = 16 << 10
+)
+
+// cameWith is what is kept of a start.
+func cameWith(r format.Raw) came {
+	c := came{}
+	c.offset, c.wall = r.Get("clock_offset").Int()
+	host, _ := r.Get("host").Str()
+	c.host = string(host[:min(len(host), maxHost)])
+	c.own, _ = r.Get("netns", "inum").Uint()
+	for inum, n := range r.Namespaces() {
+		if c.names == nil {
+			c.names = map[uint64]string{}
+		}
+		if n.Name != "" && len(c.names) < maxNames {
+			c.names[uint64(inum)] = n.Name[:min(len(n.Name), maxName)]
+		}
+	}
+	return c
+}
+
+// appendNetns appends what text shows of a network namespace behind a device: nothing of the tool's own, @web of one
+// with a name, " netns=4026532166" of others. If a stream does not say which the tool's own is, as older ones and captures,
+// the first is taken for it.
+func (c *came) appendNetns(dst []byte, inum uint64) []byte {
+	if c.own == 0 {
+		c.own, c.guessed = inum, true
+	}
+	if inum == c.own {
+		return dst
+	}
+	return c.appendOther(dst, inum)
+}
+
+// appendOther is appendNetns of one that is not the tool's own.
+func (c *came) appendOther(dst []byte, inum uint64) []byte {
+	if name := c.names[inum]; name != "" {
+		return appendEscaped(append(dst, '@'), name)
+	}
+	return strconv.AppendUint(append(dst, " netns="...), inum, 10)
+}
+
+// netnsName appends the name of a network namespace, or its number.
+func (c *came) netnsName(dst []byte, inum uint64) []byte {
+	if name := c.names[inum]; name != "" {
+		return append(dst, name...)
+	}
+	return strconv.AppendUint(dst, inum, 10)
+}
