@@ -10,6 +10,7 @@ struct ovs_layout {
 	__u16 key_recirc_id, key_in_port;                     // struct sw_flow_key
 	__u16 info_userdata, info_portid, info_cmd, info_mru; // struct dp_upcall_info
 	__u16 flow_ufid_len, flow_ufid;                       // struct sw_flow
+	__u16 flow_acts, acts_len; // struct sw_flow, struct sw_flow_actions; 0: not to be looked at
 };
 const volatile struct ovs_layout ovs = {};
 const volatile __u8 ovs_event = 0;      // enum ovs_kind: what this program's events tell of
@@ -197,6 +198,8 @@ static __always_inline void ovs_looked_up(struct ovs_info *o, struct ovs_lookup 
 	if (!flow)
 		return;
 	o->hit = 1;
+	if (ovs.flow_acts)
+		o->no_actions = !(__u32)word_at(word_at(flow, ovs.flow_acts), ovs.acts_len);
 	if ((__u32)word_at(flow, ovs.flow_ufid_len) != OVS_UFID)
 		return;
 	o->has_ufid = 1;

@@ -310,7 +310,7 @@ type SkbOvsInfo struct {
 	Hit       uint8
 	HasUfid   uint8
 	HasPort   uint8
-	Pad       uint8
+	NoActions uint8
 	Dp        [16]int8
 	Port      [16]int8
 	Attr      [256]uint8
@@ -340,6 +340,8 @@ type SkbOvsLayout struct {
 	InfoMru      uint16
 	FlowUfidLen  uint16
 	FlowUfid     uint16
+	FlowActs     uint16
+	ActsLen      uint16
 }
 
 type SkbOvsLookup struct {

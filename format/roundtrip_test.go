@@ -65,6 +65,8 @@ func records() []Appender {
 		&Event{TS: 3, Probe: "openvswitch:ovs_dp_upcall", OVS: OVS{Type: "upcall", Cmd: "action", Reason: "slow_path", PortID: math.MaxUint32, MRU: 1400}},
 		&Event{TS: 4, Probe: "ret:ovs_flow_tbl_lookup_stats",
 			OVS: OVS{Type: "lookup", Datapath: "ovs-system", Hit: true, UFID: "20799bf9-b24f-4225-8fa9-6d65248b2aa6", MaskHit: 3, CacheHit: 1}},
+		&Event{TS: 5, Probe: "ret:ovs_flow_tbl_lookup_stats",
+			OVS: OVS{Type: "lookup", Datapath: "ovs-system", Hit: true, UFID: "20799bf9-b24f-4225-8fa9-6d65248b2aa6", NoActions: true}},
 		&Event{TS: 5, Probe: "do_execute_actions", OVS: OVS{Type: "actions", RecircID: 1, Action: "ct(zone=7),recirc(0x1)"}},
 		&Link{TS: 1, CPU: 1, How: "clone", From: Buffer{1, 2, 3}, To: Buffer{Addr: 9}},
 		&Link{TS: 1, CPU: 1, How: "upcall", By: "content", From: Buffer{1, 2, 3}, To: Buffer{4, 5, 6}},

@@ -19,10 +19,11 @@ type OVS struct {
 	PortID uint32 // upcall: of the Netlink socket; 0: none
 	MRU    uint16 // upcall: the longest fragment of a packet that was put together, bytes; 0: it was not
 
-	Hit      bool   // lookup
-	UFID     string // lookup: of the flow; "": it has none
-	MaskHit  uint32 // lookup
-	CacheHit uint32 // lookup
+	Hit       bool   // lookup
+	NoActions bool   // lookup: the flow has none: it drops the packet; false also if that is not known
+	UFID      string // lookup: of the flow; "": it has none
+	MaskHit   uint32 // lookup
+	CacheHit  uint32 // lookup
 }
 
 var ovsSection = Section{"ovs", []Key{
@@ -54,6 +55,10 @@ var ovsSection = Section{"ovs", []Key{
 	{Name: "hit", Form: FormBool, What: "whether there is a flow", Absent: "another type"},
 	{Name: "ufid", Form: FormStr,
 		What: "the flow, as `ovs-dpctl dump-flows -m` shows it", Absent: "there is none, or it has no such number"},
+	{Name: "no_actions", Form: FormBool,
+		What: "`true`: the flow has no actions, which is how Open vSwitch says drop",
+		Absent: "it has some, or the kernel has drop reasons of Open vSwitch (6.6 and newer), or types of modules are not " +
+			"known (5.10), or another type"},
 	{Name: "mask_hit", Form: FormUint, What: "masks that were tried (the kernel's `n_mask_hit`)", Absent: "another type"},
 	{Name: "cache_hit", Form: FormUint,
 		What: "1: the cache had the mask (the kernel's `n_cache_hit`)", Absent: "another type"},
@@ -100,6 +105,10 @@ func (o *OVS) append(dst []byte) []byte {
 		n++
 		dst = wire.AppendBool(wire.AppendStr(dst, "hit"), o.Hit)
 		str("ufid", o.UFID)
+		if o.NoActions {
+			n++
+			dst = wire.AppendBool(wire.AppendStr(dst, "no_actions"), true)
+		}
 		number("mask_hit", uint64(o.MaskHit))
 		number("cache_hit", uint64(o.CacheHit))
 	}
@@ -136,6 +145,8 @@ func (o *OVS) decode(key []byte, v wire.Value) {
 		o.MRU = uint16(u)
 	case "hit":
 		o.Hit, _ = v.Bool()
+	case "no_actions":
+		o.NoActions, _ = v.Bool()
 	case "ufid":
 		setString(&o.UFID, v)
 	case "mask_hit":

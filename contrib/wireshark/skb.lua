@@ -124,7 +124,8 @@ add(tonumber, uint32, {
 	["ovs.portid"] = "Netlink socket", ["ovs.mru"] = "Longest fragment", ["ovs.mask_hit"] = "Masks tried",
 	["ovs.cache_hit"] = "Mask from the cache",
 })
-add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter", ["ovs.hit"] = "Flow found"})
+add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter", ["ovs.hit"] = "Flow found",
+	["ovs.no_actions"] = "Flow has no actions"})
 add(tonumber, uint32, {["ct.mark"] = "Connection's mark"}, base.HEX)
 add(address, uint64, {
 	["ret.skb"] = "Returned sk_buff", ["sock.addr"] = "Socket", ["ct.addr"] = "Connection's address",

@@ -65,6 +65,9 @@ func addOVSProbes(s *selection, p *places, o *kernel.OVS) error {
 		}
 	}
 	add(&s.returns, o.Upcall)
+	if o.Meter != nil {
+		add(&s.returns, *o.Meter)
+	}
 	if o.Actions != nil {
 		add(&s.functions, *o.Actions)
 		add(&s.functions, o.Upcall)
@@ -124,7 +127,9 @@ func (d *decoder) ovs(o *format.OVS, r *bpf.OVSInfo) {
 		}
 	case bpf.OVSActions:
 		o.Type = "actions"
-		o.Action = d.actions(attr)
+		if o.Action = d.actions(attr); o.Action == "" {
+			o.Action = "drop" // so does ovs-dpctl say that there are none
+		}
 	case bpf.OVSUpcall:
 		o.Type = "upcall"
 		o.Cmd = kernel.NameOf(ovsCommands[:], int(r.Cmd))
@@ -134,7 +139,7 @@ func (d *decoder) ovs(o *format.OVS, r *bpf.OVSInfo) {
 		}
 	case bpf.OVSLookup:
 		o.Type = "lookup"
-		o.Hit = r.Hit != 0
+		o.Hit, o.NoActions = r.Hit != 0, r.NoActions != 0
 		o.MaskHit, o.CacheHit = r.MaskHits, r.CacheHits
 		if r.HasUfid != 0 {
 			o.UFID = d.ufid(r.Ufid)

@@ -46,6 +46,8 @@ const (
 	findVlanTCI
 	findOVSType
 	findOVSUFID
+	findOVSAction
+	findOVSNoActions
 )
 
 var paths = [...]string{
@@ -92,4 +94,6 @@ var paths = [...]string{
 	findVlanTCI:      "skb.vlan_tci",
 	findOVSType:      "ovs.type",
 	findOVSUFID:      "ovs.ufid",
+	findOVSAction:    "ovs.action",
+	findOVSNoActions: "ovs.no_actions",
 }

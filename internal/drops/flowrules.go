@@ -6,6 +6,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/flowrules"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // maxKeptRules is how many bytes of a flow's rules are kept: more than those of most flows. A flow with more has none
@@ -30,6 +31,9 @@ func (f *facts) setRules(t *tables, known *flowrules.Answers, ts uint64) {
 
 // isOVS says that all that drops at the function is Open vSwitch.
 func (t *tables) isOVS(function []byte) bool {
+	if at := kfunc.Lookup(function); at != nil && at.Module == "openvswitch" {
+		return true
+	}
 	ways := t.waysAt(function)
 	return len(ways) > 0 && !slices.ContainsFunc(ways, func(w *way) bool {
 		return !strings.HasPrefix(w.File, "net/openvswitch/")

@@ -13,7 +13,7 @@ import (
 // the cause, those that fit after it are alternatives.
 var ruleFiles = []string{
 	"netfilter", "udp", "tcp", "socket", "icmp-raw", "ip-input", "xfrm", "multicast", "routing", "fragment",
-	"neighbour", "qdisc", "tc", "device", "bridge", "tunnel", "local",
+	"neighbour", "qdisc", "tc", "device", "bridge", "ovs", "tunnel", "local",
 	"kernel", // what is no one subsystem's comes last
 }
 

@@ -241,8 +241,15 @@ func (r *run) record(raw format.Raw) error {
 		f.set(raw, r.host)
 		r.seen(f)
 		if !f.find.Has(findDrop) {
+			thrown := f.setThrown(&r.earlier)
 			r.earlier.remember(f)
-			return nil
+			if !thrown {
+				return nil
+			}
+			if key, ok := f.buffer(); ok && r.o.Frees {
+				r.earlier.make(key).drop = true
+			}
+			return r.explained()
 		}
 		h := r.host
 		err := r.drop()
@@ -353,8 +360,13 @@ func (r *run) free() error {
 
 // drop deals with the record in r.facts.
 func (r *run) drop() error {
+	r.facts.setDrop()
+	return r.explained()
+}
+
+// explained deals with it when who dropped the packet is known.
+func (r *run) explained() error {
 	f := &r.facts
-	f.setDrop()
 	if key, ok := f.identity(); ok {
 		f.earlier = r.earlier.find(key)
 	}

@@ -27,7 +27,9 @@ type OVS struct {
 	Upcall Function
 	lookup []Function // what is called before and in a lookup: on_ovs_process_packet, on_ovs_lookup
 	queue  Function   // each packet that Upcall sends
-	key    Function   // each packet that user space sends back
+	// Meter is the function that says whether a meter drops a packet, for kernels that do not tell that drop; else nil.
+	Meter *Function
+	key   Function // each packet that user space sends back
 }
 
 // OVSLookup is the probe of the events that tell what the flow table has.
@@ -63,14 +65,16 @@ func (t Tracepoint) ovsEvent() uint8 {
 // OVS finds the functions, each of which Open vSwitch has had since before 5.10.
 func (k *Kernel) OVS() (*OVS, error) {
 	at := map[string][]uint64{kfunc.OVSProcessPacket: nil, kfunc.OVSLookupStats: nil, kfunc.OVSQueueToUser: nil,
-		kfunc.OVSKeyOfUser: nil, kfunc.OVSUpcall: nil, kfunc.OVSDoActions: nil}
+		kfunc.OVSKeyOfUser: nil, kfunc.OVSUpcall: nil, kfunc.OVSDoActions: nil,
+		kfunc.OVSMeter: nil}
 	if err := k.symbols.addresses(at); err != nil {
 		return nil, err
 	}
 	if len(at[kfunc.OVSUpcall]) == 0 {
 		return nil, errors.New("the module openvswitch is not loaded: there is no switch")
 	}
-	if _, err := k.ovsLayout(); err != nil {
+	layout, err := k.ovsLayout()
+	if err != nil {
 		return nil, err
 	}
 	var missing error
@@ -92,6 +96,11 @@ func (k *Kernel) OVS() (*OVS, error) {
 		f := function(kfunc.OVSDoActions, 2)
 		f.Sections = bpf.SectionOVS
 		o.Actions = &f
+	}
+	if layout.FlowActs != 0 || o.Actions != nil {
+		f := function(kfunc.OVSMeter, 2)
+		f.proto = &btf.FuncProto{Return: &btf.Int{Name: "bool", Size: 1, Encoding: btf.Bool}}
+		o.Meter = &f
 	}
 	return o, missing
 }
@@ -168,7 +177,17 @@ func (k *Kernel) findOVSLayout() (bpf.OVSLayout, error) {
 		InfoCmd: offset("dp_upcall_info", "cmd"), InfoMru: offset("dp_upcall_info", "mru"),
 		FlowUfidLen: offset("sw_flow", "id.ufid_len"), FlowUfid: offset("sw_flow", "id.ufid"),
 	}
+	if !k.hasOVSReasons(module) {
+		l.FlowActs, l.ActsLen = offset("sw_flow", "sf_acts"), offset("sw_flow_actions", "actions_len")
+	}
 	return l, find.missing
+}
+
+// hasOVSReasons tells whether the kernel gives reasons for what Open vSwitch drops (net/openvswitch/drop.h, since
+// 6.6).
+func (k *Kernel) hasOVSReasons(module *btf.Spec) bool {
+	types, err := module.AnyTypesByName("ovs_drop_reason")
+	return err == nil && len(types) > 0
 }
 
 // ovsLayoutWithoutBTF is the layout of kernels that have no BTF of modules, as net/openvswitch of Linux

@@ -24,6 +24,7 @@ const (
 	OVSProcessPacket = "ovs_dp_process_packet"          // has a packet's flow looked up, and its actions executed
 	OVSLookupStats   = "ovs_flow_tbl_lookup_stats"      // looks it up
 	OVSDoActions     = "do_execute_actions"             // executes a list of actions
+	OVSMeter         = "ovs_meter_execute"              // says whether a meter drops a packet
 	OVSUpcall        = "ovs_dp_upcall"                  // sends a packet to user space
 	OVSQueueToUser   = "queue_userspace_packet"         // the same for each segment of it
 	OVSKeyOfUser     = "ovs_flow_key_extract_userspace" // takes a packet that user space sends

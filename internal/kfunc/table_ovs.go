@@ -13,6 +13,9 @@ var openvswitch = []group{
 	{"Open vSwitch, looking the flow up", []Func{
 		{Name: OVSLookupStats, Module: "openvswitch"},
 	}},
+	{"Open vSwitch, meters", []Func{
+		{Name: OVSMeter, Module: "openvswitch"},
+	}},
 	{"Open vSwitch, sending the packet to user space", []Func{
 		{Name: TraceOVSUpcall, Module: "openvswitch", On: "6.1 6.12 7.2"},
 		{Name: OVSUpcall, Module: "openvswitch"},
