@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -83,7 +84,7 @@ func TestOpenVSwitchJourneys(t *testing.T) {
 	c.stop()
 	host.killed(t, servers[0])
 
-	s := track(t, file)
+	s := ovsJourneys(track(t, file))
 	t.Run("flows", func(t *testing.T) { s.ovsFlows(t, flows) })
 	t.Run("equal", func(t *testing.T) { s.ovsEqual(t, equal) })
 	t.Run("conntrack", func(t *testing.T) { s.ovsConntrack(t, few) })
@@ -205,20 +206,37 @@ func (h *ovsHost) transfer() {
 	}
 }
 
-// withPayload are the packets that have events with these bytes.
-func (s *tracked) withPayload(payload string) map[uint64]bool {
-	packets := map[uint64]bool{}
-	for _, h := range s.hops {
-		if strings.Contains(string(h.Packet.Data), payload) {
-			packets[h.track.Packet] = true
-		}
-	}
-	return packets
+// ovsTracked is a tracked stream of packets with a number of 8 bytes in their payload.
+type ovsTracked struct {
+	*tracked
+	packets map[string]map[uint64]bool // by number, those that have events with it
+	hopsOf  map[uint64][]*hop
 }
+
+var ovsNumber = regexp.MustCompile(`flow-\d{3}|equal---|(?:track|frags|tunel)-\d\d`)
+
+func ovsJourneys(t *tracked) *ovsTracked {
+	s := &ovsTracked{t, map[string]map[uint64]bool{}, map[uint64][]*hop{}}
+	for _, h := range s.hops {
+		packet := h.track.Packet
+		s.hopsOf[packet] = append(s.hopsOf[packet], h)
+		number := string(ovsNumber.Find(h.Packet.Data))
+		if s.packets[number] == nil {
+			s.packets[number] = map[uint64]bool{}
+		}
+		s.packets[number][packet] = true
+	}
+	return s
+}
+
+func (s *ovsTracked) withPayload(payload string) map[uint64]bool { return s.packets[payload] }
+
+// of are the events of a packet.
+func (s *ovsTracked) of(packet uint64) []*hop { return s.hopsOf[packet] }
 
 // onlyWith returns the events of the packet that has these bytes, and what the section says of it. It must be one
 // journey that arrived, not marked, without an event of another packet.
-func (s *tracked) onlyWith(t *testing.T, payload, arrived string) (hops []*hop, words []string) {
+func (s *ovsTracked) onlyWith(t *testing.T, payload, arrived string) (hops []*hop, words []string) {
 	t.Helper()
 	packets := s.withPayload(payload)
 	if len(packets) != 1 {
@@ -244,7 +262,7 @@ func (s *tracked) onlyWith(t *testing.T, payload, arrived string) (hops []*hop, 
 }
 
 // ovsFlows: each of n datagrams is one journey, from its sender through user space to its receiver.
-func (s *tracked) ovsFlows(t *testing.T, n int) {
+func (s *ovsTracked) ovsFlows(t *testing.T, n int) {
 	for i := range n {
 		payload := fmt.Sprintf("flow-%03d", i)
 		if _, words := s.onlyWith(t, payload, "udp_rcv"); !slices.Contains(words, "upcall miss") || !slices.Contains(words, "back") {
@@ -263,7 +281,7 @@ func (s *tracked) ovsFlows(t *testing.T, n int) {
 }
 
 // ovsEqual: of n datagrams that are equal, none is joined with another, and each is marked.
-func (s *tracked) ovsEqual(t *testing.T, n int) {
+func (s *ovsTracked) ovsEqual(t *testing.T, n int) {
 	up, back := 0, 0
 	for packet := range s.withPayload("equal---") {
 		hops := s.of(packet)
@@ -290,7 +308,7 @@ func (s *tracked) ovsEqual(t *testing.T, n int) {
 }
 
 // ovsConntrack: a packet that goes through ct() and recirc(), and is rewritten, is one journey.
-func (s *tracked) ovsConntrack(t *testing.T, n int) {
+func (s *ovsTracked) ovsConntrack(t *testing.T, n int) {
 	for i := range n {
 		payload := fmt.Sprintf("track-%02d", i)
 		hops, words := s.onlyWith(t, payload, "udp_rcv")
@@ -323,7 +341,7 @@ func (s *tracked) ovsConntrack(t *testing.T, n int) {
 }
 
 // ovsFragments: each fragment of a datagram is one journey; that of the first goes on with the whole datagram.
-func (s *tracked) ovsFragments(t *testing.T, n int) {
+func (s *ovsTracked) ovsFragments(t *testing.T, n int) {
 	for i := range n {
 		payload := fmt.Sprintf("frags-%02d", i)
 		offsets := map[uint64]int{} // of a packet's fragment
@@ -354,7 +372,7 @@ func (s *tracked) ovsFragments(t *testing.T, n int) {
 }
 
 // through: the packet goes up and comes back if it is the first of its flow, and is sent on by the switch.
-func (s *tracked) through(t *testing.T, what string, packet uint64, first bool) {
+func (s *ovsTracked) through(t *testing.T, what string, packet uint64, first bool) {
 	t.Helper()
 	words := steps(s.of(packet))
 	if slices.Contains(words, "upcall miss") != first || slices.Contains(words, "back") != first || slices.Contains(words, "hit") == first {
@@ -366,7 +384,7 @@ func (s *tracked) through(t *testing.T, what string, packet uint64, first bool) 
 }
 
 // ovsTunnel: a datagram that goes through both bridges is one journey.
-func (s *tracked) ovsTunnel(t *testing.T, n int) {
+func (s *ovsTracked) ovsTunnel(t *testing.T, n int) {
 	for i := range n {
 		payload := fmt.Sprintf("tunel-%02d", i)
 		hops, words := s.onlyWith(t, payload, "udp_rcv")
@@ -389,7 +407,7 @@ func (s *tracked) ovsTunnel(t *testing.T, n int) {
 }
 
 // ovsTCP: each segment to the server is one journey, through a flow that there is but for the first.
-func (s *tracked) ovsTCP(t *testing.T) {
+func (s *ovsTracked) ovsTCP(t *testing.T) {
 	seqs := map[uint64]uint32{} // of packets
 	for _, h := range s.hops {
 		const at = 14 + 20
