@@ -126,8 +126,8 @@ var silents = []silent{
 		"A packet that a tc action took: a redirect by mirred, TC_ACT_STOLEN from a BPF program.",
 		"`tc -s filter show dev DEVICE ingress`, `tc -s actions`", ""},
 	{"openvswitch", "`do_execute_actions` (5.10, 6.1), `ovs_dp_process_packet`",
-		"A packet whose flow has no output: this is how Open vSwitch drops before it has drop reasons (6.6); with `--with ovs`, skb-drops finds these. Also a packet " +
-			"that is handed to ovs-vswitchd.",
+		"A packet whose flow has no output: this is how Open vSwitch drops before it has drop reasons (6.6); with " +
+			"`--with ovs`, skb-drops finds these. Also a packet that is handed to ovs-vswitchd.",
 		"`ovs-appctl dpctl/dump-flows`, `ovs-dpctl show` (lookups: lost)", ""},
 	{"synproxy", "`nft_synproxy_eval_v4`, `nft_synproxy_eval_v6`, `synproxy_tg4`, `synproxy_tg6`",
 		"SYNs and ACKs that SYNPROXY answers itself or finds wrong.",
