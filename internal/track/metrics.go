@@ -135,14 +135,16 @@ func (m *meter) write(p *metrics.Page) {
 	for _, pair := range slices.SortedFunc(maps.Keys(m.shown), func(a, b [2]string) int {
 		return slices.Compare(a[:], b[:])
 	}) {
-		p.Histogram(m.shown[pair], metrics.Label{Name: "from", Value: pair[0]}, metrics.Label{Name: "to", Value: pair[1]})
+		p.Histogram(m.shown[pair], metrics.Label{Name: "from", Value: pair[0]},
+			metrics.Label{Name: "to", Value: pair[1]})
 	}
 	for _, c := range []struct {
 		name, help string
 		n          uint64
 	}{
 		{"skb_hops_beyond_total", "Hops between further pairs of probes, which have no histogram.", m.more},
-		{"skb_journeys_uncertain_total", "Journeys during which records were lost that could tell something else.", m.uncertain},
+		{"skb_journeys_uncertain_total", "Journeys during which records were lost that could tell something else.",
+			m.uncertain},
 		{"skb_journeys_inferred_total", "Journeys that were joined by the packet's bytes alone.", m.inferred},
 		{"skb_journeys_unclear_total", "Journeys of which the kernel does not tell the end.", m.unclear},
 		{"skb_events_total", "Events that were read.", m.s.events},

@@ -17,6 +17,9 @@ type Options struct {
 
 	SVG      string `group:"output" name:"svg" placeholder:"FILE" help:"Draw a journey to FILE: its hops by device, namespace, cpu and time. It is the first one that is selected; without a selection the slowest."`
 	HTML     string `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with charts and each journey's picture. It needs no network."`
+	OTLP     string `group:"output" name:"otlp" placeholder:"URL" help:"Send journeys to this receiver of OpenTelemetry (OTLP over HTTP, JSON), as http://localhost:4318: a trace for each, with a span for each hop."`
+	OTLPRate *int   `group:"output" name:"otlp-rate" placeholder:"N" help:"Send at most so many journeys for each second of the stream's time (default 10)."`
+
 	Perfetto string `group:"output" name:"perfetto" placeholder:"FILE" help:"Write the journeys to FILE as a trace for Perfetto (ui.perfetto.dev): hops as slices on their devices, journeys as flows."`
 	Metrics  string `group:"output" placeholder:"HOST:PORT" help:"Serve counts and latencies of all journeys, also those not selected, for Prometheus at this address, path /metrics, until the input ends."`
 
@@ -38,6 +41,10 @@ func (o *Options) check() error {
 	switch {
 	case o.MaxOpen < 1:
 		return pipe.UsageError("--max-open: at least one journey must be open")
+	case o.OTLPRate != nil && o.OTLP == "":
+		return pipe.UsageError("--otlp-rate is for --otlp: add --otlp URL")
+	case o.OTLPRate != nil && *o.OTLPRate < 1:
+		return pipe.UsageError("--otlp-rate: at least one journey a second")
 	case o.Idle <= 0:
 		return pipe.UsageError("--idle: must be greater than 0")
 	case o.Window < 0:

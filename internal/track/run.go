@@ -116,6 +116,13 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 	if err != nil {
 		return nil, err
 	}
+	if o.OTLP != "" {
+		t, err := newSender(o)
+		if err != nil {
+			return nil, err
+		}
+		take, p.closed = append(take, t.take), append(p.closed, t)
+	}
 	if len(take) > 0 {
 		p.first = newGatherer(p.first, ends, take...)
 	} else {
@@ -195,7 +202,7 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Perfetto != "" || o.Metrics != "" {
+	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Perfetto != "" || o.Metrics != "" || o.OTLP != "" {
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {

@@ -1,0 +1,156 @@
+package track
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/otlp"
+)
+
+// otlpRate is how many journeys are sent at most for each second of the stream's time, unless --otlp-rate says it.
+const otlpRate = 10
+
+// A sender sends journeys to a receiver of OpenTelemetry: those of --otlp, some in each second.
+type sender struct {
+	to     *otlp.Exporter
+	rate   int
+	second uint64 // of Unix time, the newest
+	count  int    // journeys of this second
+}
+
+func newSender(o *Options) (*sender, error) {
+	to, err := otlp.New(o.OTLP)
+	if err != nil {
+		return nil, err
+	}
+	t := &sender{to: to, rate: otlpRate}
+	if o.OTLPRate != nil {
+		t.rate = *o.OTLPRate
+	}
+	return t, nil
+}
+
+// take sends a journey, unless enough of this second were sent. One whose start does not tell the time is not sent.
+func (t *sender) take(g *gathered) {
+	if g.from.offset == 0 {
+		return
+	}
+	if second := (g.j.Last + uint64(g.from.offset)) / 1e9; second > t.second {
+		t.second, t.count = second, 0
+	}
+	if t.count >= t.rate {
+		return
+	}
+	t.count++
+	t.to.Send(traceOf(g))
+}
+
+// Close sends what waits.
+func (t *sender) Close() error { return t.to.Close() }
+
+// traceOf makes a span of a journey, and one of each hop below it. A hop lasts until the next one on its branch; the
+// last one of the branch that decides lasts until the journey's end. Times are from the first event's on: the clocks of
+// other hosts are their own.
+func traceOf(g *gathered) *otlp.Trace {
+	j := &g.j
+	t := &otlp.Trace{Host: g.from.host}
+	sum := sha256.New()
+	sum.Write([]byte(g.from.host))
+	for _, n := range [...]uint64{uint64(g.from.offset), j.First, j.Packet} {
+		sum.Write(binary.BigEndian.AppendUint64(nil, n))
+	}
+	copy(t.ID[:], sum.Sum(nil))
+	start := j.First + uint64(g.from.offset)
+	end := start + j.Total()
+	for i := range g.hops {
+		end = max(end, start+g.hops[i].total)
+	}
+	t.Spans = append(t.Spans, journeySpan(g, start, end))
+	for i := range g.hops {
+		h := &g.hops[i]
+		s := otlp.Span{Name: h.probe, Parent: spanID(t.ID, 0), Start: start + h.total}
+		s.End = s.Start
+		if next := g.next(i); next != nil {
+			s.End = max(s.Start, start+next.total)
+		} else if h.branch == j.End.Branch {
+			s.End = end
+		}
+		s.Attributes = []otlp.Attribute{otlp.Number("skb.hop", uint64(h.number)), otlp.Number("skb.branch", uint64(h.branch)),
+			otlp.Number("skb.cpu", uint64(h.cpu))}
+		if h.dev != "" {
+			s.Attributes = append(s.Attributes, otlp.Text("skb.dev", h.dev))
+		}
+		if h.netns != 0 {
+			s.Attributes = append(s.Attributes, otlp.Number("skb.netns", uint64(h.netns)))
+		}
+		if h.changed != "" {
+			s.Attributes = append(s.Attributes, otlp.Text("skb.changed", strings.TrimSpace(h.changed)))
+		}
+		if h.unsure {
+			s.Attributes = append(s.Attributes, otlp.Text("skb.certainty", "uncertain or inferred"))
+		}
+		if h.drop != "" {
+			s.Error = "dropped: " + h.drop
+		}
+		t.Spans = append(t.Spans, s)
+	}
+	for i := range t.Spans {
+		t.Spans[i].ID = spanID(t.ID, i)
+	}
+	return t
+}
+
+// next is the hop behind hop i on the same branch, nil if it is the last one.
+func (g *gathered) next(i int) *drawnHop {
+	for k := i + 1; k < len(g.hops); k++ {
+		if g.hops[k].branch == g.hops[i].branch {
+			return &g.hops[k]
+		}
+	}
+	return nil
+}
+
+func spanID(trace [16]byte, i int) (id [8]byte) {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(trace[:], uint64(i)))
+	copy(id[:], sum[:])
+	return id
+}
+
+// journeySpan is the span of the journey itself.
+func journeySpan(g *gathered, start, end uint64) otlp.Span {
+	j := &g.j
+	s := otlp.Span{Name: "packet " + j.End.How, Start: start, End: end, Attributes: []otlp.Attribute{
+		otlp.Number("skb.packet", j.Packet), otlp.Text("skb.how", j.End.How), otlp.Number("skb.hops", uint64(j.Hops)),
+		otlp.Number("skb.branches", uint64(j.Branches))}}
+	text := func(key, value string) {
+		if value != "" {
+			s.Attributes = append(s.Attributes, otlp.Text(key, value))
+		}
+	}
+	if j.End.How == "dropped" {
+		s.Error = "dropped: " + dropWords(&format.Drop{Name: j.End.Reason, Location: j.End.Location})
+		text("skb.reason", j.End.Reason)
+		text("skb.location", j.End.Location)
+	}
+	text("skb.unclear", j.End.Unclear)
+	text("skb.uncertain", strings.Join(j.Uncertain, ","))
+	text("skb.note", j.Note)
+	if j.Inferred {
+		text("skb.inferred", "true")
+	}
+	if g.left > 0 {
+		s.Attributes = append(s.Attributes, otlp.Number("skb.hops_left_out", uint64(g.left)))
+	}
+	if f := j.From; f.Src.IsValid() {
+		text("source.address", f.Src.String())
+		text("destination.address", f.Dst.String())
+		s.Attributes = append(s.Attributes, otlp.Number("skb.proto", uint64(f.Proto)))
+		if f.Sport != 0 || f.Dport != 0 {
+			s.Attributes = append(s.Attributes, otlp.Number("source.port", uint64(f.Sport)),
+				otlp.Number("destination.port", uint64(f.Dport)))
+		}
+	}
+	return s
+}
