@@ -21,6 +21,9 @@ var capabilities = []struct {
 // CheckAllowed says in one line what of this machine forbids tracing: a kernel without
 // kprobes, lockdown, missing capabilities, a container. nil means that nothing is known to.
 func CheckAllowed() error {
+	if _, err := os.Stat("/sys/bus/event_source"); err != nil {
+		return errors.New("/sys is not mounted here, and skb-collect needs it: mount -t sysfs sysfs /sys")
+	}
 	if mode := lockdown(); mode == "confidentiality" {
 		reason := "this kernel is locked down (confidentiality mode), so BPF programs may not read kernel memory; boot " +
 			"without lockdown=confidentiality to trace here"

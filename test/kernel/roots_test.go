@@ -184,6 +184,7 @@ func TestContainerForbids(t *testing.T) {
 			t.Errorf("%v\n%swant %s", err, out, want)
 		}
 	}
+	fails(chrooted(c.root, 0, "-w", "/dev/null", "-p", "ip_rcv", "-c", "1"), "/sys is not mounted here")
 	forbid := func(call string) {
 		c.linux["seccomp"] = map[string]any{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []any{
 			map[string]any{"names": []string{call}, "action": "SCMP_ACT_ERRNO", "errnoRet": 1}}}
