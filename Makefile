@@ -99,12 +99,12 @@ lint: deps-lint
 	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')
 	if command -v clang-format-14 > /dev/null; then clang-format-14 --dry-run -Werror bpf/*.[ch]; else contrib/deps skip layout; fi
 
-# contrib/python, installed as its users install it, with what PyPI has now.
+# contrib/python, installed as its users install it.
 python: build deps-test check-python
 
 check-python:
 	python3 -m venv --clear build/python
-	build/python/bin/pip install --quiet --disable-pip-version-check './contrib/python[pandas,scapy,compressed,test]'
+	build/python/bin/pip install --quiet --disable-pip-version-check -c contrib/python/constraints.txt './contrib/python[pandas,scapy,compressed,test]'
 	rm -rf contrib/python/build contrib/python/src/*.egg-info
 	cd contrib/python && ../../build/python/bin/python -m pytest -q -p no:cacheprovider
 
