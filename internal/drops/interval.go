@@ -1,6 +1,7 @@
 package drops
 
 import (
+	"io"
 	"time"
 
 	"github.com/skb-tools/skb-tools/internal/terminal"
@@ -48,13 +49,19 @@ func (r *run) close() {
 	if r.screen != nil {
 		r.s.tick()
 		r.s.besides = r.shortBesides()
-		r.outErr = r.screen.draw(r.s, time.Duration(r.every()))
+		r.outErr = r.drawScreen()
 		return
 	}
 	if r.s.total > 0 {
 		r.outErr = r.writeInterval()
 	}
 	r.s = newSummary(r.by, r.o.Normal)
+}
+
+func (r *run) drawScreen() error {
+	return r.screen.Draw(func(w io.Writer, columns, lines int) error {
+		return r.s.draw(w, columns, lines, time.Duration(r.every()))
+	})
 }
 
 // writeInterval writes the summary of the interval that began at r.start: its rates are by

@@ -8,17 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skb-tools/skb-tools/internal/screen"
 	"github.com/skb-tools/skb-tools/internal/terminal"
-)
-
-const (
-	// The other screen of the terminal, without a cursor, and back: what was on the
-	// terminal before is there again afterwards (xterm's control sequences).
-	enterScreen = "\x1b[?1049h\x1b[?25l"
-	leaveScreen = "\x1b[?25h\x1b[?1049l"
-	home        = "\x1b[H"
-	clearLine   = "\x1b[K"
-	clearBelow  = "\x1b[J"
 )
 
 // sparkTicks is for how many ticks --live shows the rate of a group.
@@ -61,8 +52,8 @@ func spark(history []uint32) string {
 // latest tick, so that they fall when drops stop.
 func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error {
 	var b bytes.Buffer
-	line := func(l string) { b.WriteString(terminal.Clip(l, width) + clearLine + "\r\n") }
-	b.WriteString(home)
+	line := func(l string) { b.WriteString(terminal.Clip(l, width) + screen.EndLine) }
+	b.WriteString(screen.Home)
 	groups := s.sorted()
 	now := uint64(0)
 	for _, g := range groups {
@@ -102,7 +93,7 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 	if more > 0 {
 		line(fmt.Sprintf("and %d groups more", more))
 	}
-	b.WriteString(clearBelow)
+	b.WriteString(screen.ClearBelow)
 	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -77,7 +77,7 @@ func TestDrawKeepsThePlace(t *testing.T) {
 		if err := s.draw(&b, c.width, 20, time.Second); err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(strings.ReplaceAll(b.String(), clearLine, ""), "\r\n")
+		lines := strings.Split(strings.ReplaceAll(b.String(), "\x1b[K", ""), "\r\n")
 		if !strings.HasSuffix(lines[3], "UNICAST_IN_L2_MULTICAST  netif_receive_generic_xdp+0x12") || utf8.RuneCountInString(lines[3]) > c.width {
 			t.Errorf("in %d columns: %q", c.width, lines[3])
 		}

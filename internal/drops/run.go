@@ -18,6 +18,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/flowrules"
 	"github.com/skb-tools/skb-tools/internal/metrics"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/screen"
 	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
@@ -130,7 +131,7 @@ type run struct {
 	now     uint64 // time of the latest record, ns
 	start   uint64 // of the interval
 	timer   *time.Timer
-	screen  *screen
+	screen  *screen.Screen
 	outErr  error // of the timer's writes
 
 	page *pageOf // nil: no page was asked for
@@ -161,7 +162,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	}
 	r.s = newSummary(r.by, o.Normal)
 	if o.Live {
-		r.screen = newScreen(stdout)
+		r.screen = screen.New(stdout)
 	}
 	if o.HTML != "" {
 		r.page, err = newPage(o.Part)
@@ -175,9 +176,9 @@ func (r *run) run(in *pipe.Inputs) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.screen != nil {
-		r.screen.enter()
-		defer r.screen.leave()
-		if err := r.screen.draw(r.s, time.Duration(r.every())); err != nil {
+		r.screen.Enter()
+		defer r.screen.Leave()
+		if err := r.drawScreen(); err != nil {
 			return err
 		}
 	}
@@ -413,7 +414,7 @@ func (r *run) finish(err error) error {
 		}
 	} else {
 		if r.screen != nil {
-			r.screen.leave()
+			r.screen.Leave()
 		}
 		write := r.write
 		if r.every() != 0 && r.screen == nil {

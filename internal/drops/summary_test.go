@@ -14,6 +14,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/screen"
 )
 
 func summarize(tb testing.TB, o Options, in io.Reader) string {
@@ -111,12 +112,12 @@ func TestDrawFits(t *testing.T) {
 	if err := s.draw(&b, 60, 20, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSuffix(b.String(), clearBelow), "\r\n")
+	lines := strings.Split(strings.TrimSuffix(b.String(), screen.ClearBelow), "\r\n")
 	if len(lines) > 20 {
 		t.Errorf("%d lines on 20", len(lines))
 	}
 	for i, l := range lines[:len(lines)-1] {
-		l, ok := strings.CutSuffix(strings.TrimPrefix(l, home), clearLine)
+		l, ok := strings.CutSuffix(strings.TrimPrefix(l, screen.Home), "\x1b[K")
 		if n := len([]rune(l)); n > 60 || !ok {
 			t.Errorf("line %d has %d characters: %q", i, n, l)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/screen"
 	"github.com/skb-tools/skb-tools/test/terminaltest"
 )
 
@@ -25,10 +26,10 @@ func TestLiveOnTerminal(t *testing.T) {
 	}
 	// A screen may have been drawn between two of them: the one with all three counts.
 	out := readUntil(t, master, "3 drops")
-	if !strings.HasSuffix(out, clearBelow) {
-		out += readUntil(t, master, clearBelow)
+	if !strings.HasSuffix(out, screen.ClearBelow) {
+		out += readUntil(t, master, screen.ClearBelow)
 	}
-	if i := strings.Index(out, enterScreen); i != 0 {
+	if i := strings.Index(out, screen.Enter); i != 0 {
 		t.Errorf("the other screen is entered at %d: %q", i, out)
 	}
 	for _, want := range []string{"3 drops", "fault", "100.0%", "█", "NOMEM"} {
@@ -38,15 +39,15 @@ func TestLiveOnTerminal(t *testing.T) {
 	}
 	// What comes later is drawn over what was there.
 	fmt.Fprintf(pw, oneDrop, int(2e9))
-	if out := readUntil(t, master, "4 drops"); !strings.Contains(out, home) || strings.Contains(out, enterScreen) {
+	if out := readUntil(t, master, "4 drops"); !strings.Contains(out, screen.Home) || strings.Contains(out, screen.Enter) {
 		t.Errorf("drawn anew: %q", out)
 	}
 	pw.Close()
-	_, after, left := strings.Cut(readUntil(t, master, leaveScreen), leaveScreen)
+	_, after, left := strings.Cut(readUntil(t, master, screen.Leave), screen.Leave)
 	if !strings.Contains(after, "4 drops in ") {
 		after += readUntil(t, master, "4 drops in ")
 	}
-	if !left || !strings.Contains(after, "SEVERITY") || strings.Contains(after, leaveScreen) {
+	if !left || !strings.Contains(after, "SEVERITY") || strings.Contains(after, screen.Leave) {
 		t.Errorf("at the end: %q", after)
 	}
 	if err := <-done; err != nil {

@@ -15,6 +15,8 @@ type Options struct {
 
 	Summary bool `group:"what" help:"Print a summary of the journeys instead of the stream: how they ended, how long hops took, by flow. -o json for scripts."`
 
+	Live bool `group:"what" help:"Show the slowest hops and the flows with the most drops on the terminal, updated while packets come in. At the end, print the summary."`
+
 	SVG      string `group:"output" name:"svg" placeholder:"FILE" help:"Draw a journey to FILE: its hops by device, namespace, cpu and time. It is the first one that is selected; without a selection the slowest."`
 	HTML     string `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with charts and each journey's picture. It needs no network."`
 	OTLP     string `group:"output" name:"otlp" placeholder:"URL" help:"Send journeys to this receiver of OpenTelemetry (OTLP over HTTP, JSON), as http://localhost:4318: a trace for each, with a span for each hop."`
@@ -34,11 +36,18 @@ type Options struct {
 }
 
 // Page is what a pager can show of it.
-func (o *Options) Page() *pipe.Page { return o.PageOf(o.Files, &o.Options) }
+func (o *Options) Page() *pipe.Page {
+	if o.Live {
+		return nil
+	}
+	return o.PageOf(o.Files, &o.Options)
+}
 
 // check says what no run can be made of.
 func (o *Options) check() error {
 	switch {
+	case (o.Summary || o.HTML != "" || o.Live) && o.Output == "stream":
+		return pipe.UsageError("a summary is text or JSON: leave out -o stream, or use -o json")
 	case o.MaxOpen < 1:
 		return pipe.UsageError("--max-open: at least one journey must be open")
 	case o.OTLPRate != nil && o.OTLP == "":

@@ -153,7 +153,8 @@ func (t *tracer) pid(name string) int {
 	}
 	pid := len(t.pids) + 2
 	t.pids[name] = pid
-	t.write(&traceEvent{Name: "process_name", Phase: "M", PID: pid, Args: map[string]any{"name": escape.String(name)}}, ",\n")
+	t.write(&traceEvent{Name: "process_name", Phase: "M", PID: pid,
+		Args: map[string]any{"name": escape.String(name)}}, ",\n")
 	return pid
 }
 
@@ -242,7 +243,8 @@ func (t *tracer) take(g *gathered) {
 // hop writes a hop, as a step of a flow, if it is one. It says whether it is a slice: else no
 // flow can go through it.
 func (t *tracer) hop(g *gathered, h *drawnHop, on lane, until uint64, flow, phase string) bool {
-	args := map[string]any{"packet": fmt.Sprint(g.j.Packet), "flow": flow, "hop": h.number, "branch": h.branch, "cpu": h.cpu}
+	args := map[string]any{"packet": fmt.Sprint(g.j.Packet), "flow": flow, "hop": h.number,
+		"branch": h.branch, "cpu": h.cpu}
 	if h.changed != "" {
 		args["changed"] = h.changed[1:]
 	}
@@ -253,8 +255,8 @@ func (t *tracer) hop(g *gathered, h *drawnHop, on lane, until uint64, flow, phas
 	if h == &g.hops[len(g.hops)-1] {
 		args["ended"] = string(text.AppendEnding(nil, &g.j))
 	}
-	e := traceEvent{Name: escape.String(name), Category: "hop", Phase: "X", TS: t.at(h.ts, g.from), Duration: micros(until - h.ts),
-		Args: args}
+	e := traceEvent{Name: escape.String(name), Category: "hop", Phase: "X", TS: t.at(h.ts, g.from),
+		Duration: micros(until - h.ts), Args: args}
 	process := "no namespace"
 	if on.netns != 0 {
 		process = fmt.Sprint("netns ", on.netns)
@@ -295,8 +297,8 @@ func (t *tracer) loss(r format.Raw) {
 	if tid == 0 || int64(since)+t.from.offset < t.zero {
 		return
 	}
-	t.write(&traceEvent{Name: fmt.Sprintf("lost: %d of kind %s", l.Count, escape.String(l.What)), Category: "loss", Phase: "X",
-		TS: t.at(since, t.from), Duration: micros(l.TS - since), PID: 1, TID: tid,
+	t.write(&traceEvent{Name: fmt.Sprintf("lost: %d of kind %s", l.Count, escape.String(l.What)),
+		Category: "loss", Phase: "X", TS: t.at(since, t.from), Duration: micros(l.TS - since), PID: 1, TID: tid,
 		Args: map[string]any{"cause": escape.String(l.Cause)}}, ",\n")
 }
 

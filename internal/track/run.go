@@ -19,6 +19,7 @@ import (
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/metrics"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/screen"
 	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
@@ -68,6 +69,12 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		p.first = m
 	}
 	r := newRun(o, p.first)
+	if p.watcher != nil {
+		r.idle = redraw
+		if err := p.watcher.start(); err != nil {
+			return p.close(err)
+		}
+	}
 	r.kept = p.kept
 	return p.close(r.all(in))
 }
@@ -92,16 +99,22 @@ type pipeline struct {
 	kept   *format.Kept // of a selection, nil: all is handed on
 	closed []io.Closer  // the last of the stages first
 	pager  *pager       // nil: no page was asked for
+
+	watcher *watcher // nil: there is no screen to draw on
 }
 
 func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, error) {
 	p := &pipeline{}
-	if o.Summary || o.HTML != "" {
+	if o.Summary || o.HTML != "" || o.Live {
 		s := newSummary(stdout, o.Output == "json")
 		p.first, p.closed = s, append(p.closed, s)
 		if o.HTML != "" {
 			p.pager = newPager(o, s)
 			p.first, p.closed = p.pager, append(p.closed, p.pager)
+		}
+		if on := screen.New(stdout); o.Live && on != nil {
+			p.watcher = &watcher{next: p.first, sum: s, screen: on}
+			p.first, p.closed = p.watcher, append(p.closed, p.watcher)
 		}
 	} else {
 		sink, err := pipe.NewSink(o.Options, stdout)
@@ -178,6 +191,7 @@ func (p *pipeline) close(err error) error {
 // A run is one pass over the inputs.
 type run struct {
 	again   bool
+	idle    time.Duration // how long to wait at most before what comes behind is flushed
 	window  time.Duration
 	out     stage
 	kept    *format.Kept // of a selection, nil: all is handed on
@@ -202,7 +216,8 @@ const (
 
 func newRun(o Options, out stage) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Perfetto != "" || o.Metrics != "" || o.OTLP != "" {
+	if o.Summary || o.Live || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Perfetto != "" || o.Metrics != "" ||
+		o.OTLP != "" {
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {
@@ -212,7 +227,7 @@ func newRun(o Options, out stage) *run {
 	if o.Infer {
 		t.infer = newInference()
 	}
-	return &run{again: o.Again, window: o.Window, out: out, tracker: t,
+	return &run{again: o.Again, idle: time.Hour, window: o.Window, out: out, tracker: t,
 		order: newOrder(uint64(o.Window), orderMemory)}
 }
 
@@ -253,7 +268,7 @@ func (r *run) all(in *pipe.Inputs) error {
 			if err != nil {
 				return err
 			}
-			timer.Reset(max(lingering/2, wait/8))
+			timer.Reset(min(max(lingering/2, wait/8), r.idle))
 		}
 	}
 }

@@ -61,6 +61,7 @@ type lastSeen struct {
 
 type flowCount struct {
 	journeys uint64
+	longest  uint64 // ns
 	endings  [len(format.EndNames)]uint64
 }
 
@@ -286,6 +287,7 @@ func (s *summary) journey(r format.Raw) error {
 		}
 	}
 	f.journeys++
+	f.longest = max(f.longest, j.Total())
 	f.endings[end]++
 	return nil
 }

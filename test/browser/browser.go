@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package browser opens pages in a headless Chromium, for tests. It speaks the DevTools protocol over two pipes
 // (--remote-debugging-pipe), so that no port is open and no other library is needed.
 package browser
