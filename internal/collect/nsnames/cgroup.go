@@ -4,7 +4,8 @@ import "strings"
 
 // A place is what the path of a cgroup tells of the processes in it.
 type place struct {
-	runtime   string // "docker", "podman", "containerd", "cri-o", "lxc", "nspawn"; "container": the path does not tell which
+	// "docker", "podman", "containerd", "cri-o", "lxc", "nspawn"; "container": the path does not tell which
+	runtime   string
 	container string // its id or, of lxc and nspawn, its name; "": no container
 	pod       string // uid of Kubernetes' pod
 	unit      string // of systemd: nginx.service; "" within a container
@@ -24,7 +25,8 @@ var runtimes = [...]struct{ prefix, name string }{
 }
 
 // parents are folders in which cgroupfs' driver makes one for each container, named by its id alone.
-var parents = map[string]string{"docker": "docker", "libpod_parent": "podman", "libpod": "podman", "default": "containerd",
+var parents = map[string]string{
+	"docker": "docker", "libpod_parent": "podman", "libpod": "podman", "default": "containerd",
 	"k8s.io": "containerd", "moby": "docker"}
 
 // ofCgroups reads what /proc/PID/cgroup holds: of version 1 a line for each hierarchy, of version 2 one that begins

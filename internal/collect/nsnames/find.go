@@ -115,7 +115,8 @@ func ofProcess(pid int) format.Namespace {
 	cgroups, _ := os.ReadFile(path + "cgroup")
 	comm, _ := os.ReadFile(path + "comm")
 	p := ofCgroups(string(cgroups))
-	n := format.Namespace{Container: p.container, Pod: p.pod, PID: uint32(pid), Comm: strings.TrimSuffix(string(comm), "\n")}
+	n := format.Namespace{Container: p.container, Pod: p.pod, PID: uint32(pid),
+		Comm: strings.TrimSuffix(string(comm), "\n")}
 	if p.container != "" || p.pod != "" {
 		n.Host = hostName(path + "ns/uts")
 	}

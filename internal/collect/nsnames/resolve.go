@@ -14,7 +14,8 @@ import (
 // leastID is how many digits of a container's id are enough to name it.
 const leastID = 6
 
-// Resolve finds the network namespace that goes by a name: one of those that text shows, a container's id or its first 6
+// Resolve finds the network namespace that goes by a name: one of those that text shows, a container's id or its first
+// 6
 // digits or more, a pod's uid, or the host name in a container. found is false if there is none; an error is that there
 // are several.
 func Resolve(name string) (inum uint32, found bool, err error) { return resolve(name, Find()) }
