@@ -17,10 +17,10 @@ func TestPackets(t *testing.T) {
 	n.in(2, "ip route add default via 10.0.1.1")
 	n.in(0, "ip route add default via 10.0.0.2")
 
-	// Under a flood from both ends, with clones for a packet socket: three packets, whole.
+	// Among hundreds a second from both ends, with clones for a packet socket: three packets, whole.
 	n.observe(1, "l1", 1<<14)
 	n.in(0, "ping -qfc 200 10.0.1.2") // so that the buffer of the one that never reads is full
-	for _, flood := range []*exec.Cmd{n.command(0, "ping", "-qf", "10.0.1.2"), n.command(2, "ping", "-qf", "10.0.0.1")} {
+	for _, flood := range []*exec.Cmd{n.command(0, "ping", "-qi", "0.01", "10.0.1.2"), n.command(2, "ping", "-qi", "0.01", "10.0.0.1")} {
 		if err := flood.Start(); err != nil {
 			t.Fatal(err)
 		}
