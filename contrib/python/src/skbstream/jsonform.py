@@ -72,6 +72,8 @@ def _key(key: str) -> str:
 def dumps(record: dict[str, Any]) -> str:
     """The record as one line of JSON, without a newline. All but ASCII is escaped. Raises ValueError for what has no
     form in JSON."""
+    if "decoded" in record:
+        raise ValueError("a record's own key decoded has no form in JSON")
     if next(iter(record), "type") != "type":
         record = {"type": record["type"], **record}
     return json.dumps(_out(record), separators=(",", ":")).replace("\x7f", "\\u007f")
@@ -176,6 +178,7 @@ def loads(line: bytes) -> dict[str, Any]:
         raise Malformed(f"nested more than {MAX_DEPTH} deep") from None
     if type(value) is not _Object:
         raise Malformed("a record is a JSON object, this is none")
+    value.pairs = [p for p in value.pairs if p[0] != "decoded"]  # a form for people, and no part of the record
     made = _in(value, MAX_DEPTH)
     if type(made) is not dict or next(iter(made), None) != "type" or type(made["type"]) is not str:
         raise Malformed("the record does not begin with its type")
