@@ -127,7 +127,7 @@ struct ovs_info {
 	__u8 hit;
 	__u8 has_ufid;
 	__u8 has_port;
-	__u8 no_actions; // lookup: of the flow; told only by kernels without drop reasons of Open vSwitch
+	__u8 no_actions;     // lookup: of the flow; told only by kernels without drop reasons of Open vSwitch
 	char dp[OVS_NAME];   // empty: it was told before
 	char port[OVS_NAME]; // the device of the port that output names
 	__u8 attr[OVS_ATTR]; // the action or actions, or data for user space: Netlink attributes
