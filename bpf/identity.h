@@ -133,8 +133,8 @@ static __always_inline __u64 head_of(__u64 skb)
 }
 
 // How many sk_buffs are within pskb_expand_head (or were, when a return from it was missed), and
-// with the drops that were announced and one for keep_released: when there are any, an sk_buff that
-// nobody reported is looked up as it is released.
+// with the drops that were announced: when there are any, an sk_buff that nobody reported is looked
+// up as it is released.
 __u32 expansions, pending;
 
 // What a buffer is known by whose sk_buff is within pskb_expand_head: that has a new head

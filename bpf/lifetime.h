@@ -129,7 +129,7 @@ int on_release(void *ctx)
 	bool last;
 
 	if (!b) {
-		if (pending) {
+		if (pending || keep_released) {
 			key = address_of(skb);
 			release_unknown(key, head);
 			if (!second)

@@ -152,11 +152,6 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 			return nil, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	if s.Released {
-		if err := spec.Variables["pending"].Set(uint32(1)); err != nil {
-			return nil, fmt.Errorf("setting pending: %w", err)
-		}
-	}
 	maps := spec.Copy()
 	maps.Programs = nil
 	delete(maps.Maps, ".rodata")
