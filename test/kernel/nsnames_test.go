@@ -1,0 +1,83 @@
+//go:build kernel
+
+package kerneltest
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestNamespaceNames: a network namespace that is there when skb-collect starts has a name in each event: by ip-netns(8),
+// by the container or the pod that a process in it belongs to, else by that process. No runtime is asked, so a cgroup
+// with the name that the runtime gives it is enough.
+func TestNamespaceNames(t *testing.T) {
+	const id, uid = "4f1c9bd2a0e3478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566", "3c2f1e0d_9a8b_4c7d_8e6f_5a4b3c2d1e0f"
+	ping := "ping -q -c 1 -W 60 127.0.0.1 >/dev/null"
+	docker, slice := newCgroup(t, "docker-"+id+".scope"), "kubepods-besteffort-pod"+uid+".slice"
+	newCgroup(t, slice)
+	pod := newCgroup(t, slice+"/crio-"+id+".scope")
+	net := chain(t, 1)
+	batch(t, "", "link set lo up\n")
+	var goOn []func() error // of the processes that wait in their namespaces
+	inside := func(before string) *process {
+		cmd := exec.Command("bash", "-ec", before+"; ip link set lo up; echo ready >&2; read x; "+ping+"; echo done; read x")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := start(t, cmd, "ready")
+		goOn = append(goOn, func() error {
+			if _, err := io.WriteString(in, "\n"); err != nil {
+				return err
+			}
+			if _, err := io.ReadFull(out, make([]byte, len("done\n"))); err != nil {
+				return fmt.Errorf("%w: %s", err, p.errors())
+			}
+			return nil
+		})
+		return p
+	}
+	alone := inside("true")
+	inside("echo $$ > " + docker + "/cgroup.procs")
+	inside("echo $$ > " + pod + "/cgroup.procs; echo web-7d9f > /proc/sys/kernel/hostname")
+	p, file := collect(t, "-p", "net:netif_receive_skb", "-f", "icmp and host 127.0.0.1", "--no-follow")
+	net.in(0, ping)
+	run(t, "bash", "-ec", ping)
+	for _, on := range goOn {
+		if err := on(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.stop()
+	text := pipeline(t, "skb-sort -o text "+file)
+	json := pipeline(t, "skb-sort -o json "+file)
+	for _, name := range []string{"ns0", fmt.Sprint("bash/", alone.cmd.Process.Pid), "docker:4f1c9bd2a0e3", "pod:web-7d9f"} {
+		if n := strings.Count(text, " lo@"+name+" "); n != 2 {
+			t.Errorf("%d events on lo@%s, want 2", n, name)
+		}
+		if n := strings.Count(json, `"netns":"`+name+`"`); n != 2 {
+			t.Errorf("%d events of %s in JSON, want 2", n, name)
+		}
+	}
+	// That of skb-collect has none.
+	if n := strings.Count(text, " lo IP ") + strings.Count(text, " lo   "); n != 2 || strings.Contains(text, "netns=") {
+		t.Errorf("%d events on lo alone, want 2", n)
+	}
+	for _, want := range []string{`"by":"pod","container":"` + id + `","pod":"` + strings.ReplaceAll(uid, "_", "-") + `","host":"web-7d9f"`, `"by":"ip netns"`, `"by":"program"`} {
+		if !strings.Contains(json, want) {
+			t.Errorf("no %s in the start", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
