@@ -129,6 +129,7 @@ static __noinline void fill_event(struct event *e, struct look *l, struct hit *h
 		e->retval = h->retval;
 	e->len = l->len;
 	e->sections = sections;
+	e->held = h->held;
 	if (direct_loads)
 		load_rest(e, l, h->has);
 	else
@@ -236,6 +237,7 @@ static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct h
 	e->id = h->id;
 	e->retval = h->retval;
 	e->sections = 0;
+	e->held = h->held;
 	e->caplen = e->nr_holes = 0;
 	e->len = len;
 	read_dev(e, dev);
@@ -268,6 +270,15 @@ static __always_inline void report(struct look *l, struct hit *h)
 		write_linear(l, h, n, 8192);
 	} else {
 		write_linear(l, h, n, 65536);
+	}
+}
+
+// Gives the packet an identity, if it has none.
+static __always_inline void identify(struct look *l, __u64 *id)
+{
+	if (track && !*id && !no_new) {
+		*id = remember((__u64)l->head, new_id(), l->ts, only_drop ? TOLD : 0, BPF_NOEXIST);
+		l->fresh = true;
 	}
 }
 
@@ -308,10 +319,8 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 		l->fresh = true;
 		return *id != 0;
 	}
-	if (track && !*id && !no_new) {
-		*id = remember(head, new_id(), l->ts, BPF_NOEXIST);
-		l->fresh = true;
-	}
+	if (!only_drop)
+		identify(l, id);
 	return true;
 }
 
@@ -342,6 +351,8 @@ static __always_inline int on_function(struct sk_buff *skb, struct pt_regs *ctx)
 		return 0;
 	id = unknown(id);
 	h = (struct hit){.ctx = ctx, .probe = function_of(ctx), .id = id, .has = any(id) * HAS_ID};
+	if (held(&h, l.ts, (__u64)skb, (__u64)l.head))
+		return 0;
 	report(&l, &h);
 	return 0;
 }
@@ -350,8 +361,10 @@ static __always_inline int on_tracepoint(struct sk_buff *skb, struct hit *h)
 {
 	struct look l;
 
-	if (!seen(&l, skb) || !wanted(&l, &h->id))
+	if (!seen(&l, skb) || !wanted(&l, &h->id) || held(h, l.ts, (__u64)skb, (__u64)l.head))
 		return 0;
+	if (only_drop)
+		identify(&l, &h->id);
 	h->id = unknown(h->id);
 	h->has |= any(h->id) * HAS_ID;
 	// What on_drop did not know yet.

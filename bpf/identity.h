@@ -72,9 +72,10 @@ static __noinline void forget(__u64 head)
 
 // Gives the buffer at head the identity id, and returns it: 0 when the map is full, a loss.
 // With BPF_NOEXIST, one that another cpu has given it meanwhile stands.
-static __noinline __u64 remember(__u64 head, __u64 id, __u64 ts, __u64 flags)
+// told: enum told, and above it `held`, of a packet that goes on.
+static __noinline __u64 remember(__u64 head, __u64 id, __u64 ts, __u64 told, __u64 flags)
 {
-	struct buffer b = {.id = id, .seen = ts}, *known;
+	struct buffer b = {.id = id, .seen = ts, .flags = told, .held = told >> 32}, *known;
 
 	if (id) {
 		// Never in the place of another entry, which is counted already.
@@ -108,12 +109,12 @@ static __noinline __u64 let_packet_in(__u64 head, __u64 ts)
 	if (!id)
 		return 0;
 	if (first_packets.gate == GATE_EARLY) {
-		remember(head, id | UNWANTED, ts, BPF_NOEXIST);
+		remember(head, id | UNWANTED, ts, 0, BPF_NOEXIST);
 		return 0;
 	}
 	if (bpf_map_update_elem(&let_in, &id, &ts, BPF_NOEXIST))
 		return 0;
-	given = remember(head, id, ts, BPF_NOEXIST);
+	given = remember(head, id, ts, 0, BPF_NOEXIST);
 	// Another cpu has seen it too, and was first; or there was no room for it (a loss).
 	if (given != id && bpf_map_delete_elem(&let_in, &id) == 0)
 		return unwanted(given) ? 0 : given;

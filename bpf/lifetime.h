@@ -4,12 +4,14 @@
 // a buffer that nobody reported is two loads and one lookup.
 #pragma once
 
-static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, enum free_how how, bool last, struct drop *d)
+// b is NULL where there is no entry for the buffer.
+static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, struct buffer *b, enum free_how how, bool last,
+				       struct drop *d)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct free *f;
 
-	if (!lifetimes || off || unwanted(id))
+	if (!lifetimes || off || unwanted(id) || (b && !told(b)))
 		return;
 	f = bpf_ringbuf_reserve(&events, sizeof(*f), 0);
 	if (!f) {
@@ -19,6 +21,13 @@ static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, enum fre
 	f->kind = RECORD_FREE;
 	f->how = how;
 	f->has = (last ? HAS_LAST : 0) | (d ? HAS_DROP : 0);
+	f->held = 0;
+	if (limited && b) {
+		f->has |= d && b->flags & DROP_HELD ? HAS_HELD : 0;
+		f->held = b->held;
+		b->held = 0;
+		b->flags = TOLD;
+	}
 	f->cpu = bpf_get_smp_processor_id();
 	f->ts = now;
 	f->skb.skb = skb;
@@ -89,11 +98,11 @@ static __noinline void release(__u64 skb, __u64 head, struct buffer *b, bool las
 	keep(skb, head, id);
 	if (!expansion_of(skb)) {
 		if (b->merged == skb)
-			write_free(skb, head, id, FREE_MERGED, last, NULL);
+			write_free(skb, head, id, b, FREE_MERGED, last, NULL);
 		else if (dropped)
-			write_free(skb, head, id, FREE_DROPPED, last, &d);
+			write_free(skb, head, id, b, FREE_DROPPED, last, &d);
 		else
-			write_free(skb, head, id, FREE_CONSUMED, last, NULL);
+			write_free(skb, head, id, b, FREE_CONSUMED, last, NULL);
 	}
 	if (last)
 		forget(head);
@@ -187,7 +196,7 @@ int on_free_head(void *ctx)
 
 	if (b) {
 		if (!expansion_of((__u64)skb))
-			write_free(0, head, b->id, FREE_CONSUMED, true, NULL);
+			write_free(0, head, b->id, b, FREE_CONSUMED, true, NULL);
 		forget(head);
 	}
 	return 0;
@@ -201,7 +210,7 @@ static __always_inline void stolen(struct sk_buff *skb)
 
 	keep((__u64)skb, head, b ? b->id : 0);
 	if (b) {
-		write_free((__u64)skb, head, b->id, FREE_MERGED, true, NULL);
+		write_free((__u64)skb, head, b->id, b, FREE_MERGED, true, NULL);
 		forget(head);
 	}
 }

@@ -45,6 +45,23 @@ static __always_inline bool reported(struct buffer_ref *r, __u64 skb)
 	return b != NULL;
 }
 
+// With `limited`: has no event of this buffer been reported?
+static __always_inline bool is_untold(__u64 head, __u64 id)
+{
+	struct buffer *b = told_of(head, id);
+
+	return b && !(b->flags & TOLD);
+}
+
+// With `limited`: a link to the buffer at head is to be reported.
+static __always_inline void tell(__u64 head)
+{
+	struct buffer *b = buffer_of(head);
+
+	if (b)
+		b->flags |= TOLD;
+}
+
 // child comes from skb with the head and identity from, which was reported: so child is from
 // now on. In the same buffer it has the same identity, in another one a new identity.
 //
@@ -53,15 +70,21 @@ static __always_inline bool reported(struct buffer_ref *r, __u64 skb)
 int inherit_number(__u64 how, __u64 skb, __u64 head, __u64 id, __u64 child)
 {
 	struct buffer_ref from = {.skb = skb, .head = head, .id = id}, to;
+	// None was reported of a packet whose events were held back: what comes from it begins anew, and lacks these.
+	bool untold = limited && is_untold(head, id);
 
 	if (!reported(&to, child) || (unwanted(to.id) && !unwanted(id))) {
 		if (!to.head)
 			return 0;
-		to.id = remember(to.head, id_from(new_id(), id), bpf_ktime_get_ns(), to.id ? BPF_ANY : BPF_NOEXIST);
+		to.id = remember(to.head, id_from(new_id(), id), bpf_ktime_get_ns(), untold ? 1ull << 32 : TOLD,
+				 to.id ? BPF_ANY : BPF_NOEXIST);
 		if (!to.id)
 			return 0;
+	} else if (limited && !untold) {
+		tell(to.head);
 	}
-	write_link(how, &from, &to);
+	if (!untold)
+		write_link(how, &from, &to);
 	return 0;
 }
 
@@ -196,7 +219,7 @@ int on_napi_reuse_skb(void *ctx)
 	struct buffer *b = buffer_of(head);
 
 	if (b) {
-		write_free(skb, head, b->id, FREE_MERGED, true, NULL);
+		write_free(skb, head, b->id, b, FREE_MERGED, true, NULL);
 		forget(head);
 	}
 	return 0;
@@ -271,6 +294,13 @@ int before_expand(void *ctx)
 		return 0;
 	}
 	x.shared = !holds_last(skb);
+	x.told = 0;
+	if (limited) {
+		struct buffer *b = told_of(x.was.head, x.was.id);
+
+		if (b)
+			x.told = b->flags | (__u64)b->held << 32;
+	}
 	begin_expansion(key, &x);
 	if (!x.shared && expansion_of(key))
 		forget(x.was.head);
@@ -293,7 +323,8 @@ int after_expand(void *ctx)
 	if (!to.head || (x.shared && to.head == x.was.head))
 		return 0;
 	to.id = x.shared ? id_from(new_id(), x.was.id) : x.was.id;
-	if (remember(to.head, to.id, bpf_ktime_get_ns(), BPF_ANY) && to.head != x.was.head)
+	if (remember(to.head, to.id, bpf_ktime_get_ns(), x.told, BPF_ANY) && to.head != x.was.head &&
+	    (!limited || x.told & TOLD))
 		write_link(LINK_EXPAND, &x.was, &to);
 	return 0;
 }
@@ -308,6 +339,8 @@ int on_inet_frag_queue_insert(void *ctx)
 	struct buffer_ref from, to = {};
 
 	if ((int)ctx_arg(ctx, ret_arg) || !reported(&from, ctx_arg(ctx, 1)) || unwanted(from.id))
+		return 0;
+	if (limited && is_untold(from.head, from.id))
 		return 0;
 	known = bpf_map_lookup_elem(&frag_queues, &q);
 	id = known ? *known : new_id();
@@ -333,7 +366,7 @@ int on_inet_frag_reasm_finish(void *ctx)
 	to = from;
 	to.id = *id;
 	bpf_map_delete_elem(&frag_queues, &q);
-	if (to.head && remember(to.head, to.id, bpf_ktime_get_ns(), BPF_ANY))
+	if (to.head && remember(to.head, to.id, bpf_ktime_get_ns(), TOLD, BPF_ANY))
 		write_link(LINK_REASSEMBLE, &from, &to);
 	return 0;
 }

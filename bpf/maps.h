@@ -39,10 +39,15 @@ const volatile __u32 args_at = 0;
 const volatile __u32 ovs_at = 0;
 const volatile __u32 stack_size = 0; // bytes that a stack may have
 const volatile __u8 sock_arg = 0;    // of a function program: which argument is a struct sock, from 1; 0: none
+const volatile bool limited = false; // --limit is given, with so many events at once, in ns of its rate
+const volatile __u64 limit_burst = 0;
 
 // Set when collecting ends: what programs do is over at the same moment for all of them, long
 // before the last is taken off. In a map of its own, for user space to write it alone.
 volatile __u32 off SEC(".data.off");
+
+// With `limited`: ns between two events of a probe, on the average. User space may change it.
+volatile __u64 limit_gap SEC(".data.limit");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -53,9 +58,16 @@ struct {
 struct buffer {
 	__u64 id;
 	__u64 seen;     // ns; user space collects entries whose release was missed
-	__u64 releases; // how many sk_buffs have let go of it
 	__u64 merged;   // the sk_buff whose packet went into another, and that will be released next
-	__u64 leaving;  // with count_leaving: how many sk_buffs are within skb_release_data
+	__u32 releases; // how many sk_buffs have let go of it
+	__u32 leaving;  // with count_leaving: how many sk_buffs are within skb_release_data
+	__u32 flags;    // with `limited`: enum told
+	__u32 held;     // with `limited`: events that were held back since the last one
+};
+
+enum told {
+	TOLD = 1,      // an event or a link of it was reported
+	DROP_HELD = 2, // the event of its drop was held back
 };
 
 struct {
@@ -94,6 +106,7 @@ struct {
 struct expansion {
 	struct buffer_ref was;
 	__u64 shared; // a clone held the old head too
+	__u64 told;   // with `limited`: what remember takes
 };
 
 struct {
@@ -110,6 +123,41 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } frag_queues SEC(".maps");
+
+// With `limited`: a probe, by what its events carry as `probe`; of a return with the highest bit changed.
+struct bucket {
+	__u64 ahead; // ns: see too_many
+	__u64 held;  // events that were held back; of drops those for which held_drops had no room
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 10);
+	__type(key, __u64);
+	__type(value, struct bucket);
+} buckets SEC(".maps");
+
+// Drops that are counted without an event.
+struct drop_key {
+	__u64 location;
+	__u32 reason;
+	__u32 ifindex;  // 0: not known
+	__u32 netns;    // 0: not known
+	__u16 protocol; // big-endian
+	__u16 pad;
+};
+
+struct drop_count {
+	__u64 count;
+	char dev[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 13);
+	__type(key, struct drop_key);
+	__type(value, struct drop_count);
+} held_drops SEC(".maps");
 
 struct lost {
 	__u64 count;

@@ -58,8 +58,11 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 	c.function = function_of(ctx);
 	c.head = (__u64)l.head;
 	b = buffer_of(c.head);
-	if (b)
+	if (b) {
 		c.releases = b->releases;
+		if (limited)
+			b->flags = TOLD; // the return will tell
+	}
 	c.has = c.id ? HAS_ID : 0;
 	if (bpf_map_update_elem(&calls, &key, &c, BPF_NOEXIST)) {
 		count_loss(LOSS_RETURN, l.ts); // that one's, or this one's
@@ -116,6 +119,8 @@ int function_return(struct pt_regs *ctx)
 	l.ts = bpf_ktime_get_ns();
 	h.retval = REG_RET(ctx);
 	b = h.has & HAS_ID ? buffer_of(head) : NULL;
+	if (held(&h, l.ts, skb, head))
+		return 0;
 	alive = b && b->id == h.id && b->releases == h.releases && look_at(&l, (struct sk_buff *)skb) &&
 		(__u64)l.head == head;
 	if (alive) {
@@ -159,6 +164,12 @@ int before_hand_over(void *ctx)
 		return 0;
 	}
 	n.head = (__u64)l.head;
+	if (limited) {
+		struct buffer *b = buffer_of(n.head);
+
+		if (b)
+			b->flags = TOLD; // the probe behind the hand-over will tell
+	}
 	n.pid_tgid = bpf_get_current_pid_tgid();
 	n.cpu = bpf_get_smp_processor_id();
 	if (bpf_map_update_elem(&handing, &key, &n, BPF_ANY))
@@ -185,7 +196,7 @@ int after_hand_over(void *ctx)
 	struct handed *n = bpf_map_lookup_elem(&handing, &key);
 	struct hit h = {.ctx = ctx, .probe = probe_number};
 	struct net_device *dev = NULL;
-	__u64 head = 0;
+	__u64 head = 0, now = bpf_ktime_get_ns();
 	__u32 len = 0;
 
 	if (n) {
@@ -204,7 +215,7 @@ int after_hand_over(void *ctx)
 			bpf_map_delete_elem(&handing, &key);
 		} else if (filters || packets) {
 			// There is another packet at that address by now, whose turn will come.
-			count_loss(LOSS_RETURN, bpf_ktime_get_ns());
+			count_loss(LOSS_RETURN, now);
 			return 0;
 		}
 	} else if (filters || packets) {
@@ -227,7 +238,8 @@ int after_hand_over(void *ctx)
 		h.retval = (__s64)(__s32)ctx_arg(ctx, rc_arg);
 		h.has |= HAS_RET;
 	}
-	write_gone(skb, head, bpf_ktime_get_ns(), &h, dev, len);
+	if (!held(&h, now, skb, head))
+		write_gone(skb, head, now, &h, dev, len);
 	return 0;
 }
 
@@ -253,6 +265,7 @@ SEC("kprobe/released")
 int function_released(struct pt_regs *ctx)
 {
 	struct call c = {.skb = REG_ARG1(ctx)};
+	__u64 now = bpf_ktime_get_ns();
 	struct hit h = {.ctx = ctx};
 
 	if (!let_go(&c, ctx))
@@ -260,7 +273,8 @@ int function_released(struct pt_regs *ctx)
 	h.probe = c.function;
 	h.id = c.id;
 	h.has = c.has;
-	write_gone(c.skb, c.head, bpf_ktime_get_ns(), &h, NULL, 0);
+	if (!held(&h, now, c.skb, c.head))
+		write_gone(c.skb, c.head, now, &h, NULL, 0);
 	return 0;
 }
 
@@ -298,6 +312,28 @@ int tracepoint(void *ctx)
 		}
 	}
 	return on_tracepoint((struct sk_buff *)ctx_arg(ctx, skb_arg), &h);
+}
+
+// --count-drops: skb:kfree_skb without events. Kept short, as a host may drop millions a second.
+SEC("raw_tracepoint/count")
+int count_only(void *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx_arg(ctx, skb_arg);
+	struct drop d = {.location = ctx_arg(ctx, location_arg), .reason = NO_REASON};
+	__u64 probe = probe_number;
+	struct bucket *k;
+	struct look l;
+
+	if (off || (filters && (!seen(&l, skb) || !passes(&l))))
+		return 0;
+	if (reason_arg != 0xff)
+		d.reason = ctx_arg(ctx, reason_arg);
+	if (count_drop(skb, &d))
+		return 0;
+	k = bpf_map_lookup_elem(&buckets, &probe);
+	if (k)
+		__sync_fetch_and_add(&k->held, 1);
+	return 0;
 }
 
 // nft_trace_notify has its sk_buff in a struct of nf_tables.

@@ -17,6 +17,10 @@ type (
 	Buffer = SkbBuffer
 	Lost   = SkbLost
 
+	Bucket    = SkbBucket
+	DropKey   = SkbDropKey
+	DropCount = SkbDropCount
+
 	SockInfo = SkbSockInfo
 	CtInfo   = SkbCtInfo
 	NFTInfo  = SkbNftInfo
@@ -64,6 +68,7 @@ const (
 	HasLast   = uint16(SkbEventHasHAS_LAST)
 	HasGone   = uint16(SkbEventHasHAS_GONE)
 	HasLen    = uint16(SkbEventHasHAS_LEN)
+	HasHeld   = uint16(SkbEventHasHAS_HELD)
 )
 
 // Sizes of the raw copies within an Event, in bytes.

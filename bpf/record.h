@@ -34,6 +34,7 @@ enum event_has {
 	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
 	HAS_GONE = 1 << 11, // the sk_buff may have been freed: nothing of it was read
 	HAS_LEN = 1 << 12,  // with HAS_GONE: len is skb->len, as the probe itself says
+	HAS_HELD = 1 << 13, // free: the event of this drop was held back
 };
 
 // What can be added to an event, each in a part of its own of data[], in this order.
@@ -172,7 +173,7 @@ struct event {
 	char dev[16];
 	__u16 dev_type;
 	__u16 sections; // what of enum section lies in data[], in front of the packet
-	__u16 pad[2];
+	__u32 held;     // events of this packet that were held back since the last one
 	__u64 retval;
 	struct drop drop;
 	struct {
@@ -212,6 +213,8 @@ struct free {
 	__u64 ts;
 	struct buffer_ref skb;
 	struct drop drop;
+	__u32 held; // events of this packet that were held back since the last one
+	__u32 pad;
 };
 
 // Whether packets are let in, with --packets.

@@ -15,6 +15,7 @@ struct hit {
 		struct drop drop; // HAS_DROP
 	};
 	__u16 has;
+	__u32 held; // events of the packet before it that were held back
 };
 
 // *to = the field of an object that is known to be readable.

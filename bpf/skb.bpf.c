@@ -16,6 +16,7 @@
 #include "filter.h"
 #include "paged.h"
 #include "sections.h"
+#include "limit.h"
 #include "event.h"
 #include "probes.h"
 #include "lifetime.h"
@@ -38,6 +39,9 @@ union shared {
 	struct ovs_info ovs;
 	struct countdown countdown;
 	enum gate gate;
+	struct bucket bucket;
+	struct drop_key drop_key;
+	struct drop_count drop_count;
 	enum record_kind record_kind;
 	enum packet_at packet_at;
 	enum event_has event_has;

@@ -13,13 +13,21 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type SkbBucket struct {
+	_     structs.HostLayout
+	Ahead uint64
+	Held  uint64
+}
+
 type SkbBuffer struct {
 	_        structs.HostLayout
 	Id       uint64
 	Seen     uint64
-	Releases uint64
 	Merged   uint64
-	Leaving  uint64
+	Releases uint32
+	Leaving  uint32
+	Flags    uint32
+	Held     uint32
 }
 
 type SkbBufferRef struct {
@@ -80,6 +88,22 @@ type SkbDrop struct {
 	Pad      uint32
 }
 
+type SkbDropCount struct {
+	_     structs.HostLayout
+	Count uint64
+	Dev   [16]int8
+}
+
+type SkbDropKey struct {
+	_        structs.HostLayout
+	Location uint64
+	Reason   uint32
+	Ifindex  uint32
+	Netns    uint32
+	Protocol uint16
+	Pad      uint16
+}
+
 type SkbEvent struct {
 	_           structs.HostLayout
 	Kind        uint8
@@ -102,7 +126,7 @@ type SkbEvent struct {
 	Dev         [16]int8
 	DevType     uint16
 	Sections    uint16
-	Pad         [2]uint16
+	Held        uint32
 	Retval      uint64
 	Drop        SkbDrop
 	Holes       [4]struct {
@@ -134,12 +158,14 @@ const (
 	SkbEventHasHAS_LAST   SkbEventHas = 1024
 	SkbEventHasHAS_GONE   SkbEventHas = 2048
 	SkbEventHasHAS_LEN    SkbEventHas = 4096
+	SkbEventHasHAS_HELD   SkbEventHas = 8192
 )
 
 type SkbExpansion struct {
 	_      structs.HostLayout
 	Was    SkbBufferRef
 	Shared uint64
+	Told   uint64
 }
 
 type SkbFilterInUse uint32
@@ -160,6 +186,8 @@ type SkbFree struct {
 	Ts   uint64
 	Skb  SkbBufferRef
 	Drop SkbDrop
+	Held uint32
+	Pad  uint32
 }
 
 type SkbFreeHow uint32
@@ -453,6 +481,7 @@ type SkbUpcallKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	SkbMapBuckets                  = "buckets"
 	SkbMapBuffers                  = "buffers"
 	SkbMapCalls                    = "calls"
 	SkbMapCpuStates                = "cpu_states"
@@ -462,6 +491,7 @@ const (
 	SkbMapExpanding                = "expanding"
 	SkbMapFragQueues               = "frag_queues"
 	SkbMapHanding                  = "handing"
+	SkbMapHeldDrops                = "held_drops"
 	SkbMapLetIn                    = "let_in"
 	SkbMapLosses                   = "losses"
 	SkbMapNames                    = "names"
@@ -482,6 +512,7 @@ const (
 	SkbProgCallArg4                = "call_arg4"
 	SkbProgCallArg5                = "call_arg5"
 	SkbProgCallReleased            = "call_released"
+	SkbProgCountOnly               = "count_only"
 	SkbProgFunctionArg1            = "function_arg1"
 	SkbProgFunctionArg2            = "function_arg2"
 	SkbProgFunctionArg3            = "function_arg3"
@@ -547,6 +578,9 @@ const (
 	SkbVarKeepReleased             = "keep_released"
 	SkbVarLenArg                   = "len_arg"
 	SkbVarLifetimes                = "lifetimes"
+	SkbVarLimitBurst               = "limit_burst"
+	SkbVarLimitGap                 = "limit_gap"
+	SkbVarLimited                  = "limited"
 	SkbVarLocationArg              = "location_arg"
 	SkbVarMoreSize                 = "more_size"
 	SkbVarNft                      = "nft"
@@ -638,6 +672,7 @@ type SkbProgramSpecs struct {
 	CallArg4                *ebpf.ProgramSpec `ebpf:"call_arg4"`
 	CallArg5                *ebpf.ProgramSpec `ebpf:"call_arg5"`
 	CallReleased            *ebpf.ProgramSpec `ebpf:"call_released"`
+	CountOnly               *ebpf.ProgramSpec `ebpf:"count_only"`
 	FunctionArg1            *ebpf.ProgramSpec `ebpf:"function_arg1"`
 	FunctionArg2            *ebpf.ProgramSpec `ebpf:"function_arg2"`
 	FunctionArg3            *ebpf.ProgramSpec `ebpf:"function_arg3"`
@@ -683,6 +718,7 @@ type SkbProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SkbMapSpecs struct {
+	Buckets    *ebpf.MapSpec `ebpf:"buckets"`
 	Buffers    *ebpf.MapSpec `ebpf:"buffers"`
 	Calls      *ebpf.MapSpec `ebpf:"calls"`
 	CpuStates  *ebpf.MapSpec `ebpf:"cpu_states"`
@@ -692,6 +728,7 @@ type SkbMapSpecs struct {
 	Expanding  *ebpf.MapSpec `ebpf:"expanding"`
 	FragQueues *ebpf.MapSpec `ebpf:"frag_queues"`
 	Handing    *ebpf.MapSpec `ebpf:"handing"`
+	HeldDrops  *ebpf.MapSpec `ebpf:"held_drops"`
 	LetIn      *ebpf.MapSpec `ebpf:"let_in"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
@@ -733,6 +770,9 @@ type SkbVariableSpecs struct {
 	KeepReleased   *ebpf.VariableSpec `ebpf:"keep_released"`
 	LenArg         *ebpf.VariableSpec `ebpf:"len_arg"`
 	Lifetimes      *ebpf.VariableSpec `ebpf:"lifetimes"`
+	LimitBurst     *ebpf.VariableSpec `ebpf:"limit_burst"`
+	LimitGap       *ebpf.VariableSpec `ebpf:"limit_gap"`
+	Limited        *ebpf.VariableSpec `ebpf:"limited"`
 	LocationArg    *ebpf.VariableSpec `ebpf:"location_arg"`
 	MoreSize       *ebpf.VariableSpec `ebpf:"more_size"`
 	Nft            *ebpf.VariableSpec `ebpf:"nft"`
@@ -791,6 +831,7 @@ func (o *SkbObjects) Close() error {
 //
 // It can be passed to LoadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SkbMaps struct {
+	Buckets    *ebpf.Map `ebpf:"buckets"`
 	Buffers    *ebpf.Map `ebpf:"buffers"`
 	Calls      *ebpf.Map `ebpf:"calls"`
 	CpuStates  *ebpf.Map `ebpf:"cpu_states"`
@@ -800,6 +841,7 @@ type SkbMaps struct {
 	Expanding  *ebpf.Map `ebpf:"expanding"`
 	FragQueues *ebpf.Map `ebpf:"frag_queues"`
 	Handing    *ebpf.Map `ebpf:"handing"`
+	HeldDrops  *ebpf.Map `ebpf:"held_drops"`
 	LetIn      *ebpf.Map `ebpf:"let_in"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
@@ -813,6 +855,7 @@ type SkbMaps struct {
 
 func (m *SkbMaps) Close() error {
 	return _SkbClose(
+		m.Buckets,
 		m.Buffers,
 		m.Calls,
 		m.CpuStates,
@@ -822,6 +865,7 @@ func (m *SkbMaps) Close() error {
 		m.Expanding,
 		m.FragQueues,
 		m.Handing,
+		m.HeldDrops,
 		m.LetIn,
 		m.Losses,
 		m.Names,
@@ -864,6 +908,9 @@ type SkbVariables struct {
 	KeepReleased   *ebpf.Variable `ebpf:"keep_released"`
 	LenArg         *ebpf.Variable `ebpf:"len_arg"`
 	Lifetimes      *ebpf.Variable `ebpf:"lifetimes"`
+	LimitBurst     *ebpf.Variable `ebpf:"limit_burst"`
+	LimitGap       *ebpf.Variable `ebpf:"limit_gap"`
+	Limited        *ebpf.Variable `ebpf:"limited"`
 	LocationArg    *ebpf.Variable `ebpf:"location_arg"`
 	MoreSize       *ebpf.Variable `ebpf:"more_size"`
 	Nft            *ebpf.Variable `ebpf:"nft"`
@@ -917,6 +964,7 @@ type SkbPrograms struct {
 	CallArg4                *ebpf.Program `ebpf:"call_arg4"`
 	CallArg5                *ebpf.Program `ebpf:"call_arg5"`
 	CallReleased            *ebpf.Program `ebpf:"call_released"`
+	CountOnly               *ebpf.Program `ebpf:"count_only"`
 	FunctionArg1            *ebpf.Program `ebpf:"function_arg1"`
 	FunctionArg2            *ebpf.Program `ebpf:"function_arg2"`
 	FunctionArg3            *ebpf.Program `ebpf:"function_arg3"`
@@ -971,6 +1019,7 @@ func (p *SkbPrograms) Close() error {
 		p.CallArg4,
 		p.CallArg5,
 		p.CallReleased,
+		p.CountOnly,
 		p.FunctionArg1,
 		p.FunctionArg2,
 		p.FunctionArg3,

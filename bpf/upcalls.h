@@ -225,7 +225,7 @@ int on_ovs_queue(struct pt_regs *ctx)
 		id = known->id;
 		if (take(&q->key, known->number, id)) {
 			if (id)
-				write_free(0, 0, id, FREE_CONSUMED, true, NULL);
+				write_free(0, 0, id, NULL, FREE_CONSUMED, true, NULL);
 			u.replaces = 1;
 			known = NULL;
 		} else { // another cpu has, and puts its own there
@@ -268,7 +268,7 @@ static __noinline void one_less(struct upcall_key *key, struct drop *d)
 		return;
 	id = u->id;
 	if (take(key, u->number, id) && id)
-		write_free(0, 0, id, d ? FREE_DROPPED : FREE_CONSUMED, true, d);
+		write_free(0, 0, id, NULL, d ? FREE_DROPPED : FREE_CONSUMED, true, d);
 }
 
 SEC("kprobe/ovs_queue_return")
@@ -324,7 +324,7 @@ static __noinline int came_back(__u64 skb)
 	if (found.count > 1 || found.ambiguous || (w && p)) {
 		one_less(w ? &whole : &part, NULL);
 		if (found.from.id) {
-			to.id = remember(to.head, id_from(new_id(), found.from.id), bpf_ktime_get_ns(), BPF_ANY);
+			to.id = remember(to.head, id_from(new_id(), found.from.id), bpf_ktime_get_ns(), TOLD, BPF_ANY);
 			found.from = (struct buffer_ref){};
 			if (to.id)
 				write_link(HOW_BY(LINK_UPCALL, BY_NOTHING), &found.from, &to);
@@ -334,7 +334,7 @@ static __noinline int came_back(__u64 skb)
 	// Another cpu may have taken it: two equal packets came back, one has gone up.
 	if (!take(w ? &whole : &part, found.number, found.id) || !found.id)
 		return 0;
-	to.id = remember(to.head, found.id, bpf_ktime_get_ns(), BPF_ANY);
+	to.id = remember(to.head, found.id, bpf_ktime_get_ns(), TOLD, BPF_ANY);
 	if (to.id)
 		write_link(HOW_BY(LINK_UPCALL, hash && found.hash && !found.replaces ? BY_HASH : BY_CONTENT),
 			   &found.from, &to);

@@ -221,6 +221,10 @@ func specTables(t *testing.T) map[string][]specRow {
 			section = "journey_end"
 		case strings.HasPrefix(line, "A rule of `rules`"):
 			section = "ovs_rule"
+		case strings.HasPrefix(line, "The `dev` of a `held`"):
+			section = "held_dev"
+		case strings.HasPrefix(line, "The `skb` of a `held`"):
+			section = "held_skb"
 		}
 		m := row.FindStringSubmatch(line)
 		if m == nil || section == "" || strings.HasPrefix(line, "|---") {

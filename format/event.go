@@ -26,6 +26,7 @@ type Event struct {
 
 	Caller string // who called the probed function: function+0xoffset; "" makes it absent
 	Stack  uint64 // number of a `stack` record; 0 makes it absent
+	Held   uint32 // events of the packet that were held back before this one; 0 makes it absent
 }
 
 var eventSection = Section{"event", []Key{
@@ -62,6 +63,9 @@ var eventSection = Section{"event", []Key{
 	{Name: "stack", Form: FormUint,
 		What:   "the calls that led here: `id` of a `stack` record that came before, in the same file",
 		Absent: "not asked for"},
+	{Name: "held", Form: FormUint,
+		What:   "so many events of this packet came since its last one, at least, and were held back: see `held`",
+		Absent: "none were, or the packet has no `skb.id`"},
 	{Name: "track", Form: FormMap, Of: &trackSection,
 		What:   "written by skb-track: of which packet this is, and where on its way",
 		Absent: "it was not asked, or the event names no buffer"},
@@ -91,7 +95,7 @@ func (e *Event) sections() [len(sectionKeys)]section {
 
 // Reset makes e an event without sections.
 func (e *Event) Reset() {
-	e.TS, e.CPU, e.Probe, e.Caller, e.Stack = 0, 0, "", "", 0
+	e.TS, e.CPU, e.Probe, e.Caller, e.Stack, e.Held = 0, 0, "", "", 0, 0
 	for _, s := range e.sections() {
 		s.reset()
 	}
@@ -112,6 +116,9 @@ func (e *Event) AppendMsgpack(dst []byte) []byte {
 	if e.Stack != 0 {
 		n++
 	}
+	if e.Held != 0 {
+		n++
+	}
 	dst = wire.AppendMap(dst, n)
 	dst = append(dst, eventFront...)
 	dst = wire.AppendUint(append(dst, "\xa2ts"...), e.TS)
@@ -126,7 +133,8 @@ func (e *Event) AppendMsgpack(dst []byte) []byte {
 	if e.Caller != "" {
 		dst = wire.AppendStr(append(dst, "\xa6caller"...), e.Caller)
 	}
-	return appendNonzero(dst, "stack", e.Stack)
+	dst = appendNonzero(dst, "stack", e.Stack)
+	return appendNonzero(dst, "held", uint64(e.Held))
 }
 
 // Decode reads r, which must be an event, into e. What this package does not know stays
@@ -154,6 +162,10 @@ func (e *Event) Decode(r Raw) error {
 			return true
 		case "stack":
 			e.Stack, _ = v.Uint()
+			return true
+		case "held":
+			held, _ := v.Uint()
+			e.Held = uint32(held)
 			return true
 		}
 		for i, name := range sectionKeys {

@@ -32,6 +32,9 @@ func (f *OVSFlow) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(
 // DecodeMsgpack reads a counters record.
 func (c *Counters) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, c.Decode) }
 
+// DecodeMsgpack reads a held record.
+func (h *HeldBack) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, h.Decode) }
+
 // DecodeMsgpack reads a loss record.
 func (l *Loss) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, l.Decode) }
 

@@ -30,6 +30,7 @@ const (
 	TypeChange  RecordType = "change"
 
 	TypeCounters RecordType = "counters"
+	TypeHeld     RecordType = "held"
 )
 
 // eventFront is how every event begins after the head of its map.

@@ -10,6 +10,9 @@ type Free struct {
 	Skb  Buffer
 	Last bool // nobody else holds the data buffer: its identity ends
 	Drop Drop // when dropped
+
+	Held    uint32 // as in Event
+	Counted bool   // the event of this drop was held back
 }
 
 var freeSection = Section{"free", []Key{
@@ -21,13 +24,18 @@ var freeSection = Section{"free", []Key{
 		What: "`addr`, `head` and `id` as in `skb`, each absent if not known"},
 	{Name: "last", Form: FormBool, What: "nobody else holds the data buffer: its identity ends"},
 	{Name: "drop", Form: FormMap, Of: &dropSection, What: "as in an event", Absent: "not dropped"},
+	{Name: "held", Form: FormUint, What: "as in an event", Absent: "as in an event"},
+	{Name: "counted", Form: FormBool, What: "the event of this drop was held back, and is counted in a `held`",
+		Absent: "it was not, or not dropped"},
 }}
 
 // AppendMsgpack appends the record.
 func (f *Free) AppendMsgpack(dst []byte) []byte {
 	n := 6
-	if f.Drop.Present() {
-		n++
+	for _, has := range [...]bool{f.Drop.Present(), f.Held != 0, f.Counted} {
+		if has {
+			n++
+		}
 	}
 	dst = wire.AppendMap(dst, n)
 	dst = wire.AppendStr(append(dst, "\xa4type"...), string(TypeFree))
@@ -38,6 +46,10 @@ func (f *Free) AppendMsgpack(dst []byte) []byte {
 	dst = wire.AppendBool(append(dst, "\xa4last"...), f.Last)
 	if f.Drop.Present() {
 		dst = f.Drop.append(append(dst, "\xa4drop"...))
+	}
+	dst = appendNonzero(dst, "held", uint64(f.Held))
+	if f.Counted {
+		dst = wire.AppendBool(append(dst, "\xa7counted"...), true)
 	}
 	return dst
 }
@@ -59,5 +71,8 @@ func (f *Free) Decode(r Raw) error {
 			return true
 		})
 	}
+	held, _ := r.Get("held").Uint()
+	f.Held = uint32(held)
+	f.Counted, _ = r.Get("counted").Bool()
 	return nil
 }

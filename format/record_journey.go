@@ -44,7 +44,8 @@ var journeySection = Section{"journey", []Key{
 	{Name: "joined", Form: FormUints, What: "packets that went into this one, 16 at most", Absent: "there are none"},
 	{Name: "by", Form: FormStr, What: "as in `track`, of any of its events", Absent: "all are known by `skb.id`"},
 	{Name: "uncertain", Form: FormStrs,
-		What: "what was lost while it lived, as `what` in `loss`; `upcall`: equal packets went up to Open vSwitch's " +
+		What: "what was lost while it lived, as `what` in `loss`; " +
+			"`held`: `--limit` held events of it back; `upcall`: equal packets went up to Open vSwitch's " +
 			"user space, and not all were seen to come back, so it is not known which of them this is",
 		Absent: "nothing"},
 	{Name: "inferred", Form: FormBool, What: "as in `track`, of any of its events", Absent: "none is"},

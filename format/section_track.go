@@ -47,8 +47,8 @@ var trackSection = Section{"track", []Key{
 			"packet's bytes, as it has no address either",
 		Absent: "known by `skb.id`"},
 	{Name: "uncertain", Form: FormBool,
-		What: "records were lost that could have told something else, or equal packets went up to Open vSwitch's user " +
-			"space, and not all were seen to come back",
+		What: "records were lost or held back that could have told something else, or equal packets went up to Open " +
+			"vSwitch's user space, and not all were seen to come back",
 		Absent: "neither is known"},
 	{Name: "inferred", Form: FormBool,
 		What: "that this is the packet was concluded from its bytes alone", Absent: "the kernel's addresses say so"},

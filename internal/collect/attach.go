@@ -60,7 +60,11 @@ func (c *collector) attachAll() error {
 		// Numbers of tracepoints are small, addresses of functions are not.
 		number := uint64(i) + 1
 		c.decoder.name(number, t.String())
-		if err := c.attachment.Tracepoint(t, number); err != nil {
+		attach := c.attachment.Tracepoint
+		if c.options.CountDrops {
+			attach = c.attachment.CountDrops
+		}
+		if err := attach(t, number); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,7 @@ type collector struct {
 	decoder    *decoder
 	losses     *losses
 	watch      *host.Watch
+	held       *held           // nil: without --limit
 	counting   *counting       // nil: the kernel's own counters are not read
 	flows      *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
 	out        output
@@ -70,6 +71,7 @@ func (c *collector) run(ctx context.Context) (err error) {
 	}
 	defer reader.Close()
 	c.losses = newLosses(c.loader, c.stderr)
+	c.held = c.newHeld()
 
 	if err := c.notReady(); err != nil {
 		return err
@@ -170,7 +172,7 @@ func (c *collector) startChild(ctx context.Context) (err error) {
 
 func (c *collector) summary() string {
 	of, underWay := c.sayFirst()
-	s := spell.Count(c.counts.events, "event") + of
+	s := spell.Count(c.counts.events, "event") + of + c.held.words()
 	if n := c.losses.sum(); n > 0 {
 		s += fmt.Sprintf(", at least %d lost:", n)
 		for why, n := range c.losses.total {

@@ -17,7 +17,8 @@ import (
 // do nothing where it is nil.
 type counting struct {
 	every time.Duration // 0: at the start and the end
-	whole bool          // each drop is an event, or a loss
+	held  *held
+	whole bool // each drop is an event, or a loss
 
 	mu      sync.Mutex
 	reader  *counters.Reader
@@ -52,17 +53,22 @@ func (c *collector) startCounting() error {
 	if err != nil {
 		c.say("the counters of a network namespace can't be read: %v", err)
 	}
-	n := &counting{every: every, next: time.Now().Add(every),
+	n := &counting{every: every, held: c.held, next: time.Now().Add(every),
 		whole:  drops && c.options.First == 0 && reflect.ValueOf(c.options.Packets).IsZero(),
 		reader: counters.Open(namespaces, c.kernel.HasModule("tcp_diag", "tcp_diag_dump"))}
 	c.counting = n
 	n.read()
+	if err := c.flushHeld(c.write); err != nil {
+		return err
+	}
 	return n.flush(c.write, false) // before any event
 }
 
 // read takes a reading. It holds mu, or is alone.
 func (n *counting) read() *format.Counters {
+	n.held.take() // drops that are counted are told apart by whether they came before, after, or meanwhile
 	r := n.reader.Read()
+	n.held.take()
 	r.Drops = n.whole
 	n.waiting = append(n.waiting, r)
 	return r

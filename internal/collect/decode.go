@@ -103,7 +103,7 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 	}
 	e := &d.event
 	e.Reset()
-	e.TS, e.CPU = r.Ts, r.Cpu
+	e.TS, e.CPU, e.Held = r.Ts, r.Cpu, r.Held
 	e.Probe = d.probe(r)
 	e.Process = format.Process{PID: r.Pid, TGID: r.Tgid, Comm: d.text(r.Comm)}
 	if r.Has&bpf.HasRet != 0 {
@@ -304,7 +304,8 @@ func (d *decoder) decodeFree(b []byte) (format.Appender, error) {
 		return nil, err
 	}
 	d.free = format.Free{TS: r.Ts, CPU: r.Cpu, How: bpf.FreeHow[r.How], Last: r.Has&bpf.HasLast != 0,
-		Skb: format.Buffer{Addr: r.Skb.Skb, Head: r.Skb.Head, ID: r.Skb.Id}}
+		Skb:  format.Buffer{Addr: r.Skb.Skb, Head: r.Skb.Head, ID: r.Skb.Id},
+		Held: r.Held, Counted: r.Has&bpf.HasHeld != 0}
 	if r.Has&bpf.HasDrop != 0 {
 		d.free.Drop = d.drop(r.Drop.Location, r.Drop.Reason, r.Drop.RxSk)
 	}

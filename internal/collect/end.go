@@ -108,6 +108,10 @@ func (c *collector) lastRecords() error {
 	if err := c.losses.poll(write); err != nil {
 		return err
 	}
+	c.held.take()
+	if err := c.flushHeld(write); err != nil {
+		return err
+	}
 	if err := c.lastFlows(write); err != nil {
 		return err
 	}

@@ -17,7 +17,10 @@ func (c *collector) load() error {
 	for _, note := range c.filter.Notes() {
 		c.say("%s", note)
 	}
-	var err error
+	limit, err := o.limit()
+	if err != nil {
+		return err
+	}
 	c.loader, err = c.kernel.NewLoader(kernel.Settings{
 		Snaplen:   c.snaplen,
 		Track:     !o.NoFollow,
@@ -30,6 +33,9 @@ func (c *collector) load() error {
 		RingSize:  ringSize(o.Buffer, c.snaplen),
 		MaxBuffer: o.MaxTracked,
 		StackSize: stackSize(o.StackDepth),
+		Limit:     limit,
+		Probes:    c.selection.len(),
+		Counts:    o.CountDrops,
 		Variables: c.filter.Variables(),
 		Prepare:   c.filter.Apply,
 	})

@@ -33,6 +33,10 @@ type Options struct {
 
 	RemoveNFTTable string `name:"remove-nft-table" hidden:""` // guardTable in nfttrace.go
 
+	Limit string `group:"limits" placeholder:"N/s" help:"Write at most N events a second of each probe (5000/s; 0: all). The others are counted, drops by where and why, so that counts stay exact. 5000/s with --profile drop and generic."`
+
+	CountDrops bool `group:"what" help:"Write no events: only count drops in the kernel, by location, reason, device, network namespace and protocol. For skb-drops --summary and --live. Costs least."`
+
 	Counters string `group:"what" placeholder:"TIME" help:"Also read the kernel's own counters of loss and trouble every TIME (1s). If skb:kfree_skb is probed, they are read at the start and at the end anyway. none (or 0): never."`
 
 	Packets filter.Options `embed:""`

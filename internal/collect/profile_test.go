@@ -40,7 +40,7 @@ func TestWithProfiles(t *testing.T) {
 			[]string{"-f", "udp port 53 or tcp port 53", "-p", "ip_rcv", "--no-follow", "--where", "skb->mark == 1 && skb->len > 2", "--profile", "dns", "-s", "0"}},
 		{[]string{"--profile=ifdump"}, []string{"-p", "ip_output", "--profile=ifdump"}},
 		{[]string{"--profile=ifdump,drop", "-q"},
-			[]string{"-p", "ip_output", "-p", "skb:kfree_skb", "--with", "stack,sock", "--profile=ifdump,drop", "-q"}},
+			[]string{"-p", "ip_output", "-p", "skb:kfree_skb", "--limit", "5000/s", "--with", "stack,sock", "--profile=ifdump,drop", "-q"}},
 		{[]string{"-q", "--", "echo", "--profile", "nosuch"}, []string{"-q", "--", "echo", "--profile", "nosuch"}},
 		{[]string{"--profile", "list"}, []string{"--profile", "list"}},
 	} {

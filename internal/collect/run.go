@@ -31,6 +31,12 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err := o.checkFirst(); err != nil {
 		return err
 	}
+	if _, err := o.limit(); err != nil {
+		return err
+	}
+	if err := o.countDrops(); err != nil {
+		return err
+	}
 	if err := kernel.CheckAllowed(); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func TestParseBy(t *testing.T) {
 // Of a section those keys may be asked for that have one value.
 func TestEventKeys(t *testing.T) {
 	for section, want := range map[string]string{
-		"":       "type ts cpu probe caller stack",
+		"":       "type ts cpu probe caller stack held",
 		"packet": "len at", // data are bytes
 		"gso":    "size segs",
 		"ct":     "state dir addr proto_state zone mark helper",

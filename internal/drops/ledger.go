@@ -55,8 +55,9 @@ type class struct {
 }
 
 type dropped struct {
-	ts uint64
-	of *class
+	since, ts uint64 // ns: it came between these, or they did
+	n         uint64
+	of        *class
 }
 
 // Bounds of what is kept.
@@ -68,7 +69,7 @@ const (
 )
 
 // add takes a drop, which is judged.
-func (l *ledger) add(f *facts, t *tables, ts uint64) {
+func (l *ledger) add(f *facts, t *tables, since, ts, n uint64) {
 	of := l.classOf(f, t)
 	if of == nil {
 		l.part = true
@@ -81,18 +82,18 @@ func (l *ledger) add(f *facts, t *tables, ts uint64) {
 		}
 		l.recent = l.recent[:copy(l.recent, l.recent[len(half):])]
 	}
-	l.recent = append(l.recent, dropped{ts, of})
+	l.recent = append(l.recent, dropped{since, ts, n, of})
 }
 
-// settle counts a drop that is taken to have come before the next reading.
+// settle counts drops that are taken to have come before the next reading.
 func (l *ledger) settle(d dropped) {
 	l.folded = max(l.folded, d.ts)
 	switch {
 	case d.ts < l.first.from:
-	case d.ts <= l.first.to:
-		d.of.edge++
+	case d.since <= l.first.to:
+		d.of.edge += d.n
 	default:
-		d.of.count++
+		d.of.count += d.n
 	}
 }
 
@@ -155,8 +156,8 @@ func (l *ledger) read(c *format.Counters) {
 func (l *ledger) atEdge() map[*class]uint64 {
 	edge := map[*class]uint64{}
 	for _, d := range l.recent {
-		if d.ts <= l.at.to {
-			edge[d.of]++
+		if d.since <= l.at.to {
+			edge[d.of] += d.n
 		}
 	}
 	return edge
@@ -307,11 +308,22 @@ type ledgers struct {
 	early uint64 // ns: the latest drop without a ledger, of any host
 }
 
-// add takes a drop of a host, which is judged.
-func (s *ledgers) add(f *facts, t *tables, h *host) {
-	ts, _ := f.find.Uint(findTS)
+// partOf takes drops of a host of which nothing is known.
+func (s *ledgers) partOf(h *host) {
 	if l := s.of[h]; l != nil {
-		l.add(f, t, ts)
+		l.part = true
+	}
+}
+
+// add takes n drops of a host, which are judged: those of a held record, or the one of an event.
+func (s *ledgers) add(f *facts, t *tables, h *host, n uint64) {
+	ts, _ := f.find.Uint(findTS)
+	since, held := f.raw.Get("since").Uint()
+	if !held {
+		since = ts
+	}
+	if l := s.of[h]; l != nil {
+		l.add(f, t, since, ts, n)
 		return
 	}
 	s.early = max(s.early, ts)

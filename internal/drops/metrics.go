@@ -64,7 +64,7 @@ func newMeter(by []string) (*meter, error) {
 }
 
 // drop counts the drop in f, which has its verdict.
-func (m *meter) drop(f *facts) {
+func (m *meter) drop(f *facts, n uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.key = f.appendGroup(m.key[:0], m.by)
@@ -76,7 +76,14 @@ func (m *meter) drop(f *facts) {
 	if s == nil {
 		s = &m.others[f.verdict.severity]
 	}
-	s.count++
+	s.count += n
+}
+
+// unknown counts drops of which nothing is known.
+func (m *meter) unknown(n uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.others[Suspect].count += n
 }
 
 // begin returns the series that has these values as they are served.

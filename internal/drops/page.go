@@ -29,8 +29,8 @@ func newPage(part bool) (*pageOf, error) {
 	return &pageOf{page.Captured{Part: part}, page.NewSeries("other reasons"), reason, nil}, err
 }
 
-// drop counts the drop in f.
-func (p *pageOf) drop(f *facts, ts uint64) {
+// drop counts n drops that are as in f.
+func (p *pageOf) drop(f *facts, ts, n uint64) {
 	p.name, _ = f.appendValue(p.name[:0], p.reason[0])
 	if len(p.name) > maxValue {
 		p.name = cut(p.name[:maxValue])
@@ -39,7 +39,7 @@ func (p *pageOf) drop(f *facts, ts uint64) {
 	if len(p.name) > 0 {
 		name = escape.String(string(p.name))
 	}
-	p.series.Add(ts, name)
+	p.series.Add(ts, name, n)
 }
 
 // writePage writes the page of a run that ended with err.
@@ -52,7 +52,7 @@ func (r *run) writePage(err error) error {
 	p.captured.Finish(d)
 	d.Clock = d.Clock && r.o.Time != "mono"
 	s := r.s
-	d.Summary = totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost}
+	d.Summary = totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}
 	groups := s.sorted()
 	d.Causes = []page.Cause{}
 	for _, g := range groups[:min(len(groups), pageCauses)] {

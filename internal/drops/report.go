@@ -98,6 +98,9 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 	if s.leftOut > 0 {
 		fmt.Fprintf(b, "; %d of them no fault and left out (--normal shows them)", s.leftOut)
 	}
+	if s.held > 0 {
+		fmt.Fprintf(b, "; %d of them counted in the kernel, without an event (skb-collect --limit, --count-drops)", s.held)
+	}
 	b.WriteByte('\n')
 	if s.groupsFolded > 0 {
 		fmt.Fprintf(b, "more than %d groups: %d of them, those with the fewest drops, are counted as other; a group that "+
@@ -214,6 +217,7 @@ type totalJSON struct {
 	LeftOut      uint64  `json:"left_out"`
 	GroupsFolded uint64  `json:"groups_folded"`
 	Lost         uint64  `json:"lost"`
+	Held         uint64  `json:"held"` // of count: without an event
 }
 
 // writeJSON writes a summary as JSON lines: one for each group, then one for the total.
@@ -242,7 +246,7 @@ func (s *summary) writeJSON(w io.Writer) error {
 		}
 	}
 	return writeLines(w, append(all,
-		totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost}))
+		totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}))
 }
 
 // writeLines writes each value as a line of JSON.

@@ -255,7 +255,7 @@ func (r *run) record(raw format.Raw) error {
 		h := r.host
 		err := r.drop()
 		if r.s != nil {
-			r.ledgers.add(f, r.t, h)
+			r.ledgers.add(f, r.t, h, 1)
 		}
 		if key, ok := f.buffer(); ok && r.o.Frees {
 			r.earlier.make(key).drop = true
@@ -268,6 +268,8 @@ func (r *run) record(raw format.Raw) error {
 			return r.free()
 		}
 		return nil
+	case format.TypeHeld:
+		return r.held(raw)
 	case format.TypeLink, format.TypeJourney:
 		r.seen(f)
 		return nil
@@ -347,6 +349,9 @@ func (r *run) zone() *time.Location {
 // free looks at a free record that says dropped. A stream with drop events has an event of
 // the same drop: so it is taken for a drop only on demand, and not after that event.
 func (r *run) free() error {
+	if counted, _ := r.facts.raw.Get("counted").Bool(); counted {
+		return nil // in a held record
+	}
 	if key, ok := r.facts.buffer(); ok {
 		if m := r.earlier.find(key); m != nil && m.drop {
 			return nil
@@ -378,20 +383,8 @@ func (r *run) explained() error {
 	f.host = f.host.at(ts)
 	f.setRules(r.t, &r.flows, ts)
 	r.t.judge(f, r.s == nil)
-	severity := f.verdict.severity
-	r.drops++
-	r.worst = max(r.worst, severity)
-	if r.o.FailIf != nil && severity >= r.failIf {
-		r.asked++
-	}
-	if r.page != nil {
-		r.page.drop(f, r.now)
-	}
-	if r.meter != nil {
-		r.meter.drop(f)
-	}
+	r.judged(1)
 	if r.s != nil {
-		r.s.add(f, r.now)
 		return nil
 	}
 	r.scratch = f.appendWhy(r.scratch[:0])
@@ -401,6 +394,30 @@ func (r *run) explained() error {
 	}
 	r.spliced = put(r.spliced[:0], f.raw, "why", r.scratch)
 	return r.sink.Write(r.kept.Gives(r.spliced))
+}
+
+// judged counts n drops that are as in r.facts.
+func (r *run) judged(n uint64) {
+	f := &r.facts
+	r.count(f.verdict.severity, n)
+	if r.page != nil {
+		r.page.drop(f, r.now, n)
+	}
+	if r.meter != nil {
+		r.meter.drop(f, n)
+	}
+	if r.s != nil {
+		r.s.add(f, r.now, n)
+	}
+}
+
+// count counts n drops of a severity.
+func (r *run) count(severity Severity, n uint64) {
+	r.drops += n
+	r.worst = max(r.worst, severity)
+	if r.o.FailIf != nil && severity >= r.failIf {
+		r.asked += n
+	}
 }
 
 // finish writes what is due at the end.

@@ -27,6 +27,7 @@ type summary struct {
 	groupsFolded,
 	total, // all drops, also those left out
 	leftOut, // normal ones, without --normal
+	held, // drops that were counted in the place of an event
 	lost uint64 // events that the stream says were lost
 	first, last uint64 // ns, of any record, or of the interval
 	interval    bool   // one of several
@@ -75,12 +76,13 @@ func (s *summary) seen(t uint64) {
 	s.last = max(s.last, t)
 }
 
-func (s *summary) add(f *facts, t uint64) {
+// add counts n drops that are alike, of a time.
+func (s *summary) add(f *facts, t, n uint64) {
 	v := &f.verdict
-	s.total++
+	s.total += n
 	s.worst = max(s.worst, v.severity)
 	if v.severity == Normal && !s.normal {
-		s.leftOut++
+		s.leftOut += n
 		return
 	}
 	s.key = f.appendGroup(s.key[:0], s.by)
@@ -92,7 +94,7 @@ func (s *summary) add(f *facts, t uint64) {
 		g = s.newGroup(f, t)
 		s.groups[string(s.key)] = g
 	}
-	g.count++
+	g.count += n
 	g.differ = g.differ || string(v.cause) != g.example.Cause
 	g.first, g.last = min(g.first, t), max(g.last, t)
 }

@@ -30,6 +30,9 @@ type Settings struct {
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
 	StackSize uint32 // bytes of a stack: 8 for each frame
+	Limit     uint64 // events a second of each probe; 0: all
+	Probes    int    // how many probes there will be, about
+	Counts    bool   // drops are only counted
 	// Variables are more of the BPF side's variables to set, and Prepare changes a
 	// program before it is loaded: filters put their instructions in.
 	Variables map[string]any
@@ -121,6 +124,9 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 			spec.Maps[name].MaxEntries = 1
 		}
 	}
+	if err := s.applyLimit(spec); err != nil {
+		return nil, err
+	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return nil, fmt.Errorf("counting the cpus: %w", err)
@@ -165,6 +171,10 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		return nil, explain(err, "creating the BPF maps")
 	}
 	l.maps = coll.Maps
+	if err := l.startLimit(); err != nil {
+		l.Close()
+		return nil, err
+	}
 	l.common, _ = k.share() // else the library says what is wrong, if it can't do without either
 	if err := l.chooseLeaving(); err != nil {
 		l.Close()

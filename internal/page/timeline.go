@@ -82,8 +82,8 @@ func NewSeries(other string) *Series {
 		})}
 }
 
-// Add counts one at a time, ns.
-func (s *Series) Add(ts uint64, name string) {
+// Add counts n at a time, ns.
+func (s *Series) Add(ts uint64, name string, n uint64) {
 	i, ok := s.index[name]
 	if !ok {
 		if len(s.Names) >= maxNames-1 {
@@ -99,7 +99,7 @@ func (s *Series) Add(ts uint64, name string) {
 	for len(*cell) <= i {
 		*cell = append(*cell, 0)
 	}
-	(*cell)[i]++
+	(*cell)[i] += n
 }
 
 // Finish makes the series what is written.

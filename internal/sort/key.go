@@ -128,7 +128,7 @@ func (o order) journey(k *key) (a, b uint64, ok bool) {
 
 // toldLater says that records of a type come behind those of later times, when it is noticed what they tell.
 func toldLater(t format.RecordType) bool {
-	return t == format.TypeLoss || olderThanItsPlace(t)
+	return t == format.TypeLoss || t == format.TypeHeld || olderThanItsPlace(t)
 }
 
 // olderThanItsPlace says that the time of records of a type can be long before that of what they come behind: they bear

@@ -79,6 +79,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.end(r)
 	case format.TypeLoss:
 		p.loss(r)
+	case format.TypeHeld:
+		p.held(r)
 	case format.TypeChange:
 		p.change(r)
 	case format.TypeCounters:

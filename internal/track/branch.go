@@ -153,4 +153,5 @@ const (
 	guessed // --infer joined it with another
 	alike   // equal packets went up to Open vSwitch's user space: which of them came back is not known
 	late    // it was first seen at the return of a function: its buffer may be gone already
+	lacking // events of it were held back
 )

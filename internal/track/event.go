@@ -133,7 +133,10 @@ func (t *tracker) describe(v *view, h *hop) {
 		track.By = "addr"
 		j.flags |= byAddr
 	}
-	track.Uncertain = j.flags&alike != 0 || t.group.lossy && t.doubt(t.group, j, v.ts)&^(1<<lossFree) != 0
+	if v.held || v.has&hasID == 0 && t.group.heldIn(j, v.ts) {
+		j.flags |= lacking
+	}
+	track.Uncertain = j.flags&(alike|lacking) != 0 || t.group.lossy && t.doubt(t.group, j, v.ts)&^(1<<lossFree) != 0
 }
 
 // changes are the differences from the hop before, whose headers were was, as they are written;

@@ -118,6 +118,15 @@ func (t *tracker) report(g *group, n uint32) {
 	} else if j.flags&byContent != 0 {
 		r.By = "content"
 	}
+	if j.flags&byAddr != 0 && g.heldIn(j, j.end) {
+		j.flags |= lacking
+	}
+	if j.flags&lacking != 0 {
+		r.Uncertain = append(r.Uncertain, "held")
+		if r.Note == "" {
+			r.Note = "not all of its events are here: --limit held some back"
+		}
+	}
 	if g.lossy {
 		until := j.end
 		if j.ends[lost] > 0 {

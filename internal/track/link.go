@@ -14,6 +14,7 @@ type lifetime struct {
 	how, by          []byte
 	from, to         format.Buffer // a free record's buffer is from
 	last             bool
+	held             bool // events of the packet were held back
 	dropped          bool
 	reason, location []byte
 }
@@ -33,6 +34,9 @@ func (l *lifetime) decode(r format.Raw) {
 			buffer(&l.from, &c)
 		case "to":
 			buffer(&l.to, &c)
+		case "held":
+			l.held = true
+			c.Skip()
 		case "last":
 			l.last, _ = c.Value().Bool()
 		case "drop":
@@ -246,6 +250,9 @@ func (t *tracker) free(r format.Raw) {
 	if i := t.known(g, l.from, true); i != 0 && l.from.Addr != 0 {
 		b := t.branches.at(i)
 		t.touch(b.journey, l.ts)
+		if l.held {
+			t.journeys.at(b.journey).flags |= lacking
+		}
 		t.freed(b, &l)
 		if b.id == 0 || t.alive(g, b.id) {
 			t.queue(g, i)

@@ -69,6 +69,24 @@ func (t *tracker) loss(r format.Raw) {
 	t.group.lossy = true
 }
 
+// held takes a record of events that were counted and not written. A packet says itself whether it lacks some, unless
+// it has no identity.
+func (t *tracker) held(r format.Raw) {
+	ts, _ := r.Time()
+	t.advance(ts)
+	since, _ := r.Get("since").Uint()
+	t.group.heldBack.add(interval{min(since, ts), ts})
+}
+
+// heldIn tells whether events may be missing of a journey that is known by address, until a time.
+func (g *group) heldIn(j *journey, until uint64) bool {
+	if len(g.heldBack) == 0 {
+		return false
+	}
+	_, ok := g.heldBack.in(j.born, until)
+	return ok
+}
+
 // doubt returns the kinds of what was lost, as bits, that could make wrong what is known
 // of a journey at a time. That its first event is one of a packet seen before, and the link
 // lost, is thought possible as long after the loss as a packet may rest: the time after

@@ -50,7 +50,7 @@ func (p *pager) take(g *gathered) {
 	if name == "dropped" {
 		name += ": " + reasonOf(e)
 	}
-	p.series.Add(uint64(int64(max(e.TS, g.j.First))+g.from.offset), escape.String(name))
+	p.series.Add(uint64(int64(max(e.TS, g.j.First))+g.from.offset), escape.String(name), 1)
 }
 
 // Close writes the page.

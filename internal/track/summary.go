@@ -38,7 +38,9 @@ type summary struct {
 	inferred  uint64
 	byAddr    uint64
 	lost      map[string]uint64
-	more      uint64 // pairs of probes beyond maxPairs, in hops
+	held      map[string]uint64 // by probe
+	dropsHeld map[string]uint64 // by reason or place
+	more      uint64            // pairs of probes beyond maxPairs, in hops
 	others    flowCount
 	j         format.Journey // that of the record at hand
 
@@ -92,7 +94,7 @@ func newSummary(out io.Writer, json bool) *summary {
 	return &summary{out: out, json: json, names: newNames(), at: map[spot]lastSeen{}, pairs: map[[2]uint32]*latencies{},
 		totals: newLatencies(), again: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{},
 		reasons: map[string]uint64{}, unclear: map[string]uint64{}, flows: map[format.Flow]*flowCount{},
-		lost: map[string]uint64{}}
+		lost: map[string]uint64{}, held: map[string]uint64{}, dropsHeld: map[string]uint64{}}
 }
 
 func (s *summary) Flush() error { return nil }
@@ -103,6 +105,8 @@ func (s *summary) Write(r format.Raw) error {
 		s.event(r)
 	case format.TypeJourney:
 		return s.journey(r)
+	case format.TypeHeld:
+		s.heldBack(r)
 	case format.TypeLoss:
 		what, _ := r.Get("what").Str()
 		n, _ := r.Get("count").Uint()
@@ -111,6 +115,27 @@ func (s *summary) Write(r format.Raw) error {
 		}
 	}
 	return nil
+}
+
+// heldBack counts events that were held back.
+func (s *summary) heldBack(r format.Raw) {
+	n, _ := r.Get("count").Uint()
+	probe, _ := r.Get("probe").Str()
+	add(s.held, cmp.Or(string(probe), "several"), n)
+	if r.Get("drop") == nil {
+		return
+	}
+	reason, _ := r.Get("drop", "name").Str()
+	location, _ := r.Get("drop", "location").Str()
+	add(s.dropsHeld, cmp.Or(string(reason), string(location)), n)
+}
+
+// add counts n by a name, of which there are maxPairs at most.
+func add(counts map[string]uint64, name string, n uint64) {
+	if _, known := counts[name]; !known && len(counts) >= maxPairs {
+		name = "other"
+	}
+	counts[name] += n
 }
 
 // maxWhat bounds the kinds of losses, and their names in bytes.
@@ -329,6 +354,8 @@ type report struct {
 	Inferred  uint64            `json:"inferred"`
 	ByAddr    uint64            `json:"by_addr"`
 	Lost      map[string]uint64 `json:"lost"`
+	Held      map[string]uint64 `json:"held"`       // events that were counted and not written, by probe
+	DropsHeld map[string]uint64 `json:"held_drops"` // the drops among them, by reason
 	Endings   map[string]uint64 `json:"endings"`
 	Reasons   map[string]uint64 `json:"reasons"`
 	Unclear   map[string]uint64 `json:"unclear"` // names of docs/drops.md: what ends may have been
@@ -376,7 +403,8 @@ type reportFlow struct {
 
 func (s *summary) report() *report {
 	r := &report{Events: s.events, Journeys: s.journeys, Branches: s.branches, Uncertain: s.uncertain,
-		Inferred: s.inferred, ByAddr: s.byAddr, Lost: s.lost, Endings: s.endings, Reasons: s.reasons, Unclear: s.unclear,
+		Inferred: s.inferred, ByAddr: s.byAddr, Lost: s.lost, Held: s.held, DropsHeld: s.dropsHeld, Endings: s.endings,
+		Reasons: s.reasons, Unclear: s.unclear,
 		Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
 		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
 	if ends := slices.Sorted(maps.Keys(s.bars)); len(ends) > 0 {

@@ -48,13 +48,19 @@ func (r *report) counts(b *bytes.Buffer) {
 		n    uint64
 		text string
 	}{
-		{r.Uncertain, "uncertain: records were lost that could have told otherwise"},
+		{r.Uncertain, "uncertain: records were lost or held back that could have told otherwise"},
 		{r.Inferred, "inferred from the packets' bytes"},
 		{r.ByAddr, "known by address, as the events have no identities"},
 	} {
 		if note.n > 0 {
 			fmt.Fprintf(b, "%d of them %s\n", note.n, note.text)
 		}
+	}
+	if len(r.Held) > 0 {
+		fmt.Fprintf(b, "counted and not written (skb-collect --limit), so in no journey: events at %s\n", counts(r.Held))
+	}
+	if len(r.DropsHeld) > 0 {
+		fmt.Fprintf(b, "drops among them: %s\n", counts(r.DropsHeld))
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.Lost)) {
 		fmt.Fprintf(b, "lost: %d of kind %s\n", r.Lost[what], clean(what))

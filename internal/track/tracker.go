@@ -77,6 +77,7 @@ type group struct {
 	queued         int
 	losses         [len(lossKinds)]intervals
 	lossy          bool
+	heldBack       intervals   // in which events were held back
 	freedUnseen    [256]uint64 // identities that ended last, and of which there was no event
 	nextUnseen     int         // the next place there
 	host           host
@@ -177,6 +178,9 @@ func (t *tracker) Record(r format.Raw) error {
 		t.write(r)
 	case format.TypeLoss:
 		t.loss(r)
+		t.write(r)
+	case format.TypeHeld:
+		t.held(r)
 		t.write(r)
 	case format.TypeEnd:
 		ts, _ := r.Time()

@@ -31,6 +31,7 @@ type view struct {
 	comm               []byte
 	tgid               uint32
 	sock               uint64 // inode
+	held               bool   // events of the packet were held back before this one
 }
 
 const (
@@ -75,6 +76,9 @@ func (v *view) decode(r format.Raw) {
 			v.process(&c)
 		case "drop":
 			v.drop(&c)
+		case "held":
+			v.held = true
+			c.Skip()
 		case "sock":
 			for n := c.Map(); n > 0; n-- {
 				if string(c.Key()) == "inode" {

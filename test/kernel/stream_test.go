@@ -26,6 +26,7 @@ type stream struct {
 	changes []format.Change
 	counted []format.Counters
 	flows   []format.OVSFlow
+	held    []format.HeldBack
 	stacks  map[uint64][]string // frames by id
 	end     *format.End
 }
@@ -103,6 +104,9 @@ func (s *stream) walk(t *testing.T, r io.Reader, event func(*format.Event)) {
 		case format.TypeFlow:
 			s.flows = append(s.flows, format.OVSFlow{})
 			err = s.flows[len(s.flows)-1].Decode(raw)
+		case format.TypeHeld:
+			s.held = append(s.held, format.HeldBack{})
+			err = s.held[len(s.held)-1].Decode(raw)
 		case format.TypeEnd:
 			s.end = &format.End{}
 			err = s.end.Decode(raw)

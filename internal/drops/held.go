@@ -1,0 +1,48 @@
+package drops
+
+import (
+	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
+)
+
+// held takes drops that the kernel counted in the place of writing their events. What they have in common is known of
+// them: they are judged by that.
+func (r *run) held(raw format.Raw) error {
+	f := &r.facts
+	n, _ := raw.Get("count").Uint()
+	f.set(raw, r.host)
+	r.seen(f)
+	switch probe, _ := raw.Get("probe").Str(); {
+	case f.find.Has(findDrop):
+		f.setDrop()
+		ts, _ := f.find.Uint(findTS)
+		f.host = f.host.at(ts)
+		r.t.judge(f, r.s == nil)
+		r.judged(n)
+		if r.s != nil {
+			r.s.held += n
+			r.ledgers.add(f, r.t, r.host, n)
+		}
+	case string(probe) == kfunc.TraceKfreeSkb:
+		r.count(Suspect, n)
+		if r.meter != nil {
+			r.meter.unknown(n)
+		}
+		if r.s != nil {
+			r.s.addUnknown(n)
+			r.ledgers.partOf(r.host)
+		}
+	}
+	if r.sink != nil {
+		return r.sink.Write(r.kept.Gives(raw))
+	}
+	return nil
+}
+
+// addUnknown counts drops of which nothing is known: too many different ones came at once.
+func (s *summary) addUnknown(n uint64) {
+	s.total += n
+	s.held += n
+	s.worst = max(s.worst, Suspect)
+	s.folded[Suspect] += n
+}
