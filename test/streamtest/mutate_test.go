@@ -31,7 +31,7 @@ var programs = map[string]func(in io.Reader, out io.Writer) error{
 	},
 	"skb-track --summary": func(in io.Reader, out io.Writer) error {
 		o := tracking()
-		o.Summary = true
+		o.Summary, o.Output = true, "text"
 		return track.Run(context.Background(), o, in, out, io.Discard)
 	},
 	"skb-track --ended dropped": func(in io.Reader, out io.Writer) error {

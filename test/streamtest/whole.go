@@ -152,6 +152,8 @@ func ReadSpec(file string) (*Spec, error) {
 			section, _, _ = strings.Cut(name, "`")
 		} else if strings.HasPrefix(line, "Of each of the `devices`") {
 			section = "devices"
+		} else if strings.HasPrefix(line, "Of each of the `namespaces`") {
+			section = "namespaces"
 		} else if strings.HasPrefix(line, "| key of `end` |") {
 			section = "journey.end"
 		}
@@ -241,8 +243,8 @@ func (s *Spec) value(section string, row specRow, v any, part, captured bool) er
 			if of != "" && !one(of, x) {
 				return wrong
 			}
-			if inner, isMap := x.(map[string]any); isMap && row.key == "devices" {
-				if err := s.keys("devices", inner, part, captured); err != nil {
+			if inner, isMap := x.(map[string]any); isMap && (row.key == "devices" || row.key == "namespaces") {
+				if err := s.keys(row.key, inner, part, captured); err != nil {
 					return err
 				}
 			}
