@@ -171,7 +171,7 @@ func (r *report) notes() (all []string) {
 
 // escape makes the names in the report fit to be shown, and its flows few enough.
 func (r *report) escape() {
-	for _, m := range [...]*map[string]uint64{&r.Lost, &r.Reasons, &r.Unclear} {
+	for _, m := range [...]*map[string]uint64{&r.Lost, &r.Held, &r.DropsHeld, &r.Reasons, &r.Unclear} {
 		next := map[string]uint64{}
 		for name, n := range maps.All(*m) {
 			next[escape.String(name)] += n
