@@ -302,7 +302,6 @@ func TestLiveStream(t *testing.T) {
 func TestLiveFlow(t *testing.T) {
 	l, in := sortLive(t, Options{}, 1)
 	const from = 1000 * sec
-	_, _ = in[0].Write(recording("boot", false, from, from+20*sec))
 	var b bytes.Buffer
 	e := format.NewEncoder(&b)
 	_ = e.Write(&format.OVSFlow{TS: uint64(from + sec), Seen: uint64(from + 20*sec), UFID: "u"})
@@ -312,7 +311,8 @@ func TestLiveFlow(t *testing.T) {
 	}
 	_ = e.WriteRaw(timeless)
 	_ = e.Flush()
-	_, _ = in[0].Write(b.Bytes())
+	// In one write: a silence between two would have the last event come out before the flow.
+	_, _ = in[0].Write(append(recording("boot", false, from, from+20*sec), b.Bytes()...))
 	l.want(fmt.Sprint("starth ", from), fmt.Sprint("event ", from), fmt.Sprint("flow ", from+sec), fmt.Sprint("event ", from+20*sec), "new 0")
 	_, _ = in[0].Write(events(from + 22*sec))
 	l.want(fmt.Sprint("event ", from+22*sec)) // without an end
