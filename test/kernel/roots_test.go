@@ -101,8 +101,7 @@ func probesIn(t *testing.T, file string) map[string]int {
 	return seen
 }
 
-var _ = sameOnAllKernels("TestStaticInRoots", "that the program is static, and starts programs of a root; TestStaticAlone "+
-	"traces with it on each kernel")
+var _ = sameOnAllKernels("TestStaticInRoots", "that the program is static, and starts programs of a root; TestStaticAlone traces with it on each kernel")
 
 // TestStaticInRoots: the release's skb-collect runs in the roots of Debian's releases, of busybox, and of musl. It
 // runs a program there, which has the root's libraries, and exits with its status.
