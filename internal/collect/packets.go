@@ -49,7 +49,7 @@ func (n *firstPackets) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// checkFirst finds what --packets can't be had with.
+// checkFirst refuses the options that --packets can't be used with.
 func (o *Options) checkFirst() error {
 	if o.First == 0 {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
-// held takes drops that the kernel counted in the place of writing their events. What they have in common is known of
-// them: they are judged by that.
+// held takes drops that the kernel counted instead of writing their events. Only what they have in common is known:
+// they are judged by that.
 func (r *run) held(raw format.Raw) error {
 	f := &r.facts
 	n, _ := raw.Get("count").Uint()

@@ -42,9 +42,8 @@ func cameWith(r format.Raw) came {
 }
 
 // appendNetns appends what text shows of a network namespace behind a device: nothing of the tool's own, @web of one
-// with a name, " netns=4026532166" of others. If a stream does not say which the tool's own is, as older ones and
-// captures,
-// the first is taken for it.
+// with a name, " netns=4026532166" of others. If a stream does not say which the tool's own is, as older streams and
+// captures do not, the first is taken for it.
 func (c *came) appendNetns(dst []byte, inum uint64) []byte {
 	if c.own == 0 {
 		c.own, c.guessed = inum, true

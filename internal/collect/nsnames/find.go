@@ -25,8 +25,8 @@ const dir = "/run/netns"
 const maxNames = 16 << 10
 
 // Find returns what is known of the network namespaces of this host by their inode numbers, without the one that this
-// process is in. Of processes of others it needs CAP_SYS_PTRACE; without it those namespaces are left out. It reads
-// one link for each process, and looks at one process of each namespace more closely.
+// process is in. It needs CAP_SYS_PTRACE to look at processes of other users. Without it, it leaves their namespaces
+// out. It reads one link for each process, and looks at one process of each namespace more closely.
 func Find() map[uint32]format.Namespace {
 	own := inum("/proc/self/ns/net")
 	all := map[uint32]format.Namespace{}

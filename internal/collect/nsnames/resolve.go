@@ -15,9 +15,8 @@ import (
 const leastID = 6
 
 // Resolve finds the network namespace that goes by a name: one of those that text shows, a container's id or its first
-// 6
-// digits or more, a pod's uid, or the host name in a container. found is false if there is none; an error is that there
-// are several.
+// 6 digits or more, a pod's uid, or the host name in a container. found is false if there is none. It is an error if
+// there are several.
 func Resolve(name string) (inum uint32, found bool, err error) { return resolve(name, Find()) }
 
 func resolve(name string, all map[uint32]format.Namespace) (inum uint32, found bool, err error) {
