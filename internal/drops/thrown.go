@@ -10,11 +10,11 @@ import (
 // (ovs_dp_process_packet in net/openvswitch/datapath.c). After other errors it tells of the drop.
 const errAgain = -11
 
-// setThrown makes a drop of an event that says that Open vSwitch drops the packet, where the kernel reports no drop: it
-// ends the packet as one that it is done with. setThrown reports whether the event says so.
+// setThrown makes a drop of an event that says that Open vSwitch drops the packet, where the kernel reports no drop:
+// it ends the packet as one that it is done with. setThrown reports whether the event says so.
 //
-// All kernels do that with a lost upcall. Kernels without drop reasons of Open vSwitch (before 6.6) also do it with what
-// a flow or a meter drops. Newer ones write events of these drops.
+// All kernels do that with a lost upcall. Kernels without drop reasons of Open vSwitch (before 6.6) also do it with
+// what a flow or a meter drops. Newer ones write events of these drops.
 func (f *facts) setThrown(e *earlier) bool {
 	if !f.find.Has(findOVSType) && !f.find.Has(findRetValue) {
 		return false
