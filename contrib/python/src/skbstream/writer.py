@@ -15,7 +15,7 @@ from .reader import Reader, Source
 from .record import Record
 from .whole import Kept
 
-ALWAYS = frozenset(("start", "change", "counters", "loss", "end", "resume"))
+ALWAYS = frozenset(("start", "change", "counters", "loss", "held", "end", "resume"))
 """Records that a filter hands on (FORMAT.md, "Filters")."""
 
 
