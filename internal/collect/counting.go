@@ -58,10 +58,16 @@ func (c *collector) startCounting() error {
 		reader: counters.Open(namespaces, c.kernel.HasModule("tcp_diag", "tcp_diag_dump"))}
 	c.counting = n
 	n.read()
-	if err := c.flushHeld(c.write); err != nil {
+	return c.writeFirst(c.write)
+}
+
+// writeFirst writes the first reading, before any event and before the drops that were counted meanwhile: a reader
+// takes what stands in front of it for drops that the counters may have counted before.
+func (c *collector) writeFirst(write func(format.Appender) error) error {
+	if err := c.counting.flush(write, false); err != nil {
 		return err
 	}
-	return n.flush(c.write, false) // before any event
+	return c.flushHeld(write)
 }
 
 // read takes a reading. It holds mu, or is alone.

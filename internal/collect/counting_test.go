@@ -4,11 +4,16 @@ package collect
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/collect/counters"
+	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // TestCountingWhileStuck: the last reading is taken also while a write of one before does not come back.
@@ -42,6 +47,24 @@ func TestCountingWhileStuck(t *testing.T) {
 	err := n.last(func(r format.Appender) error { all = append(all, r.(*format.Counters)); return nil })
 	if err != nil || len(all) != 2 || all[0].Since.OK || all[1].Since.V != all[0].TS {
 		t.Errorf("%v, readings %+v", err, all)
+	}
+}
+
+// TestFirstReading: the first reading stands before the drops that were counted while it was made.
+func TestFirstReading(t *testing.T) {
+	h := &held{cause: "count-drops", events: map[uint64]uint64{}, drops: map[bpf.DropKey]uint64{}}
+	n := uint64(0)
+	h.read = func() (kernel.Held, error) {
+		n++ // one more each time
+		return kernel.Held{Events: map[uint64]uint64{7: n}}, nil
+	}
+	c := &collector{held: h, counting: &counting{held: h, reader: counters.Open(nil, false)}, decoder: &decoder{probes: map[uint64]string{7: kfunc.TraceKfreeSkb}}}
+	defer c.counting.close()
+	c.counting.read()
+	var all []string
+	err := c.writeFirst(func(r format.Appender) error { all = append(all, fmt.Sprintf("%T", r)); return nil })
+	if want := []string{"*format.Counters", "*format.HeldBack", "*format.HeldBack"}; err != nil || !slices.Equal(all, want) {
+		t.Errorf("%v %v, want %v", err, all, want)
 	}
 }
 
