@@ -93,35 +93,55 @@ func (c *collector) letPacketsIn(ctx context.Context) error {
 func watchFirst(ctx context.Context, l *kernel.Loader, ended func()) {
 	ticker := time.NewTicker(firstEvery)
 	defer ticker.Stop()
-	recounted := time.Now()
-	var gone time.Time // since when no buffer has been one of theirs
+	w := firstWatch{count: l.Countdown, recount: l.BuffersNow, recounted: time.Now()}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			c, err := l.Countdown()
+			done, err := w.look(now)
 			if err != nil {
 				return // the loader is closed
 			}
-			if c.Left == 0 && c.Buffers > 0 && now.Sub(recounted) > recountEvery {
-				recounted = now
-				if c.Buffers, err = l.BuffersNow(); err != nil {
-					return
-				}
-			}
-			switch {
-			case c.Left > 0 || c.Buffers > 0:
-				gone = time.Time{}
-			case gone.IsZero():
-				// Between two heads (pskb_expand_head) a packet has none, and returns come behind its end.
-				gone = now
-			case c.Away == 0 || now.Sub(gone) > awayFor:
+			if done {
 				ended()
 				return
 			}
 		}
 	}
+}
+
+// A firstWatch is what watchFirst has seen.
+type firstWatch struct {
+	count     func() (kernel.Countdown, error)
+	recount   func() (int, error)
+	recounted time.Time
+	gone      time.Time // since when no buffer has been one of theirs
+}
+
+// look asks the kernel once. done: all packets have come and ended.
+func (w *firstWatch) look(now time.Time) (done bool, err error) {
+	c, err := w.count()
+	if err != nil {
+		return false, err
+	}
+	// The kernel's count stays too high where it missed a release: once there were none, they are counted each time.
+	if c.Left == 0 && c.Buffers > 0 && (!w.gone.IsZero() || now.Sub(w.recounted) > recountEvery) {
+		w.recounted = now
+		if c.Buffers, err = w.recount(); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case c.Left > 0 || c.Buffers > 0:
+		w.gone = time.Time{}
+	case w.gone.IsZero():
+		// Between two heads (pskb_expand_head) a packet has none, and returns come behind its end.
+		w.gone = now
+	case c.Away == 0 || now.Sub(w.gone) > awayFor:
+		return true, nil
+	}
+	return false, nil
 }
 
 // sayFirst says what came of them: of how many packets the events are, and what is still on its way.
