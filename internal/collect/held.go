@@ -19,8 +19,13 @@ import (
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
-// heldEvery is how often what was held back is told.
-const heldEvery = time.Second
+// heldEvery is how often what was held back is told, as far as pollInterval allows: twice as long, and what skb-track
+// keeps of a journey that ended (250 ms) lives until it is told.
+const heldEvery = 150 * time.Millisecond
+
+// afterReading is when the next reading is due after one that took so long: a map of many different drops is not read
+// for more than a tenth of the time.
+func afterReading(took time.Duration) time.Duration { return max(heldEvery, 10*took) }
 
 // held tells how many events --limit held back, or --count-drops counted. Its methods do nothing where it is nil.
 type held struct {
@@ -112,13 +117,14 @@ func (h *held) take() {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	since, begun := h.since, clock.Monotonic()
+	since, begun, started := h.since, clock.Monotonic(), time.Now()
 	counted, err := h.read()
 	if err != nil {
 		h.err = err
 		return
 	}
-	h.since, h.next = begun, time.Now().Add(heldEvery)
+	now := time.Now()
+	h.since, h.next = begun, now.Add(afterReading(now.Sub(started)))
 	ts := clock.Monotonic()
 	for probe, n := range counted.Events {
 		if grew := n - h.events[probe]; grew > 0 {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/skb-tools/skb-tools/internal/kernel"
 )
 
 // TestLimit: what --limit takes.
@@ -41,5 +44,18 @@ func TestCountDrops(t *testing.T) {
 		if err == nil || !strings.HasSuffix(err.Error(), "leave out "+name) || !errors.As(err, &status) || status.ExitStatus() != 2 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestHeldOften: what was held back is told before skb-track forgets the journeys of then (250 ms), and before a summary
+// of each second has passed over one. Reading it takes no more than a tenth of the time.
+func TestHeldOften(t *testing.T) {
+	h := &held{read: func() (kernel.Held, error) { return kernel.Held{}, nil }}
+	h.take()
+	if wait := time.Until(h.next); wait+pollInterval > 250*time.Millisecond {
+		t.Errorf("the next reading is due after %v, and looked for every %v", wait, pollInterval)
+	}
+	if wait := afterReading(100 * time.Millisecond); wait != time.Second {
+		t.Errorf("after a reading of 100ms comes one in %v", wait)
 	}
 }

@@ -31,3 +31,26 @@ func TestHeld(t *testing.T) {
 		t.Errorf("%d journeys", len(journeys))
 	}
 }
+
+// TestHeldBehind: a journey by address that was written before the record of what was held back in its time is marked,
+// where one shortly before says that events are held back. One that comes long after is not.
+func TestHeldBehind(t *testing.T) {
+	const ms = 1e6
+	_, journeys := tracks(t,
+		&format.HeldBack{TS: 1e9 + 10*ms, Since: 1e9, Count: 9, Cause: "limit", Probe: "ip_rcv"},
+		seenAt(1e9+20*ms, "ip_rcv", 0x100, 0, 1),
+		&format.Free{TS: 1e9 + 21*ms, How: "consumed", Skb: format.Buffer{Addr: 0x100}, Last: true},
+		seenAt(1e9+290*ms, "ip_rcv", 0x200, 2, 1), // the first has lingered
+		&format.HeldBack{TS: 1e9 + 310*ms, Since: 1e9 + 10*ms, Count: 9, Cause: "limit", Probe: "ip_rcv"},
+		seenAt(1e9+900*ms, "ip_rcv", 0x300, 0, 1),
+		&format.Free{TS: 1e9 + 901*ms, How: "consumed", Skb: format.Buffer{Addr: 0x300}, Last: true})
+	var marked []bool
+	for _, j := range journeys {
+		if j.By == "addr" {
+			marked = append(marked, slices.Contains(j.Uncertain, "held"))
+		}
+	}
+	if !slices.Equal(marked, []bool{true, false}) {
+		t.Errorf("marked: %v in %+v", marked, journeys)
+	}
+}

@@ -70,12 +70,13 @@ func (t *tracker) loss(r format.Raw) {
 }
 
 // held takes a record of events that were counted and not written. A packet says itself whether it lacks some, unless
-// it has no identity.
+// it has no identity. While events are held back such records come one after another, and a journey may be written
+// shortly before the next one: what comes shortly after one is in doubt too.
 func (t *tracker) held(r format.Raw) {
 	ts, _ := r.Time()
 	t.advance(ts)
 	since, _ := r.Get("since").Uint()
-	t.group.heldBack.add(interval{min(since, ts), ts})
+	t.group.heldBack.add(interval{min(since, ts), ts + uint64(t.limits.linger)})
 }
 
 // heldIn tells whether events may be missing of a journey that is known by address, until a time.
