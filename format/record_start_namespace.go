@@ -21,7 +21,7 @@ var namespaceSection = Section{"namespace", []Key{
 	{Name: "name", Form: FormStr,
 		What: "what it is called: `web` (of ip-netns(8)), `docker:4f1c9bd2a0e3` (the runtime and the first 12 digits of " +
 			"the container's id), `pod:web-7d9f` (the host name in the pod, or its uid), `nginx.service`, or " +
-			"`nginx/812` (program and process)"},
+			"`nginx/812` (program and process). If several would be called the same, each has `/` and its `inum` behind"},
 	{Name: "by", Form: FormStr,
 		What: "by what that is known: `ip netns`; the path of the cgroup of `pid`: `docker`, `podman`, `containerd`, " +
 			"`cri-o`, `container` (the path does not tell the runtime), `pod`, `lxc`, `nspawn`, `systemd`; `program`"},

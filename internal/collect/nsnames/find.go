@@ -32,7 +32,10 @@ func Find() map[uint32]format.Namespace {
 	all := map[uint32]format.Namespace{}
 	for inum, pid := range processes(own) {
 		if len(all) < maxNames {
-			all[inum] = ofProcess(pid)
+			// A process that has just ended tells nothing.
+			if n := ofProcess(pid); n.Name != "" {
+				all[inum] = n
+			}
 		}
 	}
 	for inum, name := range Named() {
@@ -40,11 +43,32 @@ func Find() map[uint32]format.Namespace {
 		if inum == own || !known && len(all) >= maxNames {
 			continue
 		}
-		n.Name, n.By = name, "ip netns"
+		n.Name, n.By = name, byFile
 		all[inum] = n
 	}
+	tellApart(all)
 	return all
 }
+
+// byFile is how a name of ip-netns(8) is known.
+const byFile = "ip netns"
+
+// tellApart puts the number behind names that several namespaces have, such as those of a unit of systemd with several.
+// Those of ip-netns(8) are different, and stay.
+func tellApart(all map[uint32]format.Namespace) {
+	having := map[string]int{}
+	for _, n := range all {
+		having[n.Name]++
+	}
+	for inum, n := range all {
+		if having[n.Name] > 1 && n.By != byFile {
+			n.Name += numbered(inum)
+			all[inum] = n
+		}
+	}
+}
+
+func numbered(inum uint32) string { return "/" + strconv.FormatUint(uint64(inum), 10) }
 
 // Named are the namespaces of ip-netns(8). It needs no privilege.
 func Named() map[uint32]string {
@@ -127,7 +151,7 @@ func ofProcess(pid int) format.Namespace {
 // shortID is how much of a container's id people use, as the runtimes' own commands print it.
 const shortID = 12
 
-// name is what the namespace of a process is called, and by what it is known.
+// name is what the namespace of a process is called, and by what it is known; both are "" if nothing could be read.
 func (p place) name(host, comm string, pid int) (name, by string) {
 	host = strings.Join(strings.Fields(host), "_")
 	switch id := p.container[:min(len(p.container), shortID)]; {
@@ -142,7 +166,11 @@ func (p place) name(host, comm string, pid int) (name, by string) {
 	case p.unit != "":
 		return p.unit, "systemd"
 	}
-	return strings.Join(strings.Fields(comm), "_") + "/" + strconv.Itoa(pid), "program" // a name is one word
+	comm = strings.Join(strings.Fields(comm), "_") // a name is one word
+	if comm == "" {
+		return "", ""
+	}
+	return comm + "/" + strconv.Itoa(pid), "program"
 }
 
 // hostName is the host name in a UTS namespace, "" if that is the one of this process, or it may not be entered. In a

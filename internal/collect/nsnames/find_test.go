@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skb-tools/skb-tools/format"
 )
 
 // TestName: what the namespace of a process is called, by what is known of the process.
@@ -26,10 +29,33 @@ func TestName(t *testing.T) {
 		{place{"lxc", "web", "", ""}, "", "init", "lxc:web", "lxc"},
 		{place{"", "", "", "nginx.service"}, "", "nginx", "nginx.service", "systemd"},
 		{place{}, "", "my shell", "my_shell/812", "program"},
+		{place{}, "", "", "", ""}, // it ended before
+		{place{}, "", " ", "", ""},
 	} {
 		if name, by := c.place.name(c.host, c.comm, 812); name != c.want || by != c.by {
 			t.Errorf("%+v: %s by %s, want %s by %s", c.place, name, by, c.want, c.by)
 		}
+	}
+}
+
+// TestTellApart: no two namespaces have the same name, and those of ip-netns(8) keep theirs.
+func TestTellApart(t *testing.T) {
+	all := map[uint32]format.Namespace{
+		11: {Name: "unit.service", By: "systemd"}, 12: {Name: "unit.service", By: "systemd"}, 13: {Name: "one.service", By: "systemd"},
+		14: {Name: "web", By: "ip netns"}, 15: {Name: "web", By: "systemd"},
+	}
+	tellApart(all)
+	for inum, want := range map[uint32]string{11: "unit.service/11", 12: "unit.service/12", 13: "one.service", 14: "web", 15: "web/15"} {
+		if got := all[inum].Name; got != want {
+			t.Errorf("%d: %s, want %s", inum, got, want)
+		}
+	}
+	if got, found, err := resolve("unit.service/12", all); got != 12 || !found || err != nil {
+		t.Errorf("%d, %v, %v", got, found, err)
+	}
+	// What both would be called names neither.
+	if _, _, err := resolve("unit.service", all); err == nil || !strings.Contains(err.Error(), "unit.service/11 (11), unit.service/12 (12)") {
+		t.Error(err)
 	}
 }
 

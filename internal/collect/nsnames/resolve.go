@@ -22,7 +22,7 @@ func Resolve(name string) (inum uint32, found bool, err error) { return resolve(
 func resolve(name string, all map[uint32]format.Namespace) (inum uint32, found bool, err error) {
 	var fit []uint32
 	for _, n := range slices.Sorted(maps.Keys(all)) {
-		if ns := all[n]; goesBy(&ns, name) {
+		if ns := all[n]; goesBy(n, &ns, name) {
 			fit = append(fit, n)
 		}
 	}
@@ -37,11 +37,11 @@ func resolve(name string, all map[uint32]format.Namespace) (inum uint32, found b
 		len(fit), a, fit[0], b, fit[1])
 }
 
-func goesBy(n *format.Namespace, name string) bool {
+func goesBy(inum uint32, n *format.Namespace, name string) bool {
 	if name == "" {
 		return false
 	}
 	id := strings.TrimPrefix(name, n.By+":")
-	return name == n.Name || name == n.Pod || name == n.Host ||
+	return name == n.Name || name == strings.TrimSuffix(n.Name, numbered(inum)) || name == n.Pod || name == n.Host ||
 		n.Container != "" && (id == n.Container || len(id) >= leastID && isHex(id) && strings.HasPrefix(n.Container, id))
 }
