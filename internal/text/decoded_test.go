@@ -152,6 +152,21 @@ func TestDecodedNetns(t *testing.T) {
 	}
 }
 
+// TestDecodedNetnsAgain: the number of a namespace that is gone, given to another one, has not its name.
+func TestDecodedNetnsAgain(t *testing.T) {
+	d := NewDecoded()
+	start := &format.Start{Namespaces: map[uint32]format.Namespace{9: {Name: "web", By: "ip netns"}}}
+	d.Append([]byte("{}"), start.AppendMsgpack(nil))
+	for _, c := range []struct {
+		cookie uint64
+		want   string
+	}{{0, "web"}, {7, "web"}, {7, "web"}, {8, "9"}, {0, "9"}} {
+		if got := decodedOf(t, d, &format.Event{Probe: "p", Netns: format.Netns{Inum: 9, Cookie: c.cookie}}); !strings.HasSuffix(got, `"netns":"`+c.want+`"}`) {
+			t.Errorf("cookie %d: %s, want %s", c.cookie, got, c.want)
+		}
+	}
+}
+
 // TestDecodedTag: the tag that the kernel keeps beside the packet is the outermost one.
 func TestDecodedTag(t *testing.T) {
 	data := build(t, eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 5, Type: layers.EthernetTypeIPv4}, ip4(layers.IPProtocolUDP), udp(1, 9))

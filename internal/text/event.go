@@ -18,6 +18,9 @@ func (p *Printer) event(r format.Raw) {
 	if !found {
 		e.walk(r)
 	}
+	if e.netns.OK {
+		p.of.sees(e.netns.V, r)
+	}
 	p.time(e.ts)
 	p.cpu(e.cpu)
 	p.process(e)

@@ -2,6 +2,7 @@ package text
 
 import (
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -15,6 +16,7 @@ type came struct {
 	// own was not told, and is that of the first event
 	guessed bool
 	names   map[uint64]string // of others
+	cookies map[uint64]uint64 // of those with a name, as their first event had it
 }
 
 // maxName bounds how much of a namespace's name is kept, in bytes; maxNames how many of a start.
@@ -32,13 +34,42 @@ func cameWith(r format.Raw) came {
 	c.own, _ = r.Get("netns", "inum").Uint()
 	for inum, n := range r.Namespaces() {
 		if c.names == nil {
-			c.names = map[uint64]string{}
+			c.names, c.cookies = map[uint64]string{}, map[uint64]uint64{}
 		}
 		if n.Name != "" && len(c.names) < maxNames {
-			c.names[uint64(inum)] = n.Name[:min(len(n.Name), maxName)]
+			c.names[uint64(inum)] = cutName(n.Name)
 		}
 	}
 	return c
+}
+
+// cutName cuts a name to maxName bytes, at a whole rune.
+func cutName(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	n := maxName
+	for n > maxName-utf8.UTFMax && !utf8.RuneStart(name[n]) {
+		n--
+	}
+	return name[:n]
+}
+
+// sees takes the namespace of an event. The kernel gives the number of a namespace that is gone to another one at once,
+// but a cookie to only one: with another cookie the number is of another namespace, which has no name here.
+func (c *came) sees(inum uint64, event format.Raw) {
+	if c.names[inum] == "" {
+		return
+	}
+	cookie, ok := event.Get("netns", "cookie").Uint()
+	if !ok {
+		return
+	}
+	if was, known := c.cookies[inum]; !known {
+		c.cookies[inum] = cookie
+	} else if was != cookie {
+		delete(c.names, inum)
+	}
 }
 
 // appendNetns appends what text shows of a network namespace behind a device: nothing of the tool's own, @web of one

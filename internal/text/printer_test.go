@@ -186,6 +186,10 @@ func TestNetnsNames(t *testing.T) {
 	eth0 := `,"dev":{"name":"eth0"}`
 	start := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"netns":{"inum":1},"namespaces":{"2":{"name":"web","by":"ip netns"},"3":{"name":"a\u001b[31m","by":"program"}}}`)
 	other := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"host":"h","netns":{"inum":2},"namespaces":{"1":{"name":"pod:db","by":"pod"}}}`)
+	long := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"netns":{"inum":1},"namespaces":{"2":{"name":"`+strings.Repeat("a", 79)+`\u00e9","by":"pod"}}}`)
+	cookie := func(n int) format.Raw {
+		return record(t, fmt.Sprintf(`{"type":"event","ts":1,"cpu":0,"probe":"p","netns":{"inum":2,"cookie":%d}%s}`, n, eth0))
+	}
 	for _, c := range []struct {
 		records []format.Raw
 		want    string // in the last line
@@ -204,6 +208,12 @@ func TestNetnsNames(t *testing.T) {
 		{[]format.Raw{start, record(t, `{"type":"journey","ts":1,"packet":1,"end":{"how":"delivered","dev":"eth0","netns":1}}`)}, "delivered on eth0,"},
 		{[]format.Raw{start, record(t, `{"type":"journey","ts":1,"packet":1,"end":{"how":"delivered","dev":"eth0","netns":9}}`)}, "delivered on eth0 netns=9,"},
 		{[]format.Raw{start}, " namespaces=2"},
+		// The number is another namespace's from then on, also where a merge comes back to the host.
+		{[]format.Raw{start, cookie(7), event(2, eth0), cookie(7)}, " eth0@web "},
+		{[]format.Raw{start, cookie(7), cookie(8)}, " eth0 netns=2 "},
+		{[]format.Raw{start, cookie(7), cookie(8), event(2, eth0)}, " eth0 netns=2 "},
+		{[]format.Raw{start, cookie(7), other, record(t, `{"type":"resume","back":1}`), cookie(8)}, " eth0 netns=2 "},
+		{[]format.Raw{long, event(2, eth0)}, " eth0@" + strings.Repeat("a", 79) + " "},
 	} {
 		lines := strings.Split(strings.TrimSuffix(print(t, Options{}, c.records...), "\n"), "\n")
 		if last := lines[len(lines)-1]; !strings.Contains(last, c.want) || strings.Contains(c.want, " eth0 ") && strings.Contains(last, "@") {
