@@ -32,6 +32,8 @@ func (r *run) held(raw format.Raw) error {
 			r.s.addUnknown(n)
 			r.ledgers.partOf(r.host)
 		}
+	case r.s != nil && r.host.toldByOVS(probe):
+		r.s.heldOVS += n
 	}
 	if r.sink != nil {
 		return r.sink.Write(r.kept.Gives(raw))

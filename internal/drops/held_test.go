@@ -21,6 +21,10 @@ func TestHeld(t *testing.T) {
 		counted = `{"type":"held","ts":500,"since":200,"count":1000,"cause":"limit","probe":"skb:kfree_skb",` + drop
 		unknown = `{"type":"held","ts":500,"since":200,"count":7,"cause":"limit","probe":"skb:kfree_skb"}` + "\n"
 		other   = `{"type":"held","ts":500,"since":200,"count":50,"cause":"limit","probe":"ip_rcv"}` + "\n"
+		lookup  = `{"type":"held","ts":500,"since":200,"count":50,"cause":"limit","probe":"ret:ovs_flow_tbl_lookup_stats"}` + "\n"
+		upcall  = `{"type":"held","ts":500,"since":200,"count":50,"cause":"limit","probe":"ret:ovs_dp_upcall"}` + "\n"
+		meter   = `{"type":"held","ts":500,"since":200,"count":50,"cause":"limit","probe":"ret:ovs_meter_execute"}` + "\n"
+		list    = `{"type":"held","ts":500,"since":200,"count":50,"cause":"limit","probe":"do_execute_actions"}` + "\n"
 		freed   = `{"type":"free","ts":400,"cpu":0,"how":"dropped","skb":{"id":5},"last":true,"counted":true,` + drop
 	)
 	const end = `{"type":"end","ts":2000,"events":1,"links":0,"frees":0,"lost":0,"cause":"signal"}` + "\n"
@@ -32,13 +36,17 @@ func TestHeld(t *testing.T) {
 	}{
 		"a summary":              {event + counted + other, Options{}, []string{"1001 drops in ", "; 1000 of them counted in the kernel, without an event (skb-collect --limit, --count-drops)"}},
 		"by device":              {event + counted, Options{By: []string{"dev.name"}}, []string{" 1000 ", "eth0"}},
-		"in JSON":                {event + counted, Options{Options: pipe.Options{Output: "json"}}, []string{`"count":1001,`, `"held":1000}`}},
+		"in JSON":                {event + counted, Options{Options: pipe.Options{Output: "json"}}, []string{`"count":1001,`, `"held":1000,`}},
 		"too many different":     {event + unknown, Options{}, []string{"8 drops in ", "7 of them counted", "other"}},
 		"beside the counters":    {first + event + counted + last, Options{}, []string{"among the drops above: UdpNoPorts +1001\n", "-besides", "-not counted"}},
 		"across a reading":       {first + event + strings.Replace(counted, `"since":200`, `"since":105`, 1) + last, Options{}, []string{"may be among the drops above: UdpNoPorts +1001\n", "-besides"}},
 		"unknown ones":           {first + event + unknown + last, Options{}, []string{"-among", "-besides"}},
 		"a free of a held event": {event + counted + freed, Options{Frees: true}, []string{"1001 drops"}},
-		"other events":           {event + other, Options{}, []string{"1 drop in ", "-counted"}},
+		"other events":           {event + other, Options{}, []string{"1 drop in ", "-counted", "-Open vSwitch"}},
+		"lookups":                {event + lookup, Options{}, []string{"1 drop in ", "50 events by which Open vSwitch's drops are known were held back (skb-collect --limit): there may be more drops than this\n"}},
+		"lookups in JSON":        {event + lookup, Options{Options: pipe.Options{Output: "json"}}, []string{`"count":1,`, `"held":0,"held_ovs":50}`}},
+		"upcalls, meter, lists":  {event + upcall + meter + list, Options{}, []string{"150 events by which"}},
+		"upcalls on their way":   {event + strings.Replace(upcall, "ret:", "", 1), Options{}, []string{"-by which"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := c.args

@@ -109,6 +109,10 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 	if s.lost > 0 {
 		fmt.Fprintf(b, "%d events were lost before they could be counted: there were more drops than this\n", s.lost)
 	}
+	if s.heldOVS > 0 {
+		fmt.Fprintf(b, "%d events by which Open vSwitch's drops are known were held back (skb-collect --limit): "+
+			"there may be more drops than this\n", s.heldOVS)
+	}
 }
 
 // shown are a group's values as a terminal may have them. The names in a cause are so already.
@@ -220,6 +224,11 @@ type totalJSON struct {
 	Held         uint64  `json:"held"` // of count: without an event
 }
 
+type totalAndOVS struct {
+	totalJSON
+	HeldOVS uint64 `json:"held_ovs"` // events that may have told of more drops
+}
+
 // writeJSON writes a summary as JSON lines: one for each group, then one for the total.
 // Times are nanoseconds, Unix time where the stream's start says how to get it.
 func (s *summary) writeJSON(w io.Writer) error {
@@ -246,7 +255,8 @@ func (s *summary) writeJSON(w io.Writer) error {
 		}
 	}
 	return writeLines(w, append(all,
-		totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}))
+		totalAndOVS{totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held},
+			s.heldOVS}))
 }
 
 // writeLines writes each value as a line of JSON.

@@ -28,6 +28,7 @@ type summary struct {
 	total, // all drops, also those left out
 	leftOut, // normal ones, without --normal
 	held, // drops that were counted in the place of an event
+	heldOVS, // events that may have told of drops of Open vSwitch, and were only counted
 	lost uint64 // events that the stream says were lost
 	first, last uint64 // ns, of any record, or of the interval
 	interval    bool   // one of several

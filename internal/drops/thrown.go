@@ -55,6 +55,20 @@ func (f *facts) setThrown(e *earlier) bool {
 	return true
 }
 
+// toldByOVS says whether events of a probe are those that setThrown knows drops by, alone or with later ones.
+func (h *host) toldByOVS(probe []byte) bool {
+	function, value := bytes.CutPrefix(probe, []byte(kfunc.Return))
+	switch string(function) {
+	case kfunc.OVSLookupStats, kfunc.OVSUpcall:
+		return value
+	case kfunc.OVSMeter:
+		return value && !h.names["OVS_DROP_METER"]
+	case kfunc.OVSDoActions:
+		return !value
+	}
+	return false
+}
+
 func (f *facts) thrownBy(function string) {
 	f.location = append(f.buf, function...)
 	f.buf = f.location[len(f.location):]
