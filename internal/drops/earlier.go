@@ -86,6 +86,19 @@ func (e *earlier) make(key uint64) *memory {
 	return *p
 }
 
+// forget drops what is kept of the packet of an event before which others are missing: they may have said something
+// else. What has happened for certain stays.
+func (e *earlier) forget(f *facts) {
+	if !f.find.Has(findHeld) {
+		return
+	}
+	if key, ok := f.identity(); ok {
+		if m := e.find(key); m != nil {
+			m.used, m.at, m.rets, m.latest = 0, [allKept][2]int{}, [returns]returned{}, 0
+		}
+	}
+}
+
 // remember takes what may explain a later drop out of an event that is none.
 func (e *earlier) remember(f *facts) {
 	probe, _ := f.find.Str(findProbe)

@@ -37,3 +37,23 @@ func TestEarlierOfAnotherHost(t *testing.T) {
 		t.Errorf("another host's rule: %s", w.Cause)
 	}
 }
+
+// TestEarlierHeld: what was known of a packet is not told of it once events of it were held back.
+func TestEarlierHeld(t *testing.T) {
+	const verdict = `{"type":"event","ts":1,"probe":"nft:trace","skb":{"id":7},"nft":{"type":"rule","verdict":"drop","family":"inet","table":"filter","chain":"input","handle":9}}`
+	const drop = `{"type":"event","ts":2,"probe":"skb:kfree_skb","skb":{"id":7},"drop":{"location":"nf_hook_slow+0x1"}`
+	for held, known := range map[string]bool{`}`: true, `,"held":1}`: false} {
+		w := explained(t, record(t, `{"type":"start","ts":1,"version":1}`), record(t, verdict), record(t, drop+held))[0]
+		if got := strings.HasPrefix(w.Cause, "rule 9 of the nftables chain input"); got != known {
+			t.Errorf("%s: %s", held, w.Cause)
+		}
+	}
+	// A lookup that did not find a flow may have had one behind it that did.
+	const miss = `{"type":"event","ts":1,"probe":"ret:ovs_flow_tbl_lookup_stats","skb":{"id":7},"ovs":{"type":"lookup","hit":false}}`
+	const lost = `{"type":"event","ts":2,"probe":"ret:ovs_dp_upcall","skb":{"id":7},"ret":{"value":-11}`
+	for held, drops := range map[string]int{`}`: 1, `,"held":1}`: 0} {
+		if got := explained(t, record(t, `{"type":"start","ts":1,"version":1}`), record(t, miss), record(t, lost+held)); len(got) != drops {
+			t.Errorf("%s: %d drops", held, len(got))
+		}
+	}
+}

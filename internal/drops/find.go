@@ -48,6 +48,7 @@ const (
 	findOVSUFID
 	findOVSAction
 	findOVSNoActions
+	findHeld
 )
 
 var paths = [...]string{
@@ -96,4 +97,5 @@ var paths = [...]string{
 	findOVSUFID:      "ovs.ufid",
 	findOVSAction:    "ovs.action",
 	findOVSNoActions: "ovs.no_actions",
+	findHeld:         "held",
 }

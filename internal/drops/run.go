@@ -241,6 +241,7 @@ func (r *run) record(raw format.Raw) error {
 	case format.TypeEvent:
 		f.set(raw, r.host)
 		r.seen(f)
+		r.earlier.forget(f)
 		if !f.find.Has(findDrop) {
 			thrown := f.setThrown(&r.earlier)
 			r.earlier.remember(f)
@@ -264,6 +265,7 @@ func (r *run) record(raw format.Raw) error {
 	case format.TypeFree:
 		f.set(raw, r.host)
 		r.seen(f)
+		r.earlier.forget(f)
 		if how, _ := f.find.Str(findHow); string(how) == "dropped" {
 			return r.free()
 		}
