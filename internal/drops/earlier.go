@@ -41,8 +41,16 @@ type memory struct {
 	at     [allKept][2]int // from, to
 	rets   [returns]returned
 	latest int
+	looked looked
 	drop   bool // an event said that the buffer was dropped
 	reset  bool // it was answered by a TCP reset
+}
+
+// looked is what has come of the packet's last lookup in Open vSwitch's flow table.
+type looked struct {
+	up        bool // there was one
+	noActions bool // the flow had none: the drop is told
+	executed  bool // a list of actions was begun, which is the flow's
 }
 
 type returned struct {
@@ -80,8 +88,8 @@ func (e *earlier) make(key uint64) *memory {
 		*p = new(memory)
 	}
 	if m := *p; m.key != key {
-		m.key, m.used, m.at, m.rets, m.latest, m.drop, m.reset = key, 0, [allKept][2]int{}, [returns]returned{}, 0, false,
-			false
+		m.key, m.drop, m.reset = key, false, false
+		m.forget()
 	}
 	return *p
 }
@@ -94,9 +102,13 @@ func (e *earlier) forget(f *facts) {
 	}
 	if key, ok := f.identity(); ok {
 		if m := e.find(key); m != nil {
-			m.used, m.at, m.rets, m.latest = 0, [allKept][2]int{}, [returns]returned{}, 0
+			m.forget()
 		}
 	}
+}
+
+func (m *memory) forget() {
+	m.used, m.at, m.rets, m.latest, m.looked = 0, [allKept][2]int{}, [returns]returned{}, 0, looked{}
 }
 
 // remember takes what may explain a later drop out of an event that is none.
@@ -115,7 +127,12 @@ func (e *earlier) remember(f *facts) {
 	m.set(keptNFT, f.find.Value(findNft))
 	m.set(keptCT, f.find.Value(findCt))
 	m.reset = m.reset || at.Is(kfunc.Resets)
-	if kind, _ := f.find.Str(findOVSType); string(kind) == "lookup" {
+	switch kind, _ := f.find.Str(findOVSType); string(kind) {
+	case "actions":
+		m.looked.executed = true
+	case "lookup":
+		no, _ := f.find.Value(findOVSNoActions).Bool()
+		m.looked = looked{up: true, noActions: no}
 		ufid, ok := f.find.Str(findOVSUFID)
 		if !ok {
 			ufid = noFlow // the one before has done with it

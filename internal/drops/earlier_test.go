@@ -3,6 +3,8 @@ package drops
 import (
 	"strings"
 	"testing"
+
+	"github.com/skb-tools/skb-tools/format"
 )
 
 // What another buffer of the same packet met explains its drop, if skb-track has been
@@ -54,6 +56,36 @@ func TestEarlierHeld(t *testing.T) {
 	for held, drops := range map[string]int{`}`: 1, `,"held":1}`: 0} {
 		if got := explained(t, record(t, `{"type":"start","ts":1,"version":1}`), record(t, miss), record(t, lost+held)); len(got) != drops {
 			t.Errorf("%s: %d drops", held, len(got))
+		}
+	}
+}
+
+// TestThrownOnce: a flow without actions is told once, by the lookup or by its list of actions. An empty list within
+// the flow's list is no drop.
+func TestThrownOnce(t *testing.T) {
+	lookup := func(more string) string {
+		return `{"type":"event","ts":1,"probe":"ret:ovs_flow_tbl_lookup_stats","skb":{"id":7},"ovs":{"type":"lookup","hit":true` + more + `}}`
+	}
+	list := func(actions string) string {
+		return `{"type":"event","ts":2,"probe":"do_execute_actions","skb":{"id":7},"ovs":{"type":"actions","action":"` + actions + `"}}`
+	}
+	for name, c := range map[string]struct {
+		events []string
+		drops  int
+	}{
+		"both tell":               {[]string{lookup(`,"no_actions":true`), list("drop")}, 1},
+		"the list tells":          {[]string{lookup(""), list("drop")}, 1},
+		"without lookups":         {[]string{list("ct,recirc(0x1)"), list("drop")}, 1},
+		"a list within":           {[]string{lookup(""), list("2,clone()"), list("drop")}, 0},
+		"behind a recirculation":  {[]string{lookup(""), list("ct,recirc(0x1)"), lookup(""), list("drop")}, 1},
+		"the lookup behind tells": {[]string{lookup(""), list("ct,recirc(0x1)"), lookup(`,"no_actions":true`), list("drop")}, 1},
+	} {
+		records := []format.Raw{record(t, `{"type":"start","ts":1,"version":1}`)}
+		for _, e := range c.events {
+			records = append(records, record(t, e))
+		}
+		if got := explained(t, records...); len(got) != c.drops {
+			t.Errorf("%s: %d drops, want %d", name, len(got), c.drops)
 		}
 	}
 }

@@ -31,6 +31,13 @@ func (f *facts) setThrown(e *earlier) bool {
 		if what, _ := f.find.Str(findOVSAction); string(what) != "drop" {
 			return false
 		}
+		// A kernel whose lookups tell it may tell it here again. A list that is not the first after a lookup is nested in
+		// the flow's, as that of clone: the packet may have gone out before.
+		if key, ok := f.identity(); ok {
+			if m := e.find(key); m != nil && m.looked.up && (m.looked.noActions || m.looked.executed) {
+				return false
+			}
+		}
 		f.thrownBy(kfunc.OVSLookupStats)
 	case !value:
 		return false
