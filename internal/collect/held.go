@@ -73,9 +73,11 @@ func (o *Options) countDrops() error {
 		given bool
 		name  string
 	}{
-		{len(o.Profile) > 0, "--profile"}, {len(o.Probes) > 0, "-p"}, {len(o.Try) > 0, "--try"}, {len(o.With) > 0, "--with"},
-		{o.ProbeStack, "--probe-stack"}, {o.NFTTrace, "--nft-trace"}, {o.OVSFlows, "--ovs-flows"}, {o.Limit != "", "--limit"},
-		{o.Count > 0, "-c"}, {o.First > 0, "--packets"}, {o.List, "--list"},
+		// These two first: they have put probes there.
+		{len(o.Profile) > 0, "--profile"}, {o.ProbeStack, "--probe-stack"},
+		{len(o.Probes) > 0, "-p"}, {len(o.Try) > 0, "--try"}, {len(o.With) > 0, "--with"}, {o.NFTTrace, "--nft-trace"},
+		{o.OVSFlows, "--ovs-flows"}, {o.Limit != "", "--limit"}, {o.Count > 0, "-c"}, {o.First > 0, "--packets"},
+		{o.List, "--list"},
 	} {
 		if other.given {
 			return pipe.Usagef("--count-drops writes no events: leave out %s", other.name)

@@ -31,7 +31,7 @@ func TestLimit(t *testing.T) {
 // TestCountDrops: --count-drops takes no option that is about events.
 func TestCountDrops(t *testing.T) {
 	for name, o := range map[string]Options{"": {}, "-p": {Probes: []string{"ip_rcv"}}, "--profile": {Profile: []string{"drop"}, Probes: []string{"x"}},
-		"--limit": {Limit: "5"}, "--with": {With: []string{"sock"}}, "-c": {Count: 1}, "--packets": {First: 1}, "--ovs-flows": {OVSFlows: true}} {
+		"--probe-stack": {ProbeStack: true, Probes: []string{"x"}}, "--limit": {Limit: "5"}, "--with": {With: []string{"sock"}}, "-c": {Count: 1}, "--packets": {First: 1}, "--ovs-flows": {OVSFlows: true}} {
 		o.CountDrops = true
 		err := o.countDrops()
 		if name == "" {

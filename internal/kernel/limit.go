@@ -88,6 +88,14 @@ type Held struct {
 	Drops  map[bpf.DropKey]bpf.DropCount
 }
 
+// counted is which option it is that Held reads for.
+func (s *Settings) counted() string {
+	if s.Counts {
+		return "--count-drops counted"
+	}
+	return "--limit held back"
+}
+
 // Held reads it.
 func (l *Loader) Held() (h Held, err error) {
 	h = Held{Events: map[uint64]uint64{}, Drops: map[bpf.DropKey]bpf.DropCount{}}
@@ -106,7 +114,7 @@ func (l *Loader) Held() (h Held, err error) {
 		h.Drops[key] = n
 	}
 	if err := errors.Join(buckets.Err(), drops.Err()); err != nil {
-		return h, fmt.Errorf("reading what --limit held back: %w", err)
+		return h, fmt.Errorf("reading what %s: %w", l.settings.counted(), err)
 	}
 	return h, nil
 }
