@@ -101,8 +101,8 @@ var stands = map[string]string{
 	"ssh":  `shift; exec "$@"`,
 	"curl": `exit 0`,
 	"sudo": `exec "$@"`,
-	// The pod's log is what the container writes.
-	"kubectl": `case $1 in logs) exec skb-sort -o json x.skb ;; debug) while [ "$1" != -- ]; do shift; done; shift; exec "$@" ;; esac`,
+	// The pod's log is what the container writes, to stderr as well.
+	"kubectl": `case $1 in logs) echo skb-collect: 1 probe attached; exec skb-sort -o json x.skb ;; debug) while [ "$1" != -- ]; do shift; done; shift; exec "$@" ;; esac`,
 	"podman": `case $1 in load) exit ;; run) while [[ $1 != *skb-tools:* ]]; do shift; done; shift; exec skb-tools "$@" ;; esac
 exit 2`,
 	"skb-tools": `p=$1; shift; exec "skb-$p" "$@"`,
