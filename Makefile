@@ -104,7 +104,7 @@ python: build deps-test check-python
 
 check-python:
 	python3 -m venv --clear build/python
-	build/python/bin/pip install --quiet --disable-pip-version-check -c contrib/python/constraints.txt './contrib/python[pandas,scapy,compressed,test]'
+	PIP_CONSTRAINT=contrib/python/constraints.txt build/python/bin/pip install --quiet --disable-pip-version-check './contrib/python[pandas,scapy,compressed,test]'
 	rm -rf contrib/python/build contrib/python/src/*.egg-info
 	cd contrib/python && ../../build/python/bin/python -m pytest -q -p no:cacheprovider
 
