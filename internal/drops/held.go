@@ -30,6 +30,7 @@ func (r *run) held(raw format.Raw) error {
 		}
 		if r.s != nil {
 			r.s.addUnknown(n)
+			r.page.unknown(r.now, n)
 			r.ledgers.partOf(r.host)
 		}
 	case r.s != nil && r.host.toldByOVS(probe):

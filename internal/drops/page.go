@@ -3,6 +3,7 @@ package drops
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -42,6 +43,13 @@ func (p *pageOf) drop(f *facts, ts, n uint64) {
 	p.series.Add(ts, name, n)
 }
 
+// unknown counts n drops of which nothing is known.
+func (p *pageOf) unknown(ts, n uint64) {
+	if p != nil {
+		p.series.Add(ts, "not told apart", n)
+	}
+}
+
 // writePage writes the page of a run that ended with err.
 func (r *run) writePage(err error) error {
 	p := r.page
@@ -57,6 +65,16 @@ func (r *run) writePage(err error) error {
 	d.Causes = []page.Cause{}
 	for _, g := range groups[:min(len(groups), pageCauses)] {
 		d.Causes = append(d.Causes, s.pageCause(g))
+	}
+	for i, n := range slices.Backward(s.folded[:]) {
+		if n > 0 {
+			d.Causes = append(d.Causes, page.Cause{Severity: Severity(i).String(), Count: n, Values: []string{"other"},
+				Cause: "There were too many kinds of drops to tell these apart."})
+		}
+	}
+	if s.held > 0 {
+		d.Sure = append(d.Sure, fmt.Sprintf("%d of the drops were counted in the kernel, without an event "+
+			"(--limit, --count-drops): the numbers have them, and no packet is known of them.", s.held))
 	}
 	if n := len(groups) - pageCauses; n > 0 {
 		d.Sure = append(d.Sure, fmt.Sprintf(

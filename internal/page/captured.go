@@ -2,16 +2,20 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // Captured is told all records of the input, and says where and how they were captured, and whether all is there.
 type Captured struct {
 	// Part is as the programs' --part: nobody has counted whether all records are there.
 	Part bool
+	// Journeys tells that what is shown is of events alone, so that events which were counted and not written lack.
+	Journeys bool
 
 	starts []Start
 	ended  []bool
@@ -22,6 +26,7 @@ type Captured struct {
 	losses []loss
 	late   int // losses that are not among them
 	lost   map[string]uint64
+	held   uint64 // events that were counted and not written
 	fault  string
 }
 
@@ -57,6 +62,9 @@ func (c *Captured) Write(r format.Raw) {
 		if c.now > 0 && c.now <= len(c.ended) {
 			c.ended[c.now-1] = true
 		}
+	case format.TypeHeld:
+		n, _ := r.Get("count").Uint()
+		c.held += n
 	case format.TypeLoss:
 		var l format.Loss
 		if l.Decode(r) != nil {
@@ -142,6 +150,16 @@ func (c *Captured) Finish(d *Data) {
 		d.Sure = append(d.Sure, "No loss was recorded.")
 	}
 	d.Whole = whole && len(c.losses) == 0
+	if c.held > 0 && c.Journeys {
+		at := len(d.Sure)
+		if d.Whole {
+			at = 0 // it is what the page's head says
+		}
+		d.Sure = slices.Insert(d.Sure, at, fmt.Sprintf(
+			"No journey has the %s that skb-collect counted and did not write (--limit, --count-drops).",
+			spell.Count(c.held, "event")))
+		d.Whole = false
+	}
 	if c.more > 0 {
 		d.Sure = append(d.Sure,
 			fmt.Sprintf("%d more captures are not listed, and whether they are whole is not said here.", c.more))

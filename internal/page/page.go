@@ -36,7 +36,7 @@ type Data struct {
 	Tool   string   `json:"tool"`
 	Starts []Start  `json:"starts"`
 	Sure   []string `json:"sure"`  // how sure it is, in sentences; the first says whether the stream was whole
-	Whole  bool     `json:"whole"` // and no event was lost
+	Whole  bool     `json:"whole"` // no event was lost, and none lacks in the numbers
 	Lost   []Loss   `json:"lost"`  // at most MaxLosses
 	// MoreLost is how many losses are not in Lost.
 	MoreLost int     `json:"more_lost"`

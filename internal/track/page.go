@@ -29,7 +29,7 @@ type pager struct {
 func newPager(o *Options, sum *summary) *pager {
 	p := &pager{file: o.HTML, sum: sum, choice: choice{limit: maxPage}, series: page.NewSeries("other reasons"),
 		part: o.Selection.words()}
-	p.captured.Part = o.Part
+	p.captured.Part, p.captured.Journeys = o.Part, true
 	sum.heat = page.NewHeat()
 	return p
 }
@@ -134,7 +134,15 @@ func seconds(ns int64) float64 { return float64(ns) / 1e9 }
 func unsure(j *format.Journey) string {
 	var words []string
 	if len(j.Uncertain) > 0 {
-		words = append(words, "uncertain: lost "+strings.Join(escape.Strings(slices.Clone(j.Uncertain)), ", "))
+		var kinds []string
+		lost := slices.DeleteFunc(slices.Clone(j.Uncertain), func(kind string) bool { return kind == "held" })
+		if len(lost) > 0 {
+			kinds = append(kinds, "lost "+strings.Join(escape.Strings(lost), ", "))
+		}
+		if len(lost) < len(j.Uncertain) {
+			kinds = append(kinds, "held back")
+		}
+		words = append(words, "uncertain: "+strings.Join(kinds, ", "))
 	}
 	if j.Inferred {
 		words = append(words, "inferred from the packets' bytes")
@@ -154,7 +162,7 @@ func (r *report) notes() (all []string) {
 		n    uint64
 		text string
 	}{
-		{r.Uncertain, "uncertain: records were lost that could have told otherwise."},
+		{r.Uncertain, "uncertain: records were lost or held back that could have told otherwise."},
 		{r.Inferred, "inferred from the packets' bytes."},
 		{r.ByAddr, "known by address, as the events have no identities."},
 		{r.Endings["open"], "open: it is not known how they ended."},
@@ -162,6 +170,12 @@ func (r *report) notes() (all []string) {
 		if note.n > 0 {
 			all = append(all, fmt.Sprintf("%s of %d: %s", spell.Count(note.n, "journey"), r.Journeys, note.text))
 		}
+	}
+	if len(r.Held) > 0 {
+		all = append(all, "Events that were counted and not written: "+counts(r.Held)+".")
+	}
+	if len(r.DropsHeld) > 0 {
+		all = append(all, "Drops among them: "+counts(r.DropsHeld)+".")
 	}
 	if n := len(r.Unclear); n > 0 {
 		all = append(all, "What the kernel did not tell (docs/drops.md): "+counts(r.Unclear)+".")
