@@ -86,13 +86,19 @@ func (s *summary) screen(width, height int, since time.Duration, rate float64) [
 			b.WriteString(terminal.Clip(l, width) + screen.EndLine)
 		}
 	}
-	lost := uint64(0)
+	lost, held, heldBack := uint64(0), uint64(0), ""
 	for _, n := range s.lost {
 		lost += n
 	}
-	line(fmt.Sprintf("%s in %s, now %.0f/s; %d dropped; %d lost; %d records lost   (Ctrl-C ends)",
+	for _, n := range s.held {
+		held += n
+	}
+	if held > 0 {
+		heldBack = fmt.Sprintf(", %d held back", held)
+	}
+	line(fmt.Sprintf("%s in %s, now %.0f/s; %d dropped; %d lost; %d records lost%s   (Ctrl-C ends)",
 		spell.Count(s.journeys, "journey"),
-		duration(uint64(since.Round(time.Second))), rate, s.endings["dropped"], s.endings["lost"], lost))
+		duration(uint64(since.Round(time.Second))), rate, s.endings["dropped"], s.endings["lost"], lost, heldBack))
 	table := func(t *terminal.Table, rows, all int, what string) {
 		shown := 0
 		for l := range t.Lines(width) {

@@ -28,6 +28,7 @@ type meter struct {
 	shown     map[[2]string]*metrics.Histogram // by the names as they are served
 	more      uint64                           // hops between pairs beyond maxHopSeries
 	losses    metrics.Losses
+	held      uint64 // events
 	uncertain uint64
 	inferred  uint64
 	unclear   uint64
@@ -65,6 +66,9 @@ func (m *meter) count(r format.Raw) error {
 		}
 		m.s.forget(j)
 		m.journey(j)
+	case format.TypeHeld:
+		n, _ := r.Get("count").Uint()
+		m.held += n
 	case format.TypeLoss:
 		m.losses.Take(r)
 	}
@@ -143,11 +147,12 @@ func (m *meter) write(p *metrics.Page) {
 		n          uint64
 	}{
 		{"skb_hops_beyond_total", "Hops between further pairs of probes, which have no histogram.", m.more},
-		{"skb_journeys_uncertain_total", "Journeys during which records were lost that could tell something else.",
-			m.uncertain},
+		{"skb_journeys_uncertain_total",
+			"Journeys during which records were lost or held back that could tell something else.", m.uncertain},
 		{"skb_journeys_inferred_total", "Journeys that were joined by the packet's bytes alone.", m.inferred},
 		{"skb_journeys_unclear_total", "Journeys of which the kernel does not tell the end.", m.unclear},
 		{"skb_events_total", "Events that were read.", m.s.events},
+		{"skb_held_total", "Events that were counted and not written (--limit), so that they are in no journey.", m.held},
 	} {
 		p.Family(c.name, "counter", c.help)
 		p.Count(c.n)

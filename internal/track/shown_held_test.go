@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/page"
@@ -81,5 +82,32 @@ func TestPageHeld(t *testing.T) {
 	}
 	if d := pageData(t, heldStream()); !d.Whole || !strings.HasPrefix(d.Sure[0], "The capture is whole") {
 		t.Errorf("whole %v: %q", d.Whole, d.Sure)
+	}
+}
+
+// TestMetricsHeld: --metrics and --live tell of events that were counted and not written.
+func TestMetricsHeld(t *testing.T) {
+	stream := heldStream(&format.HeldBack{TS: 1e9 + 3, Since: 1e9, Count: 8, Cause: "limit", Probe: "ip_rcv"},
+		&format.HeldBack{TS: 1e9 + 3, Since: 1e9, Count: 1, Cause: "limit", Probe: "udp_rcv"})
+	o := metricOptions()
+	o.Part = true
+	text, _ := served(t, o, stream)
+	for _, want := range []string{"\nskb_held_total 9\n", "\nskb_journeys_uncertain_total 1\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q:\n%s", want, text)
+		}
+	}
+	s := newSummary(io.Discard, false)
+	first := func() string { return string(s.screen(200, 10, time.Second, 0)) }
+	if strings.Contains(first(), "held") {
+		t.Error(first())
+	}
+	each(t, stream, func(r format.Raw) {
+		if err := s.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if !strings.Contains(first(), " 0 records lost, 9 held back   (Ctrl-C ends)") {
+		t.Error(first())
 	}
 }
