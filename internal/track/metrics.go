@@ -1,7 +1,6 @@
 package track
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -86,7 +85,7 @@ func (m *meter) journey(j *format.Journey) {
 	}
 	h.Add(j.Total())
 	if j.End.How == "dropped" {
-		reason := cmp.Or(metrics.Clean(j.End.Reason), "not known")
+		reason := metrics.Clean(reasonOf(&j.End))
 		if _, known := m.reasons[reason]; !known && len(m.reasons) >= maxReasonSeries {
 			reason = metrics.Other
 		}
@@ -131,7 +130,8 @@ func (m *meter) write(p *metrics.Page) {
 			p.Histogram(h, metrics.Label{Name: "how", Value: how})
 		}
 	}
-	p.Family("skb_journeys_dropped_total", "counter", "Journeys that ended with a drop, by its reason.")
+	p.Family("skb_journeys_dropped_total", "counter",
+		"Journeys that ended with a drop, by its reason, or by the location where the kernel has no reasons.")
 	for _, reason := range slices.Sorted(maps.Keys(m.reasons)) {
 		p.Count(m.reasons[reason], metrics.Label{Name: "reason", Value: reason})
 	}

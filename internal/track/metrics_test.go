@@ -116,6 +116,11 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("%s: the page lacks %s", kernel, want)
 			}
 		}
+		for reason, n := range sum.Reasons {
+			if want := fmt.Sprintf("skb_journeys_dropped_total{reason=%q} %d\n", reason, n); !strings.Contains(page, "\n"+want) {
+				t.Errorf("%s: the page lacks %s", kernel, want)
+			}
+		}
 		if len(sum.Hops) < 3 || dropped == 0 {
 			t.Errorf("%s: %d pairs of probes, %d drops", kernel, len(sum.Hops), dropped)
 		}
