@@ -4,6 +4,7 @@ package otlp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,19 +25,32 @@ import (
 const (
 	maxQueue  = 1024 // traces that wait to be sent
 	maxBatch  = 64   // traces in a request
-	timeout   = 10 * time.Second
-	patience  = 10 * time.Second // at the end, for all that waits
 	tries     = 4
 	firstWait = 250 * time.Millisecond
 )
 
+// Times say how long an Exporter waits.
+type Times struct {
+	Batch  time.Duration // for more traces, before a request
+	Answer time.Duration // for the answer to a request
+	End    time.Duration // in Close, for all that waits
+}
+
+// Usual are the times for a receiver that somebody runs.
+var Usual = Times{Batch: time.Second, Answer: 10 * time.Second, End: 10 * time.Second}
+
+// errLate is why a trace was lost that Close waited for in vain.
+var errLate = errors.New("no answer in time")
+
 // An Exporter sends traces, in the background.
 type Exporter struct {
 	url    string
+	times  Times
 	client http.Client
 	queue  chan *Trace
 	done   chan struct{}
-	stop   chan struct{}
+	ctx    context.Context // of all requests: Close ends it
+	stop   context.CancelFunc
 
 	mu   sync.Mutex
 	sent uint64
@@ -45,7 +59,7 @@ type Exporter struct {
 }
 
 // New makes an Exporter for a receiver: http://HOST:PORT, where the path is /v1/traces unless it is given.
-func New(to string) (*Exporter, error) {
+func New(to string, times Times) (*Exporter, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, pipe.Usagef("--otlp: %q is no URL of a receiver: give one as http://localhost:4318", to)
@@ -53,8 +67,11 @@ func New(to string) (*Exporter, error) {
 	if strings.Trim(u.Path, "/") == "" {
 		u.Path = "/v1/traces"
 	}
-	e := &Exporter{url: u.String(), client: http.Client{Timeout: timeout}, queue: make(chan *Trace, maxQueue),
-		done: make(chan struct{}), stop: make(chan struct{})}
+	e := &Exporter{url: u.String(), times: times, queue: make(chan *Trace, maxQueue), done: make(chan struct{}),
+		client: http.Client{Timeout: times.Answer, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // else what was sent may be asked for instead, which has no effect
+		}}}
+	e.ctx, e.stop = context.WithCancel(context.Background())
 	go e.work()
 	return e, nil
 }
@@ -72,18 +89,21 @@ func (e *Exporter) lose(n int, why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost += uint64(n)
-	e.why = why
+	if why != errLate || e.why == nil { // what a receiver says tells more
+		e.why = why
+	}
 }
 
-// Close sends what waits. The error says how many traces were lost, and why the last of them.
+// Close sends what waits, for Times.End at most. The error says how many traces were lost, and why the last of them.
 func (e *Exporter) Close() error {
 	close(e.queue)
 	select {
 	case <-e.done:
-	case <-time.After(patience):
-		close(e.stop)
+	case <-time.After(e.times.End):
+		e.stop()
 		<-e.done
 	}
+	e.stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.lost == 0 {
@@ -93,12 +113,12 @@ func (e *Exporter) Close() error {
 		e.lost, e.lost+e.sent, escape.String(e.url), e.why)
 }
 
-// work sends what is in the queue until it is closed: a second's traces, or maxBatch, in a request.
+// work sends what is in the queue until it is closed: the traces of Times.Batch, or maxBatch, in a request.
 func (e *Exporter) work() {
 	defer close(e.done)
 	for first := range e.queue {
 		batch := []*Trace{first}
-		for due := time.After(time.Second); len(batch) < maxBatch; {
+		for due := time.After(e.times.Batch); len(batch) < maxBatch; {
 			select {
 			case t, open := <-e.queue:
 				if open {
@@ -115,6 +135,10 @@ func (e *Exporter) work() {
 
 // post sends a batch, and tries again where the receiver says that it may work later.
 func (e *Exporter) post(batch []*Trace) {
+	if e.ctx.Err() != nil {
+		e.lose(len(batch), errLate)
+		return
+	}
 	body, err := json.Marshal(request(batch))
 	wait := firstWait
 	for try := 1; err == nil; try++ {
@@ -131,7 +155,7 @@ func (e *Exporter) post(batch []*Trace) {
 		select {
 		case <-time.After(wait):
 			err = nil
-		case <-e.stop:
+		case <-e.ctx.Done():
 		}
 		wait *= 2
 	}
@@ -140,13 +164,24 @@ func (e *Exporter) post(batch []*Trace) {
 
 // try sends once.
 func (e *Exporter) try(body []byte) (again bool, err error) {
-	r, err := e.client.Post(e.url, "application/json", bytes.NewReader(body))
+	q, err := http.NewRequestWithContext(e.ctx, http.MethodPost, e.url, bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	q.Header.Set("Content-Type", "application/json")
+	r, err := e.client.Do(q)
+	if e.ctx.Err() != nil && err != nil {
+		return false, errLate
+	}
 	if err != nil {
 		var op *net.OpError
 		var u *url.Error
-		if errors.As(err, &op) {
+		switch {
+		case errors.As(err, &op):
 			err = op.Err
-		} else if errors.As(err, &u) {
+		case errors.As(err, &u) && u.Timeout():
+			err = fmt.Errorf("no answer within %s", e.times.Answer)
+		case u != nil:
 			err = u.Err
 		}
 		return true, errors.New(strings.TrimPrefix(err.Error(), "connect: "))

@@ -12,6 +12,8 @@ import (
 // otlpRate is how many journeys are sent at most for each second of the stream's time, unless --otlp-rate says it.
 const otlpRate = 10
 
+var otlpTimes = otlp.Usual
+
 // A sender sends journeys to a receiver of OpenTelemetry: those of --otlp, some in each second.
 type sender struct {
 	to     *otlp.Exporter
@@ -21,7 +23,7 @@ type sender struct {
 }
 
 func newSender(o *Options) (*sender, error) {
-	to, err := otlp.New(o.OTLP)
+	to, err := otlp.New(o.OTLP, otlpTimes)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/skb-tools/skb-tools/internal/otlp"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -101,6 +103,8 @@ func export(t *testing.T, r *receiver, o Options, stream []byte) (out []byte, er
 	s := httptest.NewServer(r)
 	defer s.Close()
 	o.OTLP = s.URL
+	defer func(usual otlp.Times) { otlpTimes = usual }(otlpTimes)
+	otlpTimes = otlp.Times{Batch: time.Hour, Answer: time.Hour, End: time.Hour} // however slow this machine is
 	var b bytes.Buffer
 	err = Run(t.Context(), o, bytes.NewReader(stream), &b, io.Discard)
 	return b.Bytes(), err
