@@ -25,6 +25,7 @@ type host struct {
 	inner   bool              // netns is not the first one: settings of the whole machine are not to be seen in it
 	evidence
 	offset int64 // from the stream's times to Unix time, ns; 0: unknown
+	clock  bool  // the start has it: 0 of a stream that was read from a capture is no lack
 
 	since  since                      // from when on all this is known
 	last   since                      // ts of the latest change records that said how it is
@@ -98,7 +99,7 @@ func readHost(r format.Raw) *host {
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
 	h.qdiscs = r.Get("qdisc") != nil
 	h.evidence = readEvidence(r)
-	h.offset, _ = r.Get("clock_offset").Int()
+	h.offset, h.clock = r.Get("clock_offset").Int()
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
 		n, err := strconv.ParseUint(string(key), 10, 32)
 		if err == nil && len(h.reasons) < maxEntries {

@@ -103,8 +103,8 @@ func (m *meter) begin(severity Severity, values []string) *series {
 	return m.shown[key]
 }
 
-// record counts any record. offset is from its time to Unix time, ns; 0: unknown.
-func (m *meter) record(r format.Raw, offset int64) {
+// record counts any record, of a host.
+func (m *meter) record(r format.Raw, h *host) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch r.Type() {
@@ -113,8 +113,8 @@ func (m *meter) record(r format.Raw, offset int64) {
 	case format.TypeLoss:
 		m.losses.Take(r)
 	}
-	if ts, ok := r.Time(); ok && offset != 0 {
-		m.newest = max(m.newest, ts+uint64(offset))
+	if ts, ok := r.Time(); ok && h.clock {
+		m.newest = max(m.newest, ts+uint64(h.offset))
 	}
 }
 

@@ -213,3 +213,14 @@ func TestMetricsUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestMetricsOfCapture: a stream that was read from a capture has times since 1970 and an offset of 0.
+func TestMetricsOfCapture(t *testing.T) {
+	for start, want := range map[string]bool{`"clock_offset":0,`: true, "": false} {
+		page := served(t, Options{Input: pipe.Input{Part: true}}, []byte(`{"type":"start","ts":1700000000000000000,"version":1,`+start+`"host":"h"}`+"\n"+
+			`{"type":"loss","ts":1700000000000000000,"since":1700000000000000000,"what":"event","count":1}`+"\n"))
+		if got := strings.Contains(page, "\nskb_newest_record_timestamp_seconds 1.7e+09\n"); got != want {
+			t.Errorf("%q: %s", start, page)
+		}
+	}
+}

@@ -235,7 +235,7 @@ func (r *run) record(raw format.Raw) error {
 	}
 	r.page.watch(raw)
 	if r.meter != nil {
-		r.meter.record(raw, r.host.offset)
+		r.meter.record(raw, r.host)
 	}
 	switch raw.Type() {
 	case format.TypeEvent:

@@ -38,7 +38,8 @@ type gathered struct {
 // An origin is the start that a journey is behind.
 type origin struct {
 	host   string
-	offset int64 // from its times to Unix time, ns; 0: not known
+	offset int64 // from its times to Unix time, ns
+	clock  bool  // offset is known; that of a stream which was read from a capture is 0
 }
 
 // A drawnHop is what pictures need of an event.
@@ -73,7 +74,7 @@ func (g *gatherer) Write(r format.Raw) error {
 	case format.TypeStart:
 		host, _ := r.Get("host").Str()
 		g.from.host = string(host)
-		g.from.offset, _ = r.Get("clock_offset").Int()
+		g.from.offset, g.from.clock = r.Get("clock_offset").Int()
 		g.came.Set(r, g.from)
 	case format.TypeResume:
 		if from, ok := g.came.Resume(r); ok {

@@ -3,10 +3,13 @@ package track
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/otlp"
+	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
 // otlpRate is how many journeys are sent at most for each second of the stream's time, unless --otlp-rate says it.
@@ -16,41 +19,76 @@ var otlpTimes = otlp.Usual
 
 // A sender sends journeys to a receiver of OpenTelemetry: those of --otlp, some in each second.
 type sender struct {
-	to     *otlp.Exporter
-	rate   int
-	second uint64 // of Unix time, the newest
-	count  int    // journeys of this second
+	to       *otlp.Exporter
+	rate     int
+	sent     map[hostSecond]int // journeys
+	queue    []hostSecond       // those of sent, in the order in which they came
+	timeless uint64             // journeys that were not sent, as their start does not tell the time
 }
+
+// A hostSecond is a second of Unix time by the clock of a host. Streams of several hosts, or of several days, may come
+// one behind the other or mixed.
+type hostSecond struct {
+	host   string
+	second uint64
+}
+
+// maxSeconds bounds the seconds whose journeys are counted, and maxHost the bytes of a host's name there.
+const (
+	maxSeconds = 1000
+	maxHost    = 64
+)
 
 func newSender(o *Options) (*sender, error) {
 	to, err := otlp.New(o.OTLP, otlpTimes)
 	if err != nil {
 		return nil, err
 	}
-	t := &sender{to: to, rate: otlpRate}
+	t := &sender{to: to, rate: otlpRate, sent: map[hostSecond]int{}}
 	if o.OTLPRate != nil {
 		t.rate = *o.OTLPRate
 	}
 	return t, nil
 }
 
-// take sends a journey, unless enough of this second were sent. One whose start does not tell the time is not sent.
+// take sends a journey, unless enough of its host's second were sent. One whose start does not tell the time is not sent.
 func (t *sender) take(g *gathered) {
-	if g.from.offset == 0 {
+	if !g.from.clock {
+		t.timeless++
 		return
 	}
-	if second := (g.j.Last + uint64(g.from.offset)) / 1e9; second > t.second {
-		t.second, t.count = second, 0
+	at := hostSecond{g.from.host, (g.j.Last + uint64(g.from.offset)) / 1e9}
+	if len(at.host) > maxHost {
+		at.host = strings.Clone(at.host[:maxHost])
 	}
-	if t.count >= t.rate {
+	n, known := t.sent[at]
+	if n >= t.rate {
 		return
 	}
-	t.count++
+	if !known {
+		if len(t.queue) >= maxSeconds {
+			delete(t.sent, t.queue[0])
+			t.queue = append(t.queue[:0], t.queue[1:]...)
+		}
+		t.queue = append(t.queue, at)
+	}
+	t.sent[at] = n + 1
 	t.to.Send(traceOf(g))
 }
 
-// Close sends what waits.
-func (t *sender) Close() error { return t.to.Close() }
+// Close sends what waits. The error tells of journeys that were not sent.
+func (t *sender) Close() error {
+	err := t.to.Close()
+	if t.timeless == 0 {
+		return err
+	}
+	said := fmt.Sprintf("%s not sent, as the stream does not tell the time (clock_offset in its start)",
+		spell.Count(t.timeless, "journey"))
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, said)
+	}
+	return errors.New("--otlp: " + said)
+}
 
 // traceOf makes a span of a journey, and one of each hop below it. A hop lasts until the next one on its branch; the
 // last one of the branch that decides lasts until the journey's end. Times are from the first event's on: the clocks of

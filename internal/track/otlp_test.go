@@ -320,3 +320,89 @@ func TestOTLPUsage(t *testing.T) {
 		}
 	}
 }
+
+// journeyAt is a stream of one journey, which ends at a time on a host. Its start says offset, unless that is nil.
+func journeyAt(host string, ts uint64, offset *int64) string {
+	clock := ""
+	if offset != nil {
+		clock = fmt.Sprintf(`"clock_offset":%d,`, *offset)
+	}
+	return fmt.Sprintf(`{"type":"start","ts":%d,"version":1,%s"host":%q}
+{"type":"event","ts":%d,"cpu":0,"probe":"a","skb":{"len":1},"track":{"packet":1,"hop":0,"total":0}}
+{"type":"journey","ts":%d,"packet":1,"first":%d,"total":1,"hops":1,"branches":1,"end":{"how":"delivered"}}
+`, ts-2, clock, host, ts-1, ts, ts-1)
+}
+
+// TestOTLPHosts: each second of each host has its journeys, in whatever order they come.
+func TestOTLPHosts(t *testing.T) {
+	one, none := 1, int64(0)
+	o := metricOptions()
+	o.OTLPRate, o.Part = &one, true
+	in := ""
+	for _, host := range []string{"new", "old"} {
+		for i, ts := range []uint64{9e18, 8e18, 8e18 + 5} { // of one second are the last two
+			if host == "old" {
+				ts -= 1e18
+			}
+			in += strings.ReplaceAll(journeyAt(host, ts, &none), `"packet":1`, fmt.Sprintf(`"packet":%d`, i+1))
+		}
+	}
+	r := &receiver{}
+	if _, err := export(t, r, o, []byte(in)); err != nil {
+		t.Fatal(err)
+	}
+	var sent []string
+	for _, s := range r.spans {
+		if s.ParentSpanID == "" {
+			sent = append(sent, s.EndTimeUnixNano[:2]+" "+s.get("skb.packet"))
+		}
+	}
+	if slices.Sort(sent); !slices.Equal(sent, []string{"70 2", "80 1", "80 2", "90 1"}) {
+		t.Errorf("%q", sent)
+	}
+}
+
+// TestOTLPTime: a stream that was read from a capture has an offset of 0 and tells the time. One without an offset does
+// not: its journeys are not sent, which is said.
+func TestOTLPTime(t *testing.T) {
+	o := metricOptions()
+	o.Part = true
+	none := int64(0)
+	r := &receiver{}
+	if _, err := export(t, r, o, []byte(journeyAt("h", 17e17, &none))); err != nil || len(r.hosts) != 1 {
+		t.Errorf("%d hosts: %v", len(r.hosts), err)
+	}
+	r = &receiver{}
+	_, err := export(t, r, o, []byte(journeyAt("h", 17e17, nil)))
+	if err == nil || err.Error() != "--otlp: 1 journey not sent, as the stream does not tell the time (clock_offset in its start)" || r.asked > 0 {
+		t.Errorf("asked %d times: %v", r.asked, err)
+	}
+	r = &receiver{answers: []int{400}}
+	_, err = export(t, r, o, []byte(journeyAt("h", 17e17, nil)+journeyAt("h", 17e17, &none)))
+	if err == nil || !strings.HasSuffix(err.Error(), ": it answers 400 Bad Request; 1 journey not sent, as the stream does not tell the time (clock_offset in its start)") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSenderBounded: however many hosts and seconds there are, so many are counted at most.
+func TestSenderBounded(t *testing.T) {
+	to, err := otlp.New("http://127.0.0.1:1", otlp.Times{Batch: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sender{to: to, rate: 1, sent: map[hostSecond]int{}}
+	for i := range uint64(5 * maxSeconds) {
+		g := &gathered{from: origin{host: strings.Repeat("h", 1000) + fmt.Sprint(i), clock: true}}
+		g.j.Last = i * 1e9
+		s.take(g)
+	}
+	if len(s.sent) != maxSeconds || len(s.queue) != maxSeconds {
+		t.Errorf("%d seconds, %d in the queue", len(s.sent), len(s.queue))
+	}
+	for at := range s.sent {
+		if len(at.host) > maxHost {
+			t.Errorf("%d bytes of a name", len(at.host))
+		}
+	}
+	_ = s.Close()
+}
