@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
@@ -24,8 +25,7 @@ type Captured struct {
 	offset int64
 	came   format.Starts[captured]
 	losses []loss
-	late   int // losses that are not among them
-	lost   map[string]uint64
+	late   int    // losses that are not among them
 	held   uint64 // events that were counted and not written
 	fault  string
 }
@@ -40,8 +40,24 @@ type loss struct {
 	offset int64
 }
 
-// maxStarts bounds the starts that a page lists.
-const maxStarts = 64
+// What a page has of starts.
+const (
+	maxStarts = 64
+	maxWords  = 100 // of a command line
+	maxText   = 256 // bytes
+)
+
+// Short is text, or the first 256 bytes of it, with whole runes, and dots. Whatever a stream holds, so much is kept.
+func Short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	n := maxText
+	for n > maxText-utf8.UTFMax && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "..."
+}
 
 // Offset is what to add to a time for Unix time, ns; 0: it is not known.
 func (c *Captured) Offset() int64 { return c.offset }
@@ -70,12 +86,7 @@ func (c *Captured) Write(r format.Raw) {
 		if l.Decode(r) != nil {
 			return
 		}
-		if c.lost == nil {
-			c.lost = map[string]uint64{}
-		}
-		if what := escape.String(l.What); len(c.lost) < maxNames || c.lost[what] > 0 {
-			c.lost[what] += l.Count
-		}
+		l.What, l.Cause = Short(l.What), Short(l.Cause)
 		if len(c.losses) < MaxLosses {
 			c.losses = append(c.losses, loss{l, c.offset})
 			return
@@ -98,15 +109,19 @@ func (c *Captured) start(r format.Raw) {
 	} else {
 		var command []string
 		for _, word := range s.Cmdline {
-			command = append(command, quote(escape.String(word)))
+			if len(command) == maxWords {
+				command = append(command, "...")
+				break
+			}
+			command = append(command, quote(escape.String(Short(word))))
 		}
 		at := 0.0
 		if s.TS > 0 {
 			at = float64(int64(s.TS)+s.ClockOffset) / 1e9
 		}
-		c.starts = append(c.starts, Start{Host: escape.String(s.Host), Kernel: escape.String(s.Kernel),
-			Arch: escape.String(s.Arch),
-			Tool: escape.String(s.Tool), Command: strings.Join(command, " "), At: at, CPUs: s.CPUs, Probes: s.Probes,
+		c.starts = append(c.starts, Start{Host: escape.String(Short(s.Host)), Kernel: escape.String(Short(s.Kernel)),
+			Arch: escape.String(Short(s.Arch)),
+			Tool: escape.String(Short(s.Tool)), Command: strings.Join(command, " "), At: at, CPUs: s.CPUs, Probes: s.Probes,
 			Snaplen: s.Snaplen, Capture: s.Capture})
 		c.ended = append(c.ended, false)
 		c.now = len(c.starts)

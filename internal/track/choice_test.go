@@ -1,6 +1,8 @@
 package track
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,16 +99,49 @@ func TestGatherBounds(t *testing.T) {
 	for packet := range uint64(16_000) {
 		event(packet+2, 0)
 	}
-	for _, packet := range []uint64{1, 2, 16_000} {
-		j := format.Journey{Packet: packet, First: 1e9, End: format.JourneyEnd{How: "consumed"}}
+	held := 0
+	for _, j := range g.open {
+		held += 1 + len(j.hops)
+	}
+	if held > g.limit || held != g.count || held < g.limit/2 {
+		t.Errorf("%d journeys and hops are held, %d are counted", held, g.count)
+	}
+	for packet, hops := range map[uint64]uint32{1: maxHops + 7, 2: 1, 16_000: 1} {
+		j := format.Journey{Packet: packet, First: 1e9, Hops: hops, End: format.JourneyEnd{How: "consumed"}}
 		if err := ends.Write(j.AppendMsgpack(nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	slices.SortFunc(done, func(a, b *gathered) int { return cmp.Compare(a.j.Packet, b.j.Packet) })
 	if len(done) != 3 || len(done[0].hops) != 0 || done[0].left != maxHops+7 || done[1].left != 1 || len(done[2].hops) != 1 {
 		t.Errorf("%d journeys: %d of %d, %d", len(done), len(done[0].hops), done[0].left, done[1].left)
 	}
 	if n := len(g.queue); n > 2*len(g.open)+1000 {
 		t.Errorf("%d packets are in the queue, %d are open", n, len(g.open))
+	}
+}
+
+// TestGatherTexts: however long the texts of a stream are, what is kept of each is short.
+func TestGatherTexts(t *testing.T) {
+	var done []*gathered
+	g := newGatherer(nothing{}, newBranchEnds(nil), func(g *gathered) { done = append(done, g) })
+	long := strings.Repeat("\u00e9", 1000)
+	for _, r := range []interface{ AppendMsgpack([]byte) []byte }{
+		&format.Start{TS: 1, Host: long},
+		&format.Journey{Packet: 1, First: 1, By: long, Note: long, Uncertain: slices.Repeat([]string{long}, 100), Joined: make([]uint64, 1000),
+			End: format.JourneyEnd{How: "dropped", Probe: long, Dev: long, Reason: long, Location: long, Comm: long, Unclear: long}},
+	} {
+		if err := g.Write(r.AppendMsgpack(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j := done[0].j
+	for _, s := range append([]string{done[0].from.host, j.By, j.Note, j.End.Probe, j.End.Dev, j.End.Reason, j.End.Location, j.End.Comm, j.End.Unclear}, j.Uncertain...) {
+		if s != strings.Repeat("\u00e9", 128)+"..." {
+			t.Errorf("%q", s)
+		}
+	}
+	if len(j.Uncertain) > 10 || len(j.Joined) > 0 {
+		t.Errorf("%d kinds, %d packets", len(j.Uncertain), len(j.Joined))
 	}
 }

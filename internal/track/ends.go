@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/recent"
 )
 
@@ -96,9 +97,9 @@ func (b *branchEnds) free(r format.Raw) {
 		return
 	}
 	b.at.Delete(key)
-	end := branchEnd{branch: at.branch, ts: f.TS, how: f.How}
+	end := branchEnd{branch: at.branch, ts: f.TS, how: page.Short(f.How)}
 	if f.Drop.Present() {
-		end.drop = dropWords(&f.Drop)
+		end.drop = page.Short(dropWords(&f.Drop))
 	}
 	if ends, _ := b.ends.Get(at.packet); len(ends) < maxEndsOfOne {
 		b.ends.Set(at.packet, append(ends, end))

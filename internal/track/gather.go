@@ -5,6 +5,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -17,8 +18,9 @@ type gatherer struct {
 	names *names
 	open  map[uint64]*gathered // by packet
 	queue []uint64             // packets in the order of their first event; some are gone already
-	count int                  // hops of those that are open
+	count int                  // weight of those that are open
 	limit int                  // of count
+	full  bool                 // some were let go of
 	from  origin
 	came  format.Starts[origin]
 	event format.Event
@@ -27,12 +29,11 @@ type gatherer struct {
 
 // A gathered journey has what pictures need of it.
 type gathered struct {
-	j       format.Journey
-	from    origin
-	hops    []drawnHop
-	ends    []branchEnd
-	left    int  // events that are not among hops
-	crowded bool // there was no memory for any of them
+	j    format.Journey
+	from origin
+	hops []drawnHop
+	ends []branchEnd
+	left int // events that are not among hops
 }
 
 // An origin is the start that a journey is behind.
@@ -55,7 +56,7 @@ type drawnHop struct {
 	unsure           bool   // uncertain or inferred
 }
 
-// What bounds a gatherer, in hops. One takes about 200 bytes.
+// What bounds a gatherer, in hops; a journey counts as one more. A hop takes about 200 bytes, a journey 500.
 const (
 	maxGathered = 100_000
 	maxHops     = 5_000 // of a journey
@@ -73,7 +74,7 @@ func (g *gatherer) Write(r format.Raw) error {
 	switch r.Type() {
 	case format.TypeStart:
 		host, _ := r.Get("host").Str()
-		g.from.host = string(host)
+		g.from.host = page.Short(string(host))
 		g.from.offset, g.from.clock = r.Get("clock_offset").Int()
 		g.came.Set(r, g.from)
 	case format.TypeResume:
@@ -101,8 +102,9 @@ func (g *gatherer) hop(r format.Raw) {
 		j = &gathered{from: g.from}
 		g.open[t.Packet] = j
 		g.queue = append(g.queue, t.Packet)
+		g.count++
 	}
-	if j.crowded || len(j.hops) >= maxHops {
+	if len(j.hops) >= maxHops {
 		j.left++
 		return
 	}
@@ -139,9 +141,7 @@ func dropWords(d *format.Drop) string {
 
 // name returns s, which many hops share.
 func (g *gatherer) name(s string) string {
-	if len(s) > 256 {
-		s = s[:256]
-	}
+	s = page.Short(s)
 	if i, ok := g.names.index[s]; ok {
 		return g.names.text(i)
 	}
@@ -151,13 +151,13 @@ func (g *gatherer) name(s string) string {
 	return s
 }
 
-// crowd lets go of the hops of the journey that has been open for the longest time.
+// crowd lets go of the journey that has been open for the longest time. What comes of it later is gathered anew.
 func (g *gatherer) crowd() {
+	g.full = true
 	for i, packet := range g.queue {
-		if j := g.open[packet]; j != nil && len(j.hops) > 0 {
-			g.count -= len(j.hops)
-			j.left += len(j.hops)
-			j.hops, j.crowded = nil, true
+		if j := g.open[packet]; j != nil {
+			g.count -= j.weight()
+			delete(g.open, packet)
 			g.queue = g.queue[i+1:]
 			return
 		}
@@ -171,13 +171,19 @@ func (g *gatherer) journey(r format.Raw) error {
 		return err
 	}
 	of := g.open[j.Packet]
-	if of == nil {
+	if of != nil {
+		g.count -= of.weight()
+		delete(g.open, j.Packet)
+	} else {
 		of = &gathered{from: g.from}
 	}
-	delete(g.open, j.Packet)
-	if g.count -= len(of.hops); len(g.queue) > 2*len(g.open)+1000 {
+	if g.full {
+		of.left = max(of.left, int(j.Hops)-len(of.hops))
+	}
+	if len(g.queue) > 2*len(g.open)+1000 {
 		g.queue = slices.DeleteFunc(g.queue, func(p uint64) bool { return g.open[p] == nil })
 	}
+	shorten(&j)
 	of.j = j
 	of.ends = g.ends.of(&j)
 	of.sort()
@@ -185,6 +191,19 @@ func (g *gatherer) journey(r format.Raw) error {
 		take(of)
 	}
 	return nil
+}
+
+// shorten bounds what a journey has of texts.
+func shorten(j *format.Journey) {
+	for _, s := range [...]*string{&j.By, &j.Note, &j.End.How, &j.End.Record, &j.End.Probe, &j.End.Dev, &j.End.Reason,
+		&j.End.Location, &j.End.Comm, &j.End.Unclear} {
+		*s = page.Short(*s)
+	}
+	j.Uncertain = slices.Clone(j.Uncertain[:min(len(j.Uncertain), 2*len(lossKinds))])
+	for i, kind := range j.Uncertain {
+		j.Uncertain[i] = page.Short(kind)
+	}
+	j.Joined = nil // no picture has them
 }
 
 // clip cuts text at a blank, so that it is about n bytes at most.
