@@ -499,6 +499,9 @@ func (p *drawing) rows() int { return len(p.columns) + 1 }
 // rowOf is a line of the list.
 func (p *drawing) rowOf(i int) string {
 	if i == len(p.columns) {
+		if p.g.left > 0 && len(p.g.hops) < maxHops {
+			return fmt.Sprintf("%d more hops are not in this picture: there was no memory for them", p.g.left)
+		}
 		if p.g.left > 0 {
 			return fmt.Sprintf("%d more hops are not in this picture: it holds at most %d of a journey", p.g.left, maxHops)
 		}
