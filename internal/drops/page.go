@@ -58,7 +58,6 @@ func (r *run) writePage(err error) error {
 	}
 	d := &page.Data{Title: "Drops", Tool: "skb-drops " + pipe.Version, Series: p.series.Finish()}
 	p.captured.Finish(d)
-	d.Clock = d.Clock && r.o.Time != "mono"
 	s := r.s
 	d.Summary = totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}
 	groups := s.sorted()

@@ -17,6 +17,10 @@ func (o *Options) check() error {
 		return pipe.UsageError("--explain reads nothing: leave out --html")
 	case o.HTML != "" && (o.Live || o.Interval != 0):
 		return pipe.UsageError("--html is a page of the whole: leave out --live and --interval")
+	case o.HTML == "-":
+		return pipe.UsageError("--html writes a file, not to stdout: give it a name")
+	case o.HTML != "" && o.Time == "mono":
+		return pipe.UsageError("--html has times of the wall clock: leave out --time mono")
 	case o.Interval < 0:
 		return pipe.Usagef("--interval %v: give a time above zero", o.Interval)
 	case o.Explain != nil && o.Metrics != "":

@@ -1,6 +1,8 @@
 package track
 
 import (
+	"cmp"
+	"path/filepath"
 	"time"
 
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -48,6 +50,8 @@ func (o *Options) check() error {
 	switch {
 	case (o.Summary || o.HTML != "" || o.Live) && o.Output == "stream":
 		return pipe.UsageError("a summary is text or JSON: leave out -o stream, or use -o json")
+	case o.HTML != "" && o.Time == "mono":
+		return pipe.UsageError("--html has times of the wall clock: leave out --time mono")
 	case o.MaxOpen < 1:
 		return pipe.UsageError("--max-open: at least one journey must be open")
 	case o.OTLPRate != nil && o.OTLP == "":
@@ -59,8 +63,23 @@ func (o *Options) check() error {
 	case o.Window < 0:
 		return pipe.UsageError("--window: must not be negative")
 	}
-	if err := o.Selection.check(); err != nil {
-		return err
+	return cmp.Or(o.files(), o.Selection.check())
+}
+
+// files says whether two outputs would be one file, and the later would take the place of the other.
+func (o *Options) files() error {
+	seen := map[string]string{}
+	for _, out := range [...][2]string{{"--svg", o.SVG}, {"--html", o.HTML}, {"--perfetto", o.Perfetto}} {
+		flag, name := out[0], filepath.Clean(out[1])
+		switch {
+		case out[1] == "":
+			continue
+		case out[1] == "-":
+			return pipe.Usagef("%s writes a file, not to stdout: give it a name", flag)
+		case seen[name] != "":
+			return pipe.Usagef("%s and %s would write the same file, %s: give them two names", seen[name], flag, name)
+		}
+		seen[name] = flag
 	}
 	return nil
 }
