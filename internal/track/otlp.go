@@ -51,7 +51,7 @@ func newSender(o *Options) (*sender, error) {
 	return t, nil
 }
 
-// take sends a journey, unless enough of its host's second were sent. If its start does not tell the time, it is not sent.
+// take sends a journey, unless enough of its host's second were sent, or its start does not tell the time.
 func (t *sender) take(g *gathered) {
 	if !g.from.clock {
 		t.timeless++
