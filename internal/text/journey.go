@@ -165,11 +165,19 @@ func (p *Printer) ended(j *format.Journey) {
 	if j.By != "" {
 		p.line = appendEscaped(append(p.line, ", by "...), []byte(j.By))
 	}
+	lost := false
 	for i, what := range j.Uncertain {
 		p.line = append(p.line, ", "...)
 		if i == 0 {
 			p.say("uncertain", yellow)
-			p.line = append(p.line, ": lost "...)
+			p.line = append(p.line, ": "...)
+		}
+		switch {
+		case what == "held": // by --limit: it was counted, not lost
+			p.line = append(p.line, "held back"...)
+			continue
+		case !lost:
+			p.line, lost = append(p.line, "lost "...), true
 		}
 		p.line = appendEscaped(p.line, []byte(what))
 	}

@@ -242,6 +242,8 @@ func TestNothingHidden(t *testing.T) {
 			"journey #12 10.0.42.1.41234 > 10.0.255.1.53 UDP, dropped NO_SOCKET at udp_rcv+0x1 on eth0 netns=7, 2.00µs, 5 hops, as 10.0.42.1.41234 > 10.0.43.2.5353 UDP, slowest hop 900ns, 2 branches (1 delivered, 1 dropped), joined by #3 #4, uncertain: lost event, link; n more=1"},
 		{`{"type":"journey","ts":5000,"packet":1,"first":1000,"hops":1,"branches":1,"end":{"how":"delivered","probe":"skb_consume_udp","comm":"a\tb","tgid":7},"inferred":true}`,
 			`journey #1 delivered after skb_consume_udp by a\tb/7, 4.00µs, 1 hop, slowest hop 0ns, inferred`},
+		{`{"type":"journey","ts":5000,"packet":1,"first":1000,"hops":1,"branches":1,"end":{"how":"delivered"},"uncertain":["event","free","held"]}`,
+			`journey #1 delivered, 4.00µs, 1 hop, slowest hop 0ns, uncertain: lost event, free, held back`},
 		{`{"type":"journey","ts":5,"packet":1}`, "journey packet=1"},
 		{`{"type":"event","ts":1,"cpu":0,"probe":"p","why":{"look":"tc \"x\"\u001b"}}`, ` why.look="tc \"x\"\x1b"`},
 		{`{"type":"link","ts":1,"cpu":0,"how":"copy","from":{"addr":16,"id":1},"to":{"addr":32,"id":2},"new":1}`, "link copy id=1 addr=0x10 > id=2 addr=0x20 new=1"},
