@@ -3,6 +3,7 @@
 package kerneltest
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -26,16 +27,31 @@ func TestPackets(t *testing.T) {
 		}
 		t.Cleanup(func() { flood.Process.Kill(); flood.Wait() })
 	}
-	s := whole(t, func() *stream {
+	// The kernel skips a probe that fires within another one, and counts it. That may be a probe of one of the three.
+	for tries := 0; ; tries++ {
 		p, file := collect(t, "--packets", "3", "-p", "net:*,ip_output,ip_rcv,icmp_rcv,ret:icmp_rcv,packet_rcv,consume_skb", "-f", "icmp")
 		if status := p.wait(); status != 0 || !strings.Contains(p.errors(), " of 3 packets") {
 			t.Fatalf("status %d: %s", status, p.errors())
 		}
-		return readStream(t, file)
-	})
-	if s.end == nil || s.end.Cause != "packets" || len(s.losses) > 0 {
-		t.Errorf("end %+v, losses %v", s.end, s.losses)
+		s := readStream(t, file)
+		if s.end == nil || s.end.Cause != "packets" {
+			t.Errorf("end %+v", s.end)
+		}
+		wrong := threePackets(s)
+		if len(wrong) == 0 {
+			break
+		}
+		t.Logf("losses %v:\n%s", s.losses, strings.Join(wrong, "\n"))
+		if len(s.losses) == 0 || tries == 4 {
+			t.Fatal("not three whole packets")
+		}
 	}
+	nothingLeft(t)
+}
+
+// threePackets says what s has besides three whole packets, and what it lacks of these.
+func threePackets(s *stream) (wrong []string) {
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	// Which buffers are one packet's the links tell.
 	packetOf := map[uint64]uint64{}
 	packet := func(id uint64) uint64 {
@@ -57,27 +73,27 @@ func TestPackets(t *testing.T) {
 	for _, e := range s.sorted(func(*format.Event) bool { return true }) {
 		id, ok := e.Skb.Get(format.SkbID)
 		if !ok || !ended[id] {
-			t.Errorf("%s: buffer %d, known %v, whose end is not told", e.Probe, id, ok)
+			say("%s: buffer %d, known %v, whose end is not told", e.Probe, id, ok)
 		}
 		id = packet(id)
 		if packets[id] == nil {
 			packets[id] = map[string]int{}
 			if strings.HasPrefix(e.Probe, "net:") || strings.Contains(e.Probe, "rcv") || e.Probe == "consume_skb" {
-				t.Errorf("packet %d is seen first at %s: its start is missing", id, e.Probe)
+				say("packet %d is seen first at %s: its start is missing", id, e.Probe)
 			}
 		}
 		packets[id][e.Probe]++
 	}
 	if len(packets) != 3 {
-		t.Errorf("%d packets", len(packets))
+		say("%d packets", len(packets))
 	}
 	for id, seen := range packets {
 		// Each is sent by one and forwarded by another, and received by two.
 		if seen["ip_output"] != 2 || seen["ip_rcv"] != 2 || seen["icmp_rcv"] != 1 {
-			t.Errorf("packet %d is not whole: %v", id, seen)
+			say("packet %d is not whole: %v", id, seen)
 		}
 	}
-	nothingLeft(t)
+	return wrong
 }
 
 // TestPacketHeld: a packet that waits in a socket has not ended. Others that match are not reported meanwhile.
