@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package netns has things done in other network namespaces.
+// Package netns has things done in other network namespaces, and in UTS namespaces.
 package netns
 
 import (
@@ -11,19 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Enter is the Op of a fs.PathError of Within: the kernel did not let this process enter the network namespace.
+// Enter is the Op of a fs.PathError of Within: the kernel did not let this process enter the namespace.
 const Enter = "setns"
 
 // Within calls f on a thread that is in the network namespace of a file. Processes that f starts are in it, too. An
 // error that is not of f is a fs.PathError.
-func Within(path string, f func() error) error {
+func Within(path string, f func() error) error { return within(path, unix.CLONE_NEWNET, f) }
+
+// WithinUTS is Within for a UTS namespace, which is what has a host name.
+func WithinUTS(path string, f func() error) error { return within(path, unix.CLONE_NEWUTS, f) }
+
+func within(path string, kind int, f func() error) error {
 	return onOwnThread(func() error {
 		ns, err := os.Open(path)
 		if err != nil {
 			return err
 		}
 		defer ns.Close()
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err := unix.Setns(int(ns.Fd()), kind); err != nil {
 			return &fs.PathError{Op: Enter, Path: path, Err: err}
 		}
 		return f()

@@ -7,7 +7,6 @@ package nsnames
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/collect/netns"
 )
 
 // dir is where ip-netns(8) keeps the namespaces that it has given a name.
@@ -175,29 +175,10 @@ func (p place) name(host, comm string, pid int) (name, by string) {
 
 // hostName is the host name in a UTS namespace, "" if that is the one of this process, or it may not be entered. In a
 // pod it is the pod's name.
-func hostName(path string) string {
+func hostName(path string) (name string) {
 	if own := inum("/proc/self/ns/uts"); own == 0 || inum(path) == own {
 		return ""
 	}
-	name := make(chan string, 1)
-	go func() {
-		defer func() { name <- "" }() // if nothing was sent before
-		runtime.LockOSThread()        // and it is not unlocked: the thread ends with this goroutine
-		if unix.Gettid() == unix.Getpid() {
-			// The main thread can't end, so it must not change. As long as it is locked here, another is taken.
-			defer runtime.UnlockOSThread()
-			name <- hostName(path)
-			return
-		}
-		ns, err := os.Open(path)
-		if err != nil {
-			return
-		}
-		defer ns.Close()
-		var uts unix.Utsname
-		if unix.Setns(int(ns.Fd()), unix.CLONE_NEWUTS) == nil && unix.Uname(&uts) == nil {
-			name <- unix.ByteSliceToString(uts.Nodename[:])
-		}
-	}()
-	return <-name
+	_ = netns.WithinUTS(path, func() (err error) { name, err = os.Hostname(); return err })
+	return name
 }
