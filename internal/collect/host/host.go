@@ -7,10 +7,10 @@ package host
 
 import (
 	"os"
-	"syscall"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/clock"
+	"github.com/skb-tools/skb-tools/internal/collect/netns"
 	"github.com/skb-tools/skb-tools/internal/collect/nsnames"
 )
 
@@ -19,16 +19,7 @@ import (
 func Describe(s *format.Start, has func(module, function string) bool) {
 	s.Sysctl, s.Speed = sysctls(), speeds()
 	evidence(s, has)
-	s.Netns.Inum, s.Namespaces = ownNetns(), nsnames.Find()
+	s.Netns.Inum, s.Namespaces = netns.Inum("/proc/self/ns/net"), nsnames.Find()
 	s.Host, _ = os.Hostname()
 	s.BootID = clock.BootID()
-}
-
-// ownNetns is the number of this process's network namespace; 0 if it cannot be told.
-func ownNetns() uint32 {
-	info, err := os.Stat("/proc/self/ns/net")
-	if err != nil {
-		return 0
-	}
-	return uint32(info.Sys().(*syscall.Stat_t).Ino)
 }

@@ -1,12 +1,13 @@
 //go:build linux
 
-// Package netns has things done in other network namespaces, and in UTS namespaces.
+// Package netns tells namespaces apart, and has things done in other network and UTS namespaces.
 package netns
 
 import (
 	"io/fs"
 	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +34,15 @@ func within(path string, kind int, f func() error) error {
 		}
 		return f()
 	})
+}
+
+// Inum is the inode number of a namespace, by a file of it; 0 if it cannot be told.
+func Inum(path string) uint32 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return uint32(info.Sys().(*syscall.Stat_t).Ino)
 }
 
 // onOwnThread calls f on a thread that ends behind it, so that nothing has to be changed back.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +27,7 @@ const maxNames = 16 << 10
 // process is in. It needs CAP_SYS_PTRACE to look at processes of other users. Without it, it leaves their namespaces
 // out. It reads one link for each process, and looks at one process of each namespace more closely.
 func Find() map[uint32]format.Namespace {
-	own := inum("/proc/self/ns/net")
+	own := netns.Inum("/proc/self/ns/net")
 	all := map[uint32]format.Namespace{}
 	for inum, pid := range processes(own) {
 		if len(all) < maxNames {
@@ -84,19 +83,11 @@ func Named() map[uint32]string {
 		if unix.Statfs(path, &fs) != nil || fs.Type != unix.NSFS_MAGIC {
 			continue
 		}
-		if n := inum(path); n != 0 && (all[n] == "" || f.Name() < all[n]) {
+		if n := netns.Inum(path); n != 0 && (all[n] == "" || f.Name() < all[n]) {
 			all[n] = f.Name()
 		}
 	}
 	return all
-}
-
-func inum(path string) uint32 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return uint32(info.Sys().(*syscall.Stat_t).Ino)
 }
 
 // processes gives, for each network namespace but one, the process in it with the lowest number: mostly the one that
@@ -176,7 +167,7 @@ func (p place) name(host, comm string, pid int) (name, by string) {
 // hostName is the host name in a UTS namespace, "" if that is the one of this process, or it may not be entered. In a
 // pod it is the pod's name.
 func hostName(path string) (name string) {
-	if own := inum("/proc/self/ns/uts"); own == 0 || inum(path) == own {
+	if own := netns.Inum("/proc/self/ns/uts"); own == 0 || netns.Inum(path) == own {
 		return ""
 	}
 	_ = netns.WithinUTS(path, func() (err error) { name, err = os.Hostname(); return err })

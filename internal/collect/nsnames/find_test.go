@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/collect/netns"
 )
 
 // TestName: what the namespace of a process is called, by what is known of the process.
@@ -63,7 +64,7 @@ func TestTellApart(t *testing.T) {
 // namespace allows without root; where neither is allowed, nothing is found and nothing fails.
 func TestFind(t *testing.T) {
 	for n, ns := range Find() {
-		if n == inum("/proc/self/ns/net") || ns.Name == "" || ns.By == "" {
+		if n == netns.Inum("/proc/self/ns/net") || ns.Name == "" || ns.By == "" {
 			t.Errorf("%d: %+v", n, ns)
 		}
 	}
@@ -78,7 +79,7 @@ func TestFind(t *testing.T) {
 	}
 	defer func() { _ = sleep.Process.Kill(); _ = sleep.Wait() }()
 	pid := sleep.Process.Pid
-	n := inum(fmt.Sprintf("/proc/%d/ns/net", pid))
+	n := netns.Inum(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if n == 0 {
 		t.Logf("the processes of others can't be looked at here")
 		return
