@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skb-tools/skb-tools/format"
 )
@@ -16,8 +17,11 @@ const leastID = 6
 
 // Resolve finds the network namespace that goes by a name: one of those that text shows, a container's id or its first
 // 6 digits or more, a pod's uid, or the host name in a container. found is false if there is none. It is an error if
-// there are several.
-func Resolve(name string) (inum uint32, found bool, err error) { return resolve(name, Find()) }
+// there are several. What there is, is found with the first name: a start asks several times for one, and it is the
+// same namespace each time.
+func Resolve(name string) (inum uint32, found bool, err error) { return resolve(name, foundOnce()) }
+
+var foundOnce = sync.OnceValue(Find)
 
 func resolve(name string, all map[uint32]format.Namespace) (inum uint32, found bool, err error) {
 	var fit []uint32
