@@ -16,9 +16,6 @@ import (
 	"github.com/skb-tools/skb-tools/internal/collect/nsnames"
 )
 
-// netnsDir is where ip-netns(8) keeps namespaces that have a name.
-const netnsDir = "/run/netns/"
-
 // maxIfName is the length of the longest name of a device (IFNAMSIZ, with its NUL 16).
 const maxIfName = 15
 
@@ -100,7 +97,7 @@ func netnsPath(ns string) string {
 	if strings.Contains(ns, "/") {
 		return ns
 	}
-	path := netnsDir + ns
+	path := nsnames.Dir + "/" + ns
 	if _, err := strconv.ParseUint(ns, 10, 32); err == nil {
 		if _, err := os.Stat(path); err != nil {
 			return ""
@@ -135,7 +132,7 @@ func (o *Options) Namespaces() (paths []string, err error) {
 
 // netnsFile finds a file of the namespace with this inode number, or "".
 func netnsFile(inum uint32) string {
-	for _, glob := range []string{netnsDir + "*", "/proc/[0-9]*/ns/net"} {
+	for _, glob := range []string{nsnames.Dir + "/*", "/proc/[0-9]*/ns/net"} {
 		files, _ := filepath.Glob(glob) // the patterns are well-formed
 		for _, f := range files {
 			if n, err := netnsInum(f); err == nil && n == inum {

@@ -17,8 +17,8 @@ import (
 	"github.com/skb-tools/skb-tools/internal/collect/netns"
 )
 
-// dir is where ip-netns(8) keeps the namespaces that it has given a name.
-const dir = "/run/netns"
+// Dir is where ip-netns(8) keeps the namespaces that it has given a name.
+const Dir = "/run/netns"
 
 // maxNames is how many namespaces are named at most.
 const maxNames = 16 << 10
@@ -37,7 +37,7 @@ func Find() map[uint32]format.Namespace {
 			}
 		}
 	}
-	for inum, name := range Named() {
+	for inum, name := range named() {
 		n, known := all[inum]
 		if inum == own || !known && len(all) >= maxNames {
 			continue
@@ -69,15 +69,15 @@ func tellApart(all map[uint32]format.Namespace) {
 
 func numbered(inum uint32) string { return "/" + strconv.FormatUint(uint64(inum), 10) }
 
-// Named are the namespaces of ip-netns(8). It needs no privilege.
-func Named() map[uint32]string {
-	files, err := os.ReadDir(dir)
+// named are the namespaces of ip-netns(8). It needs no privilege.
+func named() map[uint32]string {
+	files, err := os.ReadDir(Dir)
 	if err != nil {
 		return nil
 	}
 	all := map[uint32]string{}
 	for _, f := range files {
-		path := filepath.Join(dir, f.Name())
+		path := filepath.Join(Dir, f.Name())
 		var fs unix.Statfs_t
 		// A file that a namespace was not mounted on is no namespace.
 		if unix.Statfs(path, &fs) != nil || fs.Type != unix.NSFS_MAGIC {
