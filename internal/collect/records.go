@@ -44,7 +44,7 @@ func (c *collector) collect(ctx context.Context, reader *kernel.Ring) error {
 			if err := c.tick(&room); err != nil {
 				return err
 			}
-			if err := c.writeCounted(); err != nil {
+			if err := c.counting.write(c.write); err != nil {
 				return err
 			}
 			if err := c.flush(); err != nil {
@@ -66,7 +66,7 @@ func (c *collector) collect(ctx context.Context, reader *kernel.Ring) error {
 			return err
 		}
 		if remaining == 0 {
-			if err := c.writeCounted(); err != nil {
+			if err := c.counting.write(c.write); err != nil {
 				return err
 			}
 			if err := c.flush(); err != nil {
@@ -105,14 +105,6 @@ func (c *collector) tick(room *stale) error {
 		return err
 	}
 	return room.poll(time.Now(), c.losses.identities())
-}
-
-// writeCounted writes what the kernel has counted: events that were held back, and its own counters.
-func (c *collector) writeCounted() error {
-	if err := c.flushHeld(c.write); err != nil {
-		return err
-	}
-	return c.counting.write(c.write)
 }
 
 var (
