@@ -119,15 +119,14 @@ func (h *held) take() {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	since, begun, started := h.since, clock.Monotonic(), time.Now()
+	since, begun := h.since, clock.Monotonic()
 	counted, err := h.read()
 	if err != nil {
 		h.err = err
 		return
 	}
-	now := time.Now()
-	h.since, h.next = begun, now.Add(afterReading(now.Sub(started)))
 	ts := clock.Monotonic()
+	h.since, h.next = begun, time.Now().Add(afterReading(time.Duration(ts-begun)))
 	for probe, n := range counted.Events {
 		if grew := n - h.events[probe]; grew > 0 {
 			h.waiting = append(h.waiting, heldBack{since: since, ts: ts, n: grew, probe: probe})
