@@ -1124,16 +1124,10 @@ func TestDropLooks(t *testing.T) {
 	makeDrops(t, dropLooks)
 }
 
-// socketOfNS1 opens a socket in ns1, for as long as the test runs, and has set prepare it.
-func socketOfNS1(t *testing.T, net *network, domain, kind, protocol int, set func(fd int) error) {
-	t.Helper()
-	net.open(1, domain, kind, protocol, set)
-}
-
 // filteredSocket has a UDP socket in ns1 whose filter takes nothing.
 func filteredSocket(t *testing.T, net *network, port int) {
 	t.Helper()
-	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
+	net.open(1, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port}); err != nil {
 			return err
 		}
@@ -1146,7 +1140,7 @@ func filteredSocket(t *testing.T, net *network, port int) {
 // count yet (SK_MEMORY_PCPU_RESERVE, include/net/sock.h).
 func deafSocket(t *testing.T, net *network, port int) {
 	t.Helper()
-	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
+	net.open(1, unix.AF_INET, unix.SOCK_DGRAM, 0, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20); err != nil {
 			return err
 		}
@@ -1158,7 +1152,7 @@ func deafSocket(t *testing.T, net *network, port int) {
 // misses: only then is such a message freed as a drop (netlink_broadcast_filtered, net/netlink/af_netlink.c).
 func deafMonitor(t *testing.T, net *network) {
 	t.Helper()
-	socketOfNS1(t, net, unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE, func(fd int) error {
+	net.open(1, unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1152); err != nil {
 			return err
 		}
@@ -1172,7 +1166,7 @@ func deafMonitor(t *testing.T, net *network) {
 // blockedSource has a socket in ns1 that has joined ff02::77 and ff15::77 on l1 and takes nothing from fd00::1.
 func blockedSource(t *testing.T, net *network) {
 	t.Helper()
-	socketOfNS1(t, net, unix.AF_INET6, unix.SOCK_DGRAM, 0, func(fd int) error {
+	net.open(1, unix.AF_INET6, unix.SOCK_DGRAM, 0, func(fd int) error {
 		l1, err := stdnet.InterfaceByName("l1")
 		if err != nil {
 			return err
@@ -1208,7 +1202,7 @@ func blockedSource(t *testing.T, net *network) {
 func refusedSocket(t *testing.T, net *network, protocol int) {
 	t.Helper()
 	run(t, "modprobe", "xfrm_user")
-	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_RAW, protocol, func(fd int) error {
+	net.open(1, unix.AF_INET, unix.SOCK_RAW, protocol, func(fd int) error {
 		// struct xfrm_userpolicy_info of include/uapi/linux/xfrm.h: its selector has the family and the protocol, all
 		// else of it fits all packets; XFRM_POLICY_IN is 0.
 		const size, family, proto, action, block = 168, 40, 44, 161, 1

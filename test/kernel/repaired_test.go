@@ -30,7 +30,7 @@ func (r repairedTCP) open(t *testing.T, net *network) {
 	t.Helper()
 	// include/uapi/linux/tcp.h
 	const on, offNoProbe, receive, send = 1, -1, 1, 2
-	socketOfNS1(t, net, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
+	net.open(1, unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
 		set := func(level, option, value int) error {
 			if err := unix.SetsockoptInt(fd, level, option, value); err != nil {
 				return fmt.Errorf("TCP socket of port %d, option %d of level %d: %w", r.port, option, level, err)
