@@ -21,20 +21,8 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if asked, err := o.answer(stdout); asked {
 		return err
 	}
-	if err := o.Check(); err != nil {
-		return err
-	}
-	with, err := o.wanted()
+	with, err := o.complete()
 	if err != nil {
-		return err
-	}
-	if err := o.checkFirst(); err != nil {
-		return err
-	}
-	if _, err := o.limit(); err != nil {
-		return err
-	}
-	if err := o.countDrops(); err != nil {
 		return err
 	}
 	if err := kernel.CheckAllowed(); err != nil {
@@ -73,12 +61,27 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 }
 
 // Check says what is wrong with the options, as far as that can be said without a kernel.
-func (o Options) Check() error { // not of a pointer: wanted adds probes
-	if _, err := o.wanted(); err != nil {
-		return err
-	}
-	_, _, err := o.countersEvery()
+func (o Options) Check() error { // not of a pointer: complete adds probes
+	_, err := o.complete()
 	return err
+}
+
+// complete checks the options, and puts what they stand for in their place.
+func (o *Options) complete() (*wanted, error) {
+	with, err := o.wanted()
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := o.countersEvery(); err != nil {
+		return nil, err
+	}
+	if err := o.checkFirst(); err != nil {
+		return nil, err
+	}
+	if _, err := o.limit(); err != nil {
+		return nil, err
+	}
+	return with, o.countDrops()
 }
 
 // answer writes what is asked for that needs no kernel, and says whether there was such a question.
