@@ -61,11 +61,7 @@ func TestSetcap(t *testing.T) {
 	})
 	n.in(0, "ping -qc 2 -i 0.01 10.0.0.2")
 	p.stop()
-	s := readStream(t, file)
-	seen := map[string]int{}
-	for i := range s.events {
-		seen[s.events[i].Probe]++
-	}
+	seen := probesIn(t, file)
 	for _, probe := range []string{"ip_rcv", "ret:ip_rcv", "net:netif_receive_skb", "icmp_rcv"} {
 		if seen[probe] < 8 {
 			t.Errorf("%d events of %s: %v", seen[probe], probe, seen)
