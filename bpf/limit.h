@@ -77,10 +77,10 @@ static __noinline bool count_drop(struct sk_buff *skb, struct drop *d)
 			*(__u16 *)window((void *)skb + bpf_core_field_offset(struct sk_buff___protocol, protocol));
 		dev = (struct net_device *)loaded((__u64)s->dev);
 		if (dev) {
-			struct net_device *d = CAST(struct net_device, dev);
+			struct net_device *device = CAST(struct net_device, dev);
 
-			key.netns = cast_netns(d->nd_net.net);
-			key.ifindex = any(key.netns) * d->ifindex;
+			key.netns = cast_netns(device->nd_net.net);
+			key.ifindex = any(key.netns) * device->ifindex;
 		}
 		if (!key.netns) {
 			sk = s->sk;

@@ -196,7 +196,7 @@ int after_hand_over(void *ctx)
 	struct handed *n = bpf_map_lookup_elem(&handing, &key);
 	struct hit h = {.ctx = ctx, .probe = probe_number};
 	struct net_device *dev = NULL;
-	__u64 head = 0, now = bpf_ktime_get_ns();
+	__u64 head = 0, now;
 	__u32 len = 0;
 
 	if (n) {
@@ -215,7 +215,7 @@ int after_hand_over(void *ctx)
 			bpf_map_delete_elem(&handing, &key);
 		} else if (filters || packets) {
 			// There is another packet at that address by now, whose turn will come.
-			count_loss(LOSS_RETURN, now);
+			count_loss(LOSS_RETURN, bpf_ktime_get_ns());
 			return 0;
 		}
 	} else if (filters || packets) {
@@ -238,6 +238,7 @@ int after_hand_over(void *ctx)
 		h.retval = (__s64)(__s32)ctx_arg(ctx, rc_arg);
 		h.has |= HAS_RET;
 	}
+	now = bpf_ktime_get_ns();
 	if (!held(&h, now, skb, head))
 		write_gone(skb, head, now, &h, dev, len);
 	return 0;
@@ -265,14 +266,15 @@ SEC("kprobe/released")
 int function_released(struct pt_regs *ctx)
 {
 	struct call c = {.skb = REG_ARG1(ctx)};
-	__u64 now = bpf_ktime_get_ns();
 	struct hit h = {.ctx = ctx};
+	__u64 now;
 
 	if (!let_go(&c, ctx))
 		return 0;
 	h.probe = c.function;
 	h.id = c.id;
 	h.has = c.has;
+	now = bpf_ktime_get_ns();
 	if (!held(&h, now, c.skb, c.head))
 		write_gone(c.skb, c.head, now, &h, NULL, 0);
 	return 0;
