@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
-	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
@@ -92,7 +91,7 @@ func (g *gatherer) Write(r format.Raw) error {
 }
 
 func (g *gatherer) hop(r format.Raw) {
-	g.track.Decode(append(wire.Value(nil), r.Get("track")...))
+	g.track.Decode(r.Get("track"))
 	if !g.track.Present() || g.event.Decode(r) != nil {
 		return
 	}
