@@ -124,7 +124,6 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 		in.For(sink)
 		p.first = sink
 	}
-	ends := newBranchEnds(nil)
 	take, err := p.pictures(o)
 	if err != nil {
 		return nil, err
@@ -136,10 +135,10 @@ func newPipeline(o *Options, in *pipe.Inputs, stdout io.Writer) (*pipeline, erro
 		}
 		take, p.closed = append(take, t.take), append(p.closed, t)
 	}
+	var ends *branchEnds
 	if len(take) > 0 {
+		ends = newBranchEnds(nil)
 		p.first = newGatherer(p.first, ends, take...)
-	} else {
-		ends = nil
 	}
 	switch {
 	case o.Selection.any():
