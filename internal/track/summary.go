@@ -278,21 +278,14 @@ func (s *summary) journey(r format.Raw) error {
 	}
 	s.endings[j.End.How]++
 	if j.End.How == "dropped" {
-		reason := reasonOf(&j.End)
-		if _, known := s.reasons[reason]; !known && len(s.reasons) >= maxPairs {
-			reason = "other"
-		}
-		s.reasons[reason]++
+		add(s.reasons, reasonOf(&j.End), 1)
 	}
 	if j.Resent > 0 {
 		s.resent[0]++
 		s.resent[1] += uint64(j.Resent)
 	}
 	if what := j.End.Unclear; what != "" {
-		if _, known := s.unclear[what]; !known && len(s.unclear) >= maxPairs {
-			what = "other"
-		}
-		s.unclear[what]++
+		add(s.unclear, what, 1)
 	}
 	if len(j.Uncertain) > 0 {
 		s.uncertain++
