@@ -20,8 +20,7 @@ type gatherer struct {
 	count int                  // weight of those that are open
 	limit int                  // of count
 	full  bool                 // some were let go of
-	from  origin
-	came  format.Starts[origin]
+	from  origins
 	event format.Event
 	track format.Track
 }
@@ -40,6 +39,26 @@ type origin struct {
 	host   string
 	offset int64 // from its times to Unix time, ns
 	clock  bool  // offset is known; that of a stream which was read from a capture is 0
+}
+
+// An origins is the origin of what comes in.
+type origins struct {
+	origin
+	came format.Starts[origin]
+}
+
+// see takes a start or resume record.
+func (o *origins) see(r format.Raw) {
+	if r.Type() == format.TypeResume {
+		if from, ok := o.came.Resume(r); ok {
+			o.origin = from
+		}
+		return
+	}
+	host, _ := r.Get("host").Str()
+	o.host = page.Short(string(host))
+	o.offset, o.clock = r.Get("clock_offset").Int()
+	o.came.Set(r, o.origin)
 }
 
 // A drawnHop is what pictures need of an event.
@@ -71,15 +90,8 @@ func (g *gatherer) Flush() error { return g.next.Flush() }
 
 func (g *gatherer) Write(r format.Raw) error {
 	switch r.Type() {
-	case format.TypeStart:
-		host, _ := r.Get("host").Str()
-		g.from.host = page.Short(string(host))
-		g.from.offset, g.from.clock = r.Get("clock_offset").Int()
-		g.came.Set(r, g.from)
-	case format.TypeResume:
-		if from, ok := g.came.Resume(r); ok {
-			g.from = from
-		}
+	case format.TypeStart, format.TypeResume:
+		g.from.see(r)
 	case format.TypeEvent:
 		g.hop(r)
 	case format.TypeJourney:
@@ -98,7 +110,7 @@ func (g *gatherer) hop(r format.Raw) {
 	e, t := &g.event, &g.track
 	j := g.open[t.Packet]
 	if j == nil {
-		j = &gathered{from: g.from}
+		j = &gathered{from: g.from.origin}
 		g.open[t.Packet] = j
 		g.queue = append(g.queue, t.Packet)
 		g.count++
@@ -174,7 +186,7 @@ func (g *gatherer) journey(r format.Raw) error {
 		g.count -= of.weight()
 		delete(g.open, j.Packet)
 	} else {
-		of = &gathered{from: g.from}
+		of = &gathered{from: g.from.origin}
 	}
 	if g.full {
 		of.left = max(of.left, int(j.Hops)-len(of.hops))

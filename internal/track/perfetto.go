@@ -34,8 +34,7 @@ type tracer struct {
 	hops    int
 	left    uint64 // hops that are not in the trace
 	zero    int64  // the trace's time 0, ns, of the same clock as the records with their offset
-	from    origin
-	came    format.Starts[origin]
+	from    origins
 	pids    map[string]int
 	tids    map[deviceOf]*rows
 	threads int
@@ -74,17 +73,12 @@ func (t *tracer) Flush() error { return t.next.Flush() }
 func (t *tracer) Write(r format.Raw) error {
 	switch r.Type() {
 	case format.TypeStart:
-		host, _ := r.Get("host").Str()
-		t.from.host = string(host)
-		t.from.offset, _ = r.Get("clock_offset").Int()
-		t.came.Set(r, t.from)
+		t.from.see(r)
 		if ts, ok := r.Time(); ok {
 			t.begin(int64(ts) + t.from.offset)
 		}
 	case format.TypeResume:
-		if from, ok := t.came.Resume(r); ok {
-			t.from = from
-		}
+		t.from.see(r)
 	case format.TypeLoss:
 		t.loss(r)
 	}
@@ -298,7 +292,7 @@ func (t *tracer) loss(r format.Raw) {
 		return
 	}
 	t.write(&traceEvent{Name: fmt.Sprintf("lost: %d of kind %s", l.Count, escape.String(l.What)),
-		Category: "loss", Phase: "X", TS: t.at(since, t.from), Duration: micros(l.TS - since), PID: 1, TID: tid,
+		Category: "loss", Phase: "X", TS: t.at(since, t.from.origin), Duration: micros(l.TS - since), PID: 1, TID: tid,
 		Args: map[string]any{"cause": escape.String(l.Cause)}}, ",\n")
 }
 
