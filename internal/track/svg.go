@@ -92,7 +92,6 @@ func (l *lanes) middle(lane int) float64 { return l.top + float64(l.rows[lane])*
 func (g *gathered) svg() []byte {
 	p := &drawing{g: g}
 	p.place()
-	p.height()
 	p.head()
 	p.drawLanes()
 	p.drawScale()
@@ -100,8 +99,20 @@ func (g *gathered) svg() []byte {
 	p.drawPoints()
 	p.legend()
 	p.list()
-	p.b.WriteString("</svg>\n")
-	return p.b.Bytes()
+	return p.framed()
+}
+
+// framed is what was drawn, in a frame that has its size.
+func (p *drawing) framed() []byte {
+	height := p.y + drawEdge
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" `+
+		`font-family="'DejaVu Sans Mono','Liberation Mono',monospace" font-size="12">`+"\n", p.width, height, p.width, height)
+	b.WriteString(svgStyle)
+	b.WriteString(`<rect width="100%" height="100%" class="paper"/>` + "\n")
+	b.Write(p.b.Bytes())
+	b.WriteString("</svg>\n")
+	return b.Bytes()
 }
 
 // first is the time of the journey's first event, also where that is not among the hops.
@@ -211,16 +222,6 @@ func (l lane) label() string {
 	return name
 }
 
-// height finds the rows from the top to the end of the lanes.
-func (p *drawing) height() {
-	p.top = drawEdge + 2*drawLine + drawLine*float64(len(p.wrap(p.ending(), 0))) + 8
-	p.devs.top = p.top
-	p.cpus.top = p.top + float64(len(p.devs.all))*drawLane + drawLane/2
-	p.bottom = p.cpus.top + float64(len(p.cpus.all))*drawLane
-}
-
-func (p *drawing) ending() string { return string(text.AppendEnding(nil, &p.g.j)) }
-
 const svgStyle = `<style>
 svg{--paper:#fff;--ink:#222;--dim:#666;--line:#ccc;--band:#0000000d;--bad:#c01c28;--good:#1a7f37}
 .b0{--c:#1f5fa8}.b1{--c:#a8471f}.b2{--c:#2f7d3b}.b3{--c:#7a4aa0}.b4{--c:#8a6100}.b5{--c:#00707f}
@@ -235,32 +236,27 @@ text{fill:var(--ink);white-space:pre}
 </style>
 `
 
-// head begins the picture: what the journey is, and how it ended.
+// head begins the picture: what the journey is, and how it ended. The lanes come below.
 func (p *drawing) head() {
 	j := &p.g.j
-	height := p.bottom + 3*drawLine + p.legendHeight()
-	for i := range p.rows() {
-		height += drawLine * float64(len(p.wrap(p.rowOf(i), 1)))
-	}
-	height += drawEdge
-	fmt.Fprintf(&p.b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" `+
-		`font-family="'DejaVu Sans Mono','Liberation Mono',monospace" font-size="12">`+"\n", p.width, height, p.width, height)
-	p.b.WriteString(svgStyle)
-	p.b.WriteString(`<rect width="100%" height="100%" class="paper"/>` + "\n")
 	title := string(text.AppendFlow([]byte(fmt.Sprintf("#%d  ", j.Packet)), j.From))
 	if host := p.g.from.host; host != "" {
 		title += "  on " + escape.String(host)
 	}
-	y := float64(drawEdge + drawLine)
-	p.text(drawEdge, y, `font-weight="bold"`, clip(title, p.chars()))
+	p.y = drawEdge + drawLine
+	p.text(drawEdge, p.y, `font-weight="bold"`, clip(title, p.chars()))
 	class := ""
 	if j.End.How == "dropped" {
 		class = `class="drop"`
 	}
-	for _, line := range p.wrap(p.ending(), 0) {
-		y += drawLine
-		p.text(drawEdge, y, class, line)
+	for _, line := range p.wrap(string(text.AppendEnding(nil, j)), 0) {
+		p.y += drawLine
+		p.text(drawEdge, p.y, class, line)
 	}
+	p.top = p.y + drawLine + 8
+	p.devs.top = p.top
+	p.cpus.top = p.top + float64(len(p.devs.all))*drawLane + drawLane/2
+	p.bottom = p.cpus.top + float64(len(p.cpus.all))*drawLane
 }
 
 // drawLanes draws the lanes, their names beside them.
@@ -479,10 +475,6 @@ func (p *drawing) legends() []string {
 	return all
 }
 
-func (p *drawing) legendHeight() float64 {
-	return drawLine * float64(len(p.wrap(strings.Join(p.legends(), "   "), 0))+1)
-}
-
 func (p *drawing) legend() {
 	p.y = p.bottom + 3*drawLine
 	for _, line := range p.wrap(strings.Join(p.legends(), "   "), 0) {
@@ -492,25 +484,15 @@ func (p *drawing) legend() {
 	p.y += drawLine
 }
 
-// rows is how many lines the list has, of which some are wrapped: one for each point that is
-// drawn, and for each mark of several.
-func (p *drawing) rows() int { return len(p.columns) + 1 }
-
-// rowOf is a line of the list.
-func (p *drawing) rowOf(i int) string {
-	if i == len(p.columns) {
-		if p.g.left > 0 && len(p.g.hops) < maxHops {
-			return fmt.Sprintf("%d more hops are not in this picture: there was no memory for them", p.g.left)
-		}
-		if p.g.left > 0 {
-			return fmt.Sprintf("%d more hops are not in this picture: it holds at most %d of a journey", p.g.left, maxHops)
-		}
+// leftOut says what the list lacks; "" if that is nothing.
+func (p *drawing) leftOut() string {
+	switch {
+	case p.g.left == 0:
 		return ""
+	case len(p.g.hops) < maxHops:
+		return fmt.Sprintf("%d more hops are not in this picture: there was no memory for them", p.g.left)
 	}
-	if c := &p.columns[i]; len(c.points) > 1 {
-		return "     " + p.folded(c)
-	}
-	return p.row(p.columns[i].points[0])
+	return fmt.Sprintf("%d more hops are not in this picture: it holds at most %d of a journey", p.g.left, maxHops)
 }
 
 // row says what is known of a point.
@@ -550,20 +532,26 @@ func (p *drawing) row(n int) string {
 	return strings.TrimRight(line, " ")
 }
 
-// list writes a line for each hop, below the lanes.
+// list writes a line for each point that is drawn, and for each mark of several, below the lanes.
 func (p *drawing) list() {
-	for i := range p.rows() {
-		class := ""
-		if i < len(p.columns) {
-			at := &p.points[p.columns[i].points[0]]
-			class = `class="hop ` + branchClass(at.branch) + `"`
-			if at.hop != nil && at.hop.drop != "" || at.end != nil && at.end.drop != "" {
-				class = `class="drop"`
-			}
-		}
-		for _, line := range p.wrap(p.rowOf(i), 1) {
+	write := func(class, row string) {
+		for _, line := range p.wrap(row, 1) {
 			p.text(drawEdge, p.y, class, line)
 			p.y += drawLine
 		}
 	}
+	for i := range p.columns {
+		c := &p.columns[i]
+		at := &p.points[c.points[0]]
+		class := `class="hop ` + branchClass(at.branch) + `"`
+		if at.hop != nil && at.hop.drop != "" || at.end != nil && at.end.drop != "" {
+			class = `class="drop"`
+		}
+		row := p.row(c.points[0])
+		if len(c.points) > 1 {
+			row = "     " + p.folded(c)
+		}
+		write(class, row)
+	}
+	write("", p.leftOut())
 }
