@@ -87,12 +87,12 @@ func (c *Captured) Write(r format.Raw) {
 			return
 		}
 		l.What, l.Cause = Short(l.What), Short(l.Cause)
-		if len(c.losses) < MaxLosses {
+		if len(c.losses) < maxLosses {
 			c.losses = append(c.losses, loss{l, c.offset})
 			return
 		}
 		c.late++
-		last := &c.losses[MaxLosses-1] // its mark covers the later ones
+		last := &c.losses[maxLosses-1] // its mark covers the later ones
 		last.Since, last.TS, last.Count = min(last.Since, l.Since), max(last.TS, l.TS), last.Count+l.Count
 	}
 }
@@ -157,10 +157,11 @@ func (c *Captured) Finish(d *Data) {
 	}
 	whole := c.fault == "" && !c.Part && open == 0 && len(c.starts) > 0
 	for _, l := range c.losses {
-		d.AddLoss(Loss{Since: float64(int64(l.Since)+l.offset) / 1e9, Until: float64(int64(l.TS)+l.offset) / 1e9,
-			Count: l.Count, What: escape.String(l.What), Cause: escape.String(l.Loss.Cause)})
+		d.Lost = append(d.Lost, Loss{Since: float64(int64(l.Since)+l.offset) / 1e9,
+			Until: float64(int64(l.TS)+l.offset) / 1e9, Count: l.Count, What: escape.String(l.What),
+			Cause: escape.String(l.Loss.Cause)})
 	}
-	d.MoreLost += c.late
+	d.MoreLost = c.late
 	if len(c.losses) == 0 {
 		d.Sure = append(d.Sure, "No loss was recorded.")
 	}

@@ -37,7 +37,7 @@ type Data struct {
 	Starts []Start  `json:"starts"`
 	Sure   []string `json:"sure"`  // how sure it is, in sentences; the first says whether the stream was whole
 	Whole  bool     `json:"whole"` // no event was lost, and none lacks in the numbers
-	Lost   []Loss   `json:"lost"`  // at most MaxLosses
+	Lost   []Loss   `json:"lost"`  // at most maxLosses
 	// MoreLost is how many losses are not in Lost.
 	MoreLost int     `json:"more_lost"`
 	Clock    bool    `json:"clock"` // times are of the wall clock; else they are of the host's monotonic clock
@@ -67,19 +67,8 @@ type Loss struct {
 	Cause string  `json:"cause"`
 }
 
-// MaxLosses bounds the losses that a page marks one by one.
-const MaxLosses = 500
-
-// AddLoss adds a loss, or counts it where there are too many.
-func (d *Data) AddLoss(l Loss) {
-	if len(d.Lost) >= MaxLosses {
-		d.MoreLost++
-		last := &d.Lost[MaxLosses-1] // the last mark covers the rest
-		last.Since, last.Until, last.Count = min(last.Since, l.Since), max(last.Until, l.Until), last.Count+l.Count
-		return
-	}
-	d.Lost = append(d.Lost, l)
-}
+// maxLosses bounds the losses that a page marks one by one.
+const maxLosses = 500
 
 // A Cause is a group of drops, explained.
 type Cause struct {
