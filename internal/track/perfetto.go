@@ -38,7 +38,7 @@ type tracer struct {
 	pids    map[string]int
 	tids    map[deviceOf]*rows
 	threads int
-	rows    [1]rows // of losses
+	losses  rows
 }
 
 type deviceOf struct {
@@ -287,7 +287,7 @@ func (t *tracer) loss(r format.Raw) {
 	}
 	since := min(l.Since, l.TS)
 	t.begin(int64(since) + t.from.offset)
-	tid := t.row(&t.rows[0], deviceOf{1, "lost"}, since, l.TS)
+	tid := t.row(&t.losses, deviceOf{1, "lost"}, since, l.TS)
 	if tid == 0 || int64(since)+t.from.offset < t.zero {
 		return
 	}
