@@ -58,6 +58,14 @@ type point struct {
 	x      float64
 }
 
+// drop is why a packet was dropped there; "": it was not.
+func (at *point) drop() string {
+	if at.hop != nil {
+		return at.hop.drop
+	}
+	return at.end.drop
+}
+
 // lanes are rows of one kind, one below the other.
 type lanes struct {
 	top  float64
@@ -206,7 +214,7 @@ func (p *drawing) weight(i int) uint64 {
 	at := &p.points[i]
 	const most = 1 << 62
 	switch {
-	case i == 0 || i == len(p.points)-1 || at.end != nil && at.end.drop != "" || at.hop != nil && at.hop.drop != "":
+	case i == 0 || i == len(p.points)-1 || at.drop() != "":
 		return most + 2
 	case at.end != nil || at.hop.from.How != "" || at.hop.changed != "":
 		return most + 1
@@ -423,12 +431,7 @@ func (p *drawing) drawReasons() {
 	for _, c := range p.columns {
 		n := c.points[0]
 		at, l := &p.points[n], p.devs.of[n]
-		why := ""
-		if at.hop != nil {
-			why = at.hop.drop
-		} else {
-			why = at.end.drop
-		}
+		why := at.drop()
 		if why == "" || len(c.points) > 1 {
 			continue
 		}
@@ -544,7 +547,7 @@ func (p *drawing) list() {
 		c := &p.columns[i]
 		at := &p.points[c.points[0]]
 		class := `class="hop ` + branchClass(at.branch) + `"`
-		if at.hop != nil && at.hop.drop != "" || at.end != nil && at.end.drop != "" {
+		if at.drop() != "" {
 			class = `class="drop"`
 		}
 		row := p.row(c.points[0])
