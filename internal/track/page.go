@@ -158,18 +158,12 @@ func unsure(j *format.Journey) string {
 
 // notes say how sure the report's numbers are.
 func (r *report) notes() (all []string) {
-	for _, note := range [...]struct {
-		n    uint64
-		text string
-	}{
-		{r.Uncertain, "uncertain: records were lost or held back that could have told otherwise."},
-		{r.Inferred, "inferred from the packets' bytes."},
-		{r.ByAddr, "known by address, as the events have no identities."},
-		{r.Endings["open"], "open: it is not known how they ended."},
-	} {
-		if note.n > 0 {
-			all = append(all, fmt.Sprintf("%s of %d: %s", spell.Count(note.n, "journey"), r.Journeys, note.text))
-		}
+	doubts := r.doubts()
+	if open := r.Endings["open"]; open > 0 {
+		doubts = append(doubts, doubt{open, "open: it is not known how they ended"})
+	}
+	for _, d := range doubts {
+		all = append(all, fmt.Sprintf("%s of %d: %s.", spell.Count(d.n, "journey"), r.Journeys, d.why))
 	}
 	if len(r.Held) > 0 {
 		all = append(all, "Events that were counted and not written: "+counts(r.Held)+".")

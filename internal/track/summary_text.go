@@ -44,17 +44,8 @@ func (r *report) counts(b *bytes.Buffer) {
 		branches = fmt.Sprintf("%d branches", r.Branches)
 	}
 	fmt.Fprintf(b, "%s of %s, %s\n", spell.Count(r.Journeys, "journey"), branches, spell.Count(r.Events, "event"))
-	for _, note := range [...]struct {
-		n    uint64
-		text string
-	}{
-		{r.Uncertain, "uncertain: records were lost or held back that could have told otherwise"},
-		{r.Inferred, "inferred from the packets' bytes"},
-		{r.ByAddr, "known by address, as the events have no identities"},
-	} {
-		if note.n > 0 {
-			fmt.Fprintf(b, "%d of them %s\n", note.n, note.text)
-		}
+	for _, d := range r.doubts() {
+		fmt.Fprintf(b, "%d of them %s\n", d.n, d.why)
 	}
 	if len(r.Held) > 0 {
 		fmt.Fprintf(b, "counted and not written (skb-collect --limit), so in no journey: events at %s\n", counts(r.Held))
@@ -65,6 +56,20 @@ func (r *report) counts(b *bytes.Buffer) {
 	for _, what := range slices.Sorted(maps.Keys(r.Lost)) {
 		fmt.Fprintf(b, "lost: %d of kind %s\n", r.Lost[what], clean(what))
 	}
+}
+
+// A doubt is of how many journeys something is not sure, and what.
+type doubt struct {
+	n   uint64
+	why string
+}
+
+func (r *report) doubts() []doubt {
+	return slices.DeleteFunc([]doubt{
+		{r.Uncertain, "uncertain: records were lost or held back that could have told otherwise"},
+		{r.Inferred, "inferred from the packets' bytes"},
+		{r.ByAddr, "known by address, as the events have no identities"},
+	}, func(d doubt) bool { return d.n == 0 })
 }
 
 // endings tells how the journeys ended, and why packets were dropped.
