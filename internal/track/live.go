@@ -156,7 +156,7 @@ type timedPair struct {
 // slowest are the pairs of probes, those where most of the time went first.
 func (s *summary) slowest() (all []timedPair) {
 	for pair, l := range s.pairs {
-		all = append(all, timedPair{pair, l, l.Mean() * float64(l.TotalCount())})
+		all = append(all, timedPair{pair, l, l.sum()})
 	}
 	slices.SortFunc(all, func(a, b timedPair) int {
 		return cmp.Or(cmp.Compare(b.sum, a.sum), slices.Compare(a.pair[:], b.pair[:]))
@@ -177,9 +177,7 @@ func (s *summary) worst() (all []countedFlow) {
 	}
 	slices.SortFunc(all, func(a, b countedFlow) int {
 		bad := func(f countedFlow) uint64 { return f.c.endings[endDropped] + f.c.endings[endLost] }
-		return cmp.Or(cmp.Compare(bad(b), bad(a)), cmp.Compare(b.c.longest, a.c.longest), a.flow.Src.Compare(b.flow.Src),
-			a.flow.Dst.Compare(b.flow.Dst), cmp.Compare(a.flow.Sport, b.flow.Sport), cmp.Compare(a.flow.Dport, b.flow.Dport),
-			cmp.Compare(a.flow.Proto, b.flow.Proto))
+		return cmp.Or(cmp.Compare(bad(b), bad(a)), cmp.Compare(b.c.longest, a.c.longest), compareFlows(&a.flow, &b.flow))
 	})
 	return all
 }

@@ -90,6 +90,9 @@ func (l *latencies) add(ns uint64) {
 	_ = l.RecordValue(int64(min(ns, longest)))
 }
 
+// sum is all of the times together, ns.
+func (l *latencies) sum() float64 { return l.Mean() * float64(l.TotalCount()) }
+
 func newSummary(out io.Writer, json bool) *summary {
 	return &summary{out: out, json: json, names: newNames(), at: map[spot]lastSeen{}, pairs: map[[2]uint32]*latencies{},
 		totals: newLatencies(), again: newLatencies(), bars: map[uint64]uint64{}, endings: map[string]uint64{},
@@ -409,7 +412,7 @@ func (s *summary) report() *report {
 	}
 	for pair, l := range s.pairs {
 		r.Hops = append(r.Hops, reportHop{s.names.text(pair[0]), s.names.text(pair[1]), l.quantiles(),
-			l.Mean() * float64(l.TotalCount()), l.number})
+			l.sum(), l.number})
 	}
 	// Where the time goes comes first.
 	slices.SortFunc(r.Hops, func(a, b reportHop) int {
@@ -426,10 +429,15 @@ func (s *summary) report() *report {
 			f.journeys, endings, "", flow})
 	}
 	slices.SortFunc(r.Flows, func(a, b reportFlow) int {
-		return cmp.Or(cmp.Compare(b.Journeys, a.Journeys), a.flow.Src.Compare(b.flow.Src), a.flow.Dst.Compare(b.flow.Dst),
-			cmp.Compare(a.Sport, b.Sport), cmp.Compare(a.Dport, b.Dport), cmp.Compare(a.Proto, b.Proto))
+		return cmp.Or(cmp.Compare(b.Journeys, a.Journeys), compareFlows(&a.flow, &b.flow))
 	})
 	return r
+}
+
+// compareFlows puts flows that are equal otherwise in an order.
+func compareFlows(a, b *format.Flow) int {
+	return cmp.Or(a.Src.Compare(b.Src), a.Dst.Compare(b.Dst), cmp.Compare(a.Sport, b.Sport),
+		cmp.Compare(a.Dport, b.Dport), cmp.Compare(a.Proto, b.Proto))
 }
 
 // Close writes the summary.
