@@ -15,20 +15,17 @@ func Replace(name string, data []byte) error { return ReplaceFrom(name, bytes.Ne
 
 // ReplaceFrom is Replace with what a reader has.
 func ReplaceFrom(name string, data io.Reader) error {
-	old, err := os.Stat(name)
-	if err == nil && !old.Mode().IsRegular() {
-		if old.IsDir() {
-			return errors.New("is a folder")
-		}
+	name, old, err := target(name)
+	if err != nil {
+		return err
+	}
+	if old != nil && !old.Mode().IsRegular() {
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
 		if err != nil {
 			return inner(err)
 		}
 		_, err = io.Copy(f, data)
 		return inner(errors.Join(err, f.Close()))
-	}
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		name = real // the file that a link leads to is replaced, not the link
 	}
 	mode := os.FileMode(0o644)
 	if old != nil {
@@ -57,20 +54,33 @@ func ReplaceFrom(name string, data io.Reader) error {
 
 // CanReplace says what would keep Replace from writing a file, before there is anything to write.
 func CanReplace(name string) error {
-	if s, err := os.Stat(name); err == nil && !s.Mode().IsRegular() {
-		if s.IsDir() {
-			return errors.New("is a folder")
-		}
-		return nil
-	}
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		name = real
+	name, old, err := target(name)
+	if err != nil || old != nil && !old.Mode().IsRegular() {
+		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
 	if err != nil {
 		return inner(err)
 	}
 	return inner(errors.Join(f.Close(), os.Remove(f.Name())))
+}
+
+// target returns the file to write to, and what is there now; nil: nothing. The file that a
+// link leads to is replaced, not the link.
+func target(name string) (file string, old os.FileInfo, err error) {
+	old, err = os.Stat(name)
+	switch {
+	case err != nil:
+		old = nil
+	case old.IsDir():
+		return "", nil, errors.New("is a folder")
+	case !old.Mode().IsRegular():
+		return name, old, nil
+	}
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	return name, old, nil
 }
 
 // inner is an error without the operation and the name that package os puts before it.
