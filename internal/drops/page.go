@@ -10,7 +10,6 @@ import (
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/tempfile"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -90,14 +89,7 @@ func (r *run) writePage(err error) error {
 	if text := strings.TrimSpace(besides.String()); text != "" {
 		d.Besides = strings.Split(text, "\n")
 	}
-	b, err := d.Bytes()
-	if err == nil {
-		err = tempfile.Replace(r.o.HTML, b)
-	}
-	if err != nil {
-		return fmt.Errorf("--html %s: %w", r.o.HTML, err)
-	}
-	return nil
+	return d.WriteFile(r.o.HTML)
 }
 
 func (s *summary) pageCause(g *group) page.Cause {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/tempfile"
 )
 
 var (
@@ -84,8 +85,19 @@ type Cause struct {
 	First, Last float64  // s
 }
 
-// Bytes returns the page.
-func (d *Data) Bytes() ([]byte, error) {
+// WriteFile writes the page to the file of --html.
+func (d *Data) WriteFile(name string) error {
+	b, err := d.bytes()
+	if err == nil {
+		err = tempfile.Replace(name, b)
+	}
+	if err != nil {
+		return fmt.Errorf("--html %s: %w", name, err)
+	}
+	return nil
+}
+
+func (d *Data) bytes() ([]byte, error) {
 	var data bytes.Buffer
 	e := json.NewEncoder(&data) // which escapes <, >, & and the line separators of JavaScript
 	if err := e.Encode(d); err != nil {

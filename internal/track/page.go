@@ -11,7 +11,6 @@ import (
 	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
-	"github.com/skb-tools/skb-tools/internal/tempfile"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
 
@@ -70,14 +69,7 @@ func (p *pager) Close() error {
 	d.Heat = p.sum.heat.Finish()
 	d.Chosen = p.chosen()
 	r.escape()
-	b, err := d.Bytes()
-	if err == nil {
-		err = tempfile.Replace(p.file, b)
-	}
-	if err != nil {
-		return fmt.Errorf("--html %s: %w", p.file, err)
-	}
-	return nil
+	return d.WriteFile(p.file)
 }
 
 func (p *pager) chosen() *page.Chosen {
