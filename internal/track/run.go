@@ -68,14 +68,13 @@ func Run(_ context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer
 		defer s.Close()
 		p.first = m
 	}
-	r := newRun(o, p.first)
+	r := newRun(o, p)
 	if p.watcher != nil {
 		r.idle = redraw
 		if err := p.watcher.start(); err != nil {
 			return p.close(err)
 		}
 	}
-	r.kept = p.kept
 	return p.close(r.all(in))
 }
 
@@ -213,20 +212,19 @@ const (
 	tracked
 )
 
-func newRun(o Options, out stage) *run {
+func newRun(o Options, p *pipeline) *run {
 	l := limits{o.MaxOpen, journeyMemory, o.Idle, lingering}
-	if o.Summary || o.Live || o.Selection.any() || o.SVG != "" || o.HTML != "" || o.Perfetto != "" || o.Metrics != "" ||
-		o.OTLP != "" {
+	if len(p.closed) > 0 || o.Metrics != "" { // a stage keeps something itself
 		l.memory = journeyMemoryStage
 	}
 	if o.Infer {
 		l.linger = inferTime
 	}
-	t := newTracker(l, out.Write)
+	t := newTracker(l, p.first.Write)
 	if o.Infer {
 		t.infer = newInference()
 	}
-	return &run{again: o.Again, idle: time.Hour, window: o.Window, out: out, tracker: t,
+	return &run{again: o.Again, idle: time.Hour, window: o.Window, out: p.first, kept: p.kept, tracker: t,
 		order: newOrder(uint64(o.Window), orderMemory)}
 }
 
