@@ -2,12 +2,10 @@
 package fleet
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +17,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/track"
+	"github.com/skb-tools/skb-tools/test/metricstest"
 )
 
 func promtool(t *testing.T, args ...string) {
@@ -97,45 +96,21 @@ func TestDashboard(t *testing.T) {
 	promtool(t, "check", "rules", file)
 }
 
-// page is what a program serves before it has read anything: all families are there.
-func page(t *testing.T, run func(ctx context.Context, stdin io.Reader, stderr io.Writer) error) string {
-	t.Helper()
-	inRead, inWrite := io.Pipe()
-	errRead, errWrite := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		done <- run(t.Context(), inRead, errWrite)
-		errWrite.Close()
-	}()
-	said, err := bufio.NewReader(errRead).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%v; %v", err, <-done)
-	}
-	go io.Copy(io.Discard, errRead)
-	r, err := http.Get(said[strings.Index(said, "http://") : len(said)-1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inWrite.Close()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	return string(text)
-}
-
 // TestNames: the dashboard and the alerts ask for what is served, and with labels that it has.
 func TestNames(t *testing.T) {
 	input := pipe.Input{Part: true}
-	served := page(t, func(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
-		return drops.Run(ctx, drops.Options{Input: input, Options: pipe.Options{Output: "stream"}, Metrics: "localhost:0"}, stdin, io.Discard, stderr)
-	}) + page(t, func(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
-		return track.Run(ctx, track.Options{Input: input, Options: pipe.Options{Output: "stream"}, Metrics: "localhost:0", MaxOpen: 1, Idle: time.Second}, stdin, io.Discard, stderr)
-	})
+	output := pipe.Options{Output: "stream"}
+	// Before it has read anything, a program serves all families.
+	ofDrops, _ := metricstest.Served(t, "skb-drops", nil, nil,
+		func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+			return drops.Run(ctx, drops.Options{Input: input, Options: output, Metrics: "localhost:0"}, stdin, stdout, stderr)
+		})
+	ofTrack, _ := metricstest.Served(t, "skb-track", nil, nil,
+		func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+			return track.Run(ctx, track.Options{Input: input, Options: output, Metrics: "localhost:0", MaxOpen: 1, Idle: time.Second},
+				stdin, stdout, stderr)
+		})
+	served := ofDrops + ofTrack
 	alerts, err := os.ReadFile("alerts.yml")
 	if err != nil {
 		t.Fatal(err)

@@ -1,14 +1,12 @@
 package drops
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,59 +14,19 @@ import (
 
 	"github.com/skb-tools/skb-tools/internal/metrics"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/test/metricstest"
 )
 
-// served is the page of --metrics when all of a stream was read and its input is still open, as Prometheus' own program
-// has found it good.
+// served is the page of --metrics when all of a stream was read and its input is still open.
 func served(t *testing.T, o Options, stream []byte) string {
 	t.Helper()
-	inRead, inWrite := io.Pipe()
-	errRead, errWrite := io.Pipe()
-	outRead, outWrite := io.Pipe()
 	o.Metrics = "localhost:0"
 	o.Options.Output = "json"
-	done := make(chan error, 1)
-	go func() {
-		done <- Run(t.Context(), o, inRead, outWrite, errWrite)
-		errWrite.Close()
-		outWrite.Close()
-	}()
-	said, err := bufio.NewReader(errRead).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%v; %v", err, <-done)
-	}
-	go io.Copy(io.Discard, errRead)
-	url := strings.TrimSpace(strings.TrimPrefix(said, "skb-drops: the metrics are at "))
-	go inWrite.Write(append(stream, []byte(`{"type":"behind"}`+"\n")...))
-	lines := bufio.NewReader(outRead)
-	for line := ""; !strings.Contains(line, "behind"); {
-		if line, err = lines.ReadString('\n'); err != nil {
-			t.Fatalf("%v; %v", err, <-done)
-		}
-	}
-	r, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	page, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inWrite.Close()
-	go io.Copy(io.Discard, lines)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if _, err := http.Get(url); err == nil {
-		t.Error("it is served after the end")
-	}
-	promtool := exec.Command("../../contrib/fleet/promtool", "check", "metrics")
-	promtool.Stdin = bytes.NewReader(page)
-	if out, err := promtool.CombinedOutput(); err != nil {
-		t.Fatalf("promtool check metrics: %v\n%s", err, out)
-	}
-	return string(page)
+	page, _ := metricstest.Served(t, "skb-drops", stream, []byte(`{"type":"behind"}`+"\n"),
+		func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+			return Run(ctx, o, stdin, stdout, stderr)
+		})
+	return page
 }
 
 // jsonOf is a recorded stream as JSON lines.

@@ -1,28 +1,17 @@
 package metrics
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/test/metricstest"
 )
-
-// check lets Prometheus' own program read a page.
-func check(t *testing.T, page []byte) {
-	t.Helper()
-	cmd := exec.Command("../../contrib/fleet/promtool", "check", "metrics")
-	cmd.Stdin = bytes.NewReader(page)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("promtool check metrics: %v\n%s\n%s", err, out, page)
-	}
-}
 
 func TestPage(t *testing.T) {
 	var p Page
@@ -37,8 +26,8 @@ func TestPage(t *testing.T) {
 	}
 	p.Histogram(&h, Label{"how", "x"})
 	p.Build("skb-x")
-	check(t, p.text)
-	text := string(p.text)
+	text := p.String()
+	metricstest.Check(t, text)
 	for _, want := range []string{
 		"skb_x_total 18446744073709551615\n",
 		`skb_y_total{a="a\"b\\\\c\\nd\\x1b[31m\\xff\\u202e",b=""} 1` + "\n",
@@ -152,7 +141,7 @@ func TestLosses(t *testing.T) {
 	}
 	var p Page
 	l.Write(&p)
-	check(t, p.text)
+	metricstest.Check(t, p.String())
 	for _, want := range []string{`{what="event"} 7`, `{what="free"} 1`, `{what="link"} 0`, `{what="(other)"} 2`} {
 		if !strings.Contains(string(p.text), "skb_lost_total"+want+"\n") {
 			t.Errorf("no %s:\n%s", want, p.text)

@@ -1,14 +1,12 @@
 package track
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,57 +15,17 @@ import (
 
 	"github.com/skb-tools/skb-tools/internal/metrics"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/test/metricstest"
 )
 
 // served is the page of --metrics when all of a stream was read and its input is still open, and what was handed on.
 func served(t *testing.T, o Options, stream []byte) (page string, handedOn []byte) {
 	t.Helper()
-	inRead, inWrite := io.Pipe()
-	errRead, errWrite := io.Pipe()
-	outRead, outWrite := io.Pipe()
 	o.Metrics = "localhost:0"
-	done := make(chan error, 1)
-	go func() {
-		done <- Run(t.Context(), o, inRead, outWrite, errWrite)
-		errWrite.Close()
-		outWrite.Close()
-	}()
-	said, err := bufio.NewReader(errRead).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%v; %v", err, <-done)
-	}
-	go io.Copy(io.Discard, errRead)
-	url := strings.TrimSpace(strings.TrimPrefix(said, "skb-track: the metrics are at "))
-	behind := []byte("\x00\x00\x00\x0d\x81\xa4type\xa6behind")
-	go inWrite.Write(append(bytes.Clone(stream), behind...))
-	var out bytes.Buffer
-	for b := make([]byte, 4096); !bytes.HasSuffix(out.Bytes(), behind); {
-		n, err := outRead.Read(b)
-		if err != nil {
-			t.Fatalf("%v; %v", err, <-done)
-		}
-		out.Write(b[:n])
-	}
-	r, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inWrite.Close()
-	go io.Copy(io.Discard, outRead)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	promtool := exec.Command("../../contrib/fleet/promtool", "check", "metrics")
-	promtool.Stdin = bytes.NewReader(text)
-	if out, err := promtool.CombinedOutput(); err != nil {
-		t.Fatalf("promtool check metrics: %v\n%s", err, out)
-	}
-	return string(text), bytes.TrimSuffix(out.Bytes(), behind)
+	return metricstest.Served(t, "skb-track", stream, []byte("\x00\x00\x00\x0d\x81\xa4type\xa6behind"),
+		func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+			return Run(ctx, o, stdin, stdout, stderr)
+		})
 }
 
 func metricOptions() Options {
@@ -168,11 +126,7 @@ func TestMeterBounded(t *testing.T) {
 	}
 	m.write(&page)
 	text := page.String()
-	promtool := exec.Command("../../contrib/fleet/promtool", "check", "metrics")
-	promtool.Stdin = strings.NewReader(text)
-	if out, err := promtool.CombinedOutput(); err != nil {
-		t.Fatalf("promtool check metrics: %v\n%s", err, out)
-	}
+	metricstest.Check(t, text)
 	if n := strings.Count(text, "\nskb_hop_duration_seconds_count{"); n > maxHopSeries || n < maxHopSeries/3 {
 		t.Errorf("%d pairs of probes", n)
 	}
