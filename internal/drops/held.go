@@ -21,7 +21,11 @@ func (r *run) held(raw format.Raw) error {
 		r.judged(n)
 		if r.s != nil {
 			r.s.held += n
-			r.ledgers.add(f, r.t, r.host, n)
+			since, ok := raw.Get("since").Uint()
+			if !ok {
+				since = ts
+			}
+			r.ledgers.add(f, r.t, r.host, since, ts, n)
 		}
 	case string(probe) == kfunc.TraceKfreeSkb:
 		r.count(Suspect, n)

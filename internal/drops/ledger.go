@@ -315,13 +315,8 @@ func (s *ledgers) partOf(h *host) {
 	}
 }
 
-// add takes n drops of a host, which are judged: those of a held record, or the one of an event.
-func (s *ledgers) add(f *facts, t *tables, h *host, n uint64) {
-	ts, _ := f.find.Uint(findTS)
-	since, held := f.raw.Get("since").Uint()
-	if !held {
-		since = ts
-	}
+// add takes n drops of a host, which are judged. They came between two times, ns.
+func (s *ledgers) add(f *facts, t *tables, h *host, since, ts, n uint64) {
 	if l := s.of[h]; l != nil {
 		l.add(f, t, since, ts, n)
 		return

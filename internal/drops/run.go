@@ -256,7 +256,8 @@ func (r *run) record(raw format.Raw) error {
 		h := r.host
 		err := r.drop()
 		if r.s != nil {
-			r.ledgers.add(f, r.t, h, 1)
+			ts, _ := f.find.Uint(findTS)
+			r.ledgers.add(f, r.t, h, ts, ts, 1)
 		}
 		if key, ok := f.buffer(); ok && r.o.Frees {
 			r.earlier.make(key).drop = true
