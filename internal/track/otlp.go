@@ -9,6 +9,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/otlp"
+	"github.com/skb-tools/skb-tools/internal/recent"
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
@@ -21,9 +22,8 @@ var otlpTimes = otlp.Usual
 type sender struct {
 	to       *otlp.Exporter
 	rate     int
-	sent     map[hostSecond]int // journeys
-	queue    []hostSecond       // those of sent, in the order in which they came
-	timeless uint64             // journeys that were not sent, as their start does not tell the time
+	sent     *recent.Map[hostSecond, int] // journeys
+	timeless uint64                       // those that were not sent, as their start does not tell the time
 }
 
 // A hostSecond is a second of Unix time by the clock of a host. Streams of several hosts, or of several days, may come
@@ -44,7 +44,7 @@ func newSender(o *Options) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &sender{to: to, rate: otlpRate, sent: map[hostSecond]int{}}
+	t := &sender{to: to, rate: otlpRate, sent: recent.New[hostSecond, int](maxSeconds)}
 	if o.OTLPRate != nil {
 		t.rate = *o.OTLPRate
 	}
@@ -57,23 +57,22 @@ func (t *sender) take(g *gathered) {
 		t.timeless++
 		return
 	}
+	at := secondOf(g)
+	n, _ := t.sent.Get(at)
+	if n >= t.rate {
+		return
+	}
+	t.sent.Set(at, n+1)
+	t.to.Send(traceOf(g))
+}
+
+// secondOf is the second in which a journey ended.
+func secondOf(g *gathered) hostSecond {
 	at := hostSecond{g.from.host, (g.j.Last + uint64(g.from.offset)) / 1e9}
 	if len(at.host) > maxHost {
 		at.host = strings.Clone(at.host[:maxHost])
 	}
-	n, known := t.sent[at]
-	if n >= t.rate {
-		return
-	}
-	if !known {
-		if len(t.queue) >= maxSeconds {
-			delete(t.sent, t.queue[0])
-			t.queue = append(t.queue[:0], t.queue[1:]...)
-		}
-		t.queue = append(t.queue, at)
-	}
-	t.sent[at] = n + 1
-	t.to.Send(traceOf(g))
+	return at
 }
 
 // Close sends what waits. The error tells of journeys that were not sent.

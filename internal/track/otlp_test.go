@@ -17,6 +17,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/internal/otlp"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/recent"
 )
 
 // A receiver takes what --otlp sends, as a collector of OpenTelemetry does, and looks whether it is as the
@@ -390,19 +391,21 @@ func TestSenderBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sender{to: to, rate: 1, sent: map[hostSecond]int{}}
+	s := &sender{to: to, rate: 1, sent: recent.New[hostSecond, int](maxSeconds)}
 	for i := range uint64(5 * maxSeconds) {
 		g := &gathered{from: origin{host: strings.Repeat("h", 1000) + fmt.Sprint(i), clock: true}}
 		g.j.Last = i * 1e9
 		s.take(g)
-	}
-	if len(s.sent) != maxSeconds || len(s.queue) != maxSeconds {
-		t.Errorf("%d seconds, %d in the queue", len(s.sent), len(s.queue))
-	}
-	for at := range s.sent {
+		at := secondOf(g)
 		if len(at.host) > maxHost {
 			t.Errorf("%d bytes of a name", len(at.host))
 		}
+		if !s.sent.Has(at) {
+			t.Errorf("second %d is not counted", i)
+		}
+	}
+	if s.sent.Len() != maxSeconds {
+		t.Errorf("%d seconds", s.sent.Len())
 	}
 	_ = s.Close()
 }
