@@ -110,6 +110,12 @@ func Cut(text []byte, n int) []byte {
 	}
 }
 
+// Short is String, or as much of it as n bytes hold.
+func Short(s string, n int) string {
+	// Escaped it is no shorter, so that what is left out here first would be cut off anyway.
+	return string(Cut(Append(nil, s[:min(len(s), 2*n)]), n))
+}
+
 // appendRune appends the first rune of s and returns its size in s.
 func appendRune(dst []byte, s string) ([]byte, int) {
 	r, n := utf8.DecodeRuneInString(s)

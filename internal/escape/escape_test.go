@@ -57,8 +57,12 @@ func FuzzEscape(f *testing.F) {
 			}
 		}
 		for n, whole := 0, Append(nil, s); n <= len(whole); n++ {
-			if got := Cut(whole, n); len(got) > n || n-len(got) > len(`\U00000000`) || !strings.HasPrefix(string(whole), string(got)) {
+			got := Cut(whole, n)
+			if len(got) > n || n-len(got) > len(`\U00000000`) || !strings.HasPrefix(string(whole), string(got)) {
 				t.Fatalf("%q: cut to %d bytes it is %q", whole, n, got)
+			}
+			if short := Short(s, n); short != string(got) {
+				t.Fatalf("%q: short it is %q, cut %q", whole, short, got)
 			}
 		}
 		s = strings.ToValidUTF8(s, "?")

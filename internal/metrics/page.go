@@ -94,10 +94,7 @@ func (p *Page) name(suffix string, labels []Label, last *Label) {
 // Clean is any text as the value of a label: what a terminal could obey is escaped, and what is longer than MaxLabel is
 // cut. A backslash is doubled, so that no text passes for an escape. A sample must not come twice on a page, so samples
 // are told apart by what this returns.
-func Clean(text string) string {
-	// Escaped it is no shorter, so that what is left out here first would be cut off anyway.
-	return string(escape.Cut(escape.Append(nil, text[:min(len(text), 2*MaxLabel)]), MaxLabel))
-}
+func Clean(text string) string { return escape.Short(text, MaxLabel) }
 
 // appendValue appends a label's value: backslashes, quotes and newlines are escaped there (Prometheus' exposition
 // formats).

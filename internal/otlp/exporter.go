@@ -212,6 +212,5 @@ func rejected(answer []byte) error {
 	if n == 0 {
 		return nil
 	}
-	says := escape.Cut(escape.Append(nil, a.PartialSuccess.ErrorMessage), 200)
-	return fmt.Errorf("it refuses %d spans: %s", n, says)
+	return fmt.Errorf("it refuses %d spans: %s", n, escape.Short(a.PartialSuccess.ErrorMessage, 200))
 }

@@ -42,9 +42,7 @@ func Text(key, text string) Attribute { return Attribute{Key: key, Text: text, I
 func Number(key string, n uint64) Attribute { return Attribute{Key: key, Number: n} }
 
 // clean is text as it is sent: valid UTF-8 without what a terminal could obey, and not long.
-func clean(text string) string {
-	return string(escape.Cut(escape.Append(nil, text[:min(len(text), 2*maxText)]), maxText))
-}
+func clean(text string) string { return escape.Short(text, maxText) }
 
 type object = map[string]any
 
