@@ -9,9 +9,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/pipe"
@@ -37,7 +38,7 @@ func Serve(program, addr string, stderr io.Writer, write func(*Page)) (*Server, 
 	if err != nil {
 		return nil, fmt.Errorf("--metrics: can't listen on %s: %w", escape.String(addr), reason(err))
 	}
-	s := &Server{listener: &limited{Listener: l, free: make(chan struct{}, maxConnections)}}
+	s := &Server{listener: netutil.LimitListener(l, maxConnections)}
 	turn := make(chan struct{}, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
@@ -83,32 +84,4 @@ func (s *Server) Close() error {
 		return s.http.Close()
 	}
 	return nil
-}
-
-// A limited listener has so many connections at most that are open.
-type limited struct {
-	net.Listener
-	free chan struct{}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	l.free <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
-	}
-	return &counted{Conn: c, l: l}, nil
-}
-
-type counted struct {
-	net.Conn
-	l    *limited
-	once sync.Once
-}
-
-func (c *counted) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() { <-c.l.free })
-	return err
 }
