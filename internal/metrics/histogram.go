@@ -1,18 +1,8 @@
 package metrics
 
 // bounds are the upper ends of buckets, in ns: 1 µs to 10 s, by 1, 2 and 5.
-var bounds = func() (b [22]uint64) {
-	decade := uint64(1000)
-	for i := 0; i < len(b); i += 3 {
-		for j, n := range [3]uint64{1, 2, 5} {
-			if i+j < len(b) {
-				b[i+j] = n * decade
-			}
-		}
-		decade *= 10
-	}
-	return b
-}()
+var bounds = [...]uint64{1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 2e8, 5e8,
+	1e9, 2e9, 5e9, 1e10}
 
 // A Histogram counts times.
 type Histogram struct {

@@ -5,7 +5,6 @@
 package metrics
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/internal/escape"
@@ -45,7 +44,7 @@ func (p *Page) Count(n uint64, labels ...Label) {
 // Value adds a sample.
 func (p *Page) Value(v float64, labels ...Label) {
 	p.name("", labels, nil)
-	p.text = append(appendFloat(p.text, v), '\n')
+	p.text = append(strconv.AppendFloat(p.text, v, 'g', -1, 64), '\n')
 }
 
 // Histogram adds one, whose times become seconds.
@@ -59,7 +58,7 @@ func (p *Page) Histogram(h *Histogram, labels ...Label) {
 	p.name("_bucket", labels, &Label{"le", "+Inf"})
 	p.text = append(strconv.AppendUint(p.text, h.count, 10), '\n')
 	p.name("_sum", labels, nil)
-	p.text = append(appendFloat(p.text, h.sum), '\n')
+	p.text = append(strconv.AppendFloat(p.text, h.sum, 'g', -1, 64), '\n')
 	p.name("_count", labels, nil)
 	p.text = append(strconv.AppendUint(p.text, h.count, 10), '\n')
 }
@@ -106,13 +105,6 @@ func appendValue(dst []byte, value string) []byte {
 		dst = append(dst, c)
 	}
 	return dst
-}
-
-func appendFloat(dst []byte, v float64) []byte {
-	if math.IsInf(v, 1) {
-		return append(dst, "+Inf"...)
-	}
-	return strconv.AppendFloat(dst, v, 'g', -1, 64)
 }
 
 // LabelName is a field's name as that of a label: `dev.name` becomes `dev_name`.
