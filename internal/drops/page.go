@@ -17,24 +17,21 @@ import (
 type pageOf struct {
 	captured page.Captured
 	series   *page.Series
-	reason   []*field
 	name     []byte
 }
 
 // pageCauses is how many groups of the summary a page has.
 const pageCauses = 500
 
-func newPage(part bool) (*pageOf, error) {
-	reason, err := parseBy([]string{"reason"})
-	return &pageOf{page.Captured{Part: part}, page.NewSeries("other reasons"), reason, nil}, err
+var reasonField = field{name: "reason", id: fieldReason}
+
+func newPage(part bool) *pageOf {
+	return &pageOf{captured: page.Captured{Part: part}, series: page.NewSeries("other reasons")}
 }
 
 // drop counts n drops that are as in f.
 func (p *pageOf) drop(f *facts, ts, n uint64) {
-	p.name, _ = f.appendValue(p.name[:0], p.reason[0])
-	if len(p.name) > maxValue {
-		p.name = cut(p.name[:maxValue])
-	}
+	p.name = f.appendShort(p.name[:0], &reasonField)
 	name := "no reason told"
 	if len(p.name) > 0 {
 		name = escape.String(string(p.name))
@@ -58,7 +55,7 @@ func (r *run) writePage(err error) error {
 	d := &page.Data{Title: "Drops", Tool: "skb-drops " + pipe.Version, Series: p.series.Finish()}
 	p.captured.Finish(d)
 	s := r.s
-	d.Summary = totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}
+	d.Summary = s.totals()
 	groups := s.sorted()
 	d.Causes = []page.Cause{}
 	for _, g := range groups[:min(len(groups), pageCauses)] {
@@ -95,7 +92,7 @@ func (r *run) writePage(err error) error {
 func (s *summary) pageCause(g *group) page.Cause {
 	e := &g.example
 	c := page.Cause{Severity: g.severity.String(), Count: g.count, Values: s.shown(g), Cause: e.words(g.differ),
-		Doubt: e.doubt(), OneOf: escape.Strings(append([]string(nil), e.OneOf...)), Example: e.Packet,
+		Doubt: e.doubt(), OneOf: make([]string, len(e.OneOf)), Example: e.Packet,
 		First: float64(g.first) / 1e9, Last: float64(g.last) / 1e9}
 	for i := range c.OneOf {
 		c.OneOf[i] = escape.Command(e.OneOf[i])

@@ -254,9 +254,11 @@ func (s *summary) writeJSON(w io.Writer) error {
 			all = append(all, l)
 		}
 	}
-	return writeLines(w, append(all,
-		totalAndOVS{totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held},
-			s.heldOVS}))
+	return writeLines(w, append(all, totalAndOVS{s.totals(), s.heldOVS}))
+}
+
+func (s *summary) totals() totalJSON {
+	return totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}
 }
 
 // writeLines writes each value as a line of JSON.

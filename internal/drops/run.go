@@ -165,9 +165,9 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 		r.screen = screen.New(stdout)
 	}
 	if o.HTML != "" {
-		r.page, err = newPage(o.Part)
+		r.page = newPage(o.Part)
 	}
-	return r, err
+	return r, nil
 }
 
 func (r *run) summing() bool { return r.o.summing() }

@@ -106,12 +106,18 @@ func (f *facts) appendGroup(dst []byte, by []*field) []byte {
 	dst = append(dst, byte(f.verdict.severity))
 	for _, fd := range by {
 		at := len(dst)
-		dst = append(dst, 0)
-		dst, _ = f.appendValue(dst, fd)
-		if len(dst)-at-1 > maxValue {
-			dst = cut(dst[:at+1+maxValue])
-		}
+		dst = f.appendShort(append(dst, 0), fd)
 		dst[at] = byte(len(dst) - at - 1)
+	}
+	return dst
+}
+
+// appendShort appends the value of a field, or as much of it as groups are told apart by.
+func (f *facts) appendShort(dst []byte, fd *field) []byte {
+	at := len(dst)
+	dst, _ = f.appendValue(dst, fd)
+	if len(dst)-at > maxValue {
+		dst = cut(dst[:at+maxValue])
 	}
 	return dst
 }
