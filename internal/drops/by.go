@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/spell"
 )
 
@@ -51,7 +52,7 @@ func parseBy(names []string) ([]*field, error) {
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("--by: %w", err)
+			return nil, pipe.Usagef("--by: %v", err)
 		}
 		fields = append(fields, f)
 	}

@@ -148,7 +148,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	if o.Metrics != "" {
 		var err error
 		if r.meter, err = newMeter(o.By); err != nil {
-			return nil, pipe.UsageError(err.Error())
+			return nil, err
 		}
 	}
 	if !r.summing() {
@@ -158,7 +158,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	}
 	var err error
 	if r.by, err = parseBy(o.By); err != nil {
-		return nil, pipe.UsageError(err.Error())
+		return nil, err
 	}
 	r.s = newSummary(r.by, o.Normal)
 	if o.Live {
