@@ -242,22 +242,20 @@ func (r *run) record(raw format.Raw) error {
 		f.set(raw, r.host)
 		r.seen(f)
 		r.earlier.forget(f)
-		if !f.find.Has(findDrop) {
+		told := f.find.Has(findDrop)
+		if told {
+			f.setDrop()
+		} else {
 			thrown := f.setThrown(&r.earlier)
 			r.earlier.remember(f)
 			if !thrown {
 				return nil
 			}
-			if key, ok := f.buffer(); ok && r.o.Frees {
-				r.earlier.make(key).drop = true
-			}
-			return r.explained()
 		}
-		h := r.host
 		err := r.drop()
-		if r.s != nil {
+		if told && r.s != nil {
 			ts, _ := f.find.Uint(findTS)
-			r.ledgers.add(f, r.t, h, ts, ts, 1)
+			r.ledgers.add(f, r.t, r.host, ts, ts, 1)
 		}
 		if key, ok := f.buffer(); ok && r.o.Frees {
 			r.earlier.make(key).drop = true
@@ -364,17 +362,12 @@ func (r *run) free() error {
 		r.skipped++
 		return nil
 	}
+	r.facts.setDrop()
 	return r.drop()
 }
 
-// drop deals with the record in r.facts.
+// drop deals with the drop in r.facts: who dropped the packet is known.
 func (r *run) drop() error {
-	r.facts.setDrop()
-	return r.explained()
-}
-
-// explained deals with it when who dropped the packet is known.
-func (r *run) explained() error {
 	f := &r.facts
 	if key, ok := f.identity(); ok {
 		f.earlier = r.earlier.find(key)
