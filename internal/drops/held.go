@@ -17,7 +17,7 @@ func (r *run) held(raw format.Raw) error {
 		f.setDrop()
 		ts, _ := f.find.Uint(findTS)
 		f.host = f.host.at(ts)
-		r.t.judge(f, r.s == nil)
+		r.t.judge(f, false)
 		r.judged(n)
 		if r.s != nil {
 			r.s.held += n
