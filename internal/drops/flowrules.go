@@ -42,10 +42,6 @@ func (t *tables) isOVS(function []byte) bool {
 
 // appendRules writes the rules, and how they are known: as `rules` and `by` of a record `flow`.
 func (f *facts) appendRules(dst []byte) []byte {
-	by := "detrace"
-	if f.rules.Traced {
-		by = "trace"
-	}
 	dst = append(wire.AppendStr(dst, "rules"), f.rules.Rules...)
-	return wire.AppendStr(wire.AppendStr(dst, "rules_by"), by)
+	return wire.AppendStr(wire.AppendStr(dst, "rules_by"), f.rules.By())
 }

@@ -24,6 +24,14 @@ type Answer struct {
 	Traced bool   // they are not those that made the flow: a packet of it met them when ovs-vswitchd was asked
 }
 
+// By is how the rules are known, as `by` of a record `flow`.
+func (a Answer) By() string {
+	if a.Traced {
+		return "trace"
+	}
+	return "detrace"
+}
+
 // Answers keeps the last of them, by UFID. In the order of journeys or packets those about a whole recording come
 // before its first event, so each UFID has several. The zero value has none.
 type Answers struct {

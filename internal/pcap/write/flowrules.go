@@ -42,9 +42,5 @@ func (o *origin) flowComments(dst []byte, f *format.Finder, ts uint64) []byte {
 	if a.Rules == "" {
 		return dst
 	}
-	by := "detrace"
-	if a.Traced {
-		by = "trace"
-	}
-	return append(appendText(dst, "flow.by=", []byte(by)), a.Rules...)
+	return append(appendText(dst, "flow.by=", []byte(a.By())), a.Rules...)
 }
