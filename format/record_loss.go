@@ -7,10 +7,13 @@ type Loss struct {
 	TS    uint64 // when the last of it was lost, or when the loss was noticed
 	Since uint64 // nothing of it was lost before
 	Count uint64 // at least
-	What  string // event, link, free, identity, probe
+	What  string // of LossKinds
 	Cause string
 	CPU   Opt[uint32]
 }
+
+// LossKinds are what What can be.
+var LossKinds = [...]string{"event", "link", "free", "identity", "probe"}
 
 var lossSection = Section{"loss", []Key{
 	{Name: "type", Form: FormStr, What: "`loss`"},

@@ -6,12 +6,9 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// lossKinds are what can be lost, as `what` of a loss has it.
-var lossKinds = [...]string{"event", "link", "free", "identity", "probe"}
-
 // Losses count what `loss` records tell.
 type Losses struct {
-	kinds [len(lossKinds)]uint64
+	kinds [len(format.LossKinds)]uint64
 	other uint64
 }
 
@@ -19,7 +16,7 @@ type Losses struct {
 func (l *Losses) Take(r format.Raw) {
 	what, _ := r.Get("what").Str()
 	n, _ := r.Get("count").Uint()
-	if i := slices.Index(lossKinds[:], string(what)); i >= 0 {
+	if i := slices.Index(format.LossKinds[:], string(what)); i >= 0 {
 		l.kinds[i] += n
 	} else {
 		l.other += n
@@ -29,7 +26,7 @@ func (l *Losses) Take(r format.Raw) {
 // Write adds them to a page. Those that are 0 are there, too: an alert on their growth needs them from the start.
 func (l *Losses) Write(p *Page) {
 	p.Family("skb_lost_total", "counter", "Records that the stream says were lost, at least.")
-	for i, kind := range lossKinds {
+	for i, kind := range format.LossKinds {
 		p.Count(l.kinds[i], Label{"what", kind})
 	}
 	if l.other > 0 {

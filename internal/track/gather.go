@@ -210,7 +210,7 @@ func shorten(j *format.Journey) {
 		&j.End.Location, &j.End.Comm, &j.End.Unclear} {
 		*s = page.Short(*s)
 	}
-	j.Uncertain = slices.Clone(j.Uncertain[:min(len(j.Uncertain), 2*len(lossKinds))])
+	j.Uncertain = slices.Clone(j.Uncertain[:min(len(j.Uncertain), 2*len(format.LossKinds))])
 	for i, kind := range j.Uncertain {
 		j.Uncertain[i] = page.Short(kind)
 	}

@@ -133,7 +133,7 @@ func (t *tracker) report(g *group, n uint32) {
 			until = g.now
 		}
 		kinds := t.doubt(g, j, until)
-		for kind, what := range lossKinds {
+		for kind, what := range format.LossKinds {
 			if kinds&(1<<kind) != 0 {
 				r.Uncertain = append(r.Uncertain, what)
 			}

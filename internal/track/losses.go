@@ -6,9 +6,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// lossKinds are what can be lost, as `what` in loss records has it.
-var lossKinds = [...]string{"event", "link", "free", "identity", "probe"}
-
+// What can be lost, in the order of format.LossKinds.
 const (
 	lossEvent = iota
 	lossLink
@@ -64,7 +62,7 @@ func (t *tracker) loss(r format.Raw) {
 	t.advance(ts)
 	since, _ := r.Get("since").Uint()
 	what, _ := r.Get("what").Str()
-	kind := max(0, slices.Index(lossKinds[:], string(what)))
+	kind := max(0, slices.Index(format.LossKinds[:], string(what)))
 	t.group.losses[kind].add(interval{min(since, ts), ts})
 	t.group.lossy = true
 }
@@ -93,7 +91,7 @@ func (g *group) heldIn(j *journey, until uint64) bool {
 // lost, is thought possible as long after the loss as a packet may rest: the time after
 // which an idle journey is let go of.
 func (t *tracker) doubt(g *group, j *journey, now uint64) (kinds uint8) {
-	for kind := range lossKinds {
+	for kind := range format.LossKinds {
 		since := j.born
 		if kind == lossLink || kind == lossIdentity || kind == lossProbe || j.flags&late != 0 {
 			since -= min(since, uint64(t.limits.idle))

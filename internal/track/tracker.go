@@ -75,7 +75,7 @@ type group struct {
 	oldest, newest uint32 // open journeys, by their last record
 	first, last    uint32 // queue of branches that ended
 	queued         int
-	losses         [len(lossKinds)]intervals
+	losses         [len(format.LossKinds)]intervals
 	lossy          bool
 	heldBack       intervals   // in which events were held back
 	freedUnseen    [256]uint64 // identities that ended last, and of which there was no event

@@ -337,7 +337,7 @@ func (w *world) lossy(last bool) {
 		for kind, n := range w.lossNo {
 			if n > 0 {
 				w.records = append(w.records, made{ts: w.losing, packet: -1,
-					raw: (&format.Loss{TS: w.losing, Since: w.since, Count: n, What: lossKinds[kind], Cause: "test",
+					raw: (&format.Loss{TS: w.losing, Since: w.since, Count: n, What: format.LossKinds[kind], Cause: "test",
 						CPU: format.Some(uint32(8 + kind))}).AppendMsgpack(nil)})
 			}
 		}
