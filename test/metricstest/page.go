@@ -43,9 +43,9 @@ func Served(t testing.TB, program string, stream, last []byte,
 	if err != nil {
 		t.Fatalf("%v; %v", err, <-done)
 	}
-	go io.Copy(io.Discard, errRead)
+	go drain(errRead)
 	url := strings.TrimSpace(strings.TrimPrefix(said, program+": the metrics are at "))
-	go inWrite.Write(append(bytes.Clone(stream), last...))
+	go func() { _, _ = inWrite.Write(append(bytes.Clone(stream), last...)) }() // what was not read is missing below
 	for b := make([]byte, 4096); !bytes.HasSuffix(handedOn, last); {
 		n, err := outRead.Read(b)
 		if err != nil {
@@ -63,7 +63,7 @@ func Served(t testing.TB, program string, stream, last []byte,
 		t.Fatal(err)
 	}
 	inWrite.Close()
-	go io.Copy(io.Discard, outRead)
+	go drain(outRead)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -73,3 +73,6 @@ func Served(t testing.TB, program string, stream, last []byte,
 	Check(t, string(text))
 	return string(text), bytes.TrimSuffix(handedOn, last)
 }
+
+// drain reads what the program still writes.
+func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
