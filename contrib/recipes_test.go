@@ -246,17 +246,13 @@ func init() {
 			if _, err := filter.New(o.Packets, kernel); err != nil {
 				return err
 			}
-			form := "stream"
-			if slices.Contains(os.Args, "json") {
-				form = "json"
-			}
 			into := os.Stdout
-			if i := slices.Index(os.Args, "-w"); i > 0 {
-				if into, err = os.Create(os.Args[i+1]); err != nil {
+			if o.Write != "" {
+				if into, err = os.Create(o.Write); err != nil {
 					return err
 				}
 			}
-			cmd := exec.Command("skb-sort", "-o", form, os.Getenv("DEMO_STREAM"))
+			cmd := exec.Command("skb-sort", "-o", o.Output, os.Getenv("DEMO_STREAM"))
 			cmd.Stdout, cmd.Stderr = into, os.Stderr
 			return cmd.Run()
 		})
