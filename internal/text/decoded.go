@@ -50,9 +50,7 @@ func (d *Decoded) Append(line []byte, r format.Raw) []byte {
 	if !e.find(d.finder, r) {
 		e.walk(r)
 	}
-	if e.netns.OK {
-		d.start.sees(e.netns.V, r)
-	}
+	d.start.sees(e)
 	d.event(e)
 	line = append(line[:len(line)-1], `,"`+format.Decoded+`":`...)
 	// It has a form: its keys are ours, and no value is an extension.

@@ -18,9 +18,7 @@ func (p *Printer) event(r format.Raw) {
 	if !found {
 		e.walk(r)
 	}
-	if e.netns.OK {
-		p.of.sees(e.netns.V, r)
-	}
+	p.of.sees(e)
 	p.time(e.ts)
 	p.cpu(e.cpu)
 	p.process(e)

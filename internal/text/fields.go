@@ -25,6 +25,7 @@ const (
 	findIfindex
 	findDevType
 	findNetns
+	findCookie
 	findLen
 	findAt
 	findData
@@ -45,6 +46,7 @@ var paths = []string{
 	findIfindex:  "dev.ifindex",
 	findDevType:  "dev.type",
 	findNetns:    "netns.inum",
+	findCookie:   "netns.cookie",
 	findLen:      "packet.len",
 	findAt:       "packet.at",
 	findData:     "packet.data",
@@ -86,7 +88,8 @@ func newFinder() *format.Finder {
 type fields struct {
 	ts, cpu, tgid                      number
 	skbLen, protocol, vlanTCI, mark    number
-	ifindex, devType, netns, len       number
+	ifindex, devType, len              number
+	netns, cookie                      number
 	probe, comm, dev, data             []byte
 	hasProbe, hasComm, hasDev, hasData bool
 	hasAddr                            bool
@@ -114,7 +117,8 @@ func (e *fields) find(f *format.Finder, r format.Raw) bool {
 	}
 	e.ts, e.cpu, e.tgid = get(findTS), get(findCPU), get(findTgid)
 	e.skbLen, e.protocol, e.vlanTCI, e.mark = get(findSkbLen), get(findProtocol), get(findVlanTCI), get(findMark)
-	e.ifindex, e.devType, e.netns, e.len = get(findIfindex), get(findDevType), get(findNetns), get(findLen)
+	e.ifindex, e.devType, e.len = get(findIfindex), get(findDevType), get(findLen)
+	e.netns, e.cookie = get(findNetns), get(findCookie)
 	e.probe, e.hasProbe = f.Str(findProbe)
 	e.comm, e.hasComm = f.Str(findComm)
 	e.dev, e.hasDev = f.Str(findDev)
@@ -132,7 +136,8 @@ func (e *fields) walk(r format.Raw) {
 	e.ts, e.cpu, e.tgid = number(findTS), number(findCPU), number(findTgid)
 	e.skbLen, e.protocol, e.vlanTCI, e.mark = number(findSkbLen), number(findProtocol), number(findVlanTCI),
 		number(findMark)
-	e.ifindex, e.devType, e.netns, e.len = number(findIfindex), number(findDevType), number(findNetns), number(findLen)
+	e.ifindex, e.devType, e.len = number(findIfindex), number(findDevType), number(findLen)
+	e.netns, e.cookie = number(findNetns), number(findCookie)
 	e.probe, e.hasProbe = get(findProbe).Str()
 	e.comm, e.hasComm = get(findComm).Str()
 	e.dev, e.hasDev = get(findDev).Str()

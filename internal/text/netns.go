@@ -57,17 +57,14 @@ func cutName(name string) string {
 
 // sees takes the namespace of an event. The kernel gives the number of a namespace that is gone to another one at once,
 // but a cookie to only one: with another cookie the number is of another namespace, which has no name here.
-func (c *came) sees(inum uint64, event format.Raw) {
-	if c.names[inum] == "" {
-		return
-	}
-	cookie, ok := event.Get("netns", "cookie").Uint()
-	if !ok {
+func (c *came) sees(e *fields) {
+	inum := e.netns.V
+	if !e.netns.OK || !e.cookie.OK || c.names[inum] == "" {
 		return
 	}
 	if was, known := c.cookies[inum]; !known {
-		c.cookies[inum] = cookie
-	} else if was != cookie {
+		c.cookies[inum] = e.cookie.V
+	} else if was != e.cookie.V {
 		delete(c.names, inum)
 	}
 }
