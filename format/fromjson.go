@@ -184,8 +184,6 @@ func (j *jsonScanner) object(depth int) error {
 
 // ignore goes behind a value that is no part of the record: any that is valid JSON.
 func (j *jsonScanner) ignore(depth int) error {
-	start := len(j.out)
-	defer func() { j.out = j.out[:start] }()
 	c := j.next()
 	switch {
 	case c == '"':
@@ -195,7 +193,10 @@ func (j *jsonScanner) ignore(depth int) error {
 		_, _, err := j.numeral()
 		return err
 	case c != '{' && c != '[':
-		return j.value(depth, false)
+		start := len(j.out)
+		err := j.value(depth, false) // a literal
+		j.out = j.out[:start]
+		return err
 	}
 	object, closing, at := c == '{', c+2, j.at // what closes either bracket is two behind it in ASCII
 	j.at++
