@@ -110,6 +110,39 @@ func (a *apt) unpack(root string) error {
 	return nil
 }
 
+// unpackPackages downloads packages and unpacks them into root.
+func unpackPackages(root, suite, arch string, packages []string) error {
+	a, err := newApt(suite, arch)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	return a.downloadInto(root, packages)
+}
+
+// unpackWithLibraries is unpackPackages of them and of the libraries that they need.
+func unpackWithLibraries(root string, s suite, packages []string) error {
+	a, err := newApt(s.debian, s.arch)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	packages, err = withLibraries(packages, func(pkg string) (string, error) {
+		return a.run("apt-cache", "depends", pkg)
+	})
+	if err != nil {
+		return err
+	}
+	return a.downloadInto(root, packages)
+}
+
+func (a *apt) downloadInto(root string, packages []string) error {
+	if _, err := a.run("apt-get", append([]string{"download"}, packages...)...); err != nil {
+		return err
+	}
+	return a.unpack(root)
+}
+
 // mirror is where this machine's apt gets Debian from, or SKB_MIRROR.
 func mirror() (string, error) {
 	if m := os.Getenv("SKB_MIRROR"); m != "" {

@@ -60,26 +60,12 @@ func fetchRoots() (archives []string, err error) {
 
 // debianRoot unpacks a release's packages: 4 MB, which are 8 MB then.
 func debianRoot(s suite, root string) error {
-	a, err := newApt(s.debian, s.arch)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	packages, err := withLibraries(slices.Clone(rootPackages), func(pkg string) (string, error) {
-		return a.run("apt-cache", "depends", pkg)
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := a.run("apt-get", append([]string{"download"}, packages...)...); err != nil {
-		return err
-	}
-	return a.unpack(root)
+	return unpackWithLibraries(root, s, slices.Clone(rootPackages))
 }
 
 // busyboxRoot has one program, which is static.
 func busyboxRoot(root string) error {
-	return unpackPackages(root, "busybox-static")
+	return unpackPackages(root, "trixie", "amd64", []string{"busybox-static"})
 }
 
 // muslRoot has musl's library, and a program that is linked with it: /bin/say sends a datagram to the IPv4 address
@@ -90,7 +76,7 @@ func muslRoot(root string) error {
 		return err
 	}
 	defer os.RemoveAll(from)
-	if err := unpackPackages(from, "musl", "musl-dev"); err != nil {
+	if err := unpackPackages(from, "trixie", "amd64", []string{"musl", "musl-dev"}); err != nil {
 		return err
 	}
 	var lib string
@@ -131,16 +117,3 @@ int main(int argc, char **argv) {
 	return sendto(socket(AF_INET, SOCK_DGRAM, 0), "x", 1, 0, (void *)&to, sizeof to) == 1 ? 7 : 1;
 }
 `
-
-// unpackPackages unpacks packages of Debian trixie.
-func unpackPackages(root string, names ...string) error {
-	a, err := newApt("trixie", "amd64")
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	if _, err := a.run("apt-get", append([]string{"download"}, names...)...); err != nil {
-		return err
-	}
-	return a.unpack(root)
-}

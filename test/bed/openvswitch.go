@@ -41,21 +41,7 @@ func fetchSwitch(s suite) (string, error) {
 // downloadSwitch unpacks the packages of Open vSwitch and of the libraries that they need: 8 MB. What apt would
 // install with them, Python and systemd, is three times as much.
 func downloadSwitch(s suite, root string) error {
-	a, err := newApt(s.debian, s.arch)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	packages, err := withLibraries([]string{"openvswitch-switch", "openvswitch-common"}, func(pkg string) (string, error) {
-		return a.run("apt-cache", "depends", pkg)
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := a.run("apt-get", append([]string{"download"}, packages...)...); err != nil {
-		return err
-	}
-	if err := a.unpack(root); err != nil {
+	if err := unpackWithLibraries(root, s, []string{"openvswitch-switch", "openvswitch-common"}); err != nil {
 		return err
 	}
 	// Programs name their loader in /lib64, which since trixie is a link of a package that nothing here depends on.

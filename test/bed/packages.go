@@ -27,15 +27,10 @@ func fetchPackages(c packagesCommand) (string, error) {
 		return err
 	}, func(root string) error {
 		fmt.Fprintf(os.Stderr, "testbed: fetching the %s\n", what)
-		a, err := newApt(c.Suite, c.Arch)
-		if err != nil {
+		if err := unpackPackages(root, c.Suite, c.Arch, c.Names); err != nil {
 			return fmt.Errorf("the %s can't be had: %w", what, err)
 		}
-		defer a.close()
-		if _, err := a.run("apt-get", append([]string{"download"}, c.Names...)...); err != nil {
-			return fmt.Errorf("the %s can't be had: %w", what, err)
-		}
-		return a.unpack(root)
+		return nil
 	})
 	return found, err
 }
