@@ -116,6 +116,19 @@ func Short(s string, n int) string {
 	return string(Cut(Append(nil, s[:min(len(s), 2*n)]), n))
 }
 
+// CutRunes returns as much of text that is not escaped as n bytes hold, without a part of a rune. What is no UTF-8 may
+// be cut 4 bytes earlier.
+func CutRunes(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	at := n
+	for at > max(n-utf8.UTFMax, 0) && !utf8.RuneStart(text[at]) {
+		at--
+	}
+	return text[:at]
+}
+
 // appendRune appends the first rune of s and returns its size in s.
 func appendRune(dst []byte, s string) ([]byte, int) {
 	r, n := utf8.DecodeRuneInString(s)

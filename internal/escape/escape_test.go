@@ -47,6 +47,22 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestCutRunes: text is cut between runes, and what is none does not shift the cut by more than 4 bytes.
+func TestCutRunes(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"eth0", 4, "eth0"}, {"eth0", 3, "eth"}, {"eth0", 0, ""}, {"", 0, ""}, {"日本", 5, "日"}, {"日本", 3, "日"},
+		{"日本", 2, ""}, {"\x80\x80\x80", 2, ""}, {"abcdef\x80\x80\x80\x80\x80", 10, "abcdef"},
+	} {
+		if got := CutRunes(c.in, c.n); got != c.want {
+			t.Errorf("%q, %d bytes: %q, want %q", c.in, c.n, got, c.want)
+		}
+	}
+}
+
 // FuzzEscape: nothing that is not Printable comes through, and JSON reads back as what it was.
 func FuzzEscape(f *testing.F) {
 	f.Add("a\u009b\u202e\U000e0001\x7f\\\"é")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
@@ -52,11 +51,7 @@ func Short(text string) string {
 	if len(text) <= maxText {
 		return text
 	}
-	n := maxText
-	for n > maxText-utf8.UTFMax && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + "..."
+	return escape.CutRunes(text, maxText) + "..."
 }
 
 // Offset is what to add to a time for Unix time, ns; 0: it is not known.

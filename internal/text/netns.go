@@ -2,9 +2,9 @@ package text
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/escape"
 )
 
 // came is what is kept of a start, for its own records and for when the stream comes back to it.
@@ -37,22 +37,10 @@ func cameWith(r format.Raw) came {
 			c.names, c.cookies = map[uint64]string{}, map[uint64]uint64{}
 		}
 		if n.Name != "" && len(c.names) < maxNames {
-			c.names[uint64(inum)] = cutName(n.Name)
+			c.names[uint64(inum)] = escape.CutRunes(n.Name, maxName)
 		}
 	}
 	return c
-}
-
-// cutName cuts a name to maxName bytes, at a whole rune.
-func cutName(name string) string {
-	if len(name) <= maxName {
-		return name
-	}
-	n := maxName
-	for n > maxName-utf8.UTFMax && !utf8.RuneStart(name[n]) {
-		n--
-	}
-	return name[:n]
 }
 
 // sees takes the namespace of an event. The kernel gives the number of a namespace that is gone to another one at once,
