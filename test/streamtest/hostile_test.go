@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -199,42 +198,37 @@ func TestHostile(t *testing.T) {
 	dir := t.TempDir()
 	ctx := context.Background()
 	part := pipe.Input{Part: true}
-	svg, page := filepath.Join(dir, "j.svg"), filepath.Join(dir, "j.html")
-	runs := map[string]func(in io.Reader, out, stderr io.Writer) error{
-		"skb-track --svg": func(in io.Reader, out, stderr io.Writer) error {
+	type run = func(in io.Reader, out, stderr io.Writer) error
+	tracks := func(set func(*track.Options)) run {
+		return func(in io.Reader, out, stderr io.Writer) error {
 			o := tracking()
-			o.Input, o.Options.Output, o.SVG, o.Packet, o.Again = part, "text", svg, []uint64{1}, true
-			err := track.Run(ctx, o, in, out, stderr)
-			if picture, rerr := os.ReadFile(svg); rerr == nil {
-				_, _ = out.Write(picture)
+			o.Input, o.Options.Output, o.Again = part, "text", true
+			set(&o)
+			return track.Run(ctx, o, in, out, stderr)
+		}
+	}
+	// written gives what is shown of the file that a run writes, too.
+	written := func(file string, shown func([]byte) []byte, run run) run {
+		return func(in io.Reader, out, stderr io.Writer) error {
+			err := run(in, out, stderr)
+			if b, rerr := os.ReadFile(file); rerr == nil {
+				_, _ = out.Write(shown(b))
 			}
 			return err
-		},
-		"skb-track --html": func(in io.Reader, out, stderr io.Writer) error {
-			o := tracking()
-			o.Input, o.Options.Output, o.HTML, o.Again = part, "text", page, true
-			err := track.Run(ctx, o, in, out, stderr)
-			if b, rerr := os.ReadFile(page); rerr == nil {
-				_, _ = out.Write(dataOf(b))
-			}
-			return err
-		},
-		"skb-track --perfetto": func(in io.Reader, out, stderr io.Writer) error {
-			o := tracking()
-			o.Input, o.Options.Output, o.Perfetto, o.Again = part, "text", page, true
-			err := track.Run(ctx, o, in, out, stderr)
-			if b, rerr := os.ReadFile(page); rerr == nil {
-				_, _ = out.Write(dataOf(slices.Concat([]byte(`id="data">`), b)))
-			}
-			return err
-		},
-		"skb-drops --html": func(in io.Reader, out, stderr io.Writer) error {
-			err := drops.Run(ctx, drops.Options{Options: pipe.Options{Output: "text"}, Input: part, HTML: page, Frees: true}, in, out, stderr)
-			if b, rerr := os.ReadFile(page); rerr == nil {
-				_, _ = out.Write(dataOf(b))
-			}
-			return err
-		},
+		}
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	svg, page, trace, dropped := file("j.svg"), file("j.html"), file("j.json"), file("d.html")
+	runs := map[string]run{
+		"skb-track --svg": written(svg, func(b []byte) []byte { return b }, tracks(func(o *track.Options) {
+			o.SVG, o.Packet = svg, []uint64{1}
+		})),
+		"skb-track --html":     written(page, dataOf, tracks(func(o *track.Options) { o.HTML = page })),
+		"skb-track --perfetto": written(trace, stringsOf, tracks(func(o *track.Options) { o.Perfetto = trace })),
+		"skb-drops --html": written(dropped, dataOf, func(in io.Reader, out, stderr io.Writer) error {
+			o := drops.Options{Options: pipe.Options{Output: "text"}, Input: part, HTML: dropped, Frees: true}
+			return drops.Run(ctx, o, in, out, stderr)
+		}),
 		"skb-pcap --list-probes": func(in io.Reader, out, stderr io.Writer) error {
 			return pcap.Run(ctx, pcap.Options{Input: part, ListProbes: true}, in, out, stderr)
 		},
@@ -322,6 +316,11 @@ func TestHostile(t *testing.T) {
 func dataOf(page []byte) []byte {
 	_, data, _ := bytes.Cut(page, []byte(`id="data">`))
 	data, _, _ = bytes.Cut(data, []byte("</script>"))
+	return stringsOf(data)
+}
+
+// stringsOf are the strings in JSON, without its escapes, a line each.
+func stringsOf(data []byte) []byte {
 	var v any
 	if json.Unmarshal(data, &v) != nil {
 		return []byte("\x1b no JSON")
