@@ -100,11 +100,9 @@ class Reader(Iterator[Record]):
             self._buffer += got
         return True
 
-    def _take(self, n: int) -> bytes:
-        taken = bytes(self._buffer[self._at:self._at + n])
+    def _skip(self, n: int) -> None:
         self._at += n
         self._offset += n
-        return taken
 
     def _decide(self) -> bool:
         """Finds which form the input has; False if it is empty."""
@@ -119,9 +117,9 @@ class Reader(Iterator[Record]):
         if first.startswith(_CAPTURES):
             raise self._fail("this is a capture and no stream: skb-pcap --read makes one of it")
         if first.startswith(_BOM):
-            self._take(3)
+            self._skip(3)
         while self._fill(1) and self._buffer[self._at] in b" \t\r\n":
-            self._take(1)
+            self._skip(1)
         if not self._fill(1):
             return False
         c = self._buffer[self._at]
@@ -168,8 +166,7 @@ class Reader(Iterator[Record]):
             made = self._belong(record.of(wire.decode(raw), raw), raw)
         except Malformed as e:
             raise self._fail(str(e), 4) from None
-        self._at += 4 + n
-        self._offset += 4 + n
+        self._skip(4 + n)
         return made
 
     def _line(self) -> Record:
@@ -179,7 +176,7 @@ class Reader(Iterator[Record]):
                 return self._end()
             if line.strip():
                 break
-            self._take(len(line))
+            self._skip(len(line))
         if line.strip() == b"{":  # an object over several lines, as `jq .` prints it
             size, more = len(line), line
             while more and not more.startswith(b"}"):
@@ -197,7 +194,7 @@ class Reader(Iterator[Record]):
             if self._ended and not line.endswith(b"\n"):
                 raise self._fail(f"the last line is cut off, or damaged: {e}") from None
             raise self._fail(str(e)) from None
-        self._take(len(line))
+        self._skip(len(line))
         return made
 
     def _one_line(self, behind: int) -> bytes:
