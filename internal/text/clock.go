@@ -13,10 +13,17 @@ type clock struct {
 
 	last    uint64 // ts of the line before
 	begun   bool
-	second  int64 // the wall-clock second that hms is of
-	hms     [8]byte
-	hmsTrue bool
+	second  int64 // the wall-clock second that stamp is of
+	stamp   [len(stampLayout)]byte
+	stamped bool
 }
+
+// stampLayout is RFC 3339 without the fraction and the zone. int64 holds the ns of no year that has other than four
+// digits.
+const (
+	stampLayout = "2006-01-02T15:04:05"
+	stampDate   = len("2006-01-02T")
+)
 
 // append adds the time of a record at ts, nanoseconds of CLOCK_MONOTONIC.
 func (c *clock) append(dst []byte, ts uint64) []byte {
@@ -39,18 +46,30 @@ func (c *clock) appendTime(dst []byte, ts uint64) []byte {
 	if !c.wall || c.mode == "mono" || c.mode == "delta" {
 		return appendSeconds(dst, ts)
 	}
+	dst, ns := c.appendStamp(dst, ts, stampDate)
+	return appendNanoseconds(append(dst, '.'), ns)
+}
+
+// appendUTC adds the point in time ts as RFC 3339, always with nine digits of the second, so that lines sort by it. The
+// mode is utc, and the wall clock known.
+func (c *clock) appendUTC(dst []byte, ts uint64) []byte {
+	dst, ns := c.appendStamp(dst, ts, 0)
+	return append(appendNanoseconds(append(dst, '.'), ns), 'Z')
+}
+
+// appendStamp adds the stamp of ts from a place on; ns is what ts is behind that second.
+func (c *clock) appendStamp(dst []byte, ts uint64, from int) (stamp []byte, ns uint64) {
 	wall := int64(ts) + c.offset
-	second, ns := wall/1e9, wall%1e9
-	if ns < 0 {
-		second, ns = second-1, ns+1e9
+	second, behind := wall/1e9, wall%1e9
+	if behind < 0 {
+		second, behind = second-1, behind+1e9
 	}
 	// The time zone's rules are looked up once a second of the stream.
-	if !c.hmsTrue || second != c.second {
-		c.second, c.hmsTrue = second, true
-		c.time(ts).AppendFormat(c.hms[:0], time.TimeOnly)
+	if !c.stamped || second != c.second {
+		c.second, c.stamped = second, true
+		c.time(ts).AppendFormat(c.stamp[:0], stampLayout)
 	}
-	dst = append(dst, c.hms[:]...)
-	return appendNanoseconds(append(dst, '.'), uint64(ns))
+	return append(dst, c.stamp[from:]...), uint64(behind)
 }
 
 // time is the wall-clock time of ts in the zone asked for.
@@ -65,7 +84,7 @@ func (c *clock) time(ts uint64) time.Time {
 // start takes the offset of a start record: the lines after it are timed by
 // its host's clock.
 func (c *clock) start(offset int64, ok bool) {
-	c.offset, c.wall, c.begun, c.hmsTrue = offset, ok, false, false
+	c.offset, c.wall, c.begun, c.stamped = offset, ok, false, false
 }
 
 func appendSeconds(dst []byte, ns uint64) []byte {

@@ -58,9 +58,6 @@ func (d *Decoded) Append(line []byte, r format.Raw) []byte {
 	return append(line, '}')
 }
 
-// rfc3339 is RFC 3339 with the nanoseconds that a time has always, so that lines sort by it.
-const rfc3339 = "2006-01-02T15:04:05.000000000Z07:00"
-
 // event makes the value of the event that e was read from.
 func (d *Decoded) event(e *fields) {
 	h := &d.headers
@@ -90,7 +87,7 @@ func (d *Decoded) event(e *fields) {
 		}
 	}
 	if e.ts.OK && d.clock.wall {
-		d.text = d.clock.time(e.ts.V).AppendFormat(d.text[:0], rfc3339)
+		d.text = d.clock.appendUTC(d.text[:0], e.ts.V)
 		str("time", d.text)
 	}
 	if len(h.src) > 0 {
