@@ -16,23 +16,9 @@ import (
 
 // TestPageHeld: a page has all drops of the summary, also those that were counted in the place of events.
 func TestPageHeld(t *testing.T) {
-	in := quietHost + dropAt(150, "NO_SOCKET", "__udp4_lib_rcv", "udp,10.0.0.1:4000,10.0.0.2:53") +
-		`{"type":"held","ts":500,"since":200,"count":7,"cause":"limit","probe":"skb:kfree_skb"}` + "\n" +
-		`{"type":"end","ts":2000,"events":1,"links":0,"frees":0,"lost":0,"cause":"signal"}` + "\n"
-	o := Options{Options: pipe.Options{Output: "text"}, HTML: filepath.Join(t.TempDir(), "x.html")}
-	if err := Run(context.Background(), o, strings.NewReader(in), &bytes.Buffer{}, &bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
-	html, err := os.ReadFile(o.HTML)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, data, _ := strings.Cut(string(html), `id="data">`)
-	data, _, _ = strings.Cut(data, "</script>")
-	var d page.Data
-	if err := json.Unmarshal([]byte(data), &d); err != nil {
-		t.Fatal(err)
-	}
+	const end = `{"type":"end","ts":2000,"events":1,"links":0,"frees":0,"lost":0,"cause":"signal"}` + "\n"
+	event := quietHost + dropAt(150, "NO_SOCKET", "__udp4_lib_rcv", "udp,10.0.0.1:4000,10.0.0.2:53")
+	d := pageData(t, event+`{"type":"held","ts":500,"since":200,"count":7,"cause":"limit","probe":"skb:kfree_skb"}`+"\n"+end)
 	caused, drawn := uint64(0), uint64(0)
 	for _, c := range d.Causes {
 		caused += c.Count
@@ -48,4 +34,29 @@ func TestPageHeld(t *testing.T) {
 	if !d.Whole || !slices.ContainsFunc(d.Sure, func(s string) bool { return strings.HasPrefix(s, "7 of the drops were counted in the kernel") }) {
 		t.Errorf("whole %v: %q", d.Whole, d.Sure)
 	}
+	// Lookups of Open vSwitch may have told of drops: the page's head says so.
+	d = pageData(t, event+`{"type":"held","ts":500,"since":200,"count":9,"cause":"limit","probe":"ret:ovs_flow_tbl_lookup_stats"}`+"\n"+end)
+	if d.Whole || !strings.HasPrefix(d.Sure[0], "9 events by which Open vSwitch's drops are known were held back") {
+		t.Errorf("whole %v: %q", d.Whole, d.Sure)
+	}
+}
+
+// pageData is what the page of a stream in JSON shows.
+func pageData(t *testing.T, in string) page.Data {
+	t.Helper()
+	o := Options{Options: pipe.Options{Output: "text"}, HTML: filepath.Join(t.TempDir(), "x.html")}
+	if err := Run(context.Background(), o, strings.NewReader(in), &bytes.Buffer{}, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	html, err := os.ReadFile(o.HTML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, data, _ := strings.Cut(string(html), `id="data">`)
+	data, _, _ = strings.Cut(data, "</script>")
+	var d page.Data
+	if err := json.Unmarshal([]byte(data), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

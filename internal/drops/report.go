@@ -221,12 +221,8 @@ type totalJSON struct {
 	LeftOut      uint64  `json:"left_out"`
 	GroupsFolded uint64  `json:"groups_folded"`
 	Lost         uint64  `json:"lost"`
-	Held         uint64  `json:"held"` // of count: without an event
-}
-
-type totalAndOVS struct {
-	totalJSON
-	HeldOVS uint64 `json:"held_ovs"` // events that may have told of more drops
+	Held         uint64  `json:"held"`     // of count: without an event
+	HeldOVS      uint64  `json:"held_ovs"` // events that may have told of more drops
 }
 
 // writeJSON writes a summary as JSON lines: one for each group, then one for the total.
@@ -254,11 +250,12 @@ func (s *summary) writeJSON(w io.Writer) error {
 			all = append(all, l)
 		}
 	}
-	return writeLines(w, append(all, totalAndOVS{s.totals(), s.heldOVS}))
+	return writeLines(w, append(all, s.totals()))
 }
 
 func (s *summary) totals() totalJSON {
-	return totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held}
+	return totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held,
+		s.heldOVS}
 }
 
 // writeLines writes each value as a line of JSON.
