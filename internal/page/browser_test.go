@@ -101,6 +101,35 @@ func lossy(t *testing.T, s string) []byte {
 	return b.Bytes()
 }
 
+// cloned is a stream of one packet with a number of events, of that many clones, on that many devices in three namespaces.
+func cloned(t *testing.T, events, clones, devices int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	e := format.NewEncoder(&b)
+	write := func(r interface{ AppendMsgpack([]byte) []byte }) {
+		t.Helper()
+		if err := e.WriteRaw(r.AppendMsgpack(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ts := uint64(1e9)
+	write(&format.Start{TS: ts, Host: "h", BootID: "x", ClockOffset: 1_700_000_000e9})
+	for i := range events {
+		ts += 2e3
+		x := format.Event{TS: ts, Probe: fmt.Sprintf("probe_%d", i%20), Netns: format.Netns{Inum: uint32(7 + i%3)}}
+		x.Dev = format.Dev{Name: fmt.Sprintf("veth%d", i%devices), Ifindex: 1, Type: 1}
+		x.Skb.Set(format.SkbAddr, uint64(1+i%clones)<<8)
+		x.Skb.Set(format.SkbHead, 1<<16)
+		x.Skb.Set(format.SkbID, 1)
+		write(&x)
+	}
+	write(&format.End{TS: ts, Events: uint64(events)})
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 // cells returns the cells of a table on the page, by its id.
 func cells(b *browser.Browser, id string) (rows [][]string) {
 	b.Eval(fmt.Sprintf(`[...document.querySelectorAll("#%s tbody tr")].map((r) => [...r.cells].map((c) => c.textContent))`, id), &rows)
@@ -331,6 +360,28 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	quiet(t, "track, used")
+
+	// A packet that was cloned 100 times, through 150 devices of namespaces: a picture is made in parts, since all of it at
+	// once kept the browser busy for half a minute.
+	t.Run("a long journey", func(t *testing.T) {
+		if _, err := trackPage(t, page("long"), cloned(t, 1000, 100, 50), nil); err != nil {
+			t.Fatal(err)
+		}
+		b.Open(page("long"), 1280)
+		b.Eval(`document.querySelector(".list button").click()`, nil)
+		if hops, all := count(".journey .hop"), count("*"); hops != 200 || all > 20_000 {
+			t.Errorf("%d hops are shown first, with %d elements", hops, all)
+		}
+		for range 5 {
+			b.Eval(`(() => { const b = document.querySelector(".journey > button"); if (!b.hidden) b.click(); })()`, nil)
+		}
+		var last string
+		b.Eval(`[...document.querySelectorAll(".journey .no")].map((e) => e.textContent).filter((n) => n !== "").at(-1)`, &last)
+		if last != "999" || count(".journey > button[hidden]") != 1 {
+			t.Errorf("the last hop that can be shown is %s", last)
+		}
+		quiet(t, "a long journey")
+	})
 
 	hostile := `</script><script>window.pwned=1</script><!--<img src=x onerror=window.pwned=2>` + "\u202e\x1b[31m\u2028'\"&"
 	t.Run("hostile names and losses", func(t *testing.T) {

@@ -266,13 +266,15 @@
 	const [HAT, HSINCE, HPROBE, HDEV, HNETNS, HCPU, HBRANCH, HFROM, HFROMBRANCH, HCHANGED, HDROP, HUNSURE] = Array(12).keys();
 	const [EBRANCH, EAT, EHOW, EDROP] = Array(4).keys();
 
-	// picture draws a journey: a row for each hop, a lane for each device of each namespace.
+	// picture draws a journey: a row for each hop, a lane for each device of each namespace. It starts with pictureRows of
+	// them: 5,000 at once, over 150 lanes, kept Chromium busy for half a minute.
+	const pictureRows = 200;
 	function picture(j, names) {
-		const lanes = [], rows = [], last = new Map();
+		const lanes = [], laneAt = new Map(), rows = [], last = new Map();
 		const laneOf = (dev, ns) => {
-			let i = lanes.findIndex((l) => l[0] === dev && l[1] === ns);
-			if (i < 0) i = lanes.push([dev, ns]) - 1;
-			return i;
+			const key = dev + " " + ns;
+			if (!laneAt.has(key)) laneAt.set(key, lanes.push([dev, ns]) - 1);
+			return laneAt.get(key);
 		};
 		const all = [...j.h.map((h) => ({ h, at: h[HAT], branch: h[HBRANCH] })), ...(j.x || []).map((x) => ({ x, at: x[EAT], branch: x[EBRANCH] }))];
 		all.sort((a, b) => a.at - b.at);
@@ -291,25 +293,42 @@
 			last.set(p.branch, rows.push(p) - 1);
 		}
 		// Lanes in order of their namespaces, as these were first seen.
-		const order = lanes.map((_, i) => i).sort((a, b) => lanes.findIndex((l) => l[1] === lanes[a][1]) - lanes.findIndex((l) => l[1] === lanes[b][1]) || a - b);
+		const first = new Map();
+		lanes.forEach(([, ns], i) => first.has(ns) || first.set(ns, i));
+		const order = lanes.map((_, i) => i).sort((a, b) => first.get(lanes[a][1]) - first.get(lanes[b][1]) || a - b);
+		const place = [];
+		order.forEach((lane, i) => { place[lane] = i; });
 		const gap = Math.max(6, Math.min(22, 220 / Math.max(1, lanes.length)));
-		const x = (lane) => 12 + order.indexOf(lane) * gap;
+		const x = (lane) => 12 + place[lane] * gap;
 		const width = 24 + gap * Math.max(0, lanes.length - 1);
 		const color = (branch) => colors[branch % colors.length];
-		const graphs = rows.map(() => drawn("svg", { "aria-hidden": "true" }));
-		rows.forEach((p, i) => {
-			for (let l = 0; l < lanes.length; l++) {
-				graphs[i].append(drawn("line", { x1: x(l), x2: x(l), y1: "0%", y2: "100%", stroke: "var(--line)" }));
-			}
-		});
-		rows.forEach((p, i) => {
-			if (p.before === undefined) return;
-			const from = rows[p.before], c = color(p.branch);
-			const line = (k, x1, y1, x2, y2) => graphs[k].append(drawn("line", { x1, x2, y1, y2, stroke: c, "stroke-width": 2 }));
-			line(p.before, x(from.lane), "50%", x(from.lane), "100%");
-			for (let k = p.before + 1; k < i; k++) line(k, x(from.lane), "0%", x(from.lane), "100%");
-			line(i, x(from.lane), "0%", x(p.lane), "50%");
-		});
+		// graphs draws the lines of rows from to until (not with it). The lines of a colour are one path of a row, whose
+		// height is 100 in it: branches by the hundred may pass a row.
+		const graphs = (from, until) => {
+			const paths = Array.from({ length: until - from }, () => new Map());
+			const line = (k, branch, d) => {
+				if (k < from || k >= until) return;
+				const of = paths[k - from], c = color(branch);
+				if (!of.has(c)) of.set(c, new Set());
+				of.get(c).add(d);
+			};
+			rows.forEach((p, i) => {
+				if (p.before === undefined || i < from || p.before >= until) return;
+				const at = x(rows[p.before].lane);
+				line(p.before, p.branch, `M${at} 50V100`);
+				for (let k = Math.max(from, p.before + 1); k < Math.min(i, until); k++) line(k, p.branch, `M${at} 0V100`);
+				line(i, p.branch, `M${at} 0L${x(p.lane)} 50`);
+			});
+			return paths.map((of) => {
+				const lines = drawn("svg", { viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", width, height: "100%" });
+				for (const [c, d] of of) {
+					lines.append(drawn("path", { d: [...d].join(""), stroke: c, "stroke-width": 2, fill: "none", "vector-effect": "non-scaling-stroke" }));
+				}
+				const graph = drawn("svg", { "aria-hidden": "true" });
+				graph.append(lines);
+				return graph;
+			});
+		};
 		const out = el("div", { class: "journey" },
 			el("p", {}, el("b", {}, "#" + j.p + " " + j.f), " ", j.s, names[j.o] ? " on host " + names[j.o] : ""),
 			el("p", { class: "dim" }, "from " + moment(j.t) + ", " + many(j.b, "branch").replace("branchs", "branches") + ", slowest hop " + duration(j.w)),
@@ -324,14 +343,29 @@
 			});
 			out.append(heads);
 		}
-		rows.forEach((p, i) => {
-			const missing = lost(j.t + (i ? rows[i - 1].at : 0) / 1e9, j.t + p.at / 1e9);
-			if (missing.length) {
-				out.append(el("div", { class: "hop lossrow" }, space(width), el("div", { class: "said bad" },
-					"events were lost around here: " + missing.slice(0, 3).map((l) => l.count + " of kind " + l.what).join(", "))));
+		// The lanes are a background: gap apart, the first at 12.
+		const lines = `repeating-linear-gradient(90deg, var(--line) 0 1px, transparent 1px ${gap}px) 11.5px 0 / ${width - 23}px 100% no-repeat`;
+		let shown = 0;
+		const more = el("button", { on: { click: () => draw() } });
+		function draw() {
+			const until = Math.min(rows.length, shown + pictureRows), drawings = graphs(shown, until);
+			for (let i = shown; i < until; i++) {
+				const p = rows[i];
+				const missing = lost(j.t + (i ? rows[i - 1].at : 0) / 1e9, j.t + p.at / 1e9);
+				if (missing.length) {
+					more.before(el("div", { class: "hop lossrow" }, space(width), el("div", { class: "said bad" },
+						"events were lost around here: " + missing.slice(0, 3).map((l) => l.count + " of kind " + l.what).join(", "))));
+				}
+				const row = hopRow(p, drawings[i - shown], width, x(p.lane), color(p.branch), longest, names);
+				row.firstChild.style.background = lines;
+				more.before(row);
 			}
-			out.append(hopRow(p, graphs[i], width, x(p.lane), color(p.branch), longest, names));
-		});
+			shown = until;
+			more.textContent = "show more of this journey: " + (rows.length - shown) + " left";
+			more.hidden = shown === rows.length;
+		}
+		out.append(more);
+		draw();
 		if (j.l) out.append(el("p", { class: "dim" }, "and " + j.l + " more hops that this page does not have"));
 		return out;
 	}
