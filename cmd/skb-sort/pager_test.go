@@ -139,7 +139,7 @@ func TestPager(t *testing.T) {
 			t.Errorf("%s: paged %v, status %d: %.300q", c.what, got, status, shown)
 		}
 	}
-	status, shown := at(t, []string{"SKB_PAGER=no-such-pager -x"}, nil, "skb-sort", name).end()
+	status, shown := at(t, []string{"SKB_PAGER=no-such-pager -x"}, nil, "skb-sort", "-v", name).end()
 	if status != 0 || !strings.Contains(shown, "skb-sort: $SKB_PAGER: no-such-pager can't be run: printing without a pager\r\n") ||
 		!strings.Contains(shown, "end events=3000") {
 		t.Errorf("a pager that is not there: status %d: %.300q", status, shown)
@@ -153,7 +153,7 @@ func TestPagerLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	o := at(t, []string{"SKB_PAGER=" + pagedBy}, r, "skb-track")
+	o := at(t, []string{"SKB_PAGER=" + pagedBy}, r, "skb-track", "--time", "ns")
 	r.Close()
 	b := big()
 	if _, err := w.Write(b[:20000]); err != nil {
@@ -172,7 +172,7 @@ func TestPagerMessages(t *testing.T) {
 	if err := os.WriteFile(name, big()[:20000], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	status, shown := at(t, []string{"SKB_PAGER=cat; echo END OF PAGER"}, nil, "skb-sort", name).end()
+	status, shown := at(t, []string{"SKB_PAGER=cat; echo END OF PAGER"}, nil, "skb-sort", "-v", name).end()
 	if _, behind, ok := strings.Cut(shown, "END OF PAGER"); !ok || status != 1 || !strings.Contains(behind, "the stream is cut off") {
 		t.Errorf("status %d: %q", status, shown)
 	}
@@ -184,7 +184,7 @@ func TestPagerPipeline(t *testing.T) {
 	if err := os.WriteFile(name, big(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	status, shown := at(t, []string{"SKB_PAGER=" + pagedBy + " | head -n 2"}, nil, "skb-sort", name).end()
+	status, shown := at(t, []string{"SKB_PAGER=" + pagedBy + " | head -n 2"}, nil, "skb-sort", "-v", name).end()
 	if lines := strings.Count(shown, "\n"); status != 0 || lines != 2 || strings.Count(shown, "PAGED:") != 2 {
 		t.Errorf("status %d: %.2000q", status, shown)
 	}
@@ -198,7 +198,7 @@ func TestLess(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, env := range [][]string{nil, {"PAGER=less"}} {
-		o := at(t, env, nil, "skb-sort", name)
+		o := at(t, env, nil, "skb-sort", "-v", name)
 		o.until("1500") // the probe of the first event
 		o.types("q")
 		status, shown := o.end()
@@ -207,7 +207,7 @@ func TestLess(t *testing.T) {
 		}
 	}
 
-	o := at(t, nil, nil, "skb-sort", name)
+	o := at(t, nil, nil, "skb-sort", "-v", name)
 	o.until("1500")
 	o.types("\x03\x03\x03\x03") // of which two end a program that reads a pipe, and the next would kill it
 	done := make(chan struct{})
@@ -228,7 +228,7 @@ func TestLess(t *testing.T) {
 	close(done)
 
 	// To the end.
-	o = at(t, nil, nil, "skb-sort", name)
+	o = at(t, nil, nil, "skb-sort", "-v", name)
 	o.until("1500")
 	o.types("G")
 	o.until("events=3000")

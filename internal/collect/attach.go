@@ -50,7 +50,7 @@ func (c *collector) attachAll() error {
 		if err != nil {
 			return err
 		}
-		if c.options.Verbose {
+		if c.options.Verbose > 0 {
 			for _, m := range missing {
 				c.say("no links by %v", m)
 			}
@@ -107,7 +107,7 @@ func (c *collector) attachFunctions() error {
 		return nil
 	}
 	c.refused = len(refused)
-	if c.options.Verbose || len(refused) == len(functions) {
+	if c.options.Verbose > 0 || len(refused) == len(functions) {
 		for name, why := range refused {
 			if len(functions) == 1 {
 				return fmt.Errorf("%s: the kernel refuses a probe there: %w", name, why)

@@ -31,7 +31,7 @@ func (c *collector) sayLeftOut(left map[string]string) {
 	if len(left) == 0 {
 		return
 	}
-	if !c.options.Verbose {
+	if c.options.Verbose == 0 {
 		c.say("%d functions with an sk_buff can't be probed and are left out (-v names them)", len(left))
 		return
 	}

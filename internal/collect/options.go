@@ -52,7 +52,6 @@ type Options struct {
 	Modules   []string `group:"where" placeholder:"NAME" default:"all" help:"Kernel modules to look for probes in (default all)."`
 	Backend   string   `group:"where" enum:"auto,kprobe.multi,kprobe" default:"auto" placeholder:"HOW" help:"How to attach to functions: auto, kprobe.multi or kprobe."`
 	ReadyFile string   `group:"output" placeholder:"FILE" help:"Create FILE when all probes are attached."`
-	Verbose   bool     `group:"output" short:"v" help:"Report which probes were left out, and why."`
 	Quiet     bool     `group:"output" short:"q" help:"Print only errors on stderr."`
 
 	Command []string `arg:"" optional:"" help:"After --: run this command while collecting. skb-collect ends when it ends, with its exit status. With --list: globs."`

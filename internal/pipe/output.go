@@ -14,8 +14,9 @@ import (
 type Options struct {
 	Habits
 	Output string `short:"o" group:"output" enum:"auto,stream,json,text" default:"auto" placeholder:"FORM" help:"Output format: auto (text on a terminal, else stream), stream, json, text."`
-	Time   string `group:"output" enum:"mono,utc,local,delta" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the previous line)."`
-	Color  string `group:"output" enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colour in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
+	Time   string `group:"output" enum:"local,utc,mono,delta,ns,local-ns,utc-ns,mono-ns,delta-ns" default:"local" placeholder:"CLOCK" help:"Times in text: local, utc, mono (since boot) or delta (since the previous line), to the microsecond. To the nanosecond: ns or local-ns, utc-ns, mono-ns, delta-ns."`
+	Detail
+	Color string `group:"output" enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colour in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
 }
 
 // A Sink takes records and writes them in one of the forms.
@@ -43,7 +44,7 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 			return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 		}
 	}
-	t := text.Options{Time: o.Time, Width: terminal.Width(stdout)}
+	t := text.Options{Time: o.Time, Records: o.Verbose > 0, Width: terminal.Width(stdout)}
 	switch o.Color {
 	case "always":
 		t.Color = true

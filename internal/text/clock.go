@@ -2,12 +2,14 @@ package text
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
 // clock turns a record's ts into the text of the time column.
 type clock struct {
-	mode   string // Options.Time
+	mode   string // Options.Time without the -ns
+	ns     bool   // is told, else the time ends at the microsecond
 	offset int64  // clock_offset of the last start record
 	wall   bool   // there was one
 
@@ -34,9 +36,9 @@ func (c *clock) append(dst []byte, ts uint64) []byte {
 		case !begun:
 			last = ts
 		case ts < last:
-			return appendSeconds(append(dst, '-'), last-ts)
+			return c.appendSeconds(append(dst, '-'), last-ts)
 		}
-		return appendSeconds(append(dst, '+'), ts-last)
+		return c.appendSeconds(append(dst, '+'), ts-last)
 	}
 	return c.appendTime(dst, ts)
 }
@@ -44,10 +46,10 @@ func (c *clock) append(dst []byte, ts uint64) []byte {
 // appendTime adds the point in time ts, which in delta mode is told as mono.
 func (c *clock) appendTime(dst []byte, ts uint64) []byte {
 	if !c.wall || c.mode == "mono" || c.mode == "delta" {
-		return appendSeconds(dst, ts)
+		return c.appendSeconds(dst, ts)
 	}
 	dst, ns := c.appendStamp(dst, ts, stampDate)
-	return appendNanoseconds(append(dst, '.'), ns)
+	return c.appendFraction(append(dst, '.'), ns)
 }
 
 // appendUTC adds the point in time ts as RFC 3339, always with nine digits of the second, so that lines sort by it. The
@@ -87,9 +89,25 @@ func (c *clock) start(offset int64, ok bool) {
 	c.offset, c.wall, c.begun, c.stamped = offset, ok, false, false
 }
 
-func appendSeconds(dst []byte, ns uint64) []byte {
+// set takes Options.Time.
+func (c *clock) set(time string) {
+	c.mode, c.ns = strings.CutSuffix(time, "ns")
+	c.mode = strings.TrimSuffix(c.mode, "-")
+}
+
+func (c *clock) appendSeconds(dst []byte, ns uint64) []byte {
 	dst = strconv.AppendUint(dst, ns/1e9, 10)
-	return appendNanoseconds(append(dst, '.'), ns%1e9)
+	return c.appendFraction(append(dst, '.'), ns%1e9)
+}
+
+// appendFraction adds the digits of ns, which is below a second. Microseconds are cut off and not rounded, as tcpdump
+// has them: no line is later than its event.
+func (c *clock) appendFraction(dst []byte, ns uint64) []byte {
+	dst = appendNanoseconds(dst, ns)
+	if !c.ns {
+		dst = dst[:len(dst)-3]
+	}
+	return dst
 }
 
 // appendNanoseconds adds the nine digits of ns, which is below a second.

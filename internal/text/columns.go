@@ -27,7 +27,7 @@ const maxColumn = 40
 const narrow = 100
 
 func (c *columns) init(terminal int) {
-	c.width = [columnCount]int{columnTime: 18, columnCPU: 3, columnProcess: 16, columnProbe: 24, columnDevice: 6}
+	c.width = [columnCount]int{columnTime: 15, columnCPU: 3, columnProcess: 16, columnProbe: 24, columnDevice: 6}
 	c.off = terminal > 0 && terminal < narrow
 }
 

@@ -12,6 +12,9 @@ const maxCounters = 16
 
 // counters prints what the kernel's own counters grew by.
 func (p *Printer) counters(r format.Raw) {
+	if !p.o.Records && r.Get("grew").Len() == 0 {
+		return
+	}
 	p.head(r)
 	p.say("counters:", cyan)
 	since, compared := r.Get("since").Uint()

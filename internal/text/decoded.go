@@ -68,7 +68,7 @@ func (d *Decoded) event(e *fields) {
 		h.outerTag(e)
 	}
 	d.info = d.info[:0]
-	if e.hasData || e.protocol.OK || e.hasAddr {
+	if e.hasData || e.protocol.OK || e.addr.OK {
 		d.info = d.dissector.ofEvent(d.info, e)
 	}
 

@@ -142,7 +142,7 @@ func (p *Printer) packet(e *fields) { p.line = p.dissector.ofEvent(p.line, e) }
 
 // ofEvent appends the packet of an event.
 func (d *dissector) ofEvent(dst []byte, e *fields) []byte {
-	if !e.hasData && !e.protocol.OK && e.hasAddr {
+	if !e.hasData && !e.protocol.OK && e.addr.OK {
 		// At a return skb-collect looks again only at what still is the same packet.
 		return append(dst, "freed or passed on by then"...)
 	}

@@ -86,13 +86,12 @@ func newFinder() *format.Finder {
 // fields are what of an event has a place of its own. Byte slices alias the record; they are
 // nil when absent, or no string.
 type fields struct {
-	ts, cpu, tgid                      number
+	ts, cpu, tgid, addr                number
 	skbLen, protocol, vlanTCI, mark    number
 	ifindex, devType, len              number
 	netns, cookie                      number
 	probe, comm, dev, data             []byte
 	hasProbe, hasComm, hasDev, hasData bool
-	hasAddr                            bool
 	at                                 string // of those that Packet knows
 }
 
@@ -125,7 +124,7 @@ func (e *fields) find(f *format.Finder, r format.Raw) bool {
 	at, _ := f.Str(findAt)
 	e.at = where(at)
 	e.data, e.hasData = f.Bin(findData)
-	e.hasAddr = f.Has(findAddr)
+	e.addr = get(findAddr)
 	return true
 }
 
@@ -144,7 +143,7 @@ func (e *fields) walk(r format.Raw) {
 	at, _ := get(findAt).Str()
 	e.at = where(at)
 	e.data, e.hasData = get(findData).Bin()
-	e.hasAddr = get(findAddr) != nil
+	e.addr = number(findAddr)
 }
 
 // where is the string at, without a copy, of those that mean something to Packet.

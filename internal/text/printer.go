@@ -10,11 +10,16 @@ import (
 
 // Options say how a [Printer] writes.
 type Options struct {
-	// Time is "local" (also ""), "utc": wall-clock time of day with nanoseconds,
+	// Time is "local" (also ""), "utc": wall-clock time of day with microseconds,
 	// by the clock of the stream's last start record; "mono": the host's
-	// CLOCK_MONOTONIC in seconds.nanoseconds; "delta": the time since the line
-	// before. Without a start record, local and utc are as mono.
+	// CLOCK_MONOTONIC in seconds and microseconds; "delta": the time since the line
+	// before. Without a start record, local and utc are as mono. With "-ns" behind it,
+	// or "ns" alone, which is "local-ns", times are told to the nanosecond.
 	Time string
+	// Records prints the records that are no packets and that most readers do not look for: the first start, links,
+	// frees, ends, counters that did not grow. Without it they are printed only where they say that something is
+	// missing, was dropped, or is of another recording.
+	Records bool
 	// Color adds ANSI escape sequences (SGR); nothing else does.
 	Color bool
 	// Width is the terminal's width in columns, 0 when not known. Where lines
@@ -44,6 +49,7 @@ type Printer struct {
 	clock   clock
 	tree    tree
 	starts  map[[sha256.Size]byte]struct{} // seen
+	dropped dropped
 	came    format.Starts[came]
 	answers flowrules.Answers // about Open vSwitch's flows
 	of      came              // the start in force
@@ -53,7 +59,7 @@ type Printer struct {
 func NewPrinter(w io.Writer, o Options) *Printer {
 	p := &Printer{w: w, o: o, finder: newFinder()}
 	p.columns.init(o.Width)
-	p.clock.mode = o.Time
+	p.clock.set(o.Time)
 	return p
 }
 

@@ -59,9 +59,10 @@ func print(t testing.TB, o Options, records ...format.Raw) string {
 // change in testdata, and write it with -update.
 func TestScreen(t *testing.T) {
 	for name, o := range map[string]Options{
-		"screen.txt":        {Time: "utc"},
-		"screen.color.txt":  {Time: "delta", Color: true, Stacks: true},
-		"screen.narrow.txt": {Time: "mono", Width: 80},
+		"screen.txt":         {Time: "utc-ns", Records: true},
+		"screen.packets.txt": {Time: "utc"},
+		"screen.color.txt":   {Time: "delta", Color: true, Stacks: true, Records: true},
+		"screen.narrow.txt":  {Time: "mono", Width: 80, Records: true},
 	} {
 		got := print(t, o, screen(t)...)
 		file := "testdata/" + name
@@ -83,8 +84,8 @@ func TestScreen(t *testing.T) {
 // TestColorOnly says that colour adds escape sequences and changes nothing
 // else, and that without it there are none whatever the stream holds.
 func TestColorOnly(t *testing.T) {
-	without := print(t, Options{Time: "utc"}, screen(t)...)
-	with := print(t, Options{Time: "utc", Color: true}, screen(t)...)
+	without := print(t, Options{Time: "utc", Records: true}, screen(t)...)
+	with := print(t, Options{Time: "utc", Color: true, Records: true}, screen(t)...)
 	if i := strings.IndexFunc(without, func(r rune) bool { return r != '\n' && r < ' ' }); i >= 0 {
 		t.Errorf("control character in %q", without[max(0, i-20):i+20])
 	}
@@ -111,13 +112,17 @@ func TestTime(t *testing.T) {
 		mode string
 		want [4]string // of the start and each event
 	}{
-		{"utc", [4]string{"00:00:05.000000000 [", "00:00:05.000000001", "00:00:05.000001501", "00:00:04.999999999"}},
-		{"local", [4]string{"05:30:05.000000000 [", "05:30:05.000000001", "05:30:05.000001501", "05:30:04.999999999"}},
-		{"", [4]string{"05:30:05.000000000 [", "05:30:05.000000001", "05:30:05.000001501", "05:30:04.999999999"}},
-		{"mono", [4]string{"5.000000000", "5.000000001", "5.000001501", "4.999999999"}},
-		{"delta", [4]string{"+0.000000000", "+0.000000001", "+0.000001500", "-0.000001502"}},
+		{"utc", [4]string{"00:00:05.000000 [", "00:00:05.000000", "00:00:05.000001", "00:00:04.999999"}},
+		{"", [4]string{"05:30:05.000000 [", "05:30:05.000000", "05:30:05.000001", "05:30:04.999999"}},
+		{"mono", [4]string{"5.000000", "5.000000", "5.000001", "4.999999"}},
+		{"delta", [4]string{"+0.000000", "+0.000000", "+0.000001", "-0.000001"}},
+		{"utc-ns", [4]string{"00:00:05.000000000 [", "00:00:05.000000001", "00:00:05.000001501", "00:00:04.999999999"}},
+		{"local-ns", [4]string{"05:30:05.000000000 [", "05:30:05.000000001", "05:30:05.000001501", "05:30:04.999999999"}},
+		{"ns", [4]string{"05:30:05.000000000 [", "05:30:05.000000001", "05:30:05.000001501", "05:30:04.999999999"}},
+		{"mono-ns", [4]string{"5.000000000", "5.000000001", "5.000001501", "4.999999999"}},
+		{"delta-ns", [4]string{"+0.000000000", "+0.000000001", "+0.000001500", "-0.000001502"}},
 	} {
-		lines := strings.Split(print(t, Options{Time: c.mode}, record(t, start), record(t, first), record(t, second), record(t, before)), "\n")
+		lines := strings.Split(print(t, Options{Time: c.mode, Records: true}, record(t, start), record(t, first), record(t, second), record(t, before)), "\n")
 		for i, want := range c.want {
 			want = strings.TrimSuffix(want, " [")
 			if got := strings.TrimLeft(lines[i], " "); !strings.HasPrefix(got, want+" ") {
@@ -127,12 +132,12 @@ func TestTime(t *testing.T) {
 	}
 	// A second start, of another host, times what follows it.
 	other := `{"type":"start","version":1,"ts":0,"clock_offset":1767229200000000000}`
-	got := print(t, Options{Time: "utc"}, record(t, start), record(t, other), record(t, first))
-	if lines := strings.Split(got, "\n"); !strings.HasPrefix(lines[2], "01:00:05.000000001 ") {
+	got := print(t, Options{Time: "utc", Records: true}, record(t, start), record(t, other), record(t, first))
+	if lines := strings.Split(got, "\n"); !strings.HasPrefix(lines[2], "01:00:05.000000 ") {
 		t.Errorf("after a second start: %s", lines[2])
 	}
 	// A stream that begins in the middle has no wall clock.
-	if got := print(t, Options{Time: "utc"}, record(t, first)); !strings.HasPrefix(strings.TrimLeft(got, " "), "5.000000001 ") {
+	if got := print(t, Options{Time: "utc"}, record(t, first)); !strings.HasPrefix(strings.TrimLeft(got, " "), "5.000000 ") {
 		t.Errorf("without a start: %s", got)
 	}
 }
@@ -162,6 +167,54 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// TestPacketsAlone: without Records there are lines of packets, and of what tells of a loss, of a drop that no event
+// tells of, and of another host or recording.
+func TestPacketsAlone(t *testing.T) {
+	const (
+		start = `{"type":"start","version":1,"ts":0,"clock_offset":0,"host":"h","kernel":"6.12","cpus":2}`
+		other = `{"type":"start","version":1,"ts":0,"clock_offset":0,"host":"g","kernel":"6.1","cpus":4}`
+		event = `{"type":"event","ts":1000,"cpu":0,"probe":"skb:kfree_skb","skb":{"addr":%d},"drop":{"reason":3}}`
+		freed = `{"type":"free","ts":2000,"cpu":0,"how":"%s","skb":{"addr":%d},"drop":{"reason":3}}`
+	)
+	for _, c := range []struct {
+		records []string
+		want    string // the lines' third word and what is behind it
+	}{
+		{[]string{start}, ""},
+		{[]string{start, other}, "start 1970-01-01 +0000 host=g kernel=6.1\n"},
+		{[]string{start, start}, "start host=h\n"}, // as a merge has it, and two files of one recording
+		{[]string{start, other, `{"type":"resume","back":1}`}, "start 1970-01-01 +0000 host=g kernel=6.1\nstart host=h\n"},
+		{[]string{`{"type":"link","ts":1,"cpu":0,"how":"copy","from":{"addr":16},"to":{"addr":32}}`}, ""},
+		{[]string{fmt.Sprintf(freed, "consumed", 16)}, ""},
+		{[]string{fmt.Sprintf(freed, "merged", 16)}, ""},
+		{[]string{fmt.Sprintf(freed, "dropped", 16)}, "free dropped addr=0x10 drop=3\n"},
+		{[]string{`{"type":"free","ts":1,"how":"dropped","skb":{"addr":16},"drop":{"reason":3},"counted":true}`}, ""},
+		// Its event told of the drop already; not that of another one, nor of one that has the address later.
+		{[]string{fmt.Sprintf(event, 16), fmt.Sprintf(freed, "dropped", 16)}, "skb:kfree_skb - drop=3\n"},
+		{[]string{fmt.Sprintf(event, 32), fmt.Sprintf(freed, "dropped", 16)}, "skb:kfree_skb - drop=3\nfree dropped addr=0x10 drop=3\n"},
+		{[]string{fmt.Sprintf(event, 16), fmt.Sprintf(freed, "dropped", 16), fmt.Sprintf(freed, "dropped", 16)},
+			"skb:kfree_skb - drop=3\nfree dropped addr=0x10 drop=3\n"},
+		{[]string{`{"type":"end","ts":1,"events":3,"lost":0}`}, ""},
+		{[]string{`{"type":"end","ts":1,"events":3,"lost":2}`}, "end lost=2 events=3\n"},
+		{[]string{`{"type":"loss","ts":1,"count":1,"what":"event"}`}, "loss: 1 event lost\n"},
+		{[]string{`{"type":"counters","ts":1}`}, ""},
+		{[]string{`{"type":"counters","ts":2,"since":1,"grew":[{"name":"rx_errors","dev":"e","from":1,"to":2}]}`},
+			"counters: e rx_errors +1 since 0.000000\n"},
+		{[]string{`{"type":"tomorrow","ts":1,"x":1}`}, "tomorrow x=1\n"},
+	} {
+		var records []format.Raw
+		for _, r := range c.records {
+			records = append(records, record(t, r))
+		}
+		got := print(t, Options{Time: "utc"}, records...)
+		got = regexp.MustCompile(`(?m)^.*?((start|free|end|loss:|counters:|tomorrow|skb:kfree_skb) )`).ReplaceAllString(got, "$1")
+		got = regexp.MustCompile(` +`).ReplaceAllString(strings.ReplaceAll(got, "freed or passed on by then ", ""), " ")
+		if got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", strings.Join(c.records, "\n"), got, c.want)
+		}
+	}
+}
+
 // TestNetns says that a network namespace is named when it is not the first,
 // and that each start record begins anew: inums of two hosts do not compare.
 func TestNetns(t *testing.T) {
@@ -169,7 +222,7 @@ func TestNetns(t *testing.T) {
 		return record(t, fmt.Sprintf(`{"type":"event","ts":1,"cpu":0,"probe":"p","dev":{"name":"eth0"},"netns":{"inum":%d}}`, inum))
 	}
 	start := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0}`)
-	lines := strings.Split(print(t, Options{}, start, event(1), event(2), event(1), start, event(2), event(1)), "\n")
+	lines := strings.Split(print(t, Options{Records: true}, start, event(1), event(2), event(1), start, event(2), event(1)), "\n")
 	for i, want := range []string{"", "", "eth0 netns=2 ", "", "", "", "eth0 netns=1 "} {
 		if want == "" && strings.Contains(lines[i], "netns") || !strings.Contains(lines[i], want) {
 			t.Errorf("line %d: want %q in %s", i, want, lines[i])
@@ -215,7 +268,7 @@ func TestNetnsNames(t *testing.T) {
 		{[]format.Raw{start, cookie(7), other, record(t, `{"type":"resume","back":1}`), cookie(8)}, " eth0 netns=2 "},
 		{[]format.Raw{long, event(2, eth0)}, " eth0@" + strings.Repeat("a", 79) + " "},
 	} {
-		lines := strings.Split(strings.TrimSuffix(print(t, Options{}, c.records...), "\n"), "\n")
+		lines := strings.Split(strings.TrimSuffix(print(t, Options{Records: true}, c.records...), "\n"), "\n")
 		if last := lines[len(lines)-1]; !strings.Contains(last, c.want) || strings.Contains(c.want, " eth0 ") && strings.Contains(last, "@") {
 			t.Errorf("want %q in %s", c.want, last)
 		}
@@ -250,12 +303,12 @@ func TestNothingHidden(t *testing.T) {
 		{`{"type":"free","ts":1,"cpu":0,"how":"consumed","skb":{"addr":16,"id":1},"last":true}`, "free consumed id=1 addr=0x10 last=true"},
 		{`{"type":"loss","ts":1,"count":1,"what":"identity","cause":"map full"}`, "loss: 1 identity lost: map full"},
 		{`{"type":"change","ts":1,"keys":["firewall","xfrm"]}`, "change: firewall, xfrm changed, how is not known yet"},
-		{`{"type":"change","ts":1,"seen":9000000000,"keys":["firewall"]}`, "change: firewall as before, known from 9.000000000"},
+		{`{"type":"change","ts":1,"seen":9000000000,"keys":["firewall"]}`, "change: firewall as before, known from 9.000000"},
 		{`{"type":"change","ts":1,"seen":9000000000,"keys":["firewall","devices"],"firewall":{"nft inet t \u001b[31m":"input"},"devices":{"e0":{"mtu":1,"up":true}},"gone":{"devices":["a","b c"]}}`,
-			`change: devices e0, a gone, "b c" gone; firewall "nft inet t \x1b[31m"=input, known from 9.000000000`},
+			`change: devices e0, a gone, "b c" gone; firewall "nft inet t \x1b[31m"=input, known from 9.000000`},
 		{`{"type":"change","ts":1,"seen":9000000000,"keys":["ip_rules"],"ip_rules":{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1},"gone":{"ip_rules":["x"]}}`,
-			"change: ip_rules a=1, b=1, c=1, d=1, e=1, f=1, g=1, h=1 and 2 more, known from 9.000000000"},
-		{`{"type":"loss","ts":9000000000,"since":1000000000,"count":2,"what":"identity"}`, "loss: 2 identities lost since 1.000000000"},
+			"change: ip_rules a=1, b=1, c=1, d=1, e=1, f=1, g=1, h=1 and 2 more, known from 9.000000"},
+		{`{"type":"loss","ts":9000000000,"since":1000000000,"count":2,"what":"identity"}`, "loss: 2 identities lost since 1.000000"},
 		{`{"type":"end","ts":1,"events":3,"lost":0,"cause":"count"}`, "end events=3 lost=0 cause=count"},
 		{`{"type":"event","ts":1,"cpu":0,"probe":"p","sock":{"addr":"18446612682086941445","family":"INET","state":"LISTEN","sport":80,"uid":0}}`,
 			" sock=*.80>* sock.addr=0xffff888001020305 sock.family=INET sock.state=LISTEN sock.uid=0"},
@@ -264,7 +317,7 @@ func TestNothingHidden(t *testing.T) {
 		{`{"type":"tomorrow","ts":1,"x":"y z"}`, `tomorrow x="y z"`},
 		{`{"type":"tomo\nrrow"}`, `tomo\nrrow`},
 	} {
-		got := print(t, Options{}, record(t, c.record))
+		got := print(t, Options{Records: true}, record(t, c.record))
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%s:\n got %s want %s", c.record, got, c.want)
 		}
@@ -405,7 +458,7 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestWriteError(t *testing.T) {
-	p := NewPrinter(failing{}, Options{})
+	p := NewPrinter(failing{}, Options{Records: true})
 	if err := p.Write(record(t, `{"type":"end","ts":1}`)); err != nil {
 		t.Errorf("before anything is written: %v", err)
 	}
@@ -421,7 +474,7 @@ func FuzzPrinter(f *testing.F) {
 		f.Add([]byte(r))
 	}
 	f.Fuzz(func(t *testing.T, r []byte) {
-		got := print(t, Options{}, format.Raw(r))
+		got := print(t, Options{Records: true}, format.Raw(r))
 		if bad := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }); bad >= 0 {
 			t.Errorf("control character at %d of %q", bad, got)
 		}

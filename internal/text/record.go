@@ -34,15 +34,21 @@ func (p *Printer) others(r format.Raw, but ...string) {
 }
 
 // start prints what the stream is of. Of the tables that it brings for other
-// programs, only how much there is.
+// programs, only how much there is. What comes behind a later start is of another host or another recording, so that
+// one is always printed.
 func (p *Printer) start(r format.Raw) {
 	c := cameWith(r)
 	p.came.Set(r, c)
 	p.clock.start(c.offset, c.wall)
 	p.of = c
+	first := len(p.starts) == 0
+	again := p.again(r)
+	if first && !p.o.Records {
+		return
+	}
 	p.head(r)
 	p.say("start", cyan)
-	if p.again(r) {
+	if again {
 		// A merge goes on with what belongs to it: only who is told.
 		p.line = appendValue(append(p.line, " host="...), r.Get("host"))
 		return
@@ -50,6 +56,14 @@ func (p *Printer) start(r format.Raw) {
 	if ts, timed := r.Time(); c.wall && timed {
 		p.line = append(p.line, ' ')
 		p.line = p.clock.time(ts).AppendFormat(p.line, time.DateOnly+" -0700")
+	}
+	if !p.o.Records {
+		for _, key := range [...]string{"host", "kernel"} {
+			if v := r.Get(key); v != nil {
+				p.pair([]byte(key), nil, v, plain)
+			}
+		}
+		return
 	}
 	p.others(r, "clock_offset", "cmdline", "drop_reasons", "sysctl", "qdisc", "namespaces")
 	for _, table := range [...]string{"drop_reasons", "sysctl", "qdisc", "namespaces"} {
@@ -101,9 +115,13 @@ func (p *Printer) again(r format.Raw) bool {
 }
 
 func (p *Printer) end(r format.Raw) {
+	lost, ok := r.Get("lost").Uint()
+	if !p.o.Records && lost == 0 {
+		return
+	}
 	p.head(r)
 	p.say("end", cyan)
-	if lost, ok := r.Get("lost").Uint(); ok && lost > 0 {
+	if ok && lost > 0 {
 		p.pair([]byte("lost"), nil, r.Get("lost"), loud)
 		p.others(r, "lost")
 		return
@@ -144,6 +162,9 @@ func (p *Printer) loss(r format.Raw) {
 
 // link prints how one buffer came to be another.
 func (p *Printer) link(r format.Raw) {
+	if !p.o.Records {
+		return
+	}
 	p.head(r)
 	p.say("link", cyan)
 	p.line = appendValue(append(p.line, ' '), r.Get("how"))
@@ -155,6 +176,9 @@ func (p *Printer) link(r format.Raw) {
 
 // free prints how a buffer ended.
 func (p *Printer) free(r format.Raw) {
+	if !p.o.Records && !p.dropped.untold(r) {
+		return
+	}
 	p.head(r)
 	p.say("free", cyan)
 	p.line = appendValue(append(p.line, ' '), r.Get("how"))

@@ -25,7 +25,7 @@ func TestRecorded(t *testing.T) {
 		}
 		defer f.Close()
 		var out bytes.Buffer
-		p := NewPrinter(&out, Options{Time: "utc"})
+		p := NewPrinter(&out, Options{Time: "utc", Records: true})
 		d := format.NewDecoder(f)
 		for {
 			r, err := d.Next()

@@ -13,6 +13,7 @@ import (
 func (p *Printer) section(key []byte, v wire.Value) {
 	switch string(key) {
 	case "drop":
+		p.dropped.told(p.fields.addr)
 		p.drop(v)
 	case "ct":
 		p.conntrack(v)

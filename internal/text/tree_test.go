@@ -30,7 +30,7 @@ func TestTree(t *testing.T) {
 {"type":"end","ts":95000,"events":8}
 `
 	var out bytes.Buffer
-	p := NewPrinter(&out, Options{Time: "mono"})
+	p := NewPrinter(&out, Options{Time: "mono-ns", Records: true})
 	p.Journeys()
 	for d := format.NewDecoder(strings.NewReader(in)); ; {
 		r, err := d.Next()
