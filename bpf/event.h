@@ -215,6 +215,23 @@ static __always_inline void read_dev(struct event *e, struct net_device *dev)
 	}
 }
 
+// What an event has of which no sk_buff is looked at.
+static __always_inline void fill_bare(struct event *e, struct hit *h, __u64 ts)
+{
+	e->kind = RECORD_EVENT;
+	e->at = AT_NONE;
+	e->has = h->has | HAS_GONE;
+	e->cpu = bpf_get_smp_processor_id();
+	e->ts = ts;
+	e->probe = h->probe;
+	e->id = h->id;
+	e->retval = h->retval;
+	e->sections = 0;
+	e->held = h->held;
+	e->caplen = e->nr_holes = 0;
+	read_process(e);
+}
+
 // An event about an sk_buff that must not be looked at any more. dev and len are what the probe
 // itself says of it, with HAS_LEN.
 static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct hit *h, struct net_device *dev,
@@ -226,22 +243,11 @@ static __always_inline void write_gone(__u64 skb, __u64 head, __u64 ts, struct h
 		count_loss(LOSS_EVENT, ts);
 		return;
 	}
-	e->kind = RECORD_EVENT;
-	e->at = AT_NONE;
-	e->has = h->has | HAS_GONE;
-	e->cpu = bpf_get_smp_processor_id();
-	e->ts = ts;
-	e->probe = h->probe;
+	fill_bare(e, h, ts);
 	e->skb = skb;
 	e->head = head;
-	e->id = h->id;
-	e->retval = h->retval;
-	e->sections = 0;
-	e->held = h->held;
-	e->caplen = e->nr_holes = 0;
 	e->len = len;
 	read_dev(e, dev);
-	read_process(e);
 	bpf_ringbuf_submit(e, 0);
 }
 

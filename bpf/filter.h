@@ -241,6 +241,8 @@ static __always_inline bool passes(struct look *l)
 
 	if (use & (FILTER_PACKET | FILTER_INNER) && l->at == AT_DATA)
 		return false;
+	if (no_skb && use & FILTER_WHERE) // of what it asks for there is nothing
+		return false;
 	if (use & FILTER_PACKET) {
 		__u64 info = use & FILTER_INFO ? info_of(l->skb) : 0;
 

@@ -40,11 +40,26 @@ static __always_inline __u32 *slot_of(__u64 head)
 	return &entries[(__u32)head * 0x9e3779b1u >> 16];
 }
 
-static __always_inline struct buffer *buffer_of(__u64 head)
+// The memory at head is a frame's that no sk_buff has: what else begins there has another packet.
+static __always_inline bool is_frame(__u64 head)
+{
+	struct frame_of *f = no_skb ? NULL : frame_at(head);
+
+	return f && (f->state == FRAME_PASSED || f->state == FRAME_FLYING);
+}
+
+static __always_inline struct buffer *known(__u64 head)
 {
 	struct buffer *b = *slot_of(head) && !off ? bpf_map_lookup_elem(&buffers, &head) : NULL;
 
 	return b && b->id ? b : NULL;
+}
+
+static __always_inline struct buffer *buffer_of(__u64 head)
+{
+	struct buffer *b = known(head);
+
+	return b && !is_frame(head) ? b : NULL;
 }
 
 static __noinline void forget(__u64 head)
@@ -52,6 +67,7 @@ static __noinline void forget(__u64 head)
 	struct buffer *b;
 	__u64 id = 0;
 
+	forget_frame(head);
 	if (packets) {
 		b = bpf_map_lookup_elem(&buffers, &head);
 		if (b)
@@ -78,6 +94,8 @@ static __noinline __u64 remember(__u64 head, __u64 id, __u64 ts, __u64 told, __u
 	struct buffer b = {.id = id, .seen = ts, .flags = told, .held = told >> 32}, *known;
 
 	if (id) {
+		if (is_frame(head))
+			forget(head);
 		// Never in the place of another entry, which is counted already.
 		__sync_fetch_and_add(slot_of(head), 1);
 		if (bpf_map_update_elem(&buffers, &head, &b, BPF_NOEXIST) == 0) {

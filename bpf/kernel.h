@@ -171,6 +171,7 @@ struct sk_buff {
 	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;
+	__u16 queue_mapping;
 	unsigned int tail;
 	unsigned int end;
 	unsigned char *head;

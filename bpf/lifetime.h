@@ -93,8 +93,14 @@ static __noinline void release(__u64 skb, __u64 head, struct buffer *b, bool las
 	__u64 id = b->id;
 	struct drop d;
 	bool dropped = *drop_slot(skb) && announced(skb, &d);
+	struct frame_of *f;
 
 	b->releases++;
+	f = frame_at(head);
+	if (f && f->state == FRAME_LEAVING) {
+		f->state = FRAME_FLYING; // its packet goes on without an sk_buff
+		return;
+	}
 	keep(skb, head, id);
 	if (!expansion_of(skb)) {
 		if (b->merged == skb)

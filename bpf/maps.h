@@ -42,6 +42,15 @@ const volatile __u8 sock_arg = 0;    // of a function program: which argument is
 const volatile bool limited = false; // --limit is given, with so many events at once, in ns of its rate
 const volatile __u64 limit_burst = 0;
 
+// skb.bpf.c, which is loaded where no BPF programs are probed, does without all that is for them.
+#ifdef PROBES_PROGRAMS
+const volatile bool frames_on = false; // XDP programs are probed, and packets followed
+const volatile bool no_skb = false;    // this program sees packets that have no sk_buff yet
+#else
+#define frames_on false
+#define no_skb false
+#endif
+
 // Set when collecting ends: what programs do is over at the same moment for all of them, long
 // before the last is taken off. In a map of its own, for user space to write it alone.
 volatile __u32 off SEC(".data.off");
@@ -158,6 +167,48 @@ struct {
 	__type(key, struct drop_key);
 	__type(value, struct drop_count);
 } held_drops SEC(".maps");
+// Packets that are in an XDP frame, which is no sk_buff's, or may be: by data_hard_start, which is the
+// head of the sk_buff that is built on it. Only of those that were reported, and only with frames_on.
+enum frame_state {
+	FRAME_MAYBE = 1, // veth has given it to a program, as a frame or as an sk_buff: nothing tells which
+	FRAME_PASSED,    // a driver goes on with it, and may build an sk_buff on it, or copy it
+	FRAME_LEAVING,   // veth sends it elsewhere, and lets go of the sk_buff first, if it was one
+	FRAME_FLYING,    // it is on its way to a device or cpu
+};
+
+struct frame_of {
+	__u64 id;
+	__u64 state;
+};
+
+#ifdef PROBES_PROGRAMS
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct frame_of);
+} frames SEC(".maps");
+
+static __always_inline struct frame_of *frame_at(__u64 head)
+{
+	return frames_on ? bpf_map_lookup_elem(&frames, &head) : NULL;
+}
+
+static __always_inline void forget_frame(__u64 head)
+{
+	if (frames_on)
+		bpf_map_delete_elem(&frames, &head);
+}
+#else
+static __always_inline struct frame_of *frame_at(__u64 head)
+{
+	return NULL;
+}
+
+static __always_inline void forget_frame(__u64 head)
+{
+}
+#endif
 
 struct lost {
 	__u64 count;

@@ -25,6 +25,7 @@ type (
 	CtInfo   = SkbCtInfo
 	NFTInfo  = SkbNftInfo
 	OVSInfo  = SkbOvsInfo
+	XDPInfo  = SkbXdpInfo
 
 	Countdown = SkbCountdown
 
@@ -69,6 +70,9 @@ const (
 	HasGone   = uint16(SkbEventHasHAS_GONE)
 	HasLen    = uint16(SkbEventHasHAS_LEN)
 	HasHeld   = uint16(SkbEventHasHAS_HELD)
+
+	HasFrame   = uint16(SkbEventHasHAS_FRAME)
+	HasVerdict = uint16(SkbEventHasHAS_VERDICT)
 )
 
 // Sizes of the raw copies within an Event, in bytes.
@@ -104,6 +108,7 @@ var LinkHow = [...]string{
 	SkbLinkHowLINK_COALESCE:   "coalesce",
 	SkbLinkHowLINK_MORPH:      "morph",
 	SkbLinkHowLINK_UPCALL:     "upcall",
+	SkbLinkHowLINK_XDP:        "xdp",
 }
 
 // LinkBy names Link.By, as `link` records spell it.
@@ -158,6 +163,15 @@ func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err err
 	}
 	return e, s.more(data[:size], &at), data[size:][:e.Caplen], nil
 }
+
+// XDP is what an event with HasFrame and HasGone has: it is at a tracepoint of group xdp.
+func (e *Event) XDP() *XDPInfo { return (*XDPInfo)(unsafe.Pointer(&e.Tail)) }
+
+// XDPInfo.Mode.
+const (
+	XDPInGeneric = uint32(SkbXdpModeXDP_IN_GENERIC)
+	XDPInVeth    = uint32(SkbXdpModeXDP_IN_VETH)
+)
 
 // AsLink views a record as a link.
 func AsLink(b []byte) (*Link, error) {

@@ -31,10 +31,14 @@ enum event_has {
 	HAS_REASON = 1 << 7,
 	HAS_RX_SK = 1 << 8,
 	HAS_RET = 1 << 9,
-	HAS_LAST = 1 << 10, // free: the data buffer itself went, not only one sk_buff of it
-	HAS_GONE = 1 << 11, // the sk_buff may have been freed: nothing of it was read
-	HAS_LEN = 1 << 12,  // with HAS_GONE: len is skb->len, as the probe itself says
-	HAS_HELD = 1 << 13, // free: the event of this drop was held back
+	HAS_LAST = 1 << 10,    // free: the data buffer itself went, not only one sk_buff of it
+	HAS_GONE = 1 << 11,    // the sk_buff may have been freed: nothing of it was read
+	HAS_LEN = 1 << 12,     // with HAS_GONE: len is skb->len, as the probe itself says
+	HAS_HELD = 1 << 13,    // free: the event of this drop was held back
+	HAS_FRAME = 1 << 14,   // there is no sk_buff (yet): of the copies only what programs.h says is real. With
+			       // HAS_DROP: nor will there be, since the program dropped the packet. With
+			       // HAS_GONE: no packet either, but struct xdp_info at the start of tail
+	HAS_VERDICT = 1 << 15, // retval is what a BPF program returned
 };
 
 // What can be added to an event, each in a part of its own of data[], in this order.
@@ -137,6 +141,22 @@ struct ovs_info {
 // The raw copy of struct sk_buff from the 8 bytes that hold `len` to its end: 120 bytes
 // on the kernels known; longer structs are cut.
 #define SKB_TAIL 136
+// What a tracepoint of group xdp tells, of which no packet is there (bpf/xdptrace.h).
+enum xdp_mode {
+	XDP_IN_GENERIC = 1, // the packet has an sk_buff
+	XDP_IN_VETH,        // it may have
+};
+struct xdp_info {
+	__u32 prog; // its id; 0: not told
+	__u32 act;  // enum xdp_action
+	__u32 map;  // its id; 0: none
+	__u32 key;  // in it; without a map the number of a device
+	__u32 sent;
+	__u32 drops;
+	__s32 err;  // of errno, negative
+	__u32 mode; // enum xdp_mode
+};
+
 // From `dev` to the end of the time stamp: dev, sk, tstamp.
 #define SKB_FRONT 24
 // The start of struct skb_shared_info, up to dataref and frag_list.
@@ -243,6 +263,7 @@ enum link_how {
 	LINK_COALESCE,
 	LINK_MORPH,
 	LINK_UPCALL,
+	LINK_XDP,
 };
 
 // By what a link was found that no function of the kernel makes. 0: a function does.

@@ -2,7 +2,7 @@
 
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 //
-// Everything that skb-collect loads into the kernel.
+// Everything that skb-collect loads into the kernel; programs.bpf.c has this and what is for BPF programs as probes.
 #include "kernel.h"
 
 #include "libbpf/bpf_helpers.h"
@@ -22,6 +22,10 @@
 #include "lifetime.h"
 #include "links.h"
 #include "upcalls.h"
+#ifdef PROBES_PROGRAMS
+#include "programs.h"
+#include "xdptrace.h"
+#endif
 #include "peek.h"
 #include "symbols.h"
 
@@ -42,6 +46,7 @@ union shared {
 	struct bucket bucket;
 	struct drop_key drop_key;
 	struct drop_count drop_count;
+	struct xdp_info xdp;
 	enum record_kind record_kind;
 	enum packet_at packet_at;
 	enum event_has event_has;
@@ -49,6 +54,7 @@ union shared {
 	enum link_how link_how;
 	enum link_by link_by;
 	enum ovs_kind ovs_kind;
+	enum xdp_mode xdp_mode;
 	enum free_how free_how;
 	enum loss loss;
 	enum record_number record_number;

@@ -145,20 +145,22 @@ type SkbEvent struct {
 type SkbEventHas uint32
 
 const (
-	SkbEventHasHAS_ID     SkbEventHas = 1
-	SkbEventHasHAS_SHINFO SkbEventHas = 2
-	SkbEventHasHAS_DEV    SkbEventHas = 4
-	SkbEventHasHAS_NETNS  SkbEventHas = 8
-	SkbEventHasHAS_COOKIE SkbEventHas = 16
-	SkbEventHasHAS_DROP   SkbEventHas = 32
-	SkbEventHasHAS_FRONT  SkbEventHas = 64
-	SkbEventHasHAS_REASON SkbEventHas = 128
-	SkbEventHasHAS_RX_SK  SkbEventHas = 256
-	SkbEventHasHAS_RET    SkbEventHas = 512
-	SkbEventHasHAS_LAST   SkbEventHas = 1024
-	SkbEventHasHAS_GONE   SkbEventHas = 2048
-	SkbEventHasHAS_LEN    SkbEventHas = 4096
-	SkbEventHasHAS_HELD   SkbEventHas = 8192
+	SkbEventHasHAS_ID      SkbEventHas = 1
+	SkbEventHasHAS_SHINFO  SkbEventHas = 2
+	SkbEventHasHAS_DEV     SkbEventHas = 4
+	SkbEventHasHAS_NETNS   SkbEventHas = 8
+	SkbEventHasHAS_COOKIE  SkbEventHas = 16
+	SkbEventHasHAS_DROP    SkbEventHas = 32
+	SkbEventHasHAS_FRONT   SkbEventHas = 64
+	SkbEventHasHAS_REASON  SkbEventHas = 128
+	SkbEventHasHAS_RX_SK   SkbEventHas = 256
+	SkbEventHasHAS_RET     SkbEventHas = 512
+	SkbEventHasHAS_LAST    SkbEventHas = 1024
+	SkbEventHasHAS_GONE    SkbEventHas = 2048
+	SkbEventHasHAS_LEN     SkbEventHas = 4096
+	SkbEventHasHAS_HELD    SkbEventHas = 8192
+	SkbEventHasHAS_FRAME   SkbEventHas = 16384
+	SkbEventHasHAS_VERDICT SkbEventHas = 32768
 )
 
 type SkbExpansion struct {
@@ -249,6 +251,7 @@ const (
 	SkbLinkHowLINK_COALESCE   SkbLinkHow = 9
 	SkbLinkHowLINK_MORPH      SkbLinkHow = 10
 	SkbLinkHowLINK_UPCALL     SkbLinkHow = 11
+	SkbLinkHowLINK_XDP        SkbLinkHow = 12
 )
 
 type SkbLoss uint32
@@ -476,6 +479,25 @@ type SkbUpcallKey struct {
 	Len     uint32
 	Part    uint32
 }
+
+type SkbXdpInfo struct {
+	_     structs.HostLayout
+	Prog  uint32
+	Act   uint32
+	Map   uint32
+	Key   uint32
+	Sent  uint32
+	Drops uint32
+	Err   int32
+	Mode  uint32
+}
+
+type SkbXdpMode uint32
+
+const (
+	SkbXdpModeXDP_IN_GENERIC SkbXdpMode = 1
+	SkbXdpModeXDP_IN_VETH    SkbXdpMode = 2
+)
 
 // Names of all BPF objects in the ELF.
 //

@@ -133,7 +133,7 @@ func TestCheckerKeys(t *testing.T) {
 		{event(`"packet":{"len":-1,"at":"mac","data":""}`), "`packet.len` of an event is not an integer of 0 or more", false},
 		{event(`"packet":{"len":1,"at":"mac","data":"","missing":[[1,2],[3]]}`), "`packet.missing` of an event is not an array of pairs", false},
 		{event(`"packet":{"len":1,"at":"mac","data":"","missing":[[1,2.0]]}`), "`packet.missing` of an event is not an array of pairs", false},
-		{event(`"skb":{"head":1}`), "an event has no `skb.addr`", true},
+		{event(`"skb":{"addr":1}`), "an event has no `skb.head`", true},
 		{event(`"skb":{"addr":1,"head":null}`), "`skb.head` of an event is not an integer", false},
 		{event(`"skb":{"addr":1,"head":2,"mark":"x"}`), "`skb.mark` of an event is not an integer", false},
 		{event(`"skb":{"addr":1,"head":2,"cloned":1}`), "`skb.cloned` of an event is not a boolean", false},

@@ -23,6 +23,7 @@ type Event struct {
 	NFT     NFT
 	OVS     OVS
 	Args    Args
+	BPF     BPF
 
 	Caller string // who called the probed function: function+0xoffset; "" makes it absent
 	Stack  uint64 // number of a `stack` record; 0 makes it absent
@@ -34,7 +35,8 @@ var eventSection = Section{"event", []Key{
 	{Name: "ts", Form: FormUint, Unit: UnitNS, What: "ns"},
 	{Name: "cpu", Form: FormUint, What: "number of the CPU"},
 	{Name: "probe", Form: FormStr,
-		What: "a tracepoint `net:netif_receive_skb`, a function at its entry `ip_rcv`, at its return `ret:ip_rcv`"},
+		What: "a tracepoint `net:netif_receive_skb`, a function at its entry `ip_rcv`, at its return `ret:ip_rcv`, " +
+			"a BPF program at its entry `xdp:lb`, at its exit `ret:xdp:lb`"},
 	{Name: "process", Form: FormMap, Of: &processSection, What: "what ran on the CPU", Absent: "the kernel gave no name"},
 	{Name: "skb", Form: FormMap, Of: &skbSection, What: "the sk_buff", Absent: "nothing of it is known"},
 	{Name: "dev", Form: FormMap, Of: &devSection, What: "the device", Absent: "the packet is on none"},
@@ -57,6 +59,8 @@ var eventSection = Section{"event", []Key{
 		What: "what Open vSwitch does with it", Absent: "not asked for, or the probe is not one of Open vSwitch"},
 	{Name: "args", Form: FormArgs,
 		What: "the function's arguments", Absent: "not asked for, there are none, or the probe is not at an entry"},
+	{Name: "bpf", Form: FormMap, Of: &bpfSection,
+		What: "the BPF program, and what it returned", Absent: "the probe is not at a BPF program"},
 	{Name: "caller", Form: FormStr,
 		What:   "who called the function: function, `+`, offset in hexadecimal",
 		Absent: "not asked for, or the probe is not at an entry"},
@@ -86,11 +90,11 @@ type section interface {
 
 // sectionKeys name the sections, in the order of sections.
 var sectionKeys = [...]string{"process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret",
-	"sock", "ct", "nft", "ovs", "args"}
+	"sock", "ct", "nft", "ovs", "args", "bpf"}
 
 func (e *Event) sections() [len(sectionKeys)]section {
 	return [...]section{&e.Process, &e.Skb, &e.Dev, &e.Netns, &e.Packet, &e.Drop, &e.GSO, &e.Csum, &e.Ret,
-		&e.Sock, &e.Ct, &e.NFT, &e.OVS, &e.Args}
+		&e.Sock, &e.Ct, &e.NFT, &e.OVS, &e.Args, &e.BPF}
 }
 
 // Reset makes e an event without sections.

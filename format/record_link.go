@@ -41,7 +41,7 @@ func (b *Buffer) decode(v wire.Value) {
 type Link struct {
 	TS       uint64
 	CPU      uint32
-	How      string // clone, copy, pskb_copy, expand, segment, gro, fragment, reassemble, coalesce, morph, upcall
+	How      string // clone, copy, pskb_copy, expand, segment, gro, fragment, reassemble, coalesce, morph, upcall, xdp
 	By       string // upcall: hash, content, ambiguous; "": absent
 	From, To Buffer
 }
@@ -52,7 +52,7 @@ var linkSection = Section{"link", []Key{
 	{Name: "cpu", Form: FormUint, What: "number of the CPU"},
 	{Name: "how", Form: FormStr,
 		What: "`clone`, `copy`, `pskb_copy`, `expand`, `segment`, `gro`, `fragment`, `reassemble`, `coalesce`, " +
-			"`morph`, `upcall`"},
+			"`morph`, `upcall`, `xdp`"},
 	{Name: "by", Form: FormStr,
 		What: "`upcall`: by what the packet that came back was recognised: `hash` (the compared bytes, and the hash that " +
 			"went up with them), `content` (the compared bytes), `ambiguous` (equal packets went up, and not all were " +

@@ -2,11 +2,12 @@ package format
 
 import "github.com/skb-tools/skb-tools/format/wire"
 
-// Drop is the section `drop`, at skb:kfree_skb and in `free` records.
+// Drop is the section `drop`, at skb:kfree_skb, at the exit of an XDP program that drops a packet which has no
+// sk_buff, and in `free` records.
 type Drop struct {
 	Reason   uint32 // the kernel's number, with the subsystem in the upper 16 bits
 	Name     string // its name on that kernel; "" on kernels without reasons
-	Location string // function+0xoffset; "" makes the section absent
+	Location string // function+0xoffset, or xdp:NAME; "" makes the section absent
 	RxSk     uint64 // address of the receiving socket; 0: none, or the kernel does not say
 }
 
@@ -16,7 +17,9 @@ var dropSection = Section{"drop", []Key{
 	{Name: "name", Form: FormStr,
 		What:   "its name on that kernel, without `SKB_DROP_REASON_`; its number where it has none",
 		Absent: "the kernel gives no reasons"},
-	{Name: "location", Form: FormStr, What: "where: function, `+`, offset in hexadecimal: `udp_rcv+0x1a`"},
+	{Name: "location", Form: FormStr,
+		What: "where: function, `+`, offset in hexadecimal: `udp_rcv+0x1a`; of a packet without an sk_buff the XDP " +
+			"program: `xdp:lb`"},
 	{Name: "rx_sk", Form: FormUint, Unit: UnitAddress,
 		What:   "address of the socket that would have received it",
 		Absent: "there is none, or the kernel does not say"},

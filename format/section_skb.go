@@ -54,7 +54,8 @@ type Skb struct {
 
 var skbSection = Section{"skb", []Key{
 	{Name: "addr", Form: FormUint, Unit: UnitAddress,
-		What: "address of the sk_buff. It is used again for other packets"},
+		What:   "address of the sk_buff. It is used again for other packets",
+		Absent: "there is none yet: the probe is an XDP program"},
 	{Name: "head", Form: FormUint, Unit: UnitAddress, What: "address of its data buffer. It is used again, too"},
 	{Name: "id", Form: FormUint,
 		What:   "identity of the data buffer, used once within a `start`. Clones share it",

@@ -29,7 +29,7 @@ func main() {
 }
 
 func run() error {
-	k, err := kernel.Open(nil)
+	k, err := kernel.Open(nil, false)
 	if err != nil {
 		return err
 	}

@@ -76,6 +76,7 @@ local keys = {
 	["track.inferred"] = {ProtoField.bool("skb.track.inferred", "Concluded from the packet's bytes"), yes},
 	["journey.total"] = {ProtoField.relative_time("skb.journey.total", "Time of the whole journey"), duration},
 	["ret.value"] = {ProtoField.int64("skb.ret.value", "Returned"), signed},
+	["bpf.code"] = {ProtoField.int64("skb.bpf.code", "BPF program returned"), signed},
 	args = {text("skb.args", "Argument")},
 }
 
@@ -103,6 +104,8 @@ add(unescape, text, {
 	["ovs.type"] = "Open vSwitch", ["ovs.dp"] = "Datapath", ["ovs.action"] = "Action", ["ovs.args"] = "Action's arguments",
 	["ovs.out_dev"] = "Output device", ["ovs.cmd"] = "Goes up because of", ["ovs.reason"] = "Goes up for",
 	["ovs.ufid"] = "Flow", ["flow.rule"] = "OpenFlow rule of the flow", ["flow.by"] = "Rules of the flow told by",
+	["bpf.kind"] = "Kind of BPF program", ["bpf.name"] = "BPF program", ["bpf.tag"] = "BPF program's tag",
+	["bpf.verdict"] = "BPF program's verdict", ["bpf.errno"] = "Why it could not be done",
 })
 add(unsigned, uint64, {
 	["netns.cookie"] = "Cookie of the network namespace", ["track.from.packet"] = "Came from packet",
@@ -123,6 +126,9 @@ add(tonumber, uint32, {
 	["ovs.recirc_id"] = "Recirculation", ["ovs.in_port"] = "Input port", ["ovs.out_port"] = "Output port",
 	["ovs.portid"] = "Netlink socket", ["ovs.mru"] = "Longest fragment", ["ovs.mask_hit"] = "Masks tried",
 	["ovs.cache_hit"] = "Mask from the cache",
+	["bpf.id"] = "BPF program's id", ["bpf.rx_queue"] = "Receive queue", ["bpf.ifindex"] = "Redirected to device number",
+	["bpf.map"] = "Redirected through map", ["bpf.key"] = "Key in that map",
+	["bpf.sent"] = "Packets sent", ["bpf.dropped"] = "Packets dropped",
 })
 add(yes, ProtoField.bool, {["sock.filter"] = "Socket has a filter", ["ovs.hit"] = "Flow found",
 	["ovs.no_actions"] = "Flow has no actions"})

@@ -68,6 +68,9 @@ func (c *collector) attachAll() error {
 			return err
 		}
 	}
+	if err := c.attachPrograms(); err != nil {
+		return err
+	}
 	if f := c.selection.nft; f != nil {
 		c.decoder.nameFunction(*f)
 		if err := c.attachment.NFT(c.options.Backend, *f); err != nil {

@@ -30,26 +30,28 @@ type collector struct {
 	stdout    io.Writer
 	stderr    io.Writer
 
-	loader     *kernel.Loader
-	attachment *kernel.Attachment
-	decoder    *decoder
-	losses     *losses
-	watch      *host.Watch
-	held       *held           // nil: without --limit
-	counting   *counting       // nil: the kernel's own counters are not read
-	flows      *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
-	out        output
-	close      func() error // of out, once
-	snaplen    uint32
-	scratch    []byte
-	counts     counts
-	refused    int        // probes that the kernel would not have
-	discovery  *discovery // with --probe-stack, while it goes on
-	settled    func()     // once all probes are attached
-	why        string     // why it ended, as the `end` record says
-	child      *child
-	attaching  chan struct{} // closed when attachAll has ended
-	progress   handed
+	loader           *kernel.Loader
+	attachment       *kernel.Attachment
+	decoder          *decoder
+	losses           *losses
+	watch            *host.Watch
+	held             *held           // nil: without --limit
+	counting         *counting       // nil: the kernel's own counters are not read
+	flows            *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
+	out              output
+	close            func() error // of out, once
+	snaplen          uint32
+	scratch          []byte
+	counts           counts
+	refused          int        // probes that the kernel would not have
+	discovery        *discovery // with --probe-stack, while it goes on
+	settled          func()     // once all probes are attached
+	why              string     // why it ended, as the `end` record says
+	child            *child
+	attaching        chan struct{} // closed when attachAll has ended
+	progress         handed
+	newestProgram    uint32 // the id of the last BPF program that was seen
+	attachedPrograms int    // BPF programs that were, or were tried
 }
 
 type counts struct{ events, links, frees uint64 }
@@ -111,7 +113,12 @@ func (c *collector) run(ctx context.Context) (err error) {
 	if err := c.ready(); err != nil {
 		return err
 	}
-	if c.options.ProbeStack {
+	if c.options.FollowPrograms {
+		// It goes on attaching.
+		if err := c.followPrograms(); err != nil {
+			return err
+		}
+	} else if c.options.ProbeStack {
 		// It attaches, and needs its capabilities.
 		if c.discovery, err = c.startDiscovery(); err != nil {
 			return err

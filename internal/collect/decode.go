@@ -4,12 +4,14 @@ package collect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/kernel"
+	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
 // A decoder turns the kernel's records into the stream's.
@@ -34,7 +36,8 @@ type decoder struct {
 	ufids     map[[4]uint32]string // its flows
 	datapaths map[uint64]string    // its datapaths
 	stacks    stacks
-	stack     *stack // the one that the event just decoded refers to; nil: none
+	programs  map[uint64]format.BPF // by the numbers of probes at BPF programs
+	stack     *stack                // the one that the event just decoded refers to; nil: none
 
 	event format.Event
 	link  format.Link
@@ -47,7 +50,7 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
 		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{},
 		odps: map[string]string{}, ufids: map[[4]uint32]string{},
-		datapaths: map[uint64]string{}, stacks: stacks{known: map[string]*stack{}}}
+		datapaths: map[uint64]string{}, programs: map[uint64]format.BPF{}, stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
 	}
@@ -109,6 +112,11 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 	if r.Has&bpf.HasRet != 0 {
 		e.Ret = d.ret(e.Probe, r.Retval)
 	}
+	if r.Has&(bpf.HasGone|bpf.HasFrame) == bpf.HasGone|bpf.HasFrame {
+		d.xdp(e, r.XDP())
+		d.dev(e, r)
+		return e, nil
+	}
 	if r.Has&bpf.HasGone != 0 {
 		buffer(&e.Skb, r)
 		if r.Has&bpf.HasLen != 0 {
@@ -117,21 +125,34 @@ func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
 		d.dev(e, r)
 		return e, nil
 	}
-	d.skb(&e.Skb, r)
+	if r.Has&bpf.HasFrame != 0 {
+		d.frame(e, r)
+	} else {
+		d.skb(&e.Skb, r)
+	}
+	if len(d.programs) > 0 {
+		d.program(e, r)
+	}
 	d.dev(e, r)
 	e.Packet.Len, e.Packet.At, e.Packet.Data = r.Len, packetAt[r.At], data
 	for _, h := range r.Holes[:min(int(r.NrHoles), len(r.Holes))] {
 		e.Packet.Missing = append(e.Packet.Missing, [2]uint32{h.Off, h.Len})
 	}
-	if r.Has&bpf.HasDrop != 0 {
+	switch {
+	case r.Has&bpf.HasDrop == 0:
+	case r.Has&bpf.HasFrame != 0:
+		e.Drop.Location = strings.TrimPrefix(e.Probe, kfunc.Return)
+	default:
 		reason := bpf.NoReason
 		if r.Has&bpf.HasReason != 0 {
 			reason = r.Drop.Reason
 		}
 		e.Drop = d.drop(r.Drop.Location, reason, r.Drop.RxSk)
 	}
-	for _, fill := range d.fills {
-		fill(d, e, r)
+	if r.Has&bpf.HasFrame == 0 {
+		for _, fill := range d.fills {
+			fill(d, e, r)
+		}
 	}
 	d.more(e, &more)
 	return e, nil
@@ -235,7 +256,7 @@ func (d *decoder) dev(e *format.Event, r *bpf.Event) {
 			return
 		}
 		e.Dev = format.Dev{Name: name, Ifindex: r.Ifindex, Type: r.DevType}
-		if iif, ok := d.layout.Iif.Read(r.Tail[:]); ok && r.Has&bpf.HasGone == 0 {
+		if iif, ok := d.layout.Iif.Read(r.Tail[:]); ok && r.Has&(bpf.HasGone|bpf.HasFrame) == 0 {
 			e.Dev.RxIfindex = uint32(iif)
 		}
 	}
@@ -263,6 +284,9 @@ func printable(s string) bool {
 func (d *decoder) location(addr uint64) string {
 	if where, ok := d.locations[addr]; ok {
 		return where
+	}
+	if p, ok := d.programs[addr]; ok {
+		return p.Kind + ":" + p.Name // a frame that a program dropped
 	}
 	return keep(d.locations, 1<<14, addr, d.kernel.Location(addr))
 }
@@ -307,7 +331,12 @@ func (d *decoder) decodeFree(b []byte) (format.Appender, error) {
 		Skb:  format.Buffer{Addr: r.Skb.Skb, Head: r.Skb.Head, ID: r.Skb.Id},
 		Held: r.Held, Counted: r.Has&bpf.HasHeld != 0}
 	if r.Has&bpf.HasDrop != 0 {
-		d.free.Drop = d.drop(r.Drop.Location, r.Drop.Reason, r.Drop.RxSk)
+		if p, ok := d.programs[r.Drop.Location]; ok {
+			d.free.Drop = format.Drop{Location: d.location(r.Drop.Location)}
+			d.free.Drop.Name, _ = kernel.Verdict(p.Kind, uint64(r.Drop.Reason))
+		} else {
+			d.free.Drop = d.drop(r.Drop.Location, r.Drop.Reason, r.Drop.RxSk)
+		}
 	}
 	return &d.free, nil
 }

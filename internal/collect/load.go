@@ -30,6 +30,7 @@ func (c *collector) load() error {
 		Released:  kernel.AnyReleased(c.selection.functions) || kernel.AnyReleased(c.selection.returns) || o.ProbeStack,
 		First:     uint32(o.First),
 		Upcalls:   c.followsUpcalls(),
+		Frames:    c.selection.anyXDP(),
 		RingSize:  ringSize(o.Buffer, c.snaplen),
 		MaxBuffer: o.MaxTracked,
 		StackSize: stackSize(o.StackDepth),

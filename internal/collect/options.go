@@ -15,7 +15,7 @@ import (
 type Options struct {
 	pipe.Options
 
-	Probes   []string      `group:"where" short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), globs of these ('tcp_v4_*', 'skb:*'), or @FILE with one a line. May be repeated. Default: where tcpdump sees packets, received and sent."`
+	Probes   []string      `group:"where" short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), a BPF program (xdp:lb, tc:NAME, xdp:id:42; each gives its entry and its verdict), globs of these ('tcp_v4_*', 'skb:*', 'xdp:*'), or @FILE with one a line. May be repeated. Default: where tcpdump sees packets, received and sent."`
 	Try      []string      `group:"where" placeholder:"PROBE" sep:"," help:"Like -p, but it is no error if this kernel does not have the probe."`
 	Profile  []string      `group:"where" placeholder:"NAME" sep:"," help:"A named set of probes and options (generic, ifdump, drop, nft, ...); several can be combined. 'list' shows all of them, also yours in ~/.config/skb-tools/profiles."`
 	List     bool          `group:"where" help:"List all probes of this kernel, or those that match the globs given as arguments, and exit."`
@@ -43,6 +43,8 @@ type Options struct {
 
 	Write  string    `group:"output" short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4."`
 	Rotate pipe.Size `group:"output" placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ... (FILE.1.zst), whenever one reaches SIZE (100MB). Each is a complete stream."`
+
+	FollowPrograms bool `group:"where" help:"Also probe BPF programs that are loaded later, while collecting, if -p means them (-p 'xdp:*'). Keeps the capabilities that this needs."`
 
 	NoFollow    bool      `group:"packets" help:"Do not follow packets: report a packet only where it matches itself, without an identity."`
 	NoLifetimes bool      `group:"what" help:"Do not write link and free records."`

@@ -104,6 +104,11 @@ func (c *collector) tick(room *stale) error {
 	if err := c.flows.Answers(c.write); err != nil {
 		return err
 	}
+	if c.options.FollowPrograms {
+		if err := c.newPrograms(); err != nil {
+			return err
+		}
+	}
 	return room.poll(time.Now(), c.losses.identities())
 }
 

@@ -37,7 +37,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		defer tables.Close()
 	}
 	settled := frugal(o.Packets.NeedsTypes())
-	k, err := kernel.Open(o.modules())
+	k, err := kernel.Open(o.modules(), o.mayProbePrograms())
 	if err != nil {
 		return err
 	}
@@ -45,6 +45,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	p.follow = o.FollowPrograms
 	if o.List {
 		return list(p, o.Command, stdout)
 	}
@@ -128,6 +129,9 @@ func (c *collector) choose(ctx context.Context) error {
 		return err
 	}
 	c.filter = f
+	if err := c.leavePacketless(); err != nil {
+		return err
+	}
 	if err := c.with.apply(c.selection, c.places, c.say); err != nil {
 		return err
 	}

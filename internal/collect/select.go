@@ -27,6 +27,8 @@ type selection struct {
 	functions   []kernel.Function
 	returns     []kernel.Function
 	tracepoints []kernel.Tracepoint
+	programs    []kernel.Program
+	globs       []*programGlob   // what chose these, for those that are loaded later
 	nft         *kernel.Function // kernel.NFTTraceFunction, for --with nft
 	ovs         ovsSelection
 }
@@ -37,7 +39,7 @@ func (s *selection) traces(name string) bool {
 }
 
 func (s *selection) len() int {
-	n := len(s.functions) + len(s.returns) + len(s.tracepoints)
+	n := len(s.functions) + len(s.returns) + len(s.tracepoints) + len(s.programs)
 	if s.nft != nil {
 		n++
 	}
@@ -53,6 +55,8 @@ type places struct {
 	kernel      *kernel.Kernel
 	tracepoints []kernel.Tracepoint
 	functions   func() ([]kernel.Function, error)
+	programs    func() ([]kernel.Program, error)
+	follow      bool              // programs that are loaded later are wanted
 	left        map[string]string // functions that can't be probed, and why
 	named       []kernel.Function // those that were asked for by their names, where no glob is
 	looked      bool              // named has all that there are of these
@@ -63,9 +67,9 @@ func (p *places) lookUp(args []string) error {
 	var names []string
 	for _, arg := range args {
 		name, _, _ := strings.Cut(arg, "/") // and sections
-		name, isReturn := strings.CutPrefix(name, "ret:")
+		name = strings.TrimPrefix(name, "ret:")
 		switch {
-		case !isReturn && strings.Contains(name, ":"): // a tracepoint
+		case strings.Contains(name, ":"): // a tracepoint or a BPF program
 		case name == "":
 		case isGlob(name):
 			return nil
@@ -94,6 +98,7 @@ func placesOf(k *kernel.Kernel) (*places, error) {
 		found, p.left, err = k.Functions()
 		return found, err
 	})
+	p.programs = sync.OnceValues(k.Programs)
 	var err error
 	p.tracepoints, err = k.Tracepoints()
 	return p, err
@@ -110,6 +115,9 @@ func (p *places) choose(args []string) (*selection, error) {
 		before := s.len() + len(seen)
 		if err := p.add(s, arg, seen); err != nil {
 			return nil, err
+		}
+		if g, _ := programsWanted(arg); g != nil && (p.follow || g.single()) {
+			continue
 		}
 		if s.len()+len(seen) == before && !anySeen(arg[:len(arg)-len(suffix(arg))], seen) {
 			return nil, fmt.Errorf("%s: matches no probe of this kernel (see skb-collect --list)", arg)
@@ -177,6 +185,9 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 	if _, err := path.Match(arg, ""); err != nil {
 		return fmt.Errorf("%s: not a valid glob", arg)
 	}
+	if g, err := programsWanted(arg); err != nil || g != nil {
+		return p.addByProgram(s, g, seen, sections, err)
+	}
 	name, isReturn := strings.CutPrefix(arg, "ret:")
 	if !isReturn && strings.Contains(arg, ":") {
 		return p.addTracepoints(s, arg, seen, sections)
@@ -216,6 +227,30 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 	return nil
 }
 
+// addByProgram adds the BPF programs that g means, and the tracepoints, if it may mean these.
+func (p *places) addByProgram(s *selection, g *programGlob, seen map[string]bool, sections bpf.Sections,
+	err error) error {
+	if err != nil {
+		return err
+	}
+	g.sections = sections
+	s.globs = append(s.globs, g)
+	before := len(s.tracepoints)
+	if g.tracing {
+		if err := p.addTracepoints(s, g.arg, seen, sections); err == nil && len(s.tracepoints) > before && g.single() {
+			return nil
+		}
+	}
+	found, err := p.addPrograms(s, g, seen)
+	if err != nil {
+		return err
+	}
+	if !found && g.single() && !p.follow {
+		return p.wrongProgram(g)
+	}
+	return nil
+}
+
 func (p *places) wrongFunction(name string, functions []kernel.Function) error {
 	if name == "" {
 		return errors.New("-p: an empty name is no probe")
@@ -246,6 +281,9 @@ func (p *places) wrongFunction(name string, functions []kernel.Function) error {
 func (p *places) addTracepoints(s *selection, arg string, seen map[string]bool, sections bpf.Sections) error {
 	found := false
 	for _, t := range p.tracepoints {
+		if !t.HasPacket() && !strings.HasPrefix(arg, "xdp:") {
+			continue // the programs for these are not there
+		}
 		if !match(arg, t.String()) && !(t.Group == "" && match(arg[strings.Index(arg, ":"):], ":"+t.Name)) {
 			continue
 		}
@@ -296,14 +334,20 @@ func (p *places) names(globs []string) ([]string, error) {
 	for _, f := range functions {
 		out = append(out, f.Name)
 	}
+	programs, err := p.listPrograms(globs)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, programs...)
 	sort.Strings(out)
 	if len(globs) == 0 {
 		return out, nil
 	}
 	kept := out[:0]
 	for _, n := range out {
+		name, _, _ := strings.Cut(n, "\t")
 		for _, g := range globs {
-			if match(g, n) {
+			if match(g, name) {
 				kept = append(kept, n)
 				break
 			}

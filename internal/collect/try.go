@@ -39,8 +39,15 @@ func (p *places) wanted(probes, try []string) ([]string, error) {
 func (p *places) has(arg string) bool {
 	arg, _, _ = strings.Cut(arg, "/") // and sections
 	name, isReturn := strings.CutPrefix(arg, "ret:")
-	if !isReturn && strings.Contains(arg, ":") {
-		return slices.ContainsFunc(p.tracepoints, func(t kernel.Tracepoint) bool { return match(arg, t.String()) })
+	if g, _ := programsWanted(arg); g != nil {
+		if all, _ := p.programs(); slices.ContainsFunc(all, func(p kernel.Program) bool { return g.matches(&p) }) {
+			return true
+		}
+	}
+	if strings.Contains(name, ":") {
+		return !isReturn && slices.ContainsFunc(p.tracepoints, func(t kernel.Tracepoint) bool {
+			return match(arg, t.String()) && (t.HasPacket() || strings.HasPrefix(arg, "xdp:"))
+		})
 	}
 	if _, ok := p.function(name); ok {
 		return true

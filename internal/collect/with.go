@@ -49,6 +49,14 @@ func (o *Options) wanted() (*wanted, error) {
 	if o.OVSFlows {
 		w.named["ovs"] = true
 	}
+	if o.FollowPrograms {
+		if o.ProbeStack {
+			return nil, errors.New("--follow-programs and --probe-stack can't be used together")
+		}
+		if !o.mayProbePrograms() {
+			return nil, errors.New("--follow-programs: no -p means BPF programs (try -p 'xdp:*' -p 'tc:*')")
+		}
+	}
 	if o.ProbeStack {
 		if reflect.ValueOf(o.Packets).IsZero() {
 			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe " +
@@ -168,6 +176,9 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 	}
 	for i := range s.tracepoints {
 		s.tracepoints[i].Sections |= w.bits
+	}
+	for i := range s.programs {
+		s.programs[i].Sections |= w.bits
 	}
 	if s.nft != nil {
 		s.nft.Sections |= w.bits

@@ -206,6 +206,14 @@ func stream(tb testing.TB, words string) []format.Raw {
 					b.set("ret.value", uint32(n))
 				case "caller":
 					b.set("caller", v)
+				case "kind", "name", "verdict": // of a BPF program
+					b.set("bpf."+k, v)
+				case "id":
+					n, err := strconv.Atoi(v)
+					if err != nil {
+						tb.Fatal(err)
+					}
+					b.set("bpf.id", uint32(n))
 				}
 			}
 			before = append(before, &b)

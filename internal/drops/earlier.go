@@ -6,7 +6,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
 
-// What the events before the drop said of the same packet: the verdict of nftables, the
+// What the events before the drop said of the same packet: the verdict of nftables and of BPF programs, the
 // connection, what functions returned.
 //
 // The packets are kept in a table of fixed size; of two that share a place the later one
@@ -25,6 +25,7 @@ type kept uint8
 const (
 	keptNFT kept = iota
 	keptCT
+	keptBPF  // of the BPF program that returned last
 	keptHook // the function that ran a netfilter hook, or was about to
 	keptUFID // the flow of Open vSwitch that the packet found last
 	allKept
@@ -116,7 +117,7 @@ func (e *earlier) remember(f *facts) {
 	probe, _ := f.find.Str(findProbe)
 	at := kfunc.Lookup(probe)
 	if !f.find.Has(findNft) && !f.find.Has(findCt) && !f.find.Has(findRet) && !f.find.Has(findCaller) &&
-		!f.find.Has(findOVSType) && !at.Is(kfunc.OnlyHook|kfunc.Resets) {
+		!f.find.Has(findOVSType) && !f.find.Has(findBPFVerdict) && !at.Is(kfunc.OnlyHook|kfunc.Resets) {
 		return
 	}
 	key, ok := f.identity()
@@ -126,6 +127,9 @@ func (e *earlier) remember(f *facts) {
 	m := e.make(key)
 	m.set(keptNFT, f.find.Value(findNft))
 	m.set(keptCT, f.find.Value(findCt))
+	if f.find.Has(findBPFVerdict) {
+		m.set(keptBPF, f.find.Value(findBPF))
+	}
 	m.reset = m.reset || at.Is(kfunc.Resets)
 	switch kind, _ := f.find.Str(findOVSType); string(kind) {
 	case "actions":

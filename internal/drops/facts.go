@@ -1,6 +1,7 @@
 package drops
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -21,6 +22,7 @@ type facts struct {
 	reason   []byte // by the kernel's name, "" where it gave none
 	location []byte
 	function []byte // that dropped the packet, without offset and the compiler's suffixes
+	dropped  uint64 // packets; 0: one
 
 	rules flowrules.Answer // of the flow of Open vSwitch that dropped the packet: a wire.Value
 
@@ -46,10 +48,25 @@ func (f *facts) set(r format.Raw, h *host) {
 	f.parsed, f.buf = false, f.texts[:0]
 }
 
+// inXDP begins the location of a drop by an XDP program of a packet that no sk_buff had: `xdp:lb`.
+var inXDP = []byte("xdp:")
+
+// place is what rules have in `at`: the function or, of such a drop, `xdp`.
+func (f *facts) place() []byte {
+	if bytes.HasPrefix(f.location, inXDP) {
+		return inXDP[:len(inXDP)-1]
+	}
+	return f.function
+}
+
+// packets is how many were dropped: a tracepoint of group xdp tells of several at once.
+func (f *facts) packets() uint64 { return max(f.dropped, 1) }
+
 // setDrop reads who dropped the packet, and why.
 func (f *facts) setDrop() {
 	f.location, _ = f.find.Str(findDropLocation)
 	f.function = kfunc.Function(f.location)
+	f.dropped, _ = f.find.Uint(findBPFDropped)
 	f.reason, _ = f.find.Str(findDropName)
 	if len(f.reason) > 0 {
 		return

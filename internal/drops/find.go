@@ -37,6 +37,9 @@ const (
 	findNftTable
 	findNftChain
 	findCt
+	findBPF
+	findBPFVerdict
+	findBPFDropped
 	findRet
 	findRetValue
 	findCaller
@@ -86,6 +89,9 @@ var paths = [...]string{
 	findNftTable:     "nft.table",
 	findNftChain:     "nft.chain",
 	findCt:           "ct",
+	findBPF:          "bpf",
+	findBPFVerdict:   "bpf.verdict",
+	findBPFDropped:   "bpf.dropped",
 	findRet:          "ret",
 	findRetValue:     "ret.value",
 	findCaller:       "caller",

@@ -75,7 +75,7 @@ func (l *ledger) add(f *facts, t *tables, since, ts, n uint64) {
 		l.part = true
 		return
 	}
-	if len(l.recent) == maxRecent {
+	if len(l.recent) >= maxRecent {
 		half := l.recent[:maxRecent/2]
 		for _, d := range half {
 			l.settle(d)

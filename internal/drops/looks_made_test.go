@@ -159,6 +159,7 @@ var unmadeLooks = map[string]string{
 	"tcp-backlog":          "the program has to hold the lock of its socket while more comes than the receive buffer and 64 KiB hold",
 	"veth":                 "the other end has to go while a packet is within the driver: before that the device has no carrier, which qdisc-noop-only tells",
 	// What the guests or their networks have not.
+	"bpf-xdp-redirect":              "its commands are those of the rules bpf-xdp and xdp-redirect",
 	"security-module":               "no security module of the guests keeps a packet from a socket",
 	"nf-hook-other":                 "it shows iptables-legacy-save, and the guests have no iptables",
 	"unhandled-6":                   "each of the guests' kernels has IPv6",

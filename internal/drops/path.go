@@ -15,6 +15,8 @@ func (f *facts) path(fd *field) value {
 		return f.before(keptNFT, fd.path[1:])
 	case section == "ct" && !f.find.Has(findCt):
 		return f.before(keptCT, fd.path[1:])
+	case section == "bpf" && !f.find.Has(findBPF):
+		return f.before(keptBPF, fd.path[1:])
 	case fd.find < 0:
 		return f.valueOf(f.raw.Get(fd.path...))
 	case !f.find.Has(fd.find):

@@ -12,6 +12,7 @@ import (
 // of this list, and within a file in the order of its stanzas: the first that fits gives
 // the cause, those that fit after it are alternatives.
 var ruleFiles = []string{
+	"bpf", // what a program said of this packet
 	"netfilter", "udp", "tcp", "socket", "icmp-raw", "ip-input", "xfrm", "multicast", "routing", "fragment",
 	"neighbour", "qdisc", "tc", "device", "bridge", "ovs", "tunnel", "local",
 	"kernel", // what is no one subsystem's comes last

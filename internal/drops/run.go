@@ -255,7 +255,7 @@ func (r *run) record(raw format.Raw) error {
 		err := r.drop()
 		if told && r.s != nil {
 			ts, _ := f.find.Uint(findTS)
-			r.ledgers.add(f, r.t, r.host, ts, ts, 1)
+			r.ledgers.add(f, r.t, r.host, ts, ts, f.packets())
 		}
 		if key, ok := f.buffer(); ok && r.o.Frees {
 			r.earlier.make(key).drop = true
@@ -379,7 +379,7 @@ func (r *run) drop() error {
 	f.host = f.host.at(ts)
 	f.setRules(r.t, &r.flows, ts)
 	r.t.judge(f, r.s == nil)
-	r.judged(1)
+	r.judged(f.packets())
 	if r.s != nil {
 		return nil
 	}

@@ -40,7 +40,7 @@ func (t *tables) judge(f *facts, others bool) {
 	known := f.hasReason()
 	var rules []*rule
 	if !known {
-		rules = t.at[string(f.function)]
+		rules = t.at[string(f.place())]
 	} else if c := t.named[string(f.reason)]; c != nil {
 		var ok bool
 		if rules, ok = c.at[string(f.function)]; !ok {

@@ -85,6 +85,14 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 	if t.HandedOver() {
 		return a.handOver(t, number)
 	}
+	if !t.HasPacket() {
+		k, err := a.rawTracepoint("on_xdp_told", t, map[string]any{"probe_number": number, "xdp_told": t.told})
+		if err != nil {
+			return err
+		}
+		a.add(k, 1)
+		return nil
+	}
 	vars := a.loader.sections(t.Sections & (anywhere | bpf.SectionOVS))
 	vars["probe_number"], vars["skb_arg"] = number, uint8(t.Arg)
 	if t.Sections&bpf.SectionOVS != 0 {

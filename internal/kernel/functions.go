@@ -67,16 +67,20 @@ func (f Function) sockArg() int {
 // behind the endbr64 or bti that indirect calls land on, both 4 bytes long.
 func (f Function) ProbeAddrs() [2]uint64 { return [2]uint64{f.Addr, f.Addr + 4} }
 
-// A Tracepoint is one that has an sk_buff among its arguments.
+// A Tracepoint is one that has an sk_buff among its arguments, or that tells of packets which XDP programs have had.
 type Tracepoint struct {
 	Group  string // "net"; "" when tracefs, which knows, can't be read
 	Name   string
 	Module string
 	Arg    int // which argument is the sk_buff, from 0
 	args   []argument
+	told   uint8 // as xdpTold has it; 0: it has an sk_buff
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
 }
+
+// HasPacket reports whether there is a packet to look at.
+func (t Tracepoint) HasPacket() bool { return t.told == 0 }
 
 // maxArg is how many arguments the BPF programs can fetch: those in registers on every
 // architecture, less the ones that they have no program for.
@@ -249,6 +253,9 @@ func (k *Kernel) Tracepoints() ([]Tracepoint, error) {
 			}
 			seen[t.name] = true
 			found = append(found, Tracepoint{Group: group, Name: t.name, Module: s.module, Arg: t.arg, args: t.args})
+		}
+		for _, name := range s.xdp {
+			found = append(found, Tracepoint{Group: xdpGroup, Name: name, told: xdpTold[name]})
 		}
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].String() < found[j].String() })

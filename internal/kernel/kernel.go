@@ -19,14 +19,18 @@ import (
 // A Kernel is the running kernel. What is read of it is read once; a module loaded later is not
 // in it.
 type Kernel struct {
-	Release string
-	types   types
-	symbols *symbols
-	tracefs string // "" when it is not mounted or not readable
+	Release        string
+	types          types
+	probesPrograms bool // BPF programs may be probed
+	symbols        *symbols
+	tracefs        string // "" when it is not mounted or not readable
 
 	scanOnce sync.Once
 	scanned  []scan
 	scanErr  error
+
+	redirectOnce               sync.Once // for redirectVariables
+	redirectInfo, perCPUOffset uint64
 
 	commonOnce sync.Once
 	common     *common
@@ -36,13 +40,14 @@ type Kernel struct {
 }
 
 // Open looks at the running kernel. modules names the kernel modules to look into, nil meaning
-// all that are loaded.
-func Open(modules []string) (*Kernel, error) {
+// all that are loaded. BPF programs can be probed only if probesPrograms says so.
+func Open(modules []string, probesPrograms bool) (*Kernel, error) {
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
 		return nil, fmt.Errorf("uname: %w", err)
 	}
-	k := &Kernel{Release: unix.ByteSliceToString(uts.Release[:]), types: types{cache: btf.NewCache()}}
+	k := &Kernel{Release: unix.ByteSliceToString(uts.Release[:]), types: types{cache: btf.NewCache()},
+		probesPrograms: probesPrograms}
 	if _, err := os.Stat(vmlinuxTypes); os.IsNotExist(err) {
 		return nil, fmt.Errorf("kernel %s has no BTF (%s): it was built without CONFIG_DEBUG_INFO_BTF", k.Release,
 			vmlinuxTypes)

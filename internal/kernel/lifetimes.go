@@ -22,6 +22,9 @@ var ErrNoTrampolines = errors.New("it has no BPF trampolines")
 // errNotSupp is the kernel's own ENOTSUPP, which it should not let out (include/linux/errno.h).
 const errNotSupp = syscall.Errno(524)
 
+// atProgram is what programs are attached to in the BPF sources that are for BPF programs.
+const atProgram = "program"
+
 // Lifetimes attaches what ends and joins identities. Missing are the functions that can't be
 // attached to, most of them because this kernel does not have them or has inlined them: links of
 // that sort are not seen.
@@ -43,10 +46,16 @@ func (a *Attachment) Lifetimes(tracepoints []Tracepoint) (missing []error, err e
 			a.follow(k)
 		}
 	}
+	if a.loader.settings.Frames {
+		a.frameFailures()
+	}
 	var names []string
 	for name, spec := range a.loader.spec.Programs {
+		if !a.loader.settings.Frames && frameHooks[name] {
+			continue
+		}
 		if spec.Type == ebpf.Tracing && spec.AttachType != ebpf.AttachTraceIter && name != "on_release" &&
-			(name != "after_release" || a.loader.countLeaving) {
+			spec.AttachTo != atProgram && (name != "after_release" || a.loader.countLeaving) {
 			names = append(names, name)
 		}
 	}

@@ -27,6 +27,7 @@ type Settings struct {
 	Released  bool   // functions are probed that an sk_buff comes to without its data
 	First     uint32 // follow so many packets, and report nothing else; 0: all
 	Upcalls   bool   // packets are followed through Open vSwitch's user space
+	Frames    bool   // XDP programs are probed
 	RingSize  uint32 // bytes of the ring buffer, a power of two
 	MaxBuffer uint32 // buffers that the map can hold; 0: as many as is sensible
 	StackSize uint32 // bytes of a stack: 8 for each frame
@@ -78,6 +79,7 @@ type missable struct {
 func missedBy(name string) string {
 	switch {
 	case strings.HasPrefix(name, "function_"), strings.HasPrefix(name, "call_"), name == "tracepoint",
+		name == onProgram, name == "on_xdp_told",
 		name == "on_nft_trace", name == "before_hand_over", name == "after_hand_over", name == "on_ovs_process_packet",
 		name == "on_ovs_lookup", name == "on_ovs_lookup_return":
 		return "event"
@@ -94,7 +96,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raising the limit of locked memory: %w (CAP_SYS_RESOURCE, or ulimit -l unlimited)", err)
 	}
-	spec, err := newObject()
+	spec, err := k.newObject()
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +145,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
 		{"any_drop", s.Freeing && s.Lifetimes && s.Track}, {"keep_released", s.Released && s.Track},
-		{"frags_at", fragsAt},
+		{"frames_on", s.Frames && s.Track}, {"frags_at", fragsAt},
 		{"have_loop", l.loop},
 		{"direct_loads", l.direct},
 		{"atomic_fetch", l.fetch},

@@ -12,19 +12,32 @@ import (
 	"github.com/skb-tools/skb-tools/bpf"
 )
 
-// parsed is the BPF object, which is parsed once. Nobody changes it.
-var parsed = sync.OnceValues(func() (*ebpf.CollectionSpec, error) {
-	o, err := bpf.LoadSkb()
-	if err != nil {
-		return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
+// An object is parsed once. Nobody changes it.
+func object(load func() (*ebpf.CollectionSpec, error)) func() (*ebpf.CollectionSpec, error) {
+	return sync.OnceValues(func() (*ebpf.CollectionSpec, error) {
+		o, err := load()
+		if err != nil {
+			return nil, fmt.Errorf("reading the embedded BPF object: %w", err)
+		}
+		return o, nil
+	})
+}
+
+// The object that has all for BPF programs as probes takes longer to read than the other.
+var parsedSkb, parsedPrograms = object(bpf.LoadSkb), object(bpf.LoadPrograms)
+
+// parsed is the BPF object that this run needs.
+func (k *Kernel) parsed() (*ebpf.CollectionSpec, error) {
+	if k.probesPrograms {
+		return parsedPrograms()
 	}
-	return o, nil
-})
+	return parsedSkb()
+}
 
 // newObject is the BPF object with maps and variables of its own. Programs are to be copied
 // before they are changed.
-func newObject() (*ebpf.CollectionSpec, error) {
-	o, err := parsed()
+func (k *Kernel) newObject() (*ebpf.CollectionSpec, error) {
+	o, err := k.parsed()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +72,7 @@ func (k *Kernel) newCommon() (*common, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := parsed()
+	object, err := k.parsed()
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (k *Kernel) pick(names map[string][]uint64, f func(addr uint64, kind byte, 
 	if k.function("bpf_iter_ksym").args < 0 {
 		return errors.New("this kernel has no iterator for symbols")
 	}
-	spec, err := newObject()
+	spec, err := k.newObject()
 	if err != nil {
 		return err
 	}

@@ -100,12 +100,41 @@ func attachesTo(p *ebpf.ProgramSpec) string {
 	return p.AttachTo
 }
 
+// functionOf is the number of a function's type in a BPF program's own types.
+func functionOf(p *ebpf.Program, name string) (uint32, error) {
+	handle, err := p.Handle()
+	if err != nil {
+		return 0, err
+	}
+	defer handle.Close()
+	spec, err := handle.Spec(nil)
+	if err != nil {
+		return 0, err
+	}
+	var f *btf.Func
+	if err := spec.TypeByName(name, &f); err != nil {
+		return 0, err
+	}
+	id, err := spec.TypeID(f)
+	return uint32(id), err
+}
+
 // A ready program is one whose instructions are as the kernel wants them.
 type ready struct {
 	spec     *ebpf.ProgramSpec
 	code     []byte
 	funcs    []byte // struct bpf_func_info each
-	attachTo uint32 // a function of vmlinux, by its type
+	attachTo uint32 // a function of vmlinux, by its type, or of spec.AttachTarget
+}
+
+// loadSmall loads a program that has nothing but its own instructions, attached to a function of spec.AttachTarget.
+func (l *Loader) loadSmall(spec *ebpf.ProgramSpec) (*ebpf.Program, error) {
+	to, err := functionOf(spec.AttachTarget, spec.AttachTo)
+	var code bytes.Buffer
+	if l.common == nil || err != nil || spec.Instructions.Marshal(&code, l.spec.ByteOrder) != nil {
+		return ebpf.NewProgram(spec)
+	}
+	return l.load(&ready{spec: spec, code: code.Bytes(), attachTo: to})
 }
 
 // prepare does all that changes a program; one at a time. spec is a copy.
@@ -120,7 +149,12 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 		return nil, err
 	}
 	r := &ready{spec: spec}
-	if spec.AttachTo != "" && spec.Type == ebpf.Tracing {
+	if spec.AttachTarget != nil {
+		var err error
+		if r.attachTo, err = functionOf(spec.AttachTarget, spec.AttachTo); err != nil {
+			return nil, errUnusual
+		}
+	} else if spec.AttachTo != "" && spec.Type == ebpf.Tracing {
 		f := l.k.function(attachesTo(spec))
 		if f.args < 0 {
 			return nil, errUnusual
@@ -227,6 +261,9 @@ func (l *Loader) load(r *ready) (*ebpf.Program, error) {
 		info: uint32(l.common.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
 	}
 	copy(a.name[:15], r.spec.Name)
+	if r.spec.AttachTarget != nil {
+		a.attachObj = uint32(r.spec.AttachTarget.FD())
+	}
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	for _, b := range [][]byte{r.code, license, r.funcs} {

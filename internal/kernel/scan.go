@@ -16,6 +16,7 @@ type scan struct {
 	tracepoints []tracepointType
 	reasons     []*btf.Enum // of drops
 	gso         *btf.Enum   // nil: not there
+	xdp         []string    // those of xdpTold
 }
 
 // A tracepointType is a typedef btf_trace_NAME.
@@ -267,6 +268,8 @@ func (t *rawTypes) scan() (s scan) {
 			if p := t.get(r.typ); p.kind == kindPointer {
 				if arg := t.skbArg(p.typ, 1); arg >= 0 {
 					s.tracepoints = append(s.tracepoints, tracepointType{string(name), arg, t.arguments(p.typ, 1)})
+				} else if xdpTold[string(name)] != 0 {
+					s.xdp = append(s.xdp, string(name))
 				}
 			}
 		case kindEnum:

@@ -145,7 +145,7 @@ func (k *Kernel) foreseen() (*btf.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := parsed()
+	object, err := k.parsed()
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (k *Kernel) function(name string) function {
 		names.add("bpf_rdonly_cast")
 		names.add(kfunc.NFTDoChain) // for HasModule
 		names.add(kfunc.EbtDoTable)
-		if object, err := parsed(); err == nil {
+		if object, err := k.parsed(); err == nil {
 			for _, p := range object.Programs {
 				if p.Type == ebpf.Tracing {
 					names.add(attachesTo(p))

@@ -143,6 +143,11 @@ func ClassOf(probe string) Class {
 	if f := byName[probe]; f != nil {
 		return f.Class
 	}
+	// BPF programs of a socket and its cgroup run while it is being decided whether the socket takes the packet.
+	switch kind, _, _ := strings.Cut(probe, ":"); kind {
+	case "cgroup_skb", "socket_filter", "sk_skb":
+		return Neutral
+	}
 	if hasPrefix(probe, freeing) {
 		return Freeing
 	}

@@ -130,6 +130,7 @@ func TestClassOf(t *testing.T) {
 		"kfree_skb_reason":           Freeing,
 		"kfree_skb_list_of_tomorrow": Freeing, "__dev_kfree_skb_irq": Freeing, "nf_hook_slow": Passing,
 		"no_such_function": Passing, "": Passing,
+		"tc:lb": Passing, "cgroup_skb:acl": Neutral, "socket_filter:f": Neutral, "sk_skb:verdict": Neutral,
 		"packet_rcv": Neutral, "net:net_dev_xmit": Transmit, "tcp_v4_rcv": Handed,
 		"tcp_queue_rcv": Deliver, "tcp_recv_skb": Read,
 	} {

@@ -12,13 +12,13 @@ import (
 
 // TestHooked compares with the BPF programs that are attached to functions of their own.
 func TestHooked(t *testing.T) {
-	spec, err := bpf.LoadSkb()
+	spec, err := bpf.LoadPrograms()
 	if err != nil {
 		t.Fatal(err)
 	}
 	hooked := map[string]bool{}
 	for name, p := range spec.Programs {
-		if p.Type != ebpf.Tracing || p.AttachType == ebpf.AttachTraceIter {
+		if p.Type != ebpf.Tracing || p.AttachType == ebpf.AttachTraceIter || p.AttachTo == "program" {
 			continue
 		}
 		hooked[p.AttachTo] = true

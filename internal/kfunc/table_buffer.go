@@ -52,9 +52,17 @@ var buffers = []group{
 	}},
 	// An sk_buff is made of memory that is none yet.
 	{"", []Func{
-		{Name: "build_skb_around", Roles: Unmade},
+		{Name: "build_skb_around", Roles: Unmade | Links},
 		{Name: "__build_skb_around", Roles: Unmade},
 		{Name: "__finalize_skb_around", Roles: Unmade, On: "6.12 7.2", Inlined: "all"},
+	}},
+	{"building an sk_buff on an XDP frame, and giving the frame back", []Func{
+		{Name: "build_skb", Roles: Links},
+		{Name: "napi_build_skb", Roles: Links, On: "6.1 6.12 7.2"},
+		{Name: "xdp_return_frame", Roles: Lifetime},
+		{Name: "xdp_return_frame_rx_napi", Roles: Lifetime},
+		{Name: "xdp_return_frame_bulk", Roles: Lifetime, On: "6.1 6.12 7.2"},
+		{Name: "xdp_return_buff", Roles: Lifetime},
 	}},
 	{"copying a packet or its data", []Func{
 		{Name: "skb_clone", Roles: Links},

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -145,6 +146,9 @@ func (d *dissector) ofEvent(dst []byte, e *fields) []byte {
 	if !e.hasData && !e.protocol.OK && e.addr.OK {
 		// At a return skb-collect looks again only at what still is the same packet.
 		return append(dst, "freed or passed on by then"...)
+	}
+	if !e.hasData && !e.protocol.OK && !e.skbLen.OK && bytes.HasPrefix(e.probe, []byte("xdp:")) {
+		return append(dst, "no packet"...) // a tracepoint
 	}
 	if !e.hasData {
 		d.out = dst

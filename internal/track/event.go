@@ -59,6 +59,12 @@ func (t *tracker) read(v *view, h *hop) bool {
 	}
 	h.probe = t.names.number(v.probe)
 	h.class = t.names.class(h.probe)
+	if v.frame && len(v.verdict) > 0 {
+		var dropped bool
+		if dropped, h.class = v.decided(); dropped {
+			v.dropped, v.reason, v.location = true, v.verdict, bytes.TrimPrefix(v.probe, []byte(kfunc.Return))
+		}
+	}
 	if t.infer == nil {
 		return true
 	}

@@ -30,7 +30,7 @@ func (t *tracker) find(v *view, class kfunc.Class, keys contentKeys) uint32 {
 				return i
 			}
 			i = t.newPacket(g, v.id, v.addr, v.ts)
-			if v.has&hasLen == 0 || v.handedOver() {
+			if v.has&hasLen == 0 && !v.frame || v.handedOver() {
 				t.journeys.at(t.branches.at(i).journey).flags |= late
 				if b := t.branches.at(i); slices.Contains(g.freedUnseen[:], v.id) {
 					b.flags |= ended

@@ -96,6 +96,8 @@ func (t *tracker) link(r format.Raw) {
 	switch how := string(l.how); how {
 	case "expand":
 		t.expand(g, src, l.to)
+	case "xdp":
+		t.built(g, src, l.to)
 	case "gro", "coalesce", "reassemble":
 		dst := t.known(g, l.to, false)
 		if dst == 0 {
@@ -164,6 +166,17 @@ func (t *tracker) expand(g *group, src uint32, to format.Buffer) {
 	if from.id != 0 && !t.stays(g, from.id) {
 		t.child(g, src, from.id, 0, "shared")
 	}
+}
+
+// built gives branch src, which an XDP program saw, the sk_buff that was built on its frame. If it had one
+// before, that has gone: veth lets go of the sk_buff of what it sends elsewhere.
+func (t *tracker) built(g *group, src uint32, to format.Buffer) {
+	b := t.branches.at(src)
+	from := *b
+	t.unhash(g, src)
+	b.id, b.addr = to.ID, to.Addr
+	t.hash(g, src)
+	t.comesFrom(b, &from, "xdp")
 }
 
 // stays tells whether a branch is kept by which the identity is known until its data is released.
@@ -259,6 +272,9 @@ func (t *tracker) free(r format.Raw) {
 		} else {
 			t.holdLast(g, i)
 		}
+	}
+	if i := t.known(g, l.from, false); i != 0 && l.from.Addr == 0 && l.dropped {
+		t.freed(t.branches.at(i), &l) // a frame, which had no sk_buff
 	}
 	if l.last && l.from.ID != 0 {
 		if t.table.get(g.ids(), l.from.ID) == 0 {

@@ -145,9 +145,10 @@ var silents = []silent{
 		"A packet that a veth must copy for its XDP program in native mode, if it is too large for that or memory is short.",
 		"`ethtool -S DEVICE` (rx_queue_0_drops), `ip -s link show dev DEVICE` (dropped)", ""},
 	{"xdp", "the driver, before there is an sk_buff",
-		"What an XDP program drops, redirects or sends back in native mode. In generic mode there is a drop event: without " +
-			"a reason if the program drops the packet, with the reason XDP if the packet can't be redirected. If an XDP " +
-			"program on a veth passes a packet, the driver may copy it. The first sk_buff then ends without a drop event.",
+		"What an XDP program drops, redirects or sends back in native mode, unless the program is probed " +
+			"(`-p 'xdp:*'`). In generic mode there is a drop event: without a reason if the program drops the packet, with " +
+			"the reason XDP if the packet can't be redirected. If an XDP program on a veth passes a packet, the driver may " +
+			"copy it. The first sk_buff then ends without a drop event.",
 		"`ethtool -S DEVICE` (xdp), `ip -s link show dev DEVICE`, the program's maps, `xdp:xdp_exception`", ""},
 	{"hardware", "the device",
 		"Frames that the device discards: a bad frame checksum, no buffer, a filter.",

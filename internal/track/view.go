@@ -32,6 +32,9 @@ type view struct {
 	tgid               uint32
 	sock               uint64 // inode
 	held               bool   // events of the packet were held back before this one
+	frame              bool   // the packet has no sk_buff yet: the probe is an XDP program
+	verdict            []byte // that program's
+	target             uint64 // the device that it redirects to
 }
 
 const (
@@ -87,6 +90,8 @@ func (v *view) decode(r format.Raw) {
 					c.Skip()
 				}
 			}
+		case "bpf":
+			v.program(&c)
 		case "track":
 			for n := c.Map(); n > 0; n-- {
 				if string(c.Key()) == "packet" {
@@ -223,6 +228,39 @@ func (v *view) process(c *wire.Cursor) {
 			c.Skip()
 		}
 	}
+}
+
+func (v *view) program(c *wire.Cursor) {
+	for n := c.Map(); n > 0; n-- {
+		switch string(c.Key()) {
+		case "kind":
+			kind, _ := c.Str()
+			v.frame = string(kind) == "xdp"
+		case "verdict":
+			v.verdict, _ = c.Str()
+		case "ifindex":
+			v.target, _ = c.Uint()
+		default:
+			c.Skip()
+		}
+	}
+}
+
+// decided tells what an XDP program's verdict makes of the packet. The kernel drops what it does not
+// know, too (include/uapi/linux/bpf.h, enum xdp_action).
+func (v *view) decided() (dropped bool, class kfunc.Class) {
+	switch string(v.verdict) {
+	case "XDP_PASS":
+		return false, kfunc.Neutral
+	case "XDP_TX":
+		return false, kfunc.Transmit
+	case "XDP_REDIRECT":
+		if v.target != 0 {
+			return false, kfunc.Transmit
+		}
+		return false, kfunc.Neutral // to a device or to a cpu, which a map has
+	}
+	return true, kfunc.Neutral
 }
 
 func (v *view) drop(c *wire.Cursor) {

@@ -407,7 +407,7 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	k, err := kernel.Open(nil)
+	k, err := kernel.Open(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func (f *forge) make(skb, head int, linear string, frags []forged, list, next ui
 // read (struct net_iov), or nowhere, those are marked missing and zeros, and the rest is there.
 // Such a packet takes hardware that guests do not have: it is forged.
 func TestUnreadableFragments(t *testing.T) {
-	k, err := kernel.Open(nil)
+	k, err := kernel.Open(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,7 +204,7 @@ func TestLargeFilter(t *testing.T) {
 
 // TestCollectStale: an entry whose release was missed is forgotten, one that lives is not.
 func TestCollectStale(t *testing.T) {
-	k, err := kernel.Open(nil)
+	k, err := kernel.Open(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
