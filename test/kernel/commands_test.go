@@ -50,6 +50,7 @@ var since = map[string]string{
 func commandsToLookWith(t *testing.T) (all []string) {
 	t.Helper()
 	fields := map[string]string{
+		"bpf.id":   "1",
 		"dev.name": "l1", "dev.sysctl": "l1", "dev.master": "br1", "frame.owner": "r1",
 		"forwarding.sysctl": "net.ipv4.conf.l1.forwarding",
 		"openflow":          "in_port=l1",

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,16 @@ func TestXDPJourneys(t *testing.T) {
 			defer attachXDP(t, back, "ns0", "r0", c.flags)()
 			defer attachXDP(t, onward, "ns2", "l2", c.flags)()
 			socket := n.socket(1, "10.0.0.2:7022")
+			raw, err := socket.(interface {
+				SyscallConn() (syscall.RawConn, error)
+			}).SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A page counts for each packet that native XDP on a veth has passed.
+			if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20) }); e != nil || err != nil {
+				t.Fatal(e, err)
+			}
 			p, file := collect(t, "-f", "udp port 7022", "-p", c.probes)
 			before := runs(t, lb)
 			n.sendNumbered(0, "10.0.0.2:7022", count)
