@@ -145,7 +145,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 		{"snaplen", s.Snaplen}, {"paged_size", max(s.Snaplen+7, 64) &^ 7}, {"track", s.Track}, {"follow", s.Follow},
 		{"lifetimes", s.Lifetimes && s.Track}, {"cpu_bits", bits},
 		{"any_drop", s.Freeing && s.Lifetimes && s.Track}, {"keep_released", s.Released && s.Track},
-		{"frames_on", s.Frames && s.Track}, {"frags_at", fragsAt},
+		{"frags_at", fragsAt},
 		{"have_loop", l.loop},
 		{"direct_loads", l.direct},
 		{"atomic_fetch", l.fetch},
@@ -153,6 +153,11 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 	for _, v := range vars {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
 			return nil, fmt.Errorf("setting %s: %w", v.name, err)
+		}
+	}
+	if k.probesPrograms { // the other object does without it
+		if err := spec.Variables["frames_on"].Set(s.Frames && s.Track); err != nil {
+			return nil, fmt.Errorf("setting frames_on: %w", err)
 		}
 	}
 	for name, value := range s.Variables {
