@@ -54,7 +54,7 @@ func (d *decoder) xdp(e *format.Event, x *bpf.XDPInfo) {
 	name, code := kernel.Verdict("xdp", uint64(x.Act))
 	b.Verdict, b.Code = name, format.Some(code)
 	if x.Err < 0 {
-		b.Errno = unix.ErrnoName(unix.Errno(-x.Err))
+		b.Errno = errnoName(unix.Errno(-x.Err))
 	}
 	switch {
 	case x.Map != 0:
@@ -76,4 +76,12 @@ func (d *decoder) xdp(e *format.Event, x *bpf.XDPInfo) {
 	if b.Dropped > 0 {
 		e.Drop.Location = e.Probe
 	}
+}
+
+// errnoName names an error as the kernel does: unix.ErrnoName knows EOPNOTSUPP by its other name.
+func errnoName(e unix.Errno) string {
+	if e == unix.EOPNOTSUPP {
+		return "EOPNOTSUPP"
+	}
+	return unix.ErrnoName(e)
 }

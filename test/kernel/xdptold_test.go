@@ -30,6 +30,8 @@ func TestXDPTold(t *testing.T) {
 	// Nothing takes what comes back: r0 has no program. An abort is a drop of an sk_buff besides.
 	program := xdpByDigit(t, "told", map[byte]asm.Instructions{'1': redirectsTo(r1), '2': returns(xdpTX), '3': returns(0)})
 	defer attachXDP(t, program, "ns1", "l1", bpflink.XDPDriverMode)()
+	// Since Linux 6.3 a veth takes frames only if its peer has a program (veth.c, veth_set_xdp_features).
+	defer attachXDP(t, xdpByDigit(t, "peer", nil), "ns2", "l2", bpflink.XDPDriverMode)()
 	p, file := collect(t, "--no-follow", "-p", "xdp:xdp_redirect_err,xdp:xdp_bulk_tx,xdp:xdp_exception")
 	const count = 50
 	n.sendNumbered(0, "10.0.0.2:7051", count)
