@@ -3,10 +3,6 @@
 package collect
 
 import (
-	"os"
-	"slices"
-	"strings"
-
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
@@ -45,13 +41,4 @@ func (o *Options) Manual() *pipe.Manual {
 			"e": showBytes, "x": showBytes, "X": showBytes, "A": showBytes,
 		},
 	}
-}
-
-// Validate refuses words that were meant for something else.
-func (o *Options) Validate() error {
-	if o.List || len(o.Command) == 0 || slices.Contains(os.Args, "--") || !pipe.LooksLikeFilter(o.Command[0]) {
-		return nil
-	}
-	return pipe.Usagef("%s: a filter goes behind -f: -f '%s' (and a command behind --)", o.Command[0],
-		strings.Join(o.Command, " "))
 }

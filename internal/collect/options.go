@@ -41,7 +41,7 @@ type Options struct {
 
 	Packets filter.Options `embed:""`
 
-	Write  string    `group:"output" short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4."`
+	Write  string    `group:"output" short:"w" placeholder:"FILE" help:"Write the stream to FILE instead of stdout, compressed if its name ends in .zst, .gz or .lz4; - is stdout."`
 	Rotate pipe.Size `group:"output" placeholder:"SIZE" help:"With -w: start a new file, FILE.1, FILE.2, ... (FILE.1.zst), whenever one reaches SIZE (100MB). Each is a complete stream."`
 
 	FollowPrograms bool `group:"where" help:"Also probe BPF programs that are loaded later, while collecting, if -p means them (-p 'xdp:*'). Keeps the capabilities that this needs."`

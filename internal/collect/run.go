@@ -69,6 +69,9 @@ func (o Options) Check() error { // not of a pointer: complete adds probes
 
 // complete checks the options, and puts what they stand for in their place.
 func (o *Options) complete() (*wanted, error) {
+	if err := o.checkWrite(); err != nil {
+		return nil, err
+	}
 	with, err := o.wanted()
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ var readerHints = map[string]string{
 		"skb-pcap FILE | tcpdump -nnr - EXPR",
 	"c": "| head -n LINES ends a pipeline after so many lines of text",
 	"t": "--time chooses the clock of text",
+	"s": "how much of a packet is kept is chosen when it is collected: skb-collect -s BYTES",
 	"e": showBytes, "x": showBytes, "X": showBytes, "A": showBytes,
 }
 
@@ -87,20 +88,26 @@ func explainUsage(app *kong.Application, m *Manual, err error) error {
 	return errors.New(says + " (--help lists all)")
 }
 
-// primitives are what a pcap-filter(7) expression begins with.
+// primitives are what a pcap-filter(7) expression begins with, but for what only other links than Ethernet have.
 var primitives = map[string]bool{
 	"host": true, "net": true, "port": true, "portrange": true, "src": true, "dst": true, "ip": true,
 	"ip6": true, "arp": true, "rarp": true, "tcp": true, "udp": true, "icmp": true, "icmp6": true, "sctp": true,
 	"igmp": true, "ether": true, "vlan": true, "mpls": true, "proto": true, "not": true, "less": true,
 	"greater": true, "gateway": true, "broadcast": true, "multicast": true, "inbound": true, "outbound": true,
-	"pppoes": true, "geneve": true, "esp": true, "ah": true,
+	"pppoed": true, "pppoes": true, "geneve": true, "vxlan": true, "esp": true, "ah": true, "pim": true, "vrrp": true,
+	"carp": true, "igrp": true, "protochain": true, "len": true, "link": true, "llc": true, "stp": true, "iso": true,
+	"isis": true, "ipx": true, "atalk": true, "aarp": true, "ifindex": true,
 }
 
 // LooksLikeFilter reports whether a word of a command line begins a pcap-filter(7) expression.
 func LooksLikeFilter(word string) bool {
-	first, _, _ := strings.Cut(strings.TrimSpace(word), " ")
-	if name, _, isIndex := strings.Cut(first, "["); isIndex && primitives[name] {
-		return true
+	word = strings.TrimSpace(word)
+	if word == "" {
+		return false
 	}
-	return primitives[first] || first != "" && (first[0] == '(' || first[0] == '!')
+	end := strings.IndexAny(word, " \t\n[<>=!&|")
+	if end < 0 {
+		end = len(word)
+	}
+	return primitives[word[:end]] || word[0] == '(' || word[0] == '!'
 }

@@ -202,8 +202,18 @@ func (s *streamer) pcapng(r *pcapng.Reader) error {
 	}
 }
 
+// isStream reports whether in begins as a stream does (format/FORMAT.md): with the length of a record, which is a map
+// of msgpack, or with an object of JSON.
+func isStream(in *bufio.Reader) bool {
+	b, _ := in.Peek(5)
+	return len(b) > 0 && b[0] == '{' || len(b) == 5 && b[0] == 0 && (b[4]&0xf0 == 0x80 || b[4] == 0xde || b[4] == 0xdf)
+}
+
 // pcap reads the older format, which knows one interface without a name.
 func (s *streamer) pcap(in *bufio.Reader) error {
+	if isStream(in) {
+		return errors.New("this is a stream and no capture: name it without --read")
+	}
 	r, err := pcapgo.NewReader(in)
 	if err != nil {
 		return fmt.Errorf("no capture, neither pcapng nor pcap: %w", err)
