@@ -44,7 +44,7 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 			return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 		}
 	}
-	t := text.Options{Time: o.Time, Records: o.Verbose > 0, Width: terminal.Width(stdout)}
+	t := text.Options{Time: o.Time, Records: o.Verbose > 0, Width: o.width(stdout)}
 	switch o.Color {
 	case "always":
 		t.Color = true
@@ -52,7 +52,28 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 	default:
 		t.Color = onTerminal && os.Getenv("NO_COLOR") == ""
 	}
-	return text.NewPrinter(WholeWrites(stdout, WholeLines), t), nil
+	return &textSink{text.NewPrinter(WholeWrites(stdout, WholeLines), t), o, stdout}, nil
+}
+
+// A textSink prints lines that fit the terminal, also after its size has changed.
+type textSink struct {
+	*text.Printer
+	o      Options
+	stdout io.Writer
+}
+
+func (s *textSink) Flush() error {
+	err := s.Printer.Flush()
+	s.Resize(s.o.width(s.stdout))
+	return err
+}
+
+// width is that of a terminal which lines are to fit, or 0. With -v nothing is left out.
+func (o *Options) width(stdout io.Writer) int {
+	if o.Verbose > 0 {
+		return 0
+	}
+	return terminal.Width(stdout)
 }
 
 type streamSink struct{ *format.Encoder }

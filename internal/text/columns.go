@@ -1,13 +1,15 @@
 package text
 
-import "unicode/utf8"
+import "github.com/skb-tools/skb-tools/internal/terminal"
 
 // columns are the widths of the cells that open a line. The stream's future is
 // not known, so each starts at a width that most values fit in and grows when
 // one does not: the lines after it are aligned again. A cell is never cut.
 type columns struct {
 	width [columnCount]int
-	off   bool
+	room  int  // of the terminal; 0: no limit
+	off   bool // nothing is padded
+	few   bool // the columns of CPU and process are left out
 }
 
 const (
@@ -23,12 +25,35 @@ const (
 // not push the packets of all later lines off the screen.
 const maxColumn = 40
 
-// narrow is the terminal width under which padding would only wrap lines.
-const narrow = 100
+// narrow is the terminal width under which padding would only take room from the packets, wide the one from which on
+// there is room for CPU and process.
+const (
+	narrow = 100
+	wide   = 140
+)
 
-func (c *columns) init(terminal int) {
+func (c *columns) init(room int, ns bool) {
+	*c = columns{room: room, off: room > 0 && room < narrow, few: room > 0 && room < wide}
 	c.width = [columnCount]int{columnTime: 15, columnCPU: 3, columnProcess: 16, columnProbe: 24, columnDevice: 6}
-	c.off = terminal > 0 && terminal < narrow
+	if ns {
+		c.width[columnTime] = 18
+	}
+}
+
+// most is how many columns of the terminal a cell may take; 0 is no limit.
+func (c *columns) most(column int) int {
+	switch {
+	case c.room == 0:
+		return 0
+	case column == columnProbe: // net:net_dev_start_xmit is to be whole
+		return max(c.room/4, 24)
+	}
+	return max(c.room/4, 18)
+}
+
+// has reports whether the column is printed.
+func (c *columns) has(column int) bool {
+	return !c.few || column != columnCPU && column != columnProcess
 }
 
 // append adds the cell to the line, padded, and a space. Numbers that count
@@ -36,7 +61,7 @@ func (c *columns) init(terminal int) {
 func (c *columns) append(line []byte, column int, cell []byte, color string) []byte {
 	n := 0
 	if !c.off {
-		width := utf8.RuneCount(cell)
+		width := terminal.Columns(cell)
 		c.width[column] = max(c.width[column], min(width, maxColumn))
 		n = c.width[column] - width
 	}

@@ -15,6 +15,7 @@ func (p *Printer) counters(r format.Raw) {
 	if !p.o.Records && r.Get("grew").Len() == 0 {
 		return
 	}
+	p.fitter.style = styleWhole
 	p.head(r)
 	p.say("counters:", cyan)
 	since, compared := r.Get("since").Uint()

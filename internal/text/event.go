@@ -14,6 +14,7 @@ import (
 // what became of it (lengths, offsets, addresses, counts), are left to
 // -o json; a key that is not known here is never left out.
 func (p *Printer) event(r format.Raw) {
+	p.fitter.style = styleEvent
 	e := &p.fields
 	found := e.find(p.finder, r)
 	if !found {
@@ -78,10 +79,14 @@ func (p *Printer) pairOfEvent(key []byte, v wire.Value, why *wire.Value) {
 // column adds the cell at hand to the line; an empty one as -, so that the
 // columns stay countable.
 func (p *Printer) column(column int, color string) {
+	if !p.columns.has(column) {
+		return
+	}
 	if len(p.cell) == 0 {
 		p.cell = append(p.cell, '-')
 	}
-	p.line = p.columns.append(p.line, column, p.cell, p.paint(color))
+	p.line = p.columns.append(p.line, column, p.fitter.cell(p.cell, p.columns.most(column)), p.paint(color))
+	p.fitter.cellsEnd = len(p.line)
 }
 
 func (p *Printer) time(ts number) {
@@ -135,11 +140,17 @@ func (p *Printer) device(e *fields) {
 			copy(p.cell[1:], p.cell)
 			p.cell[0] = '-'
 		}
+		if p.columns.few {
+			p.cell = shortNetns(p.cell)
+		}
 	}
 	p.column(columnDevice, green)
 }
 
-func (p *Printer) packet(e *fields) { p.line = p.dissector.ofEvent(p.line, e) }
+func (p *Printer) packet(e *fields) {
+	p.line = p.dissector.ofEvent(p.line, e)
+	p.fitter.packetEnd = len(p.line)
+}
 
 // ofEvent appends the packet of an event.
 func (d *dissector) ofEvent(dst []byte, e *fields) []byte {

@@ -9,6 +9,7 @@ import (
 // held prints events that were counted and not written: `held: 1204 more at skb:kfree_skb NO_SOCKET udp_rcv+0x1a eth0`
 // and so on.
 func (p *Printer) held(r format.Raw) {
+	p.fitter.style = styleWhole
 	p.head(r)
 	count, _ := r.Get("count").Uint()
 	p.cell = strconv.AppendUint(append(p.cell[:0], "held: "...), count, 10)

@@ -123,6 +123,7 @@ func (p *Printer) journey(r format.Raw) {
 		return
 	}
 	p.head(r)
+	p.fitter.style = styleEnd
 	p.say("journey", cyan)
 	p.line = append(strconv.AppendUint(append(p.line, " #"...), j.Packet, 10), ' ')
 	p.ended(j)

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -76,6 +77,15 @@ func (c *came) appendOther(dst []byte, inum uint64) []byte {
 		return appendEscaped(append(dst, '@'), name)
 	}
 	return strconv.AppendUint(append(dst, " netns="...), inum, 10)
+}
+
+// shortNetns makes a namespace's number as short as its name where there is little room: veth-b@4026532166.
+func shortNetns(device []byte) []byte {
+	name, number, ok := bytes.Cut(device, []byte(" netns="))
+	if !ok {
+		return device
+	}
+	return append(append(name, '@'), number...)
 }
 
 // netnsName appends the name of a network namespace, or its number.

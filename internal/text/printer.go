@@ -22,8 +22,9 @@ type Options struct {
 	Records bool
 	// Color adds ANSI escape sequences (SGR); nothing else does.
 	Color bool
-	// Width is the terminal's width in columns, 0 when not known. Where lines
-	// will wrap anyway, under 100 columns, nothing is padded. It never cuts.
+	// Width is the terminal's width in columns, 0 if there is none. Each line then fits it: columns go or shrink, then
+	// values that matter less, then the end of the packet's text. An ellipsis marks what is left out. Losses, counts and
+	// explanations go on in further lines instead, and commands are whole. 0: all is there.
 	Width int
 	// Stacks prints each stack record as a block, a function a line, where one
 	// line is the default.
@@ -46,6 +47,7 @@ type Printer struct {
 	ending    format.Journey // the last journey record, to be decoded into again
 
 	columns columns
+	fitter  fitter
 	clock   clock
 	tree    tree
 	starts  map[[sha256.Size]byte]struct{} // seen
@@ -58,9 +60,17 @@ type Printer struct {
 // NewPrinter returns a Printer that writes to w.
 func NewPrinter(w io.Writer, o Options) *Printer {
 	p := &Printer{w: w, o: o, finder: newFinder()}
-	p.columns.init(o.Width)
 	p.clock.set(o.Time)
+	p.Resize(o.Width)
 	return p
+}
+
+// Resize takes another width of the terminal, as Options.Width.
+func (p *Printer) Resize(width int) {
+	if width != p.fitter.width || p.columns.width[columnTime] == 0 {
+		p.fitter.width = width
+		p.columns.init(width, p.clock.ns)
+	}
 }
 
 // flushAt is how much text is gathered before it is written.
@@ -71,6 +81,7 @@ const flushAt = 64 << 10
 // as it can be read, with a word on where that was.
 func (p *Printer) Write(r format.Raw) error {
 	p.line = p.line[:0]
+	p.fitter.begin()
 	if p.tree.on && p.inTree(r) {
 		return p.endLine()
 	}
@@ -109,13 +120,25 @@ func (p *Printer) Write(r format.Raw) error {
 
 // endLine takes the line at hand, if there is one.
 func (p *Printer) endLine() error {
-	if len(p.line) > 0 {
-		p.buf = append(append(p.buf, p.line...), '\n')
-	}
+	p.takeLine()
 	if len(p.buf) >= flushAt {
 		return p.Flush()
 	}
 	return nil
+}
+
+// takeLine puts the line at hand into the text.
+func (p *Printer) takeLine() {
+	switch {
+	case len(p.line) == 0:
+		return
+	case p.fitter.width > 0:
+		p.buf = append(p.buf, p.fitter.fit(p.line)...)
+	default:
+		p.buf = append(p.buf, p.line...)
+	}
+	p.buf = append(p.buf, '\n')
+	p.line = p.line[:0]
 }
 
 // Flush writes what Write has gathered.

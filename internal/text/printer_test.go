@@ -62,7 +62,9 @@ func TestScreen(t *testing.T) {
 		"screen.txt":         {Time: "utc-ns", Records: true},
 		"screen.packets.txt": {Time: "utc"},
 		"screen.color.txt":   {Time: "delta", Color: true, Stacks: true, Records: true},
-		"screen.narrow.txt":  {Time: "mono", Width: 80, Records: true},
+		"screen.80.txt":      {Time: "utc", Width: 80},
+		"screen.120.txt":     {Time: "utc", Width: 120},
+		"screen.200.txt":     {Time: "utc", Width: 200},
 	} {
 		got := print(t, o, screen(t)...)
 		file := "testdata/" + name

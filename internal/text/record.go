@@ -119,6 +119,7 @@ func (p *Printer) end(r format.Raw) {
 	if !p.o.Records && lost == 0 {
 		return
 	}
+	p.fitter.style = styleWhole
 	p.head(r)
 	p.say("end", cyan)
 	if ok && lost > 0 {
@@ -132,6 +133,7 @@ func (p *Printer) end(r format.Raw) {
 // loss prints what is missing from the stream, so that nobody takes it for
 // silence.
 func (p *Printer) loss(r format.Raw) {
+	p.fitter.style = styleWhole
 	p.head(r)
 	p.cell = append(p.cell[:0], "loss: "...)
 	if count, ok := r.Get("count").Uint(); ok {

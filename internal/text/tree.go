@@ -2,10 +2,10 @@ package text
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
+	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // tree is what a Printer knows of the journey that it prints as a tree.
@@ -55,6 +55,7 @@ func (p *Printer) inTree(r format.Raw) bool {
 
 // root begins the line of a packet.
 func (p *Printer) root(packet uint64) {
+	p.fitter.style = styleEnd
 	p.tree.packet = packet
 	clear(p.tree.depth)
 	p.cell = strconv.AppendUint(append(p.cell[:0], '#'), packet, 10)
@@ -80,7 +81,8 @@ func (p *Printer) noEnd(e *fields, track *hop) {
 	if e.ts.OK {
 		p.at(e.ts.V - track.total)
 	}
-	p.line = append(p.line, '\n')
+	p.takeLine()
+	p.fitter.begin()
 }
 
 // hop prints an event below its packet: number, time since the hop before, place, and what
@@ -105,6 +107,7 @@ func (p *Printer) hop(r format.Raw) bool {
 	if h.packet != p.tree.packet {
 		p.noEnd(e, &h)
 	}
+	p.fitter.style = styleEvent
 	depth := p.depthOf(h.branch, h.from)
 	p.line = pad(p.line, 1+2*depth)
 	p.cell = p.cell[:0]
@@ -120,8 +123,9 @@ func (p *Printer) hop(r format.Raw) bool {
 	if h.since.OK {
 		p.cell = appendDuration(append(p.cell, '+'), h.since.V)
 	}
-	p.line = pad(p.line, 9-utf8.RuneCount(p.cell))
+	p.line = pad(p.line, 9-terminal.Columns(p.cell))
 	p.line = append(appendColored(p.line, p.cell, p.paint(faint)), ' ')
+	p.fitter.cellsFrom = len(p.line)
 	p.probe(e)
 	p.device(e)
 	if h.hop == 0 || len(h.from) > 0 {
