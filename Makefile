@@ -12,7 +12,7 @@ TESTBED := go run ./test/bed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: release try-release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release deps-try census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget python check-python budget bench demo shell clean
+.PHONY: release try-release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release deps-try census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget python check-python fleet check-fleet install-fleet budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: check-build
@@ -68,7 +68,7 @@ check-generated: generate
 test: deps-test
 	contrib/deps skip generate || $(MAKE) check-generated
 	$(MAKE) -j3 -O fetch test-unit build-kernel-tests build-arm64
-	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget' --beside '$(MAKE) -s check-python'
+	$(TEST_KERNELS) --commit '$(COMMIT)' $(TEST_ARM64) --beside '$(MAKE) -s debian13' --beside '$(MAKE) -s lint' --beside '$(MAKE) -s check-budget' --beside '$(MAKE) -s check-python' --beside '$(MAKE) -s check-fleet'
 
 # Tests that meet no difference between kernels run on two of them, which two goes by the commit.
 # Without one, and with test-all, they run on each.
@@ -107,6 +107,28 @@ check-python:
 	PIP_CONSTRAINT=contrib/python/constraints.txt build/python/bin/pip install --quiet --disable-pip-version-check './contrib/python[pandas,scapy,compressed,test]'
 	rm -rf contrib/python/build contrib/python/src/*.egg-info
 	cd contrib/python && ../../build/python/bin/python -m pytest -q -p no:cacheprovider
+
+# Streams of 100 hosts through contrib/fleet: a broker of Kafka, ClickHouse's engine, DuckDB.
+fleet: build deps-test check-fleet
+
+check-fleet: build/fleet/skb-stamp build/fleet/venv/made
+	cd contrib/fleet/tests && ../../../build/fleet/venv/bin/python -m pytest -q -p no:cacheprovider
+
+.PHONY: build/fleet/skb-stamp
+build/fleet/skb-stamp:
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o $@ ./contrib/fleet/skb-stamp
+
+build/fleet/venv/made: contrib/fleet/tests/constraints.txt
+	python3 -m venv --clear build/fleet/venv
+	PIP_CONSTRAINT=$< build/fleet/venv/bin/pip install --quiet --disable-pip-version-check chdb duckdb pytest
+	touch $@
+
+# What a host needs to send its streams to Kafka, besides 'make install' and kcat: docs/fleet.md.
+install-fleet: build/fleet/skb-stamp
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 build/fleet/skb-stamp contrib/fleet/host/skb-fleet $(DESTDIR)$(PREFIX)/bin/
+	sed 's#/usr/local#$(PREFIX)#' 'contrib/fleet/host/skb-fleet@.service' > '$(DESTDIR)$(PREFIX)/lib/systemd/system/skb-fleet@.service'
+	[ -e $(DESTDIR)/etc/skb-fleet.conf ] || install -D -m 600 contrib/fleet/host/skb-fleet.conf $(DESTDIR)/etc/skb-fleet.conf
 
 # What is tested with this machine's tshark and tcpdump is tested with those of Debian 13.
 test-debian13: deps-test debian13

@@ -19,6 +19,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pcap"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/stamp"
 	"github.com/skb-tools/skb-tools/internal/track"
 )
 
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 		"skb-sort":    command("skb-sort", sort.Run),
 		"skb-drops":   command("skb-drops", drops.Run),
 		"skb-pcap":    command("skb-pcap", pcap.Run),
+		"skb-stamp":   stamp.Main,
 		"skb-collect": recorded,
 		"ip":          func() {},
 	})

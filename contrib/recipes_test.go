@@ -24,6 +24,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pcap"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/sort"
+	"github.com/skb-tools/skb-tools/internal/stamp"
 	"github.com/skb-tools/skb-tools/internal/track"
 )
 
@@ -34,7 +35,7 @@ type recipe struct {
 }
 
 var (
-	program  = regexp.MustCompile(`(^|[ (;|])skb-(collect|track|sort|drops|pcap|tools)( |$)`)
+	program  = regexp.MustCompile(`(^|[ (;|])skb-(collect|track|sort|drops|pcap|tools|stamp)( |$)`)
 	codeSpan = regexp.MustCompile("`[^`\n]+`")
 	comment  = regexp.MustCompile(`(  +| +)# .*$`)
 )
@@ -81,13 +82,14 @@ func recipesOf(name, text string) (all []recipe) {
 // starters are the words that begin command lines with one of the programs.
 var starters = map[string]bool{"ssh": true, "kubectl": true, "podman": true, "tcpdump": true, "cat": true, "taskset": true,
 	"skb-collect": true, "skb-track": true, "skb-sort": true, "skb-drops": true, "skb-pcap": true, "skb-tools": true,
-	"mkfifo": true, "timeout": true, "tail": true, "zcat": true, "docker": true, "sudo": true}
+	"mkfifo": true, "timeout": true, "tail": true, "zcat": true, "docker": true, "sudo": true, "kcat": true, "skb-stamp": true}
 
 // examples are those of --help.
 func examples() (all []recipe) {
 	for name, m := range map[string]*pipe.Manual{
 		"skb-collect": (&collect.Options{}).Manual(), "skb-track": (&track.Options{}).Manual(), "skb-sort": (&sort.Options{}).Manual(),
 		"skb-drops": (&drops.Options{}).Manual(), "skb-pcap": (&pcap.Options{}).Manual(),
+		"skb-stamp": (&stamp.Options{}).Manual(),
 	} {
 		for _, e := range m.Examples {
 			all = append(all, recipe{name + " --help", e.Command})
@@ -100,6 +102,8 @@ func examples() (all []recipe) {
 var stands = map[string]string{
 	"ssh":  `shift; exec "$@"`,
 	"curl": `exit 0`,
+	// What comes out of a topic are lines of a host.
+	"kcat": `case $1 in -P) exec cat > /dev/null ;; -C) skb-stamp --name x --bare x.skb | sed 's/"host":"guest"/"host":"web1"/g' ;; esac`,
 	"sudo": `exec "$@"`,
 	// The pod's log is what the container writes, to stderr as well.
 	"kubectl": `case $1 in logs) echo skb-collect: 1 probe attached; exec skb-sort -o json x.skb ;; debug) while [ "$1" != -- ]; do shift; done; shift; exec "$@" ;; esac`,
