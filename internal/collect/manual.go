@@ -6,8 +6,6 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
 
-const showBytes = "tcpdump shows headers and bytes: skb-collect ... | skb-pcap | tcpdump -nneXr -"
-
 // Manual is what --help says beside the flags.
 func (o *Options) Manual() *pipe.Manual {
 	return &pipe.Manual{
@@ -38,7 +36,7 @@ func (o *Options) Manual() *pipe.Manual {
 			"B": "--buffer SIZE (--buffer 64MB)",
 			"t": "--time chooses the clock of text",
 			"Q": "direction is a matter of the probe: -p net:netif_receive_skb is in, -p net:net_dev_start_xmit is out",
-			"e": showBytes, "x": showBytes, "X": showBytes, "A": showBytes,
+			"A": "-X shows bytes, also as ASCII",
 		},
 	}
 }

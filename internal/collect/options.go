@@ -54,7 +54,6 @@ type Options struct {
 	Modules   []string `group:"where" placeholder:"NAME" default:"all" help:"Kernel modules to look for probes in (default all)."`
 	Backend   string   `group:"where" enum:"auto,kprobe.multi,kprobe" default:"auto" placeholder:"HOW" help:"How to attach to functions: auto, kprobe.multi or kprobe."`
 	ReadyFile string   `group:"output" placeholder:"FILE" help:"Create FILE when all probes are attached."`
-	Quiet     bool     `group:"output" short:"q" help:"Print only errors on stderr."`
 
 	Command []string `arg:"" optional:"" help:"After --: run this command while collecting. skb-collect ends when it ends, with its exit status. With --list: globs."`
 }

@@ -47,6 +47,9 @@ func openOutput(o *Options, stdout io.Writer, begin func() []format.Raw, finish 
 		}
 		return &closer{Sink: sink}, nil
 	}
+	if err := o.OnlyText("a file with the stream"); err != nil {
+		return nil, err
+	}
 	for _, p := range o.Probes {
 		if name, isFile := strings.CutPrefix(p, "@"); isFile {
 			if err := pipe.NotInput(o.Write, pipe.Identify(name)); err != nil {

@@ -1,6 +1,28 @@
 package pipe
 
+import "github.com/skb-tools/skb-tools/internal/text"
+
 // Detail are the flags that say how much text has of each packet, by the letters of tcpdump.
 type Detail struct {
-	Verbose int `short:"v" type:"counter" group:"output" help:"Text also has the records that are no packets: start, link, free and end. skb-collect also reports which probes were left out, and why."`
+	Verbose  int  `short:"v" type:"counter" group:"output" help:"Text has more of each packet: TTL, id, options, checksums; and the records that are no packets: start, link, free, end. Nothing is left out on a narrow terminal. -vv: also right checksums of UDP over IPv4. skb-collect also reports which probes were left out, and why."`
+	Quiet    bool `short:"q" group:"output" help:"Text has less of each packet: addresses, ports and lengths. skb-collect also prints only errors on stderr."`
+	Link     bool `short:"e" name:"link-level" group:"output" help:"Text has the link-level header of each packet: addresses and EtherType."`
+	Hex      int  `short:"x" type:"counter" group:"output" help:"Text has the bytes of each packet, in hexadecimal, from the network header on. -xx: from the link-level header on."`
+	HexASCII int  `short:"X" name:"hex-ascii" type:"counter" group:"output" help:"As -x (-XX: as -xx), also in ASCII."`
+}
+
+// ofText is what text takes of it.
+func (d *Detail) ofText() text.Detail { return text.Detail(*d) }
+
+// OnlyText is an error if flags ask for what only text shows, and the output is of another form.
+func (d *Detail) OnlyText(form string) error {
+	for _, f := range [...]struct {
+		set   bool
+		shows string
+	}{{d.Link, "-e"}, {d.Hex > 0, "-x"}, {d.HexASCII > 0, "-X"}} {
+		if f.set {
+			return Usagef("%s changes text, and the output is %s: add -o text", f.shows, form)
+		}
+	}
+	return nil
 }

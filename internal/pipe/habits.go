@@ -28,11 +28,8 @@ var readerHints = map[string]string{
 	"c": "| head -n LINES ends a pipeline after so many lines of text",
 	"t": "--time chooses the clock of text",
 	"s": "how much of a packet is kept is chosen when it is collected: skb-collect -s BYTES",
-	"e": showBytes, "x": showBytes, "X": showBytes, "A": showBytes,
+	"A": "-X shows bytes, also as ASCII",
 }
-
-// showBytes is how tcpdump shows what it shows best.
-const showBytes = "tcpdump shows headers and bytes: ... | skb-pcap | tcpdump -nneXr -"
 
 // HintsAnd returns the hints that all programs which read a stream have, and more.
 func HintsAnd(more map[string]string) map[string]string {

@@ -30,21 +30,30 @@ func NewSink(o Options, stdout io.Writer) (Sink, error) {
 	onTerminal := terminal.Is(stdout)
 	switch o.Output {
 	case "json":
+		if err := o.OnlyText("JSON"); err != nil {
+			return nil, err
+		}
 		return &jsonSink{w: WholeWrites(stdout, WholeLines), decoded: text.NewDecoded()}, nil
 	case "text":
 	case "stream":
 		if onTerminal {
 			return nil, errors.New("-o stream: will not write a binary stream to a terminal")
 		}
+		if err := o.OnlyText("a stream"); err != nil {
+			return nil, err
+		}
 		widen(stdout)
 		return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 	default:
 		if !onTerminal {
+			if err := o.OnlyText("a stream"); err != nil {
+				return nil, err
+			}
 			widen(stdout)
 			return streamSink{format.NewEncoder(WholeWrites(stdout, WholeFrames))}, nil
 		}
 	}
-	t := text.Options{Time: o.Time, Records: o.Verbose > 0, Width: o.width(stdout)}
+	t := text.Options{Time: o.Time, Records: o.Verbose > 0, Detail: o.ofText(), Width: o.width(stdout)}
 	switch o.Color {
 	case "always":
 		t.Color = true

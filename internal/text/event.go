@@ -54,6 +54,7 @@ func (p *Printer) event(r format.Raw) {
 	if why != nil {
 		p.why(why)
 	}
+	p.hex(e)
 }
 
 // pairOfEvent prints what of a pair has no place of its own. An explanation goes into why: it

@@ -39,6 +39,9 @@ func (d *dissector) icmp() bool {
 		d.icmpNumber(h)
 	}
 	d.str(", length ").num(n)
+	if d.detail.Verbose > 0 {
+		d.icmpSum(h)
+	}
 	return d.about()
 }
 

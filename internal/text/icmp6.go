@@ -5,11 +5,14 @@ import "github.com/skb-tools/skb-tools/internal/dissect"
 // icmp6 prints an ICMPv6 message. An error comes with the packet that it is about, a message of
 // Neighbor Discovery or about listeners with its addresses.
 func (d *dissector) icmp6() bool {
+	h, n := dissect.ICMPHeader(d.w.Header), d.total()
+	if d.detail.Verbose > 0 && d.w.Fault == dissect.Whole {
+		d.icmp6Sum(h)
+	}
 	d.str("ICMP6, ")
 	if d.cut("icmp6") {
 		return false
 	}
-	h, n := dissect.ICMPHeader(d.w.Header), d.total()
 	if h.Type() < dissect.ICMPv6Echo {
 		d.icmp6Error(h)
 	} else {

@@ -8,6 +8,10 @@ func (d *dissector) igmp() bool {
 	if d.cut("igmp") {
 		return false
 	}
+	if d.detail.Quiet {
+		d.out = d.out[:len(d.out)-1]
+		return false
+	}
 	h, n, records := dissect.IGMPHeader(d.w.Header), d.total(), 0
 	switch h.Type() {
 	case dissect.IGMPQuery:

@@ -7,7 +7,7 @@ import (
 )
 
 func (d *dissector) ipv4() bool {
-	d.str("IP ")
+	d.networkName("IP ")
 	h := dissect.IPv4Header(d.w.Header)
 	switch {
 	case len(h) < dissect.IPv4Len:
@@ -15,16 +15,24 @@ func (d *dissector) ipv4() bool {
 	case h.Version() != 4:
 		d.badVersion(h.Version())
 	case d.w.Fault == dissect.Bad:
-		d.ip(h.Src()).str(" > ").ip(h.Dst()).str(": bad header length ").num(h.HeaderLen())
-		d.str(", total length ").num(h.Total())
+		d.ip(h.Src()).str(" > ").ip(h.Dst())
+		if h.HeaderLen() < dissect.IPv4Len {
+			d.str(": bad-hlen ").num(h.HeaderLen())
+		} else {
+			d.str(": bad-len ").num(h.Total())
+		}
 	default:
+		d.missing("truncated-ip - ", h.Total())
+		if d.detail.Verbose > 0 {
+			d.ipv4Detail(h)
+		}
 		return d.between(h.Src(), h.Dst(), piece{id: uint32(h.ID()), offset: h.Offset(), more: h.MoreFragments()})
 	}
 	return false
 }
 
 func (d *dissector) ipv6() bool {
-	d.str("IP6 ")
+	d.networkName("IP6 ")
 	h := dissect.IPv6Header(d.w.Header)
 	switch d.w.Fault {
 	case dissect.Cut:
@@ -32,9 +40,20 @@ func (d *dissector) ipv6() bool {
 	case dissect.Bad:
 		d.badVersion(h.Version())
 	default:
+		d.missing("truncated-ip6 - ", dissect.IPv6Len+h.Length())
+		if d.detail.Verbose > 0 {
+			d.ipv6Detail(h)
+		}
 		return d.between(h.Src(), h.Dst(), piece{})
 	}
 	return false
+}
+
+// missing says that an IP packet is shorter than it says. One that an ICMP error quotes usually is.
+func (d *dissector) missing(what string, total int) {
+	if d.known && !d.w.Quoted && total > d.there {
+		d.str(what).num(total - d.there).str(" bytes missing! ")
+	}
 }
 
 func (d *dissector) badVersion(version int) {
@@ -51,7 +70,7 @@ type piece struct {
 // between prints the addresses of the IP header that the walk stands at, with ports where the
 // transport header has them, and the extension headers behind it.
 func (d *dissector) between(src, dst []byte, p piece) bool {
-	d.frame = nil
+	d.frame, d.src, d.dst = nil, src, dst
 	whole := true
 	if d.names = d.names[:0]; d.w.Next.IsExtension() {
 		p, whole = d.extensions(p)
@@ -62,7 +81,7 @@ func (d *dissector) between(src, dst []byte, p piece) bool {
 	if len(d.names) > 0 {
 		d.out = append(d.out, d.names...)
 	}
-	if whole && (p.more || p.offset != 0) {
+	if d.fragmented = whole && (p.more || p.offset != 0); d.fragmented && (d.detail.Verbose == 0 || len(src) != 4) {
 		d.ends = append(d.ends, end{piece: p, n: d.w.N})
 	}
 	return whole

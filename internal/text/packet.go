@@ -33,9 +33,11 @@ func Packet(dst, data []byte, at string, linkType, protocol uint16, origLen int)
 // packet is Packet.
 func (d *dissector) packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
 	d.out, d.depth, d.frame, d.ends = dst, 0, nil, d.ends[:0]
+	d.told, d.fragmented, d.known = false, false, origLen > 0 && origLen >= len(data)
+	d.src, d.dst = nil, nil
 	d.begin(data, at, linkType, protocol, max(origLen, len(data)))
 	dst = d.out
-	d.out, d.frame, d.w.Header, d.w.Rest = nil, nil, nil, nil
+	d.out, d.frame, d.w.Header, d.w.Rest, d.src, d.dst = nil, nil, nil, nil, nil, nil
 	return dst
 }
 
@@ -51,6 +53,13 @@ type dissector struct {
 	names []byte                 // of extension headers
 	ends  []end                  // the innermost last
 	dhcp  layers.DHCPv4
+
+	detail     Detail
+	told       bool   // the network header's name, by the link header in front of it
+	known      bool   // how long the packet is on the wire
+	there      int    // how many bytes the header in front says there are
+	src, dst   []byte // of the last IP header
+	fragmented bool   // what is behind that header
 }
 
 // maxDepth bounds the headers inside headers that are followed: a packet of
@@ -122,6 +131,7 @@ func (d *dissector) headers() {
 			d.str("[nested too deep]")
 			break
 		}
+		d.there = d.w.N
 		d.w.Step()
 		if !form(d) {
 			break
@@ -202,10 +212,16 @@ func (d *dissector) total() int { return len(d.w.Header) + d.w.N }
 
 // ethernet prints nothing of a frame's header, if the network layer says more, as tcpdump does without -e.
 func (d *dissector) ethernet() bool {
-	if d.w.Next != dissect.LLC {
+	if d.cut("ether") {
+		return false
+	}
+	switch {
+	case d.detail.Link:
+		d.linkHeader(dissect.EthernetHeader(d.w.Header))
+	case d.w.Next != dissect.LLC:
 		d.frame = d.w.Header
 	}
-	return !d.cut("ether")
+	return true
 }
 
 // etherTypeName always gives the number, which is what one looks up.
@@ -224,6 +240,10 @@ func (d *dissector) vlan() bool {
 		return false
 	}
 	d.out = appendVLAN(d.out, dissect.VLANTag(d.w.Header).TCI())
+	if d.told {
+		d.etherTypeOf(dissect.EtherType(d.w.Type))
+		d.str(", ")
+	}
 	return true
 }
 
@@ -242,11 +262,14 @@ func appendVLAN(dst []byte, tci uint16) []byte {
 
 // arp prints an ARP packet.
 func (d *dissector) arp() bool {
-	d.str("ARP, ")
+	d.networkName("ARP, ")
 	if d.cut("arp") {
 		return false
 	}
 	h, n := dissect.ARPPacket(d.w.Header), d.total()
+	if d.detail.Verbose > 0 && h.Hardware() == 1 && h.Protocol() == dissect.EtherIPv4 {
+		d.str("Ethernet (len ").num(h.HardwareLen()).str("), IPv4 (len ").num(h.ProtocolLen()).str("), ")
+	}
 	if h.ProtocolLen() != 4 || h.Protocol() != dissect.EtherIPv4 {
 		d.str("hardware ").num(int(h.Hardware())).str(", protocol 0x").hex16(uint16(h.Protocol()))
 		d.str(", operation ").num(int(h.Operation())).str(", length ").num(n)

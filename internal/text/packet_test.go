@@ -125,7 +125,7 @@ func packetCases(t testing.TB) []packetCase {
 			"IP 10.0.42.1.41234 > 10.0.255.1.80: Flags [.], ack 2, win 1024, options [mptcp 3 rst,unknown-30,mptcp 4 join,wscale 7], length 0", false},
 		{"udp", build(t, v4, ip4(layers.IPProtocolUDP), udp(41234, 9), text), "IP 10.0.42.1.41234 > 10.0.255.1.9: UDP, length 45", true},
 		{"udp with a length too small", build(t, v4, ip4(layers.IPProtocolUDP), unhex(t, "a1120009 0003 0000")),
-			"IP 10.0.42.1.41234 > 10.0.255.1.9: bad udp length 3", false},
+			"IP 10.0.42.1.41234 > 10.0.255.1.9: truncated-udplength 3", false},
 		{"vlan", build(t, eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 5, Priority: 3, Type: layers.EthernetTypeIPv4}, ip4(layers.IPProtocolUDP), udp(1, 9), text),
 			"vlan 5, p 3, IP 10.0.42.1.1 > 10.0.255.1.9: UDP, length 45", false},
 		{"qinq", build(t, eth(layers.EthernetTypeQinQ), &layers.Dot1Q{VLANIdentifier: 100, Type: layers.EthernetTypeDot1Q}, &layers.Dot1Q{VLANIdentifier: 5, DropEligible: true, Type: layers.EthernetTypeIPv4}, ip4(layers.IPProtocolUDP), udp(1, 9), text),

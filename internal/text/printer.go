@@ -26,6 +26,7 @@ type Options struct {
 	// values that matter less, then the end of the packet's text. An ellipsis marks what is left out. Losses, counts and
 	// explanations go on in further lines instead, and commands are whole. 0: all is there.
 	Width int
+	Detail
 	// Stacks prints each stack record as a block, a function a line, where one
 	// line is the default.
 	Stacks bool
@@ -60,6 +61,7 @@ type Printer struct {
 // NewPrinter returns a Printer that writes to w.
 func NewPrinter(w io.Writer, o Options) *Printer {
 	p := &Printer{w: w, o: o, finder: newFinder()}
+	p.dissector.detail = o.Detail
 	p.clock.set(o.Time)
 	p.Resize(o.Width)
 	return p

@@ -13,16 +13,23 @@ func (d *dissector) tcp() bool {
 		d.short("tcp")
 		return false
 	}
+	if d.detail.Quiet && d.w.Fault != dissect.Bad {
+		d.str("tcp ").num(max(n-h.HeaderLen(), 0))
+		return false
+	}
 	flags := h.Flags()
 	d.str("Flags [")
 	d.out = appendFlags(d.out, flags)
 	d.str("]")
 	if d.w.Fault == dissect.Bad {
-		d.str(", bad header length ").num(h.HeaderLen()).str(", length ").num(n)
+		d.str(" [bad hdr length ").num(h.HeaderLen()).str(" - too short, < 20], length ").num(n)
 		return false
 	}
+	if d.detail.Verbose > 0 {
+		d.tcpSum(h)
+	}
 	length := max(n-h.HeaderLen(), 0)
-	if seq := h.Seq(); length > 0 || flags&(dissect.FIN|dissect.SYN|dissect.RST) != 0 {
+	if seq := h.Seq(); length > 0 || flags&(dissect.FIN|dissect.SYN|dissect.RST) != 0 || d.detail.Verbose > 1 {
 		d.str(", seq ").u32(seq)
 		if length > 0 {
 			d.str(":").u32(seq + uint32(length))

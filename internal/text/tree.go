@@ -147,6 +147,7 @@ func (p *Printer) hop(r format.Raw) bool {
 	for n := len(p.line); n > 0 && p.line[n-1] == ' '; n-- {
 		p.line = p.line[:n-1]
 	}
+	p.hex(e)
 	return true
 }
 

@@ -17,11 +17,22 @@ func (d *dissector) udp() bool {
 		d.short("udp")
 		return false
 	case dissect.Bad:
-		d.str("bad udp length ").num(h.Length())
+		d.str("truncated-udplength ").num(h.Length())
 		return false
+	}
+	if d.detail.Verbose > 0 {
+		d.udpSum(h)
 	}
 	d.w.Trim()
 	b, n := d.w.Rest, d.w.N
+	if d.known && !d.fragmented && !d.w.Quoted && h.Length() > d.there {
+		d.str("UDP, bad length ").num(n).str(" > ").num(d.there - dissect.UDPLen)
+		return false
+	}
+	if d.detail.Quiet {
+		d.str("UDP, length ").num(n)
+		return false
+	}
 	src, dst := h.SrcPort(), h.DstPort()
 	switch is := func(p uint16) bool { return src == p || dst == p }; {
 	case is(dissect.PortDNS) || is(dissect.PortMulticastDNS) || is(dissect.PortLLMNR):

@@ -1,0 +1,166 @@
+package text
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// tcpdumpOf gives what tcpdump prints of each packet of a file, with all its lines.
+func tcpdumpOf(t *testing.T, file string, flags ...string) []string {
+	t.Helper()
+	// -t: no time; -S: absolute sequence numbers; -#: to tell lines of one packet from the next packet's.
+	out, err := exec.Command("tcpdump", append([]string{"-nnSt#", "-r", file}, flags...)...).Output()
+	if err != nil {
+		t.Fatalf("tcpdump: %v", err)
+	}
+	begins := regexp.MustCompile(`^ *[0-9]+  `)
+	var packets []string
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimRight(line, "\n")
+		if at := begins.FindStringIndex(line); at != nil && at[1] == 7 {
+			packets = append(packets, line[at[1]:])
+		} else {
+			packets[len(packets)-1] += "\n" + line
+		}
+	}
+	return packets
+}
+
+// ofTcpdump is d with flags of tcpdump's.
+func ofTcpdump(flag string) (d Detail) {
+	switch flag {
+	case "-v":
+		d.Verbose = 1
+	case "-vv":
+		d.Verbose = 2
+	case "-q":
+		d.Quiet = true
+	case "-e":
+		d.Link = true
+	case "-x":
+		d.Hex = 1
+	case "-xx":
+		d.Hex = 2
+	case "-X":
+		d.HexASCII = 1
+	case "-XX":
+		d.HexASCII = 2
+	}
+	return d
+}
+
+// TestDetailLikeTcpdump: what -v, -e and -q print of the packets of which we say the same as tcpdump is what it prints,
+// or begins so. What it says on further lines of what is inside is left out.
+func TestDetailLikeTcpdump(t *testing.T) {
+	var packets [][]byte
+	var names []string
+	for _, c := range packetCases(t) {
+		// Of these tcpdump says more with -v, or in other words with -e: of quotes in ICMP errors, of DNS and DHCP, of
+		// what is within a tunnel.
+		if more := regexp.MustCompile(`^(icmp |icmp6|neighbor|hop-by-hop|dns|dhcp|vxlan|gre|sit|ipip|sctp|bad ipv4 options)`); c.tcpdump && (!more.MatchString(c.name) || c.name == "icmp echo") {
+			packets = append(packets, c.data)
+			names = append(names, c.name)
+		}
+	}
+	// A wrong checksum, and one that is left to the device.
+	for _, change := range []struct {
+		name string
+		of   int
+		at   int
+		to   []byte
+	}{
+		{"tcp, wrong checksum", 0, 14 + 20 + 16, []byte{1, 2}}, {"ip, wrong checksum", 0, 14 + 10, []byte{1, 2}},
+		{"tos, flags", 0, 14 + 1, []byte{0xb9}}, {"df", 0, 14 + 6, []byte{0x40, 0}}, {"flow label", 1, 14, []byte{0x6b, 0x81, 0x23, 0x45}},
+	} {
+		b := append([]byte(nil), packets[change.of]...)
+		copy(b[change.at:], change.to)
+		packets, names = append(packets, b), append(names, change.name)
+	}
+	file := filepath.Join(t.TempDir(), "cases.pcap")
+	writePcap(t, file, packets)
+	for _, flag := range []string{"-v", "-vv", "-q", "-e"} {
+		lines := tcpdumpOf(t, file, flag)
+		if len(lines) != len(packets) {
+			t.Fatalf("tcpdump printed %d packets of %d:\n%s", len(lines), len(packets), strings.Join(lines, "\n"))
+		}
+		d := &dissector{detail: ofTcpdump(flag)}
+		for i, p := range packets {
+			got := string(d.packet(nil, p, "mac", 1, 0, len(p)))
+			want, _, _ := strings.Cut(lines[i], ": HTTP")
+			if strings.HasPrefix(names[i], "ipv4 later fragment") {
+				want = strings.Replace(want, "ip-proto-17", "udp", 1) // its name says more
+			}
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("%s %s:\n     got %s\n tcpdump %s", flag, names[i], got, want)
+			}
+		}
+	}
+}
+
+// TestHexLikeTcpdump: the bytes are printed as tcpdump prints them.
+func TestHexLikeTcpdump(t *testing.T) {
+	var packets [][]byte
+	for _, c := range packetCases(t) {
+		packets = append(packets, c.data)
+	}
+	file := filepath.Join(t.TempDir(), "cases.pcap")
+	writePcap(t, file, packets)
+	for _, flag := range []string{"-x", "-xx", "-X", "-XX"} {
+		lines := tcpdumpOf(t, file, flag)
+		for i, c := range packetCases(t) {
+			if c.name == "unknown ethertype" || c.name == "macsec" { // tcpdump prints the bytes of the former twice, and counts the latter's tag as the link layer's
+				continue
+			}
+			p := NewPrinter(nil, Options{Detail: ofTcpdump(flag)})
+			p.fields = fields{data: c.data, hasData: true, at: "mac"}
+			p.hex(&p.fields)
+			at := strings.Index(lines[i], "\n\t0x")
+			if got := string(p.line); got != lines[i][at:] {
+				t.Errorf("%s %s:\n got %s\nwant %s", flag, c.name, got, lines[i][at:])
+			}
+		}
+	}
+}
+
+// TestUnfinished: a checksum that the kernel leaves to the device is no error.
+func TestUnfinished(t *testing.T) {
+	for _, c := range packetCases(t) {
+		if c.name != "tcp syn with options" {
+			continue
+		}
+		b := append([]byte(nil), c.data...)
+		b[50], b[51] = 0x3d, 0x31 // of 10.0.42.1, 10.0.255.1, 6 and 40
+		d := &dissector{detail: Detail{Verbose: 1}}
+		got := string(d.packet(nil, b, "mac", 1, 0, len(b)))
+		if !strings.Contains(got, "cksum 0x3d31 (unfinished), seq") {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// TestDetailLines: the bytes are below a packet's line and what is known of a drop, also of a hop in a tree; they fit a
+// terminal of 80 columns, and -v leaves nothing out.
+func TestDetailLines(t *testing.T) {
+	e := record(t, `{"type":"event","ts":1000000,"cpu":0,"probe":"ip_rcv","skb":{"protocol":34525,"len":40},"packet":{"len":40,"at":"network","data":"YAAAAAAAO0AgAQ24AAAAAAAAAAAAAAABIAENuAAAAAAAAAAAAAAAAg=="},
+		"track":{"packet":1,"hop":0},"why":{"severity":"fault","reason":"X","confidence":"kernel","cause":"c"}}`)
+	for _, tree := range []bool{false, true} {
+		var out strings.Builder
+		p := NewPrinter(&out, Options{Width: 80, Detail: Detail{HexASCII: 1}})
+		if tree {
+			p.Journeys()
+		}
+		if p.Write(e) != nil || p.Flush() != nil {
+			t.Fatal("not printed")
+		}
+		want := "\n\t0x0000:  6000 0000 0000 3b40 2001 0db8 0000 0000  `.....;@........\n"
+		if !tree {
+			want = "\n    fault: c" + want
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("tree %v: %s", tree, &out)
+		}
+	}
+}
