@@ -61,10 +61,24 @@ struct net_device {
 	possible_net_t nd_net;
 };
 
+struct new_utsname {
+	char nodename[65];
+};
+
+struct uts_namespace {
+	struct new_utsname name;
+};
+
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct net *net_ns;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	char comm[16];
+	struct nsproxy *nsproxy;
 };
 
 typedef struct {

@@ -93,6 +93,7 @@ const (
 	ProgramsProgOnSkbSegmentList        = "on_skb_segment_list"
 	ProgramsProgOnSkbTryCoalesce        = "on_skb_try_coalesce"
 	ProgramsProgOnSymbol                = "on_symbol"
+	ProgramsProgOnTask                  = "on_task"
 	ProgramsProgOnXdpReturnBuff         = "on_xdp_return_buff"
 	ProgramsProgOnXdpReturnFrame        = "on_xdp_return_frame"
 	ProgramsProgOnXdpReturnFrameBulk    = "on_xdp_return_frame_bulk"
@@ -145,6 +146,7 @@ const (
 	ProgramsVarOvsNamed                 = "ovs_named"
 	ProgramsVarOvsNamedAt               = "ovs_named_at"
 	ProgramsVarOvsTraced                = "ovs_traced"
+	ProgramsVarOwnNetns                 = "own_netns"
 	ProgramsVarPackets                  = "packets"
 	ProgramsVarPageOffset               = "page_offset"
 	ProgramsVarPageShift                = "page_shift"
@@ -271,6 +273,7 @@ type ProgramsProgramSpecs struct {
 	OnSkbSegmentList        *ebpf.ProgramSpec `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce        *ebpf.ProgramSpec `ebpf:"on_skb_try_coalesce"`
 	OnSymbol                *ebpf.ProgramSpec `ebpf:"on_symbol"`
+	OnTask                  *ebpf.ProgramSpec `ebpf:"on_task"`
 	OnXdpReturnBuff         *ebpf.ProgramSpec `ebpf:"on_xdp_return_buff"`
 	OnXdpReturnFrame        *ebpf.ProgramSpec `ebpf:"on_xdp_return_frame"`
 	OnXdpReturnFrameBulk    *ebpf.ProgramSpec `ebpf:"on_xdp_return_frame_bulk"`
@@ -358,6 +361,7 @@ type ProgramsVariableSpecs struct {
 	OvsNamed       *ebpf.VariableSpec `ebpf:"ovs_named"`
 	OvsNamedAt     *ebpf.VariableSpec `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.VariableSpec `ebpf:"ovs_traced"`
+	OwnNetns       *ebpf.VariableSpec `ebpf:"own_netns"`
 	Packets        *ebpf.VariableSpec `ebpf:"packets"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
@@ -510,6 +514,7 @@ type ProgramsVariables struct {
 	OvsNamed       *ebpf.Variable `ebpf:"ovs_named"`
 	OvsNamedAt     *ebpf.Variable `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.Variable `ebpf:"ovs_traced"`
+	OwnNetns       *ebpf.Variable `ebpf:"own_netns"`
 	Packets        *ebpf.Variable `ebpf:"packets"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
@@ -598,6 +603,7 @@ type ProgramsPrograms struct {
 	OnSkbSegmentList        *ebpf.Program `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce        *ebpf.Program `ebpf:"on_skb_try_coalesce"`
 	OnSymbol                *ebpf.Program `ebpf:"on_symbol"`
+	OnTask                  *ebpf.Program `ebpf:"on_task"`
 	OnXdpReturnBuff         *ebpf.Program `ebpf:"on_xdp_return_buff"`
 	OnXdpReturnFrame        *ebpf.Program `ebpf:"on_xdp_return_frame"`
 	OnXdpReturnFrameBulk    *ebpf.Program `ebpf:"on_xdp_return_frame_bulk"`
@@ -663,6 +669,7 @@ func (p *ProgramsPrograms) Close() error {
 		p.OnSkbSegmentList,
 		p.OnSkbTryCoalesce,
 		p.OnSymbol,
+		p.OnTask,
 		p.OnXdpReturnBuff,
 		p.OnXdpReturnFrame,
 		p.OnXdpReturnFrameBulk,

@@ -28,6 +28,7 @@ type (
 	XDPInfo  = SkbXdpInfo
 
 	Countdown = SkbCountdown
+	TaskNetns = SkbTaskNetns
 
 	NFTLayout = SkbNftLayout
 	OVSLayout = SkbOvsLayout

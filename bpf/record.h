@@ -251,6 +251,14 @@ struct countdown {
 	__s32 away;    // of their packets, those that are with Open vSwitch's user space
 };
 
+// What the iterator over tasks (tasks.h) writes of each process.
+struct task_netns {
+	__u32 pid;
+	__u32 netns;   // inum
+	char comm[16]; // as host, with a zero byte behind if it is shorter
+	char host[64]; // the host name in its UTS namespace
+};
+
 enum link_how {
 	LINK_CLONE = 1,
 	LINK_COPY,

@@ -28,6 +28,7 @@
 #endif
 #include "peek.h"
 #include "symbols.h"
+#include "tasks.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -42,6 +43,7 @@ union shared {
 	struct nft_info nft;
 	struct ovs_info ovs;
 	struct countdown countdown;
+	struct task_netns task_netns;
 	enum gate gate;
 	struct bucket bucket;
 	struct drop_key drop_key;

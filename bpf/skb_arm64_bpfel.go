@@ -461,6 +461,14 @@ type SkbSockInfo struct {
 	Filter     uint32
 }
 
+type SkbTaskNetns struct {
+	_     structs.HostLayout
+	Pid   uint32
+	Netns uint32
+	Comm  [16]int8
+	Host  [64]int8
+}
+
 type SkbUpcall struct {
 	_         structs.HostLayout
 	From      SkbBufferRef
@@ -572,6 +580,7 @@ const (
 	SkbProgOnSkbSegmentList        = "on_skb_segment_list"
 	SkbProgOnSkbTryCoalesce        = "on_skb_try_coalesce"
 	SkbProgOnSymbol                = "on_symbol"
+	SkbProgOnTask                  = "on_task"
 	SkbProgPeek                    = "peek"
 	SkbProgTracepoint              = "tracepoint"
 	SkbVarAnyDrop                  = "any_drop"
@@ -615,6 +624,7 @@ const (
 	SkbVarOvsNamed                 = "ovs_named"
 	SkbVarOvsNamedAt               = "ovs_named_at"
 	SkbVarOvsTraced                = "ovs_traced"
+	SkbVarOwnNetns                 = "own_netns"
 	SkbVarPackets                  = "packets"
 	SkbVarPageOffset               = "page_offset"
 	SkbVarPageShift                = "page_shift"
@@ -732,6 +742,7 @@ type SkbProgramSpecs struct {
 	OnSkbSegmentList        *ebpf.ProgramSpec `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce        *ebpf.ProgramSpec `ebpf:"on_skb_try_coalesce"`
 	OnSymbol                *ebpf.ProgramSpec `ebpf:"on_symbol"`
+	OnTask                  *ebpf.ProgramSpec `ebpf:"on_task"`
 	Peek                    *ebpf.ProgramSpec `ebpf:"peek"`
 	Tracepoint              *ebpf.ProgramSpec `ebpf:"tracepoint"`
 }
@@ -807,6 +818,7 @@ type SkbVariableSpecs struct {
 	OvsNamed       *ebpf.VariableSpec `ebpf:"ovs_named"`
 	OvsNamedAt     *ebpf.VariableSpec `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.VariableSpec `ebpf:"ovs_traced"`
+	OwnNetns       *ebpf.VariableSpec `ebpf:"own_netns"`
 	Packets        *ebpf.VariableSpec `ebpf:"packets"`
 	PageOffset     *ebpf.VariableSpec `ebpf:"page_offset"`
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
@@ -945,6 +957,7 @@ type SkbVariables struct {
 	OvsNamed       *ebpf.Variable `ebpf:"ovs_named"`
 	OvsNamedAt     *ebpf.Variable `ebpf:"ovs_named_at"`
 	OvsTraced      *ebpf.Variable `ebpf:"ovs_traced"`
+	OwnNetns       *ebpf.Variable `ebpf:"own_netns"`
 	Packets        *ebpf.Variable `ebpf:"packets"`
 	PageOffset     *ebpf.Variable `ebpf:"page_offset"`
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
@@ -1024,6 +1037,7 @@ type SkbPrograms struct {
 	OnSkbSegmentList        *ebpf.Program `ebpf:"on_skb_segment_list"`
 	OnSkbTryCoalesce        *ebpf.Program `ebpf:"on_skb_try_coalesce"`
 	OnSymbol                *ebpf.Program `ebpf:"on_symbol"`
+	OnTask                  *ebpf.Program `ebpf:"on_task"`
 	Peek                    *ebpf.Program `ebpf:"peek"`
 	Tracepoint              *ebpf.Program `ebpf:"tracepoint"`
 }
@@ -1079,6 +1093,7 @@ func (p *SkbPrograms) Close() error {
 		p.OnSkbSegmentList,
 		p.OnSkbTryCoalesce,
 		p.OnSymbol,
+		p.OnTask,
 		p.Peek,
 		p.Tracepoint,
 	)

@@ -214,7 +214,7 @@ func specTables(t *testing.T) map[string][]specRow {
 		}
 		switch {
 		case strings.HasPrefix(line, "Of each of the `namespaces`"):
-			section = "namespace"
+			section = "named"
 		case strings.HasPrefix(line, "Of each of the `devices`"):
 			section = "device"
 		case strings.HasPrefix(line, "| key of `end` |"):

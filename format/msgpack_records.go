@@ -26,6 +26,9 @@ func (f *Free) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, 
 // DecodeMsgpack reads a stack record.
 func (s *Stack) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, s.Decode) }
 
+// DecodeMsgpack reads a namespace record.
+func (n *NamespaceFound) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, n.Decode) }
+
 // DecodeMsgpack reads a flow record.
 func (f *OVSFlow) DecodeMsgpack(d *msgpack.Decoder) error { return decodeRecord(d, f.Decode) }
 

@@ -109,7 +109,7 @@ var startSection = Section{"start", []Key{
 			"type as bpftool names it: `cgroup_skb`, `socket_filter`, `sched_cls`, `sched_act`, `xdp`, " +
 			"`netfilter`, `sk_skb`, `sk_reuseport`, `lsm`. A type of which there is none has 0",
 		Absent: "if they are not known"},
-	{Name: "namespaces", Form: FormMapMap, Of: &namespaceSection,
+	{Name: "namespaces", Form: FormMapMap, Of: &namedSection,
 		What: "what the other network namespaces of the host were called at the start, by their `inum` in decimal: see " +
 			"below. Only those that have a name in /run/netns, or a process that the tool may look at",
 		Absent: "there are none, or they are not known"},

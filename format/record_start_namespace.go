@@ -9,7 +9,7 @@ import (
 // A Namespace is what people call a network namespace, and how that is known.
 type Namespace struct {
 	Name      string // as text shows it: web, docker:4f1c9bd2a0e3, pod:web-7d9f, nginx.service, nginx/812
-	By        string // what it is known by: see namespaceSection
+	By        string // what it is known by: see namedSection
 	Container string // id of the container, or its name; "": in none
 	Pod       string // uid of Kubernetes' pod; "": in none
 	Host      string // the host name in it; "": that of the host, or not known
@@ -17,7 +17,7 @@ type Namespace struct {
 	Comm      string // that process's program
 }
 
-var namespaceSection = Section{"namespace", []Key{
+var namedSection = Section{"named", []Key{
 	{Name: "name", Form: FormStr,
 		What: "what it is called: `web` (of ip-netns(8)), `docker:4f1c9bd2a0e3` (the runtime and the first 12 digits of " +
 			"the container's id), `pod:web-7d9f` (the host name in the pod, or its uid), `nginx.service`, or " +

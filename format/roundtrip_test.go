@@ -75,6 +75,8 @@ func records() []Appender {
 		&Link{TS: 1, CPU: 1, How: "upcall", By: "ambiguous", To: Buffer{4, 5, 6}},
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Last: true, Drop: Drop{2, "N", "f+0x1", 0}},
 		&Stack{ID: 9, Frames: []string{"ip_rcv+0x1a", "0xffffffffc0000000"}},
+		&NamespaceFound{TS: 5, Inum: 4026532172, Namespace: Namespace{Name: "docker:4f1c9bd2a0e3", By: "docker", Container: "4f1c9bd2a0e3", PID: 7, Comm: "nginx"}},
+		&NamespaceFound{TS: 5, Inum: 4026532173, Namespace: Namespace{Name: "web", By: "ip netns"}},
 		&OVSFlow{TS: 5, Seen: 1 << 40, UFID: "58014027-85ef-44e9-96d7-3cbd5c4e7abe", Match: "recirc_id(0),in_port(3)", Actions: "1,2", By: "detrace",
 			Rules: []OVSRule{{"br0", 0, 1 << 63, "priority=5,arp,actions=NORMAL"}, {"", 254, 0, "priority=0"}}},
 		&OVSFlow{TS: 5, Seen: 6, UFID: "u", Error: "getting flow (No such file or directory)"},

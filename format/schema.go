@@ -91,7 +91,8 @@ func (u Unit) Hex() bool { return u == UnitAddress || u == UnitMark }
 // recordSections are those of the records.
 var recordSections = [...]*Section{
 	&startSection, &changeSection, &resumeSection, &eventSection, &linkSection, &freeSection, &stackSection,
-	&ovsFlowSection, &lossSection, &heldSection, &countersSection, &endSection, &journeySection, &wireSection,
+	&namespaceSection, &ovsFlowSection, &lossSection, &heldSection, &countersSection, &endSection, &journeySection,
+	&wireSection,
 }
 
 // schema has each record followed by the maps in it that were not in one before.

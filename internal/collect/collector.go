@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/skb-tools/skb-tools/format"
@@ -38,6 +39,7 @@ type collector struct {
 	held             *held           // nil: without --limit
 	counting         *counting       // nil: the kernel's own counters are not read
 	flows            *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
+	namer            *namer
 	out              output
 	close            func() error // of out, once
 	snaplen          uint32
@@ -82,7 +84,8 @@ func (c *collector) run(ctx context.Context) (err error) {
 	has := host.HasNow(c.kernel.HasModule)
 	c.watch = host.NewWatch(has)
 	defer c.watch.Close()
-	if err := c.open(c.start(has)); err != nil {
+	start := c.start(has)
+	if err := c.open(start); err != nil {
 		return err
 	}
 	defer func() {
@@ -103,6 +106,8 @@ func (c *collector) run(ctx context.Context) (err error) {
 		c.why = "signal"
 		return c.finish()
 	}
+	c.nameLater(start)
+	defer c.namer.close()
 	if err := c.startCounting(); err != nil {
 		return err
 	}
@@ -159,7 +164,9 @@ func (c *collector) notReady() error {
 func (c *collector) open(s *format.Start) (err error) {
 	start := format.Raw(s.AppendMsgpack(nil))
 	c.watch.Begin(start)
-	begin := func() []format.Raw { return append([]format.Raw{start}, c.watch.Again()...) }
+	begin := func() []format.Raw {
+		return slices.Concat([]format.Raw{start}, c.watch.Again(), c.namer.again())
+	}
 	c.out, err = openOutput(c.options, c.stdout, begin, func() format.Raw { return c.end("rotate").AppendMsgpack(nil) })
 	if err == nil {
 		c.close = sync.OnceValue(c.out.Close)

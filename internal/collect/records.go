@@ -141,6 +141,11 @@ func (c *collector) take(b []byte) (done bool, err error) {
 			return false, err
 		}
 	}
+	if e, ok := record.(*format.Event); ok {
+		if err := c.namer.saw(e, c.write); err != nil {
+			return false, err
+		}
+	}
 	if e, ok := record.(*format.Event); ok && c.flows != nil && e.OVS.UFID != "" {
 		c.flows.Saw(e.OVS.UFID, e.TS)
 	}

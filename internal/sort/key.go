@@ -36,7 +36,7 @@ func (k *key) compare(l *key) int {
 const (
 	startFirst = iota
 	thenStacks
-	beforeOthers // a flow, whose time is that of an event
+	beforeOthers // a flow or a namespace, whose time is that of an event
 	thenOthers
 	thenJourneys
 	thenEnd
@@ -60,7 +60,7 @@ func (o order) keyOf(t format.RecordType, r format.Raw, track wire.Value, ts, st
 		rank = startFirst
 	case format.TypeStack:
 		ts, rank = start, thenStacks
-	case format.TypeFlow:
+	case format.TypeFlow, format.TypeNamespace:
 		if rank = beforeOthers; o != byTime {
 			ts, rank = start, thenStacks
 		}

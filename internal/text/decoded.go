@@ -42,6 +42,9 @@ func (d *Decoded) Append(line []byte, r format.Raw) []byte {
 			d.start = c
 		}
 		return line
+	case format.TypeNamespace:
+		d.start.found(r)
+		return line
 	case format.TypeEvent:
 	default:
 		return line

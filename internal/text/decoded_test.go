@@ -167,6 +167,19 @@ func TestDecodedNetnsAgain(t *testing.T) {
 	}
 }
 
+// TestDecodedNetnsLater: a name that is found later.
+func TestDecodedNetnsLater(t *testing.T) {
+	d := NewDecoded()
+	d.Append([]byte("{}"), (&format.Start{}).AppendMsgpack(nil))
+	later := &format.NamespaceFound{Inum: 9, Namespace: format.Namespace{Name: "web", By: "ip netns"}}
+	if got := string(d.Append([]byte("{}"), later.AppendMsgpack(nil))); got != "{}" {
+		t.Errorf("the record itself has %s", got)
+	}
+	if got := decodedOf(t, d, &format.Event{Probe: "p", Netns: format.Netns{Inum: 9}}); !strings.HasSuffix(got, `"netns":"web"}`) {
+		t.Error(got)
+	}
+}
+
 // TestDecodedTag: the tag that the kernel keeps beside the packet is the outermost one.
 func TestDecodedTag(t *testing.T) {
 	data := build(t, eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 5, Type: layers.EthernetTypeIPv4}, ip4(layers.IPProtocolUDP), udp(1, 9))

@@ -33,15 +33,28 @@ func cameWith(r format.Raw) came {
 	host, _ := r.Get("host").Str()
 	c.host = string(host[:min(len(host), maxHost)])
 	c.own, _ = r.Get("netns", "inum").Uint()
+	c.names, c.cookies = map[uint64]string{}, map[uint64]uint64{}
 	for inum, n := range r.Namespaces() {
-		if c.names == nil {
-			c.names, c.cookies = map[uint64]string{}, map[uint64]uint64{}
-		}
-		if n.Name != "" && len(c.names) < maxNames {
-			c.names[uint64(inum)] = escape.CutRunes(n.Name, maxName)
-		}
+		c.named(uint64(inum), n.Name)
 	}
 	return c
+}
+
+func (c *came) named(inum uint64, name string) {
+	if name != "" && len(c.names) < maxNames {
+		c.names[inum] = escape.CutRunes(name, maxName)
+	}
+}
+
+// found takes a namespace record. The name is that of the events behind it, and of none before.
+func (c *came) found(r format.Raw) {
+	inum, ok := r.Get("inum").Uint()
+	name, _ := r.Get("named", "name").Str()
+	if ok && c.names != nil { // else there was no start
+		delete(c.names, inum)
+		delete(c.cookies, inum)
+		c.named(inum, string(name[:min(len(name), 4*maxName)]))
+	}
 }
 
 // sees takes the namespace of an event. The kernel gives the number of a namespace that is gone to another one at once,

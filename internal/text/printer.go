@@ -110,6 +110,8 @@ func (p *Printer) Write(r format.Raw) error {
 		p.free(r)
 	case format.TypeStack:
 		p.stack(r)
+	case format.TypeNamespace:
+		p.of.found(r) // each line says it
 	case format.TypeFlow:
 		p.ovsFlow(r)
 	case format.TypeJourney:

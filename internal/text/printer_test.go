@@ -242,6 +242,9 @@ func TestNetnsNames(t *testing.T) {
 	start := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"netns":{"inum":1},"namespaces":{"2":{"name":"web","by":"ip netns"},"3":{"name":"a\u001b[31m","by":"program"}}}`)
 	other := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"host":"h","netns":{"inum":2},"namespaces":{"1":{"name":"pod:db","by":"pod"}}}`)
 	long := record(t, `{"type":"start","version":1,"ts":0,"clock_offset":0,"netns":{"inum":1},"namespaces":{"2":{"name":"`+strings.Repeat("a", 79)+`\u00e9","by":"pod"}}}`)
+	found := func(inum int, name string) format.Raw {
+		return record(t, fmt.Sprintf(`{"type":"namespace","ts":1,"inum":%d,"named":{"name":"%s","by":"program"}}`, inum, name))
+	}
 	cookie := func(n int) format.Raw {
 		return record(t, fmt.Sprintf(`{"type":"event","ts":1,"cpu":0,"probe":"p","netns":{"inum":2,"cookie":%d}%s}`, n, eth0))
 	}
@@ -268,6 +271,15 @@ func TestNetnsNames(t *testing.T) {
 		{[]format.Raw{start, cookie(7), cookie(8)}, " eth0 netns=2 "},
 		{[]format.Raw{start, cookie(7), cookie(8), event(2, eth0)}, " eth0 netns=2 "},
 		{[]format.Raw{start, cookie(7), other, record(t, `{"type":"resume","back":1}`), cookie(8)}, " eth0 netns=2 "},
+		// A name that was found later.
+		{[]format.Raw{start, cookie(7), found(2, "later"), cookie(8), cookie(8)}, " eth0@later "},
+		{[]format.Raw{start, cookie(7), found(2, "later"), cookie(8), cookie(9)}, " eth0 netns=2 "},
+		{[]format.Raw{start, found(4, "x\\u001b"), event(4, eth0)}, ` eth0@x\x1b `},
+		{[]format.Raw{start, found(4, strings.Repeat("a", 1000)), event(4, eth0)}, " eth0@" + strings.Repeat("a", maxName) + " "},
+		{[]format.Raw{start, found(4, "new"), other, record(t, `{"type":"resume","back":1}`), event(4, eth0)}, " eth0@new "},
+		{[]format.Raw{start, other, found(4, "new"), record(t, `{"type":"resume","back":1}`), event(4, eth0)}, " eth0 netns=4 "},
+		{[]format.Raw{found(4, "no start"), event(4, eth0)}, " eth0 "},
+		{[]format.Raw{start, record(t, `{"type":"namespace","inum":"x","named":7}`), event(4, eth0)}, " eth0 netns=4 "},
 		{[]format.Raw{long, event(2, eth0)}, " eth0@" + strings.Repeat("a", 79) + " "},
 	} {
 		lines := strings.Split(strings.TrimSuffix(print(t, Options{Records: true}, c.records...), "\n"), "\n")

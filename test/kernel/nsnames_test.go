@@ -11,17 +11,30 @@ import (
 	"testing"
 )
 
-// TestNamespaceNames: a network namespace that is there when skb-collect starts has a name in each event: by ip-netns(8),
-// by the container or the pod that a process in it belongs to, else by that process. No runtime is asked, so a cgroup
-// with the name that the runtime gives it is enough.
+// TestNamespaceNames: a network namespace has a name in each event, if it is there when skb-collect starts or is made
+// later: by ip-netns(8), by the container or the pod that a process in it belongs to, else by that process. No runtime
+// is asked, so a cgroup with the name that the runtime gives it is enough.
 func TestNamespaceNames(t *testing.T) {
+	t.Run("at the start", func(t *testing.T) { namespaceNames(t, false) })
+	t.Run("later", func(t *testing.T) { namespaceNames(t, true) })
+}
+
+func namespaceNames(t *testing.T, later bool) {
 	const id, uid = "4f1c9bd2a0e3478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566", "3c2f1e0d_9a8b_4c7d_8e6f_5a4b3c2d1e0f"
 	ping := "ping -q -c 1 -W 60 127.0.0.1 >/dev/null"
 	docker, slice := newCgroup(t, "docker-"+id+".scope"), "kubepods-besteffort-pod"+uid+".slice"
 	newCgroup(t, slice)
 	pod := newCgroup(t, slice+"/crio-"+id+".scope")
-	net := chain(t, 1)
 	batch(t, "", "link set lo up\n")
+	var p *process
+	var file string
+	collecting := func() {
+		p, file = collect(t, "-p", "net:netif_receive_skb", "-f", "icmp and host 127.0.0.1", "--no-follow")
+	}
+	if later {
+		collecting() // without its capabilities from now on
+	}
+	net := chain(t, 1)
 	var goOn []func() error // of the processes that wait in their namespaces
 	inside := func(before string) *process {
 		cmd := exec.Command("bash", "-ec", before+"; ip link set lo up; echo ready >&2; read x; "+ping+"; echo done; read x")
@@ -49,7 +62,9 @@ func TestNamespaceNames(t *testing.T) {
 	alone := inside("true")
 	inside("echo $$ > " + docker + "/cgroup.procs")
 	inside("echo $$ > " + pod + "/cgroup.procs; echo web-7d9f > /proc/sys/kernel/hostname")
-	p, file := collect(t, "-p", "net:netif_receive_skb", "-f", "icmp and host 127.0.0.1", "--no-follow")
+	if !later {
+		collecting()
+	}
 	net.in(0, ping)
 	run(t, "bash", "-ec", ping)
 	for _, on := range goOn {
@@ -74,10 +89,14 @@ func TestNamespaceNames(t *testing.T) {
 	}
 	for _, want := range []string{`"by":"pod","container":"` + id + `","pod":"` + strings.ReplaceAll(uid, "_", "-") + `","host":"web-7d9f"`, `"by":"ip netns"`, `"by":"program"`} {
 		if !strings.Contains(json, want) {
-			t.Errorf("no %s in the start", want)
+			t.Errorf("%s is not in the stream", want)
 		}
 	}
+	// A name that is found later stands in front of the first event that has it.
+	if found := strings.Count(json, `"type":"namespace"`); (found >= 4) != later {
+		t.Errorf("%d namespace records", found)
+	}
 	if t.Failed() {
-		t.Log(text)
+		t.Log(text, json)
 	}
 }

@@ -7,6 +7,7 @@ package nsnames
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func Find() map[uint32]format.Namespace {
 	for inum, pid := range processes(own) {
 		if len(all) < maxNames {
 			// A process that has just ended tells nothing.
-			if n := ofProcess(pid); n.Name != "" {
+			if n := ofProcess(pid, hostName); n.Name != "" {
 				all[inum] = n
 			}
 		}
@@ -42,8 +43,7 @@ func Find() map[uint32]format.Namespace {
 		if inum == own || !known && len(all) >= maxNames {
 			continue
 		}
-		n.Name, n.By = name, byFile
-		all[inum] = n
+		all[inum] = called(n, name)
 	}
 	tellApart(all)
 	return all
@@ -51,6 +51,25 @@ func Find() map[uint32]format.Namespace {
 
 // byFile is how a name of ip-netns(8) is known.
 const byFile = "ip netns"
+
+// called gives a namespace the name of its file. That of a pod or a container says more than one that a program made
+// up.
+func called(n format.Namespace, file string) format.Namespace {
+	if file != "" && (!machineMade(file) || n.Pod == "" && n.Container == "") {
+		n.Name, n.By = file, byFile
+	}
+	return n
+}
+
+// uuid is one in small letters, as /proc/sys/kernel/random/uuid and Go's libraries write it.
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// machineMade reports whether nobody chose a file's name: containerd and CRI-O name those of pods cni-UUID or UUID,
+// Podman names those of its containers netns-UUID.
+func machineMade(file string) bool {
+	_, id, ok := strings.Cut(file, "-")
+	return uuid.MatchString(file) || ok && uuid.MatchString(id)
+}
 
 // tellApart puts the number behind names that several namespaces have, such as those of a unit of systemd with several.
 // Those of ip-netns(8) are different, and stay.
@@ -124,8 +143,8 @@ func processes(but uint32) map[uint32]int {
 	return all
 }
 
-// ofProcess is what a process tells of the namespace that it is in.
-func ofProcess(pid int) format.Namespace {
+// ofProcess is what a process tells of the namespace that it is in. host gives the host name of one in a container.
+func ofProcess(pid int, host func(pid int) string) format.Namespace {
 	path := "/proc/" + strconv.Itoa(pid) + "/"
 	cgroups, _ := os.ReadFile(path + "cgroup")
 	comm, _ := os.ReadFile(path + "comm")
@@ -133,7 +152,7 @@ func ofProcess(pid int) format.Namespace {
 	n := format.Namespace{Container: p.container, Pod: p.pod, PID: uint32(pid),
 		Comm: strings.TrimSuffix(string(comm), "\n")}
 	if p.container != "" || p.pod != "" {
-		n.Host = hostName(path + "ns/uts")
+		n.Host = host(pid)
 	}
 	n.Name, n.By = p.name(n.Host, n.Comm, pid)
 	return n
@@ -164,9 +183,10 @@ func (p place) name(host, comm string, pid int) (name, by string) {
 	return comm + "/" + strconv.Itoa(pid), "program"
 }
 
-// hostName is the host name in a UTS namespace, "" if that is the one of this process, or it may not be entered. In a
-// pod it is the pod's name.
-func hostName(path string) (name string) {
+// hostName is the host name in a process's UTS namespace, "" if that is the one of this process, or it may not be
+// entered. In a pod it is the pod's name.
+func hostName(pid int) (name string) {
+	path := "/proc/" + strconv.Itoa(pid) + "/ns/uts"
 	if own := netns.Inum("/proc/self/ns/uts"); own == 0 || netns.Inum(path) == own {
 		return ""
 	}
