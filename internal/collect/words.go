@@ -34,7 +34,8 @@ func (o *Options) Validate() error {
 		return pipe.Usagef("%s: a filter goes behind -f: -f 'net %s'", first, address)
 	}
 	if f := o.Packets.Filter; f != "" && !strings.Contains(f, " ") && os.Args[len(os.Args)-len(o.Command)-1] == f {
-		return pipe.Usagef("%s: a filter of several words needs quotes: -f '%s %s' (and a command goes behind --)", first, f, all)
+		return pipe.Usagef("%s: a filter of several words needs quotes: -f '%s %s' (and a command goes behind --)",
+			first, f, all)
 	}
 	if _, err := net.InterfaceByName(first); err == nil {
 		return pipe.Usagef("%s: a device goes behind -i: -i %s (and a command behind --)", first, first)
@@ -56,7 +57,8 @@ func (o *Options) checkWrite() error {
 	name, _ := compress.CutSuffix(o.Write)
 	for _, end := range []string{".pcap", ".pcapng", ".cap"} {
 		if strings.HasSuffix(strings.ToLower(name), end) {
-			return pipe.Usagef("-w writes a stream, which is no capture: for %s: skb-collect ... | skb-pcap -w %s", o.Write, o.Write)
+			return pipe.Usagef("-w writes a stream, which is no capture: for %s: skb-collect ... | skb-pcap -w %s",
+				o.Write, o.Write)
 		}
 	}
 	return nil
