@@ -19,8 +19,8 @@ import (
 // reads best as one line.
 const maxColumns = 120
 
-// What looks like a mistake to misspell: rela is of ELF, recieve of a test of mistyped names.
-var spelled = []string{"rela", "recieve"}
+// What looks like a mistake to misspell: rela is of ELF, recieve of a test of mistyped names, ECT of RFC 3168.
+var spelled = []string{"rela", "recieve", "ect"}
 
 // checkText prints what is misspelled in the repository's files, and the lines of code that are too long,
 // and tells whether there are any.
