@@ -88,7 +88,7 @@ func records() []Appender {
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Drop: Drop{2, "N", "f+0x1", 0}, Held: 3, Counted: true},
 		&End{TS: 3, Events: 1, Lost: 7, Cause: "command", Status: Some(-1), Looked: Some(uint64(2))},
 		fullJourney(),
-		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
+		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Error: Some(int64(7)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
 		&Wire{From: "a", To: "b"},
 		&Resume{Back: 1},
 		&Counters{TS: 5, Took: 1, Netns: []uint32{4026531840}},

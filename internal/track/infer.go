@@ -155,6 +155,17 @@ type crossing struct {
 	branch uint32
 	host   uint32
 	wall   int64 // ns since 1970 by that host's clock
+	joined bool  // with one at the other end
+	equal  bool  // another packet of this host is the same: no one can tell which of them is at the other end
+}
+
+// among returns x with what is known of it, or of a packet that is the same: was is what the key had at this end.
+func (x crossing) among(was crossing, known bool) crossing {
+	if !known || was.host != x.host {
+		return x
+	}
+	x.joined, x.equal = was.joined, was.equal || was.packet != x.packet
+	return x
 }
 
 // maxCrossings is how many are remembered, of each end.
@@ -180,14 +191,15 @@ func (w *wireTimes) add(ns int64) {
 	}
 }
 
-// offset is how far the second host's clock is ahead of the first's, so that the quickest
-// packets take as long in both directions; false without packets of both.
-func (n *inference) offset(a, b uint32) (ns int64, ok bool) {
+// offset is how far the second host's clock is ahead of the first's, so that the quickest packets take as long in both
+// directions, and how far that can be from the truth: no packet arrives before it was sent. It is false without packets
+// of both directions, and if they contradict each other, as when a clock was set in between.
+func (n *inference) offset(a, b uint32) (ns, wrong int64, ok bool) {
 	there, back := n.wires[[2]uint32{a, b}], n.wires[[2]uint32{b, a}]
-	if there == nil || back == nil {
-		return 0, false
+	if there == nil || back == nil || there.least+back.least < 0 {
+		return 0, 0, false
 	}
-	return (there.least - back.least) / 2, true
+	return (there.least - back.least) / 2, (there.least + back.least + 1) / 2, true
 }
 
 // hostNumber gives the current host's.
@@ -207,7 +219,8 @@ func (t *tracker) hostNumber(g *group) uint32 {
 }
 
 // overWire joins a packet's first event with the one that left another host: by reference,
-// since that one's number has been handed on long ago.
+// since that one's number has been handed on long ago. Of packets that are the same in all that is compared, as those
+// of a flood, none is joined as soon as it is known that there are several.
 //
 // A capture has no probes: there each packet may have come in, and may be sent.
 func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, captured bool, k contentKeys,
@@ -220,17 +233,22 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, ca
 	if h == 0 {
 		return
 	}
-	x := crossing{j.packet, b.number, h, int64(v.ts) + t.group.host.clockOffset}
+	x := crossing{packet: j.packet, branch: b.number, host: h, wall: int64(v.ts) + t.group.host.clockOffset}
 	if captured {
-		defer n.sent.Set(k.packet, x)
+		defer func() {
+			was, ok := n.sent.Get(k.packet)
+			n.sent.Set(k.packet, x.among(was, ok))
+		}()
 	} else if class == kfunc.Transmit {
-		if r, ok := n.received.Get(k.packet); ok && r.host != h {
+		was, ok := n.sent.Get(k.packet)
+		x = x.among(was, ok)
+		if r, ok := n.received.Get(k.packet); ok && r.host != h && !r.joined && !r.equal && !x.joined && !x.equal {
 			// It has come in already, by the clocks or by the order of the streams.
-			n.received.Delete(k.packet)
+			r.joined, x.joined = true, true
+			n.received.Set(k.packet, r)
 			b.into = r.packet
 			j.flags |= guessed
 			t.crossed(h, r.host, r.wall-x.wall)
-			return
 		}
 		n.sent.Set(k.packet, x)
 		return
@@ -238,18 +256,22 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, ca
 	if b.hop > 0 || b.number > 0 {
 		return
 	}
+	was, ok := n.received.Get(k.packet)
+	r := x.among(was, ok)
 	s, ok := n.sent.Get(k.packet)
-	if !ok || s.host == h {
-		n.received.Set(k.packet, x)
+	if !ok || s.host == h || s.joined || s.equal || r.joined || r.equal {
+		n.received.Set(k.packet, r)
 		return
 	}
-	n.sent.Delete(k.packet)
+	s.joined, r.joined = true, true
+	n.sent.Set(k.packet, s)
+	n.received.Set(k.packet, r)
 	t.crossed(s.host, h, x.wall-s.wall)
 	track.From = format.From{How: "wire", Branch: s.branch, Packet: s.packet}
 	track.Inferred = true
 	b.flags |= inferredBranch
 	j.flags |= guessed
-	if offset, ok := n.offset(s.host, h); ok {
+	if offset, _, ok := n.offset(s.host, h); ok {
 		track.Since = uint64(max(0, x.wall-s.wall-offset))
 		track.Wire = true
 	}
@@ -278,8 +300,8 @@ func (t *tracker) reportWires() {
 		slices.Sort(w.all)
 		r := format.Wire{From: n.hosts[key[0]-1].name, To: n.hosts[key[1]-1].name, Packets: w.count,
 			Min: w.least, P50: w.all[(len(w.all)-1)/2], P99: w.all[(len(w.all)-1)*99/100], Max: w.all[len(w.all)-1]}
-		if offset, ok := n.offset(key[0], key[1]); ok {
-			r.Offset = format.Some(offset)
+		if offset, wrong, ok := n.offset(key[0], key[1]); ok {
+			r.Offset, r.Error = format.Some(offset), format.Some(wrong)
 			r.Min, r.P50, r.P99, r.Max = r.Min-offset, r.P50-offset, r.P99-offset, r.Max-offset
 		}
 		t.record = r.AppendMsgpack(t.record[:0])

@@ -253,6 +253,9 @@ func TestInferTwoHosts(t *testing.T) {
 				want = -want
 			}
 			mean := (int64(least[0]) + int64(least[1])) / 2
+			if d := abs(w.Offset.V - want + wrong*map[string]int64{"a": 1, "b": -1}[w.From]); !w.Error.OK || d > w.Error.V || w.Error.V > mean+1 {
+				t.Errorf("%s: the offset is wrong by %d ns, and said to be by %d at most", order, d, w.Error.V)
+			}
 			if w.Packets != packets/2 || !w.Offset.OK || abs(w.Offset.V-want) > 1 || abs(w.Min-mean) > 1 || w.P50 < w.Min || w.Max < w.P99 || w.Max > mean+51_000 {
 				t.Errorf("%s: %+v, want an offset of %d and at least %d", order, w, want, mean)
 			}
@@ -285,6 +288,98 @@ func TestInferCapture(t *testing.T) {
 	if len(journeys) != 2 || tracks[1].From != (format.From{How: "wire", Packet: tracks[0].Packet}) || tracks[1].By != "content" || !tracks[1].Inferred ||
 		tracks[2].Packet != tracks[1].Packet || tracks[2].Hop != 1 || !tracks[2].Inferred || journeys[1].By != "content" || !journeys[1].Inferred {
 		t.Errorf("%d journeys, %+v", len(journeys), tracks)
+	}
+}
+
+// Of equal packets none is joined with another, as no one can tell which of them it is: 10,000 of a flood, each tenth of
+// which is lost on the wire, whatever the clocks say and in whatever order the streams come. The packets between them that
+// are like no other are joined.
+func TestInferEqual(t *testing.T) {
+	for _, offset := range []int64{-3e9, 0, 3e9} {
+		for _, order := range []string{"a b", "b a", "merged"} {
+			streams := map[string]*scene{"a": newScene(), "b": newScene()}
+			for host, s := range streams {
+				s.start(host, map[string]int64{"a": 1e18, "b": 1e18 + offset}[host])
+			}
+			const packets, others = 10_000, 100
+			h := wireHeaders{src: [4]byte{10, 0, 0, 1}, dst: [4]byte{10, 0, 0, 2}, sport: 1, dport: 2, ttl: 64}
+			send := func(i int, id uint64, h wireHeaders, lost bool) {
+				a, b := streams["a"], streams["b"]
+				a.ts = 2e9 + uint64(i)*1e6 + id%2*5e5
+				a.event("net:net_dev_queue", "eth0", id, 0, h, "hello") // several events of one packet are no several packets
+				a.event("net:net_dev_start_xmit", "eth0", id, 0, h, "hello")
+				a.free(id)
+				if lost {
+					return
+				}
+				b.ts = max(b.ts, a.ts+100_000)
+				b.event("net:netif_receive_skb", "eth0", id, 0, h, "hello")
+				b.free(id)
+			}
+			for i := range packets {
+				send(i, uint64(2*i+2), h, i%10 == 0)
+				if i%(packets/others) == 0 {
+					other := h
+					other.ipid = uint16(i + 1)
+					send(i, uint64(2*i+3), other, false)
+				}
+			}
+			both := newScene()
+			for _, s := range streams {
+				s.end()
+				s.enc.Flush()
+			}
+			if order == "merged" {
+				both.merge(t, streams["a"].b.Bytes(), streams["b"].b.Bytes())
+			} else {
+				both.b.Write(streams[order[:1]].b.Bytes())
+				both.b.Write(streams[order[2:]].b.Bytes())
+			}
+			tracks, journeys, wires := both.tracked(t, true)
+			joined := 0
+			for _, x := range tracks {
+				if x.From.How == "wire" {
+					joined++
+				}
+			}
+			for _, j := range journeys {
+				if j.End.Into != 0 {
+					joined++
+				}
+			}
+			if len(journeys) != packets+packets*9/10+2*others || joined != others || len(wires) != 1 || wires[0].Packets != others {
+				t.Errorf("%s, clocks %d s apart: %d journeys, %d joined, want %d; %+v", order, offset/1e9, len(journeys), joined, others, wires)
+			}
+		}
+	}
+}
+
+// A clock that was set between the packets makes an offset that no clock had: none is told.
+func TestInferClockSet(t *testing.T) {
+	s := newScene()
+	h := wireHeaders{src: [4]byte{10, 0, 0, 1}, dst: [4]byte{10, 0, 0, 2}, sport: 1, dport: 2, ttl: 64, ipid: 1}
+	for i, way := range []struct {
+		from, to string
+		offset   int64 // of to's clock, as its start says
+	}{{"a", "b", -1e9}, {"b", "a", -1e9}} {
+		h.ipid = uint16(i + 1)
+		s.start(way.from, 1e18)
+		s.event("net:net_dev_start_xmit", "eth0", uint64(2*i+1), 0, h, "hello")
+		s.free(uint64(2*i + 1))
+		s.end()
+		s.start(way.to, 1e18+way.offset)
+		s.event("net:netif_receive_skb", "eth0", uint64(2*i+2), 0, h, "hello")
+		s.free(uint64(2*i + 2))
+		s.end()
+	}
+	_, _, wires := s.tracked(t, true)
+	if len(wires) != 2 {
+		t.Fatalf("%+v", wires)
+	}
+	for _, w := range wires {
+		if w.Packets != 1 || w.Offset.OK || w.Error.OK || w.Min > -9e8 {
+			t.Errorf("%+v", w)
+		}
 	}
 }
 
