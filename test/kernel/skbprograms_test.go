@@ -47,6 +47,7 @@ var bpfDrops = []struct {
 	{digit: 1, name: "clsact ingress", rule: "bpf-tc", program: "tcin", cause: `tc program "tcin" id %d on l1 dropped the packet (TC_ACT_SHOT)`, shows: "exit"},
 	{digit: 2, name: "clsact egress", rule: "bpf-tc", program: "tcout", cause: `tc program "tcout" id %d on r0 dropped the packet (TC_ACT_SHOT)`, shows: "exit"},
 	{digit: 3, name: "tcx ingress", rule: "bpf-tc", program: "tcxin", cause: `tc program "tcxin" id %d on l1 dropped the packet (TC_ACT_SHOT)`, shows: "exit"},
+	{digit: 10, name: "netkit", rule: "bpf-netkit", program: "nk", cause: `netkit program "nk" id %d dropped the packet on its way to nk0 (TC_ACT_SHOT)`, shows: "exit"},
 	{digit: 4, name: "cgroup ingress", rule: "bpf-cgroup", program: "acl", cause: `cgroup_skb program "acl" id %d dropped the packet`, shows: "exit"},
 	{digit: 6, name: "netfilter", rule: "bpf-netfilter", program: "nfdrop", cause: `netfilter program "nfdrop" id %d dropped the packet`, shows: "exit"},
 	{digit: 8, name: "socket filter", rule: "bpf-socket-filter", program: "sockf", cause: `socket_filter program "sockf" id %d of the socket refused the packet`, shows: "exit"},
@@ -89,6 +90,19 @@ func TestProgramsWithSkb(t *testing.T) {
 		index := n.ifindex(1, "l1")
 		n.within(1, func() error {
 			l, err := bpflink.AttachTCX(bpflink.TCXOptions{Interface: index, Program: programs["tcxin"], Attach: ebpf.AttachTCXIngress})
+			if err == nil {
+				t.Cleanup(func() { l.Close() })
+			}
+			return err
+		})
+	}
+	hasNetkit := knowsType(t, "netkit_link") // since Linux 6.7, and not in all of them
+	if hasNetkit {
+		programs["nk"] = typedProgram(t, ebpf.ProgramSpec{Type: ebpf.SchedCLS}, "nk", "__sk_buff", returns(tcShot))
+		n.in(1, "ip link add zk0 type netkit; ip addr add 10.9.30.1/24 dev zk0; ip link set zk0 up; ip link set nk0 up")
+		index := n.ifindex(1, "zk0")
+		n.within(1, func() error {
+			l, err := bpflink.AttachNetkit(bpflink.NetkitOptions{Interface: index, Program: programs["nk"], Attach: ebpf.AttachNetkitPrimary})
 			if err == nil {
 				t.Cleanup(func() { l.Close() })
 			}
@@ -143,12 +157,20 @@ func TestProgramsWithSkb(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	untilDropped(t, file, count-arrive)
+	dropped := count - arrive
+	if hasNetkit { // as many as of each digit
+		n.in(1, fmt.Sprintf("for i in $(seq %d); do echo x > /dev/udp/10.9.30.2/7031 || true; done", tenth))
+		dropped += tenth
+	}
+	untilDropped(t, file, dropped)
 	p.stop()
 	s := track(t, file)
 	seen := map[int]map[string]string{} // verdicts of programs
 	for _, h := range s.hops {
 		i := number(h.Packet)
+		if i < 0 {
+			continue // of netkit
+		}
 		if seen[i] == nil {
 			seen[i] = map[string]string{}
 		}
