@@ -47,6 +47,10 @@ func TestRecorded(t *testing.T) {
 				record = &Free{}
 			case TypeEnd:
 				record = &End{}
+			case TypeCounters:
+				record = &Counters{}
+			case TypeFlow:
+				record = &OVSFlow{}
 			default:
 				t.Fatalf("%s: a record of type %q", name, r.Type())
 			}

@@ -8,17 +8,23 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/skb-tools/skb-tools/internal/drops"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/internal/sort"
 	"github.com/skb-tools/skb-tools/internal/track"
 	"github.com/skb-tools/skb-tools/test/scripttest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": track.Main})
+	testscript.Main(m, map[string]func(){"skb-pcap": main, "tojson": tojson, "skb-track": track.Main, "skb-drops": drops.Main, "skb-sort": sort.Main})
 }
 
 func TestScripts(t *testing.T) {
 	wireshark, err := filepath.Abs("../../contrib/wireshark")
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams, err := filepath.Abs("../../testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +43,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			e.Setenv("WIRESHARK", wireshark)
+			e.Setenv("STREAMS", streams)
 			recorded, err := os.ReadFile("../../internal/pcap/testdata/nat.skb")
 			if err != nil {
 				return err

@@ -158,7 +158,7 @@ func matches(c choice, s string) bool {
 
 // Whoever runs a command that skb-drops gives has it on a Debian host with iproute2,
 // nftables and procps, or has what the drop is about (Open vSwitch, Wi-Fi, BPF).
-var commands = []string{"ss", "ip", "nft", "tc", "bridge", "nstat", "sysctl", "cat", "ls", "iptables-legacy-save", "bpftool", "ovs-dpctl", "ovs-appctl", "ovs-ofctl", "iw"}
+var commands = []string{"ss", "ip", "nft", "tc", "bridge", "nstat", "sysctl", "cat", "ls", "iptables-legacy-save", "bpftool", "ovs-dpctl", "ovs-appctl", "ovs-ofctl", "iw", "dmesg"}
 
 func TestCommandsAreWellFormed(t *testing.T) {
 	var all []template

@@ -26,6 +26,7 @@ var notRun = map[string]string{
 	"ovs-dpctl ":                "there is no Open vSwitch in this test",
 	"ovs-appctl ":               "the same",
 	"ovs-ofctl ":                "the same",
+	"dmesg | grep ":             "it fails where the log does not have the line",
 	"wg ":                       "the guests do not have the program",
 	"bpftool prog dump xlated ": "the number is that of a program (TestXDPProbed, TestProgramsWithSkb and TestXDPTold run it)",
 	"ip route get 224.0.0.22":   "it fails where the reason for it is, which is that no route leads there",
