@@ -22,8 +22,9 @@ const (
 func (h BPDU) Version() uint8 { return h[2] }
 func (h BPDU) Type() uint8    { return h[3] }
 
-// Changed is the flag that the topology changes.
-func (h BPDU) Changed() bool { return h[4]&1 != 0 }
+// Flags are those of the topology: changed is the lowest bit, acknowledged the highest; the others are of RSTP (IEEE
+// 802.1D, 9.3.3).
+func (h BPDU) Flags() uint8 { return h[4] }
 
 // Root and Bridge are the tree's root and the sender.
 func (h BPDU) Root() BridgeID   { return BridgeID(h[5:13:13]) }

@@ -45,7 +45,7 @@ func bpdus(b []byte) (ours, theirs string) {
 		return "", ""
 	}
 	h := BPDU(b)
-	ours = fmt.Sprintf("%d %d %v %d %x %d %x %d", h.Version(), h.Type(), h.Changed(), h.Root().Priority(),
+	ours = fmt.Sprintf("%d %d %v %d %x %d %x %d", h.Version(), h.Type(), h.Flags()&1 != 0, h.Root().Priority(),
 		h.Root().Address(), h.Bridge().Priority(), h.Bridge().Address(), h.Port())
 	theirs = fmt.Sprintf("%d %d %v %d %x %d %x %d", l.Version, l.Type, l.TC, l.RouteID.Priority|l.RouteID.SysID,
 		[]byte(l.RouteID.HwAddr), l.BridgeID.Priority|l.BridgeID.SysID, []byte(l.BridgeID.HwAddr), l.PortID)

@@ -59,7 +59,7 @@ func (c SCTPChunk) Name() string { return chunkNames[c[0]] }
 const (
 	SCTPDataLen = 16
 	SCTPInitLen = 20
-	SCTPSackLen = 12
+	SCTPSackLen = 16
 )
 
 // An SCTPDataChunk has SCTPDataLen bytes at least.

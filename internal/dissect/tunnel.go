@@ -182,6 +182,14 @@ func (h GREHeader) Seq() (seq uint32, ok bool) {
 	return h.word(greSeq, at)
 }
 
+// Ack is the sequence number of PPTP that is acknowledged, if there is one and it was captured. It ends the header.
+func (h GREHeader) Ack() (seq uint32, ok bool) {
+	if h.Version() != 1 || h[1]&greAck == 0 || len(h) < 12 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(h[len(h)-4:]), true
+}
+
 func (h GREHeader) keyAt() int {
 	if h[0]&(greSum|greRouting) != 0 {
 		return 8

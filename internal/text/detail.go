@@ -45,10 +45,13 @@ func (d *dissector) etherTypeOf(t dissect.EtherType) {
 	d.etherTypeName(t)
 }
 
+// ecn is what the two lowest bits of the TOS say (RFC 3168, 5).
+var ecn = [...]string{"", ",ECT(1)", ",ECT(0)", ",CE"}
+
 // ipv4Detail prints what an IPv4 header holds besides the addresses (-v).
 func (d *dissector) ipv4Detail(h dissect.IPv4Header) {
 	d.str("(tos 0x").hexDigits(uint64(h.TOS()))
-	d.str([...]string{"", ",ECT(1)", ",ECT(0)", ",CE"}[h.TOS()&3])
+	d.str(ecn[h.TOS()&3])
 	d.str(", ttl ").num(int(h.TTL())).str(", id ").num(int(h.ID())).str(", offset ").num(h.Offset()).str(", flags [")
 	sep := ""
 	for _, f := range [...]struct {
@@ -157,7 +160,11 @@ func (d *dissector) transportSum(proto dissect.Proto, has uint16) (sum uint32, i
 	if d.fragmented || d.w.Quoted || d.w.Fault != dissect.Whole || all != d.total() || len(d.src) == 0 {
 		return 0, unchecked
 	}
-	ends := dissect.Sum(dissect.Sum(0, d.src), d.dst)
+	dst := d.dst
+	if d.final != nil {
+		dst = d.final
+	}
+	ends := dissect.Sum(dissect.Sum(0, d.src), dst)
 	// The length may still be missing, too, where segments are to be cut from it.
 	bare := dissect.Sum(ends, []byte{0, byte(proto)})
 	pseudo := dissect.Sum(bare, []byte{byte(all >> 24), byte(all >> 16), byte(all >> 8), byte(all)})
@@ -272,6 +279,20 @@ func (d *dissector) ipOptions(o dissect.Options) *dissector {
 		}
 	}
 	return d
+}
+
+// routeEnd is the last address of a source route, which checksums are made with (RFC 1122, 3.2.1.8); nil if there is
+// none.
+func routeEnd(o dissect.Options) []byte {
+	for {
+		kind, value, ok := o.Next()
+		switch {
+		case !ok:
+			return nil
+		case (kind == optionLooseRoute || kind == optionStrictRoute) && len(value) >= 5:
+			return value[len(value)-4:]
+		}
+	}
 }
 
 // ipRoute prints an option of a route: a pointer and addresses.

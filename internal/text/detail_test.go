@@ -65,6 +65,13 @@ func TestDetailLikeTcpdump(t *testing.T) {
 			names = append(names, c.name)
 		}
 	}
+	for _, c := range corpus(t) {
+		switch c.name {
+		case "ipv4 record route", "ipv4 router alert", "ipv4 source route", "ipv4 first fragment", "truncated ip",
+			"udp length too large", "udp length too small", "esp":
+			packets, names = append(packets, c.data), append(names, c.name)
+		}
+	}
 	// A wrong checksum, and one that is left to the device.
 	for _, change := range []struct {
 		name string
@@ -136,6 +143,22 @@ func TestUnfinished(t *testing.T) {
 		d := &dissector{detail: Detail{Verbose: 1}}
 		got := string(d.packet(nil, b, "mac", 1, 0, len(b)))
 		if !strings.Contains(got, "cksum 0x3d31 (unfinished), seq") {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// TestGeneveOptions: -v names them.
+func TestGeneveOptions(t *testing.T) {
+	for _, c := range corpus(t) {
+		if c.name != "geneve with options" {
+			continue
+		}
+		d := &dissector{detail: Detail{Verbose: 1}}
+		got := string(d.packet(nil, c.data, "mac", 1, 0, len(c.data)))
+		want := "Flags [C], vni 43, options [class Open Virtual Networking (OVN) (0x102) type 0x80(C) len 8 data 0000000a, " +
+			"class In-band Network Telemetry (INT) (0x103) type 0x3 len 8 data 0000000b]: IP (tos"
+		if !strings.Contains(got, want) {
 			t.Errorf("got %s", got)
 		}
 	}

@@ -10,7 +10,9 @@ func (d *dissector) icmp() bool {
 	}
 	h, n := dissect.ICMPHeader(d.w.Header), d.total()
 	switch h.Type() {
-	case dissect.ICMPEcho, dissect.ICMPEchoReply, dissect.ICMPTimestamp, dissect.ICMPTimestampReply:
+	case dissect.ICMPTimestamp, dissect.ICMPTimestampReply:
+		d.str(icmpNames[h.Type()]).str(" id ").num(int(h.ID())).str(" seq ").num(int(h.Seq()))
+	case dissect.ICMPEcho, dissect.ICMPEchoReply:
 		d.str(icmpNames[h.Type()]).str(", id ").num(int(h.ID())).str(", seq ").num(int(h.Seq()))
 	case dissect.ICMPExtendedEcho, dissect.ICMPExtendedEchoReply:
 		d.str(icmpNames[h.Type()]).str(", id ").num(int(h.ID()))
@@ -60,14 +62,18 @@ func (d *dissector) icmpNumber(h dissect.ICMPHeader) {
 // and port are those of the packet that could not be delivered.
 func (d *dissector) icmpUnreachable(h dissect.ICMPHeader) {
 	q := d.quoted()
+	switch h.Code() {
+	case 0, 9:
+		d.str("net ")
+	case 1, 10, 13:
+		d.str("host ")
+	}
 	if q.known {
 		d.ip(q.dst).str(" ")
 	}
 	switch h.Code() {
-	case 0:
-		d.str("net unreachable")
-	case 1:
-		d.str("host unreachable")
+	case 0, 1:
+		d.str("unreachable")
 	case 2:
 		d.str("protocol ")
 		if q.known {
@@ -85,7 +91,9 @@ func (d *dissector) icmpUnreachable(h dissect.ICMPHeader) {
 		d.str("unreachable - source route failed")
 	case 9, 10, 13:
 		d.str("unreachable - admin prohibited")
-		d.str([...]string{9: " net", 10: " host", 13: " filter"}[h.Code()])
+		if h.Code() == 13 {
+			d.str(" filter")
+		}
 	default:
 		d.str("unreachable, code ").num(int(h.Code()))
 	}

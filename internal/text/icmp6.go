@@ -33,9 +33,13 @@ func (d *dissector) icmp6Error(h dissect.ICMPHeader) {
 	case dissect.ICMPv6TooBig:
 		d.str("packet too big, mtu ").u32(h.Value())
 	case dissect.ICMPv6TimeExceeded:
-		d.str("time exceeded in-transit")
 		if h.Code() == 1 {
-			d.str(" (reassembly)")
+			d.str("ip reassembly time exceeded")
+		} else {
+			d.str("time exceeded in-transit")
+		}
+		if q := d.quoted(); q.known {
+			d.str(" for ").ip(q.dst)
 		}
 	case dissect.ICMPv6ParameterProblem:
 		d.str("parameter problem, code ").num(int(h.Code())).str(" - octet ").u32(h.Value())
@@ -69,7 +73,11 @@ func (d *dissector) icmp6Message(h dissect.ICMPHeader) {
 	case dissect.ICMPv6EchoReply:
 		d.str("echo reply, id ").num(int(h.ID())).str(", seq ").num(int(h.Seq()))
 	case dissect.ICMPv6ListenerQuery:
-		d.str("multicast listener query ").target(m)
+		if d.total() >= mldQuery2Len {
+			d.str("multicast listener query v2 [gaddr ").target(m).str("]")
+		} else {
+			d.str("multicast listener query ").target(m)
+		}
 	case dissect.ICMPv6ListenerReport:
 		d.str("multicast listener report ").target(m)
 	case dissect.ICMPv6ListenerDone:
@@ -97,13 +105,16 @@ func (d *dissector) icmp6Message(h dissect.ICMPHeader) {
 	}
 }
 
+// mldQuery2Len is the least length of a query of MLDv2, in bytes; that of version 1 is shorter (RFC 3810, 8.1).
+const mldQuery2Len = 28
+
 // target prints the address that a message is about.
-func (d *dissector) target(m dissect.NeighborMessage) {
+func (d *dissector) target(m dissect.NeighborMessage) *dissector {
 	if a := m.Target(); a != nil {
-		d.ip(a)
-		return
+		return d.ip(a)
 	}
 	d.short("icmp6")
+	return d
 }
 
 // linkAddresses prints the link-layer addresses of Neighbor Discovery.

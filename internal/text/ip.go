@@ -22,9 +22,11 @@ func (d *dissector) ipv4() bool {
 			d.str(": bad-len ").num(h.Total())
 		}
 	default:
+		d.hops = h.TTL()
 		d.missing("truncated-ip - ", h.Total())
-		if d.detail.Verbose > 0 {
+		if d.final = nil; d.detail.Verbose > 0 {
 			d.ipv4Detail(h)
+			d.final = routeEnd(h.Options())
 		}
 		return d.between(h.Src(), h.Dst(), piece{id: uint32(h.ID()), offset: h.Offset(), more: h.MoreFragments()})
 	}
@@ -40,8 +42,9 @@ func (d *dissector) ipv6() bool {
 	case dissect.Bad:
 		d.badVersion(h.Version())
 	default:
+		d.hops = h.HopLimit()
 		d.missing("truncated-ip6 - ", dissect.IPv6Len+h.Length())
-		if d.detail.Verbose > 0 {
+		if d.final = nil; d.detail.Verbose > 0 {
 			d.ipv6Detail(h)
 		}
 		return d.between(h.Src(), h.Dst(), piece{})
@@ -100,6 +103,8 @@ func (d *dissector) protocol(proto dissect.Proto, n int) {
 	case d.w.Later:
 		d.str("ip-proto-").num(int(proto))
 		return
+	case d.routing(proto, d.w.Rest, n):
+		return
 	case proto == dissect.ProtoNoNextHeader:
 		d.str("no next header")
 		return
@@ -122,14 +127,29 @@ func (d *dissector) extensions(p piece) (_ piece, whole bool) {
 			d.names = append(append(d.names, name...), "[|ip6]"...)
 			return p, false
 		}
-		if d.w.Kind == dissect.Fragment {
+		switch d.w.Kind {
+		case dissect.Fragment:
 			h := dissect.FragmentHeader(d.w.Header)
 			p = piece{h.ID(), h.Offset(), h.More()}
-		} else {
+		case dissect.AH:
+			d.ah()
+		case dissect.Routing:
+			d.routingHeader()
+		default:
 			d.names = append(d.names, name...)
 		}
 	}
 	return p, true
+}
+
+// routingHeader puts aside what a routing header says: its length in units of 8 bytes behind the first, its type, and
+// how many nodes are still to be visited.
+func (d *dissector) routingHeader() {
+	h := dissect.RoutingHeader(d.w.Header)
+	out := appendNum(append(d.names, "RT6 (len="...), uint64(h[1]))
+	out = appendNum(append(out, ", type="...), uint64(h.Type()))
+	out = appendNum(append(out, ", segleft="...), uint64(h.SegmentsLeft()))
+	d.names = append(out, ") "...)
 }
 
 var extensionNames = [...]string{dissect.HopByHop: "HBH ", dissect.DestOpts: "DSTOPT ", dissect.Routing: "RT6 ",

@@ -53,10 +53,22 @@ func (d *dissector) stp() bool {
 	default:
 		d.str(", Config")
 	}
-	if h.Changed() {
-		d.str(", topology change")
+	d.str(", Flags [")
+	sep := ""
+	for _, f := range [...]struct {
+		bit  byte
+		name string
+	}{{0x01, "Topology change"}, {0x02, "Proposal"}, {0x10, "Learn"}, {0x20, "Forward"}, {0x40, "Agreement"},
+		{0x80, "Topology change ACK"}} {
+		if h.Flags()&f.bit != 0 {
+			d.str(sep).str(f.name)
+			sep = ", "
+		}
 	}
-	d.str(", root ").bridge(h.Root()).str(", bridge-id ").bridge(h.Bridge())
+	if sep == "" {
+		d.str("none")
+	}
+	d.str("], root ").bridge(h.Root()).str(", bridge-id ").bridge(h.Bridge())
 	d.str(".").hex16(h.Port()).str(", length ").num(n)
 	return false
 }
@@ -81,7 +93,7 @@ func (d *dissector) lldp() bool {
 			d.str(", port description ")
 			d.out = appendEscaped(d.out, value)
 		case kind == dissect.LLDPSystemName:
-			d.str(", system name ")
+			d.str(": ")
 			d.out = appendEscaped(d.out, value)
 		}
 	}

@@ -33,7 +33,7 @@ func Packet(dst, data []byte, at string, linkType, protocol uint16, origLen int)
 // packet is Packet.
 func (d *dissector) packet(dst, data []byte, at string, linkType, protocol uint16, origLen int) []byte {
 	d.out, d.depth, d.frame, d.ends = dst, 0, nil, d.ends[:0]
-	d.told, d.fragmented, d.known = false, false, origLen > 0 && origLen >= len(data)
+	d.told, d.fragmented, d.stacked, d.known = false, false, false, origLen > 0 && origLen >= len(data)
 	d.src, d.dst = nil, nil
 	d.begin(data, at, linkType, protocol, max(origLen, len(data)))
 	dst = d.out
@@ -59,7 +59,10 @@ type dissector struct {
 	known      bool   // how long the packet is on the wire
 	there      int    // how many bytes the header in front says there are
 	src, dst   []byte // of the last IP header
+	final      []byte // where it leads at last, if it has a source route; for checksums
+	hops       uint8  // its TTL
 	fragmented bool   // what is behind that header
+	stacked    bool   // the last MPLS entry was not the bottom of its stack
 }
 
 // maxDepth bounds the headers inside headers that are followed: a packet of
@@ -156,7 +159,9 @@ var forms = [256]func(*dissector) bool{
 	dissect.ICMP: (*dissector).icmp, dissect.ICMPv6: (*dissector).icmp6, dissect.IGMP: (*dissector).igmp,
 
 	dissect.GRE: (*dissector).gre, dissect.ESP: (*dissector).esp, dissect.VXLAN: (*dissector).vxlan,
-	dissect.Geneve: (*dissector).geneve,
+	dissect.Geneve: (*dissector).geneve, dissect.VXLANGPE: (*dissector).vxlanGPE, dissect.GTPU: (*dissector).gtp,
+	dissect.WireGuard: (*dissector).wireguard, dissect.L2TP: (*dissector).l2tp, dissect.L2TPIP: (*dissector).l2tpIP,
+	dissect.MACsec: (*dissector).macsec, dissect.IPComp: (*dissector).ipcomp, dissect.DCCP: (*dissector).dccp,
 }
 
 // unread prints what is behind the header that the walk stands at, where that has no form.
@@ -171,6 +176,10 @@ func (d *dissector) unread() {
 		return
 	case k == dissect.PPP:
 		d.pppName(dissect.PPPProtocol(d.w.Type))
+		if b := d.w.Rest; d.w.Type >= 0xc000 && len(b) >= 4 || d.w.Type>>12 == 8 && len(b) >= 4 {
+			d.pppControl(b, n+len(d.w.Header))
+			return
+		}
 		d.str(", ")
 	case k == dissect.MPLS: // which does not tell
 	default:

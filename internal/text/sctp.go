@@ -46,7 +46,8 @@ func (d *dissector) sctpChunk(c dissect.SCTPChunk) {
 		d.str("] [init TSN: ").u32(c.TSN()).str("]")
 	case t == dissect.SCTPSack && len(c) >= dissect.SCTPSackLen:
 		c := dissect.SCTPSackChunk(c)
-		d.str(" [cum ack ").u32(c.Ack()).str("] [a_rwnd ").u32(c.Window()).str("]")
+		d.str(" [cum ack ").u32(c.Ack()).str("] [a_rwnd ").u32(c.Window())
+		d.str("] [#gap acks ").num(int(word(c, 12))).str("] [#dup tsns ").num(int(word(c, 14))).str("]")
 	}
 }
 

@@ -43,7 +43,13 @@ func (d *dissector) geneve() bool {
 	}
 	d.str("], vni ").u32(h.VNI())
 	if n := h.OptionsLen(); n > 0 {
-		d.str(", options length ").num(n)
+		d.str(", options [")
+		if d.detail.Verbose > 0 && d.w.Fault == dissect.Whole {
+			d.geneveOptions(h.Options())
+		} else {
+			d.num(n).str(" bytes")
+		}
+		d.str("]")
 	}
 	if d.w.Fault == dissect.Cut {
 		d.str(", ").short("geneve")
@@ -65,11 +71,16 @@ func (d *dissector) gre() bool {
 		d.str(", ").short("gre")
 		return false
 	}
-	if key, ok := h.Key(); ok {
+	if key, ok := h.Key(); ok && h.Version() == 1 { // of PPTP: a length and a call (RFC 2637, 4.1)
+		d.str(", call ").num(int(key & 0xffff))
+	} else if ok {
 		d.str(", key=").hexNum(uint64(key))
 	}
 	if seq, ok := h.Seq(); ok {
 		d.str(", seq ").u32(seq)
+	}
+	if ack, ok := h.Ack(); ok {
+		d.str(", ack ").u32(ack)
 	}
 	d.str(", length ").num(d.total())
 	switch empty := len(d.w.Rest) == 0; {
@@ -89,10 +100,11 @@ func (d *dissector) mpls() bool {
 		return false
 	}
 	h := dissect.MPLSEntry(d.w.Header)
-	d.str("MPLS (label ").u32(h.Label())
-	if tc := h.Class(); tc != 0 {
-		d.str(", tc ").num(int(tc))
+	if !d.stacked {
+		d.str("MPLS ")
 	}
+	d.stacked = !h.Bottom()
+	d.str("(label ").u32(h.Label()).str(", tc ").num(int(h.Class()))
 	if h.Bottom() {
 		d.str(", [S]")
 	}
@@ -112,12 +124,16 @@ func (d *dissector) pppoe() bool {
 	} else if h.Code() != 0 {
 		d.str("code ").num(int(h.Code())).str(" ")
 	}
-	d.str("[ses ").hexNum(uint64(h.Session())).str("]")
 	if d.w.Kind == dissect.PPPoEDiscovery {
-		d.str(", length ").num(h.Length())
+		if h.Session() != 0 {
+			d.str("[ses ").hexNum(uint64(h.Session())).str("] ")
+		}
+		d.out = d.out[:len(d.out)-1]
+		d.w.Trim()
+		d.pppoeTags(d.w.Rest)
 		return false
 	}
-	d.str(" ")
+	d.str("[ses ").hexNum(uint64(h.Session())).str("] ")
 	return true
 }
 
@@ -138,6 +154,7 @@ func (d *dissector) esp() bool {
 		return false
 	}
 	h := dissect.ESPHeader(d.w.Header)
-	d.str("ESP(spi=").hexNum(uint64(h.SPI())).str(",seq=").hexNum(uint64(h.Seq())).str("), length ").num(d.total())
+	d.out = appendHex32(append(d.out, "ESP(spi=0x"...), h.SPI())
+	d.str(",seq=").hexNum(uint64(h.Seq())).str("), length ").num(d.total())
 	return false
 }

@@ -39,8 +39,21 @@ func (d *dissector) udp() bool {
 		d.dns(b, n)
 	case (is(dissect.PortDHCPServer) || is(dissect.PortDHCPClient)) && n > 0:
 		d.dhcpMessage(b, n)
-	case d.w.Next == dissect.VXLAN || d.w.Next == dissect.Geneve:
+	case d.w.Next == dissect.ESP:
+		d.str("UDP-encap: ")
 		return true
+	case d.w.Next != dissect.None:
+		return true
+	case is(dissect.PortESP) && n == 1:
+		d.str("isakmp-nat-keep-alive")
+	case is(dissect.PortESP) && len(b) >= 4 && binary.BigEndian.Uint32(b) == 0:
+		d.str("NONESP-encap: isakmp, length ").num(n - 4)
+	case is(portISAKMP):
+		d.str("isakmp, length ").num(n)
+	case is(portNTP):
+		d.ntp(b, n)
+	case dst == portBFD || dst == portBFDMulti:
+		d.bfd(b, n)
 	case is(dissect.PortDHCP6Client) && is(dissect.PortDHCP6Server):
 		d.dhcp6(b, n)
 	default:
