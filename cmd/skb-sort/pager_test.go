@@ -17,7 +17,7 @@ import (
 	"github.com/skb-tools/skb-tools/test/terminaltest"
 )
 
-// An onTerminal is a program that runs on a pseudo terminal (pty(7)) of 24 lines and 80 columns.
+// An onTerminal is a program that runs on a pseudo terminal (pty(7)).
 type onTerminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -26,10 +26,16 @@ type onTerminal struct {
 	output []byte // so far
 }
 
-// at starts a program on a terminal. stdin, unless nil, is not the terminal.
+// at starts a program on a terminal of 24 lines and 80 columns. stdin, unless nil, is not the terminal.
 func at(t *testing.T, env []string, stdin *os.File, program string, args ...string) *onTerminal {
 	t.Helper()
-	keys, tty := terminaltest.Open(t, 80, 24)
+	return atWidth(t, 80, env, stdin, program, args...)
+}
+
+// atWidth is at with so many columns.
+func atWidth(t *testing.T, columns int, env []string, stdin *os.File, program string, args ...string) *onTerminal {
+	t.Helper()
+	keys, tty := terminaltest.Open(t, uint16(columns), 24)
 	defer tty.Close()
 	exe, err := os.Executable()
 	if err != nil {

@@ -98,9 +98,14 @@ func (p *Printer) pair(section, key []byte, v wire.Value, color string) {
 }
 
 // hexKeys are the keys whose numbers are told in hexadecimal: kernel addresses, marks, and of what
-// changed what ip xfrm shows so.
+// changed what a packet's own text shows so.
 var hexKeys = func() []string {
-	keys := []string{"spi", "outer.spi", "teid"}
+	keys := []string{"spi", "teid", "index", "cpi"}
+	for _, tunnel := range [...]string{"outer.", "outer2.", "outer3.", "outer4."} {
+		for _, id := range keys[:4] {
+			keys = append(keys, tunnel+id)
+		}
+	}
 	for _, k := range format.EventPaths() {
 		if k.Unit.Hex() && !slices.Contains(keys, k.Name) {
 			keys = append(keys, k.Name)
