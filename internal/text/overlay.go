@@ -278,7 +278,8 @@ func (d *dissector) geneveOptions(o dissect.GeneveOptions) {
 		if !ok {
 			return
 		}
-		d.str(sep).str("class ").str(geneveClass(class)).str(" (").hexNum(uint64(class)).str(") type ").hexNum(uint64(kind))
+		d.str(sep).str("class ").str(geneveClass(class)).str(" (").hexNum(uint64(class))
+		d.str(") type ").hexNum(uint64(kind))
 		if kind&0x80 != 0 {
 			d.str("(C)")
 		}

@@ -55,7 +55,8 @@ func (d *dissector) vrrp(b []byte, n int) bool {
 	if version == 3 {
 		d.str(", intvl ").num(int(binary.BigEndian.Uint16(b[4:]) & 0xfff)).str("cs")
 	} else {
-		d.str(", authtype ").name([]string{"none", "simple", "ah"}, int(b[4]), "").str(", intvl ").num(int(b[5])).str("s")
+		d.str(", authtype ").name([]string{"none", "simple", "ah"}, int(b[4]), "")
+		d.str(", intvl ").num(int(b[5])).str("s")
 	}
 	d.str(", length ").num(n)
 	return true
