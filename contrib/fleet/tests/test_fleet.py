@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import duckdb
@@ -39,6 +40,7 @@ while :; do sleep 0.1; done
 # kcat, and a copy of what it is given.
 KCAT = """#!/bin/bash
 set -o pipefail
+[ "$1" = -P ] || exec "$KCAT" "$@"
 tee "$SKB_SENT" | "$KCAT" "$@"
 """
 
@@ -101,6 +103,25 @@ class Fleet:
         keyed = "".join(json.loads(line)["fleet"]["host"] + "\t" + line + "\n" for line in lines)
         subprocess.run(["kcat", "-P", "-b", self.broker.address, "-t", "skb", "-K", "\\t"], input=keyed.encode(), check=True)
 
+    def run_recipe(self, title):
+        """What the commands under a title of docs/recipes.md print, and what the page shows."""
+        work = self.folder / title
+        work.mkdir()
+        shutil.copy(ROOT / "testdata/traffic-6.12.skb", work / "x.skb")
+        body = re.search(rf"^## {title}:.*?```console\n(.*?)```\n", (ROOT / "docs/recipes.md").read_text(), re.S | re.M)[1]
+        shown, printed = [], []
+        for line in body.splitlines():
+            if not line.startswith("$ "):
+                shown.append(line)
+                continue
+            command = line[2:].replace("localhost:9092", self.broker.address).replace("-t skb", "-t recipe")
+            command = command.replace("python3 ", sys.executable + " ")
+            done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=work, stdout=subprocess.PIPE, text=True,
+                                  env={**self.env, "SKB_SENT": str(work / "sent")})
+            assert done.returncode == 0, command
+            printed += done.stdout.splitlines()
+        return printed, shown
+
     def run(self):
         make = self.maker
         self.broker.start()
@@ -150,6 +171,8 @@ class Fleet:
         self.states[name(103), "drops"] = "lines missing"
         for alien in b"x", b'{"type":"event"}', b'{"fleet":{"seq":"no"}}', b"\xff\xfe", b'{"type":3,"fleet":{"seq":1}}':
             subprocess.run(["kcat", "-P", "-b", self.broker.address, "-t", "skb"], input=alien, check=True)
+        self.broker.make_topic("recipe")
+        self.recipe = self.run_recipe("Kafka")
         got = subprocess.run(["kcat", "-C", "-b", self.broker.address, "-t", "skb", "-o", "beginning", "-e", "-q"],
                              stdout=subprocess.PIPE, check=True)
         self.lines = got.stdout.split(b"\n")[:-1]
@@ -406,6 +429,12 @@ def test_unit(tmp_path):
     (tmp_path / "skb-fleet@drops.service").write_text(unit)
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / "skb-fleet@drops.service"], capture_output=True, text=True)
     assert done.returncode == 0 and "skb-fleet" not in done.stderr, done.stderr
+
+
+def test_recipes(fleet):
+    """docs/recipes.md, the parts about Kafka and ClickHouse."""
+    for printed, shown in fleet.recipe, fleet.run_recipe("ClickHouse"):
+        assert printed == shown and printed
 
 
 @pytest.mark.parametrize("args, env, status, said", [
