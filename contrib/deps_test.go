@@ -82,3 +82,67 @@ func TestDeps(t *testing.T) {
 		}
 	}
 }
+
+// TestDepsOfManagers: what a build lacks has the names that each package manager knows, nothing is installed unless
+// asked, and all but Go is installed then. PATH has nothing but the manager.
+func TestDepsOfManagers(t *testing.T) {
+	for manager, want := range map[string]struct{ says, asked string }{
+		"apt-get": {"apt-get install --no-install-recommends gcc libc6-dev libpcap-dev", "install -y -qq --no-install-recommends gcc libc6-dev libpcap-dev"},
+		"dnf":     {"dnf install gcc libpcap-devel", "install -y gcc libpcap-devel"},
+		"apk":     {"apk add gcc musl-dev linux-headers libpcap-dev", "add gcc musl-dev linux-headers libpcap-dev"},
+		"pacman":  {"pacman -S --needed gcc libpcap", "-S --needed --noconfirm gcc libpcap"},
+		"":        {"has none of apt-get, dnf, apk and pacman: install a C compiler and libpcap's headers", ""},
+	} {
+		dir := t.TempDir()
+		deps := func(mode string, status int) string {
+			t.Helper()
+			cmd := exec.Command("./deps", mode, "build")
+			cmd.Env = []string{"PATH=" + dir, "CC="}
+			out, _ := cmd.CombinedOutput()
+			if got := cmd.ProcessState.ExitCode(); got != status {
+				t.Errorf("%q: deps %s build: status %d, want %d\n%s", manager, mode, got, status, out)
+			}
+			return string(out)
+		}
+		stand := func(name, script string) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stand("id", "echo 0\n")
+		for _, tool := range []string{"bash", "sed"} {
+			path, err := exec.LookPath(tool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(path, filepath.Join(dir, tool)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if manager != "" {
+			stand(manager, "echo \"$*\" >>"+dir+"/asked\n")
+		}
+		said := deps("check", 1)
+		for _, want := range []string{want.says, "missing: Go 1.26", "missing: a C compiler", "missing: libpcap's header", "CGO_ENABLED=0 go build"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q: does not say %q:\n%s", manager, want, said)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(dir, "asked")); err == nil {
+			t.Errorf("%q: a check asks for packages", manager)
+		}
+		said = deps("install", 1)
+		asked, _ := os.ReadFile(filepath.Join(dir, "asked"))
+		lines := strings.Split(strings.TrimSpace(string(asked)), "\n")
+		if last := lines[len(lines)-1]; last != want.asked || manager != "" && !strings.Contains(said, "missing: Go 1.26") {
+			t.Errorf("%q: asked for %q, want %q\n%s", manager, last, want.asked, said)
+		}
+		stand("go", "")
+		if manager == "" {
+			deps("install", 1)
+		} else {
+			deps("install", 0)
+		}
+	}
+}
