@@ -105,6 +105,17 @@ func TestReadmeShowsDemo(t *testing.T) {
 		}
 		return
 	}
+	// Further up it shows one line of text.
+	var stdout bytes.Buffer
+	line := exec.Command("skb-sort", "-o", "text", stream)
+	line.Env, line.Stdout = scene.Env, &stdout
+	if err := line.Run(); err != nil {
+		t.Fatal(err)
+	}
+	first := regexp.MustCompile(`(?m)^[^# ].*`).FindString(stdout.String())
+	if first == "" || !strings.Contains(before, "\n    "+first+"\n") {
+		t.Errorf("README.md does not show the first line of text:\n%s", first)
+	}
 	// What tcpdump says first is not the same in all of its versions.
 	says := regexp.MustCompile(`(?m)^ *reading from file .*\n`)
 	if says.ReplaceAllString(shown, "") != says.ReplaceAllString(want, "") {
