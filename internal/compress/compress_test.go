@@ -117,7 +117,8 @@ func TestCut(t *testing.T) {
 			}
 			most = max(most, len(got))
 		}
-		if most < len(plain)/3 && (strings.HasPrefix(name, "gzip") || strings.HasPrefix(name, "xz") || strings.HasPrefix(name, "x.")) {
+		// These two are of one block, and behind it is nothing that could be cut off alone.
+		if most < len(plain) && name != "lz4-legacy" && name != "zstd-19" {
 			t.Errorf("%s: never more than %d of %d bytes are read of what is cut off", name, most, len(plain))
 		}
 	}

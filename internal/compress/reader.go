@@ -197,8 +197,24 @@ func readGzip(r *bufio.Reader) (io.Reader, error) { return gzip.NewReader(r) }
 
 func readZstd(r *bufio.Reader) (io.Reader, error) {
 	// Without goroutines of its own, it reads no further than it has to.
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, err
+	}
+	return unchecked{z}, nil
+}
+
+// An unchecked reader hands on the last block of a file that was cut off in the checksum behind it. The package has
+// that block then, and returns it if it is asked once more.
+type unchecked struct{ io.Reader }
+
+func (u unchecked) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if n == 0 && err == io.ErrUnexpectedEOF && len(p) > 0 {
+		return u.Reader.Read(p)
+	}
+	return n, err
 }
 
 // xzRead is the most that is read at once, bytes: the package reads on until that much is there.

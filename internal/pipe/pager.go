@@ -61,14 +61,16 @@ func isSaved(inputs []string, stdin *os.File) bool {
 const defaultPager = "less -FRSX"
 
 // pagerCommand is what the environment asks for, as a line of shell; "" is none.
-func pagerCommand(getenv func(string) string) (command, from string) {
-	if t := getenv("TERM"); t == "" || t == "dumb" {
+func pagerCommand(lookup func(string) (string, bool)) (command, from string) {
+	if t, _ := lookup("TERM"); t == "" || t == "dumb" {
 		return "", ""
 	}
 	for _, name := range []string{"SKB_PAGER", "PAGER"} {
-		if v := strings.TrimSpace(getenv(name)); v == "cat" {
+		v, isSet := lookup(name)
+		switch v = strings.TrimSpace(v); {
+		case isSet && (v == "" || v == "cat"): // as git has it
 			return "", ""
-		} else if v != "" {
+		case isSet:
 			return v, "$" + name
 		}
 	}
@@ -97,7 +99,7 @@ func startPager(name string) *pager {
 	if page == nil || !terminal.Is(os.Stdout) || !page.NoInput && !isSaved(page.Inputs, os.Stdin) {
 		return nil
 	}
-	command, from := pagerCommand(os.Getenv)
+	command, from := pagerCommand(os.LookupEnv)
 	if command == "" {
 		return nil
 	}

@@ -51,3 +51,25 @@ func TestPagerHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestPagerCommand: the first of the two variables that is set says which pager, and nothing or cat is none.
+func TestPagerCommand(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{"TERM": "xterm", "PAGER": " most -w "}, "most -w"},
+		{map[string]string{"TERM": "xterm", "PAGER": "most", "SKB_PAGER": "less -S"}, "less -S"},
+		{map[string]string{"TERM": "xterm", "PAGER": "most", "SKB_PAGER": ""}, ""},
+		{map[string]string{"TERM": "xterm", "PAGER": ""}, ""},
+		{map[string]string{"TERM": "xterm", "PAGER": "cat"}, ""},
+		{map[string]string{"TERM": "xterm", "PAGER": "cat", "SKB_PAGER": "most"}, "most"},
+		{map[string]string{"TERM": "dumb", "PAGER": "most"}, ""},
+		{map[string]string{"PAGER": "most"}, ""},
+	} {
+		have, _ := pagerCommand(func(name string) (string, bool) { v, isSet := c.env[name]; return v, isSet })
+		if have != c.want {
+			t.Errorf("%v: %q, want %q", c.env, have, c.want)
+		}
+	}
+}
