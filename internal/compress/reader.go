@@ -100,7 +100,8 @@ func (r *Reader) start(p, head []byte, err error) (int, error) {
 	}
 	r.kind = k
 	if k.read == nil {
-		return 0, &Error{Kind: k.name, Err: fmt.Errorf("is not read here: %s FILE | ... makes a stream of it", k.instead)}
+		err := fmt.Errorf("is not read here: %s FILE | ... makes a stream of it", k.instead)
+		return 0, &Error{Kind: k.name, Err: err}
 	}
 	r.file.read = int64(len(head))
 	var rest io.Reader = &r.file
@@ -147,8 +148,8 @@ func explain(err error) error {
 	var damage flate.CorruptInputError
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("needs more than %d MB of memory to be read, as after zstd --long: zstd -dc --long=31 FILE | ... "+
-			"reads it", maxWindow>>20)
+		return fmt.Errorf("needs more than %d MB of memory to be read, as after zstd --long: "+
+			"zstd -dc --long=31 FILE | ... reads it", maxWindow>>20)
 	case errors.Is(err, xz.ErrMemlimit):
 		return fmt.Errorf("needs more than %d MB of memory to be read: xz -dc FILE | ... reads it", maxDictionary>>20)
 	case errors.Is(err, zstd.ErrUnknownDictionary):

@@ -13,7 +13,7 @@ import (
 
 // Paging are the flags of programs that show text in a pager.
 type Paging struct {
-	NoPager bool `group:"output" help:"Print text on a terminal as it is. Without this, text of saved streams is shown by $SKB_PAGER, $PAGER or less -FRSX."`
+	NoPager bool `group:"output" help:"Print text as it is, and not in $SKB_PAGER, $PAGER or less -FRSX."`
 }
 
 // A Page is text for a terminal that a pager can show. Options have a method Page that returns it, nil if their command
