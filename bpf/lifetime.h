@@ -11,8 +11,13 @@ static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, struct b
 	__u64 now = bpf_ktime_get_ns();
 	struct free *f;
 
-	if (!lifetimes || off || unwanted(id) || (b && !told(b)))
+	if (!lifetimes || off || unwanted(id))
 		return;
+	if (b && !told(b)) {
+		if (d)
+			b->flags &= ~DROP_HELD; // of a clone that nothing else is told of
+		return;
+	}
 	f = bpf_ringbuf_reserve(&events, sizeof(*f), 0);
 	if (!f) {
 		count_loss(LOSS_FREE, now);
@@ -26,7 +31,8 @@ static __always_inline void write_free(__u64 skb, __u64 head, __u64 id, struct b
 		f->has |= d && b->flags & DROP_HELD ? HAS_HELD : 0;
 		f->held = b->held;
 		b->held = 0;
-		b->flags = TOLD;
+		if (d)
+			b->flags &= ~DROP_HELD;
 	}
 	f->cpu = bpf_get_smp_processor_id();
 	f->ts = now;

@@ -113,6 +113,13 @@ static __noinline bool count_drop(struct sk_buff *skb, struct drop *d)
 	return true;
 }
 
+// Whether an event is held back.
+enum decided {
+	UNDECIDED = 0,
+	DECIDED_PASSES = 1,
+	DECIDED_HELD = 2,
+};
+
 // What is reported of a packet says whether some of its events were held back before.
 static __always_inline struct buffer *told_of(__u64 head, __u64 id)
 {
@@ -121,17 +128,40 @@ static __always_inline struct buffer *told_of(__u64 head, __u64 id)
 	return b && b->id == id ? b : NULL;
 }
 
-static __noinline bool hold(struct hit *h, __u64 now, __u64 skb, __u64 head)
+// A function and the return from it are two probes.
+static __always_inline __u64 bucket_key(__u64 probe, __u64 has)
 {
-	// A function and the return from it are two probes.
-	struct bucket *k = bucket_of(h->probe ^ (__u64) !!(h->has & HAS_RET) << 63);
+	return probe ^ (__u64) !!(has & HAS_RET) << 63;
+}
+
+// Of an event that comes with a later program (a return, behind a hand-over), decided as the packet is still at hand:
+// how the packet ends may be told before that event, and is to be told only of a packet that has one.
+static __noinline __u64 decide(__u64 bucket, __u64 now, __u64 head, __u64 id)
+{
+	struct bucket *k = bucket_of(bucket);
+	struct buffer *b;
+
+	if (k && too_many(k, now))
+		return DECIDED_HELD;
+	b = told_of(head, id);
+	if (b)
+		b->flags |= TOLD;
+	return DECIDED_PASSES;
+}
+
+// decided: enum decided.
+static __noinline bool hold(struct hit *h, __u64 now, __u64 skb, __u64 head, __u64 decided)
+{
+	struct bucket *k = bucket_of(bucket_key(h->probe, h->has));
 	struct buffer *b = told_of(head, h->id);
 
-	if (!k || !too_many(k, now)) {
+	if (!k || decided == DECIDED_PASSES || (decided == UNDECIDED && !too_many(k, now))) {
 		if (b) {
 			h->held = b->held;
 			b->held = 0;
-			b->flags = TOLD;
+			b->flags |= TOLD;
+			if (is_drop)
+				b->flags &= ~DROP_HELD;
 		}
 		return false;
 	}
@@ -156,7 +186,13 @@ static __noinline bool hold(struct hit *h, __u64 now, __u64 skb, __u64 head)
 // Is this event to be held back? If so, it is counted.
 static __always_inline bool held(struct hit *h, __u64 now, __u64 skb, __u64 head)
 {
-	return limited && hold(h, now, skb, head);
+	return limited && hold(h, now, skb, head, UNDECIDED);
+}
+
+// The same of one of which that was decided before.
+static __always_inline bool held_as(__u64 decided, struct hit *h, __u64 now, __u64 skb, __u64 head)
+{
+	return limited && hold(h, now, skb, head, decided);
 }
 
 // Of a buffer none of whose events was reported, nothing else is.

@@ -31,7 +31,8 @@ struct call {
 	__u64 id;
 	__u64 releases; // of the buffer, until then
 	__u64 function;
-	__u64 has;
+	__u32 has;
+	__u32 decided; // with `limited`: enum decided
 };
 
 struct {
@@ -58,12 +59,11 @@ static __always_inline int on_call(struct pt_regs *ctx, __u64 skb)
 	c.function = function_of(ctx);
 	c.head = (__u64)l.head;
 	b = buffer_of(c.head);
-	if (b) {
+	if (b)
 		c.releases = b->releases;
-		if (limited)
-			b->flags = TOLD; // the return will tell
-	}
 	c.has = c.id ? HAS_ID : 0;
+	if (limited)
+		c.decided = decide(bucket_key(c.function, HAS_RET), l.ts, c.head, c.id);
 	if (bpf_map_update_elem(&calls, &key, &c, BPF_NOEXIST)) {
 		count_loss(LOSS_RETURN, l.ts); // that one's, or this one's
 		bpf_map_update_elem(&calls, &key, &c, BPF_ANY);
@@ -98,6 +98,7 @@ int function_return(struct pt_regs *ctx)
 	__u64 skb, head;
 	struct buffer *b;
 	struct look l;
+	__u32 decided;
 	bool alive;
 
 	if (off)
@@ -115,11 +116,12 @@ int function_return(struct pt_regs *ctx)
 	h.id = found->id;
 	h.releases = found->releases;
 	h.has = (found->has & HAS_ID) | HAS_RET;
+	decided = found->decided;
 	bpf_map_delete_elem(&calls, &key);
 	l.ts = bpf_ktime_get_ns();
 	h.retval = REG_RET(ctx);
 	b = h.has & HAS_ID ? buffer_of(head) : NULL;
-	if (held(&h, l.ts, skb, head))
+	if (held_as(decided, &h, l.ts, skb, head))
 		return 0;
 	alive = b && b->id == h.id && b->releases == h.releases && look_at(&l, (struct sk_buff *)skb) &&
 		(__u64)l.head == head;
@@ -141,7 +143,7 @@ struct handed {
 	__u64 id;
 	__u64 pid_tgid;
 	__u32 cpu;
-	__u32 pad;
+	__u32 decided; // with `limited`: enum decided
 };
 
 struct {
@@ -164,12 +166,8 @@ int before_hand_over(void *ctx)
 		return 0;
 	}
 	n.head = (__u64)l.head;
-	if (limited) {
-		struct buffer *b = buffer_of(n.head);
-
-		if (b)
-			b->flags = TOLD; // the probe behind the hand-over will tell
-	}
+	if (limited)
+		n.decided = decide(bucket_key(probe_number, rc_arg != 0xff ? HAS_RET : 0), l.ts, n.head, n.id);
 	n.pid_tgid = bpf_get_current_pid_tgid();
 	n.cpu = bpf_get_smp_processor_id();
 	if (bpf_map_update_elem(&handing, &key, &n, BPF_ANY))
@@ -197,7 +195,7 @@ int after_hand_over(void *ctx)
 	struct hit h = {.ctx = ctx, .probe = probe_number};
 	struct net_device *dev = NULL;
 	__u64 head = 0, now;
-	__u32 len = 0;
+	__u32 len = 0, decided = UNDECIDED;
 
 	if (n) {
 		bool same = n->cpu == bpf_get_smp_processor_id() && n->pid_tgid == bpf_get_current_pid_tgid();
@@ -212,6 +210,7 @@ int after_hand_over(void *ctx)
 		if (same) {
 			head = n->head;
 			h.id = n->id;
+			decided = n->decided;
 			bpf_map_delete_elem(&handing, &key);
 		} else if (filters || packets) {
 			// There is another packet at that address by now, whose turn will come.
@@ -239,7 +238,7 @@ int after_hand_over(void *ctx)
 		h.has |= HAS_RET;
 	}
 	now = bpf_ktime_get_ns();
-	if (!held(&h, now, skb, head))
+	if (!held_as(decided, &h, now, skb, head))
 		write_gone(skb, head, now, &h, dev, len);
 	return 0;
 }
@@ -286,10 +285,13 @@ int call_released(struct pt_regs *ctx)
 	struct call_key key = {.sp = REG_SP(ctx), .function = func_ip ? bpf_get_func_ip(ctx) : 0};
 	struct call c = {.skb = REG_ARG1(ctx)};
 
-	if (let_go(&c, ctx))
-		bpf_map_update_elem(&calls, &key, &c, BPF_ANY);
-	else
+	if (!let_go(&c, ctx)) {
 		bpf_map_delete_elem(&calls, &key);
+		return 0;
+	}
+	if (limited)
+		c.decided = decide(bucket_key(c.function, HAS_RET), bpf_ktime_get_ns(), c.head, c.id);
+	bpf_map_update_elem(&calls, &key, &c, BPF_ANY);
 	return 0;
 }
 

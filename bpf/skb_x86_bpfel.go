@@ -44,7 +44,8 @@ type SkbCall struct {
 	Id       uint64
 	Releases uint64
 	Function uint64
-	Has      uint64
+	Has      uint32
+	Decided  uint32
 }
 
 type SkbCallKey struct {
@@ -214,7 +215,7 @@ type SkbHanded struct {
 	Id      uint64
 	PidTgid uint64
 	Cpu     uint32
-	Pad     uint32
+	Decided uint32
 }
 
 type SkbLink struct {
