@@ -74,7 +74,7 @@ var dropCauses = []dropGroup{
 				reason: "NOT_SPECIFIED", at: "xfrm_input", severity: "fault", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x12345678)",
 				each: `spi 0x00000100
 					XfrmInNoStates 1 `},
-			{name: "wrong IPsec key", rule: "ipsec-wrong-key", make: raw(50, `\x00\x00\x01\x00\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x100,",
+			{name: "wrong IPsec key", rule: "ipsec-wrong-key", make: raw(50, `\x00\x00\x01\x00\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x00000100,",
 				reason: "NOT_SPECIFIED", at: "xfrm_input", severity: "fault", cause: "the IPsec state for the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000100) could not take it: its key", or: "(replay)",
 				each: `spi 0x00000100.* failed 1
 					XfrmInStateProtoError 1 `},

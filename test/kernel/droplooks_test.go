@@ -590,15 +590,15 @@ var (
 					? XfrmInPolBlock [1-9]
 					? match 10\.0\.1\.2\n
 					? IpOutDiscards`},
-			{name: "replay", rule: "ipsec-replay", make: `tc qdisc add dev r0 root netem duplicate 100%; echo x > /dev/udp/10.0.0.2/760; tc qdisc del dev r0 root`, packet: "ESP(spi=0x200", there: true,
+			{name: "replay", rule: "ipsec-replay", make: `tc qdisc add dev r0 root netem duplicate 100%; echo x > /dev/udp/10.0.0.2/760; tc qdisc del dev r0 root`, packet: "ESP(spi=0x00000200", there: true,
 				at: "xfrm_input", cause: "the packet's sequence number came before or is too old for the IPsec state's window (replay)", fits: true,
 				each: `spi 0x00000200.* replay [1-9]\d* failed
 					XfrmInStateSeqError [1-9]`},
-			{name: "encapsulation", rule: "ipsec-state-unfit", make: raw(50, `\x00\x00\x02\x01\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x201", there: true,
+			{name: "encapsulation", rule: "ipsec-state-unfit", make: raw(50, `\x00\x00\x02\x01\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x00000201", there: true,
 				at: "xfrm_input", cause: "the IPsec state has expired, is not complete yet, or is for another direction, mode or encapsulation than the packet's", fits: true,
 				each: `spi 0x00000201.* encap type espinudp
 					XfrmInStateMismatch [1-9]`},
-			{name: "state for another address", rule: "ipsec-state-gone", make: strings.Replace(raw(50, `\x00\x00\x02\x05\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), "10.0.0.2", "10.0.1.1", 1), packet: "> 10.0.1.1: ESP(spi=0x205", there: true,
+			{name: "state for another address", rule: "ipsec-state-gone", make: strings.Replace(raw(50, `\x00\x00\x02\x05\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), "10.0.0.2", "10.0.1.1", 1), packet: "> 10.0.1.1: ESP(spi=0x00000205", there: true,
 				at: "xfrm_input", cause: "the IPsec state for SPI 0x00000205 was there {then}, and is gone or for other addresses", fits: true,
 				each: `dst 10\.0\.0\.2 proto esp spi 0x00000205
 					XfrmInNoStates [1-9]`},
@@ -615,7 +615,7 @@ var (
 				each: `dport 761 .*dir out
 					xfrm state\n
 					XfrmOutNoStates [1-9]`},
-			{name: "state removed", changes: true, rule: "ipsec-no-state", make: `ip -n ns1 xfrm state delete src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x202; ` + raw(50, `\x00\x00\x02\x02\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x202", there: true,
+			{name: "state removed", changes: true, rule: "ipsec-no-state", make: `ip -n ns1 xfrm state delete src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x202; ` + raw(50, `\x00\x00\x02\x02\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x00000202", there: true,
 				at: "xfrm_input", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000202)", fits: true,
 				each: `^ip -s xfrm state\n
 					XfrmInNoStates [1-9]`},
@@ -632,7 +632,7 @@ var (
 			background socat -u IP4-RECV:201 OPEN:/dev/null; await 'ss -Hnwa | grep -q ":201 "'`,
 		after: `ip xfrm policy flush; ip xfrm state flush; nft delete table ip looks`,
 		cases: []dropCase{
-			{name: "no IPsec state", rule: "ipsec-no-state-at-all", make: raw(50, `\x00\x00\x02\x04\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x204", there: true,
+			{name: "no IPsec state", rule: "ipsec-no-state-at-all", make: raw(50, `\x00\x00\x02\x04\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x00000204", there: true,
 				at: "xfrm_input", cause: "no IPsec state fits the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000204): this host had none {then}", fits: true,
 				each: `^ip -s xfrm state\n
 					XfrmInNoStates [1-9]`},
@@ -645,7 +645,7 @@ var (
 				each: `^nft -a list ruleset\n`},
 			// The kernel tells of states and policies of IPsec that are made, and then it is not known how many there are.
 			{name: "IPsec state made", changes: true, rule: "ipsec-wrong-key", make: `ip -n ns1 xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x203 mode transport enc 'cbc(aes)' 0x00112233445566778899aabbccddeeff auth 'hmac(sha1)' 0x00112233445566778899aabbccddeeff00112233; ` +
-				raw(50, `\x00\x00\x02\x03\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x203", there: true,
+				raw(50, `\x00\x00\x02\x03\x00\x00\x00\x01abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr`), packet: "ESP(spi=0x00000203", there: true,
 				at: "xfrm_input", cause: "the IPsec state for the packet from 10.0.0.1 to 10.0.0.2 (SPI 0x00000203) could not take it", fits: true,
 				each: `spi 0x00000203
 					XfrmInStateProtoError [1-9]`},
