@@ -152,6 +152,6 @@ const (
 	byContent
 	guessed // --infer joined it with another
 	alike   // equal packets went up to Open vSwitch's user space: which of them came back is not known
-	late    // it was first seen at the return of a function: its buffer may be gone already
+	late    // there was more of it before what it was first seen by: a function's return, a link
 	lacking // events of it were held back
 )

@@ -104,6 +104,10 @@ func (t *tracker) link(r format.Raw) {
 			if dst = t.child(g, src, l.to.ID, l.to.Addr, how); t.branches.at(src).journey == 0 {
 				return
 			}
+			if how != "reassemble" { // of which the whole is new
+				// It was there before. If it was seen, the event that is lost may be older than this journey.
+				t.journeys.at(t.branches.at(src).journey).flags |= late
+			}
 		}
 		if dst != src {
 			t.join(g, src, dst, how, l.ts)
@@ -146,7 +150,9 @@ func (t *tracker) unseen(g *group, b format.Buffer, ts uint64) uint32 {
 	if i := t.known(g, b, false); i != 0 {
 		return t.child(g, i, b.ID, b.Addr, "shared")
 	}
-	return t.newPacket(g, b.ID, b.Addr, ts)
+	i := t.newPacket(g, b.ID, b.Addr, ts)
+	t.journeys.at(t.branches.at(i).journey).flags |= late
+	return i
 }
 
 // expand gives branch src's sk_buff another data buffer.
