@@ -101,6 +101,8 @@ func (s *stream) walk(t *testing.T, r io.Reader, event func(*format.Event)) {
 		case format.TypeCounters:
 			s.counted = append(s.counted, format.Counters{})
 			err = s.counted[len(s.counted)-1].Decode(raw)
+		case format.TypeNamespace:
+			err = new(format.NamespaceFound).Decode(raw)
 		case format.TypeFlow:
 			s.flows = append(s.flows, format.OVSFlow{})
 			err = s.flows[len(s.flows)-1].Decode(raw)

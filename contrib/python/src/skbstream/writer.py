@@ -15,7 +15,7 @@ from .reader import Reader, Source
 from .record import Record
 from .whole import Kept
 
-ALWAYS = frozenset(("start", "change", "counters", "loss", "held", "end", "resume"))
+ALWAYS = frozenset(("start", "change", "counters", "namespace", "loss", "held", "end", "resume"))
 """Records that a filter hands on (FORMAT.md, "Filters")."""
 
 
@@ -53,7 +53,7 @@ def filtered(records: Iterable[Record], decide: Callable[[Record], Verdict], *, 
     """The records that a filter leaves, with ends that count them.
 
     decide says True (keep it; it may have changed it), False (leave it out), or gives what stands in its place.
-    start, change, counters, loss, end and resume stay whatever it says.
+    start, change, counters, namespace, loss, end and resume stay whatever it says.
     """
     kept = Kept(part)
     for record in records:
