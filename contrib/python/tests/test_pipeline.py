@@ -61,6 +61,16 @@ def records(data, **how):
     return list(skbstream.read(io.BytesIO(data), **how))
 
 
+def frames(stream):
+    """The records, in an order of their own: where a live pipe pauses, skb-track may write a journey earlier."""
+    all_of_them = []
+    while stream:
+        size = 4 + int.from_bytes(stream[:4], "big")
+        all_of_them.append(stream[:size])
+        stream = stream[size:]
+    return sorted(all_of_them)
+
+
 def test_between_two_of_ours(script):
     mark = script("""
         def keep(record):
@@ -82,9 +92,9 @@ def test_between_two_of_ours(script):
     assert next(r for r in got if r.type == "end")["events"] == len(left)
     # Without the script's work it is what it would be without the script.
     status, out, _ = pipeline(sort, script("skbstream.run(lambda r: True)"), track)
-    assert status == [0, 0, 0] and out == pipeline(sort, track)[1]
+    assert status == [0, 0, 0] and frames(out) == frames(pipeline(sort, track)[1])
     status, out, _ = pipeline(sort, [*script("skbstream.run(lambda r: True)"), "-o", "json"], track)
-    assert status == [0, 0, 0] and out == pipeline(sort, track)[1]
+    assert status == [0, 0, 0] and frames(out) == frames(pipeline(sort, track)[1])
 
 
 def test_what_must_stay_is_what_the_format_says():
