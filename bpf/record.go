@@ -143,6 +143,18 @@ const (
 	LossKinds      = int(SkbLossLOSS_KINDS)
 )
 
+// String is a string of a record's, up to its zero byte if it has one.
+func String(raw []int8) string {
+	var b []byte
+	for _, c := range raw {
+		if c == 0 {
+			break
+		}
+		b = append(b, byte(c))
+	}
+	return string(b)
+}
+
 // ErrRecord is a record that this package's C code can't have written.
 var ErrRecord = errors.New("malformed record in the ring buffer")
 

@@ -348,7 +348,7 @@ func (d *decoder) text(raw [16]int8) string {
 	if s, ok := d.texts[raw]; ok {
 		return s
 	}
-	return keep(d.texts, 1<<12, raw, cString(raw[:]))
+	return keep(d.texts, 1<<12, raw, bpf.String(raw[:]))
 }
 
 // keep remembers a string by what it is made from. When there are more than limit, it
@@ -359,15 +359,4 @@ func keep[K comparable](known map[K]string, limit int, from K, s string) string 
 	}
 	known[from] = s
 	return s
-}
-
-func cString(raw []int8) string {
-	var b []byte
-	for _, c := range raw {
-		if c == 0 {
-			break
-		}
-		b = append(b, byte(c))
-	}
-	return string(b)
 }

@@ -136,18 +136,10 @@ func (c *collector) take(b []byte) (done bool, err error) {
 		return false, err
 	}
 	c.progress.taken.Store(c.counts.events)
-	if e, ok := record.(*format.Event); ok && e.Drop.Present() && c.watch.Stale(e.TS) {
-		if err := c.watch.Poll(c.write); err != nil {
-			return false, err
-		}
-	}
 	if e, ok := record.(*format.Event); ok {
-		if err := c.namer.saw(e, c.write); err != nil {
+		if err := c.before(e); err != nil {
 			return false, err
 		}
-	}
-	if e, ok := record.(*format.Event); ok && c.flows != nil && e.OVS.UFID != "" {
-		c.flows.Saw(e.OVS.UFID, e.TS)
 	}
 	if err := c.writeRecord(record); err != nil {
 		return false, err
@@ -157,6 +149,19 @@ func (c *collector) take(b []byte) (done bool, err error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// before does what an event gives cause for, and writes what belongs in front of it.
+func (c *collector) before(e *format.Event) error {
+	if e.Drop.Present() && c.watch.Stale(e.TS) {
+		if err := c.watch.Poll(c.write); err != nil {
+			return err
+		}
+	}
+	if c.flows != nil && e.OVS.UFID != "" {
+		c.flows.Saw(e.OVS.UFID, e.TS)
+	}
+	return c.namer.saw(e, c.write)
 }
 
 // writeRecord writes what the decoder made, and in front of it the stack that it refers

@@ -354,5 +354,5 @@ func (d *decoder) nftName(raw [bpf.NFTName]int8) string {
 	if s, ok := d.names[raw]; ok {
 		return s
 	}
-	return keep(d.names, 1<<12, raw, cString(raw[:]))
+	return keep(d.names, 1<<12, raw, bpf.String(raw[:]))
 }

@@ -62,7 +62,7 @@ func (t *Tasks) Each(f func(Task)) error {
 		at := 0
 		for ; have-at >= size; at += size {
 			task := (*bpf.TaskNetns)(unsafe.Pointer(&b[at]))
-			f(Task{task.Pid, task.Netns, cString(task.Comm[:]), cString(task.Host[:])})
+			f(Task{task.Pid, task.Netns, bpf.String(task.Comm[:]), bpf.String(task.Host[:])})
 		}
 		have = copy(b[:], b[at:have])
 		switch {
@@ -80,16 +80,4 @@ func (t *Tasks) Close() {
 	if t != nil {
 		t.iter.Close()
 	}
-}
-
-// cString is a string of the kernel's, up to its zero byte if it has one.
-func cString(raw []int8) string {
-	b := make([]byte, 0, len(raw))
-	for _, c := range raw {
-		if c == 0 {
-			break
-		}
-		b = append(b, byte(c))
-	}
-	return string(b)
 }
