@@ -12,6 +12,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/pipe"
+	"github.com/skb-tools/skb-tools/test/pagetest"
 )
 
 // TestPageHeld: a page has all drops of the summary, also those that were counted in the place of events.
@@ -52,10 +53,8 @@ func pageData(t *testing.T, in string) page.Data {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, data, _ := strings.Cut(string(html), `id="data">`)
-	data, _, _ = strings.Cut(data, "</script>")
 	var d page.Data
-	if err := json.Unmarshal([]byte(data), &d); err != nil {
+	if err := json.Unmarshal(pagetest.Data(html), &d); err != nil {
 		t.Fatal(err)
 	}
 	return d

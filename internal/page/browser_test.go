@@ -62,72 +62,69 @@ func read(t *testing.T, files ...string) (all []byte) {
 	return all
 }
 
-// lossy is a stream of one lost event between two packets, with a string wherever a stream can have one.
-func lossy(t *testing.T, s string) []byte {
+// stream is one of what fill writes.
+func stream(t *testing.T, fill func(write func(format.Appender))) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	e := format.NewEncoder(&b)
-	write := func(r interface{ AppendMsgpack([]byte) []byte }) {
+	fill(func(r format.Appender) {
 		t.Helper()
 		if err := e.WriteRaw(r.AppendMsgpack(nil)); err != nil {
 			t.Fatal(err)
 		}
-	}
-	ts := uint64(1e9)
-	write(&format.Start{TS: ts, Host: s, Kernel: s, Arch: s, Tool: s, Cmdline: []string{s, s}, BootID: "x", ClockOffset: 1_700_000_000e9})
-	for i := range uint64(6) {
-		for hop := range uint64(3) {
-			ts += 2e6
-			x := format.Event{TS: ts, Probe: s + []string{"ip_rcv", "udp_rcv", "skb:kfree_skb"}[hop], Netns: format.Netns{Inum: 7}}
-			x.Dev = format.Dev{Name: s, Ifindex: 1, Type: 1}
-			x.Process = format.Process{PID: 1, TGID: 1, Comm: s}
-			x.Skb.Set(format.SkbAddr, i+1<<8)
-			x.Skb.Set(format.SkbHead, i+1<<16)
-			x.Skb.Set(format.SkbID, i+1)
-			if hop == 2 {
-				x.Drop = format.Drop{Reason: 3, Name: s + "NO_SOCKET", Location: s + "udp_rcv+0x1"}
-			}
-			write(&x)
-		}
-		if i == 2 {
-			write(&format.Loss{TS: ts + 3e6, Since: ts + 1e6, Count: 41, What: "event", Cause: s})
-			ts += 4e6
-		}
-	}
-	write(&format.End{TS: ts, Events: 18, Lost: 41})
+	})
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
 }
 
+// lossy is a stream of one lost event between two packets, with a string wherever a stream can have one.
+func lossy(t *testing.T, s string) []byte {
+	t.Helper()
+	return stream(t, func(write func(format.Appender)) {
+		ts := uint64(1e9)
+		write(&format.Start{TS: ts, Host: s, Kernel: s, Arch: s, Tool: s, Cmdline: []string{s, s}, BootID: "x", ClockOffset: 1_700_000_000e9})
+		for i := range uint64(6) {
+			for hop := range uint64(3) {
+				ts += 2e6
+				x := format.Event{TS: ts, Probe: s + []string{"ip_rcv", "udp_rcv", "skb:kfree_skb"}[hop], Netns: format.Netns{Inum: 7}}
+				x.Dev = format.Dev{Name: s, Ifindex: 1, Type: 1}
+				x.Process = format.Process{PID: 1, TGID: 1, Comm: s}
+				x.Skb.Set(format.SkbAddr, i+1<<8)
+				x.Skb.Set(format.SkbHead, i+1<<16)
+				x.Skb.Set(format.SkbID, i+1)
+				if hop == 2 {
+					x.Drop = format.Drop{Reason: 3, Name: s + "NO_SOCKET", Location: s + "udp_rcv+0x1"}
+				}
+				write(&x)
+			}
+			if i == 2 {
+				write(&format.Loss{TS: ts + 3e6, Since: ts + 1e6, Count: 41, What: "event", Cause: s})
+				ts += 4e6
+			}
+		}
+		write(&format.End{TS: ts, Events: 18, Lost: 41})
+	})
+}
+
 // cloned is a stream of one packet with a number of events, of that many clones, on that many devices in three namespaces.
 func cloned(t *testing.T, events, clones, devices int) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	e := format.NewEncoder(&b)
-	write := func(r interface{ AppendMsgpack([]byte) []byte }) {
-		t.Helper()
-		if err := e.WriteRaw(r.AppendMsgpack(nil)); err != nil {
-			t.Fatal(err)
+	return stream(t, func(write func(format.Appender)) {
+		ts := uint64(1e9)
+		write(&format.Start{TS: ts, Host: "h", BootID: "x", ClockOffset: 1_700_000_000e9})
+		for i := range events {
+			ts += 2e3
+			x := format.Event{TS: ts, Probe: fmt.Sprintf("probe_%d", i%20), Netns: format.Netns{Inum: uint32(7 + i%3)}}
+			x.Dev = format.Dev{Name: fmt.Sprintf("veth%d", i%devices), Ifindex: 1, Type: 1}
+			x.Skb.Set(format.SkbAddr, uint64(1+i%clones)<<8)
+			x.Skb.Set(format.SkbHead, 1<<16)
+			x.Skb.Set(format.SkbID, 1)
+			write(&x)
 		}
-	}
-	ts := uint64(1e9)
-	write(&format.Start{TS: ts, Host: "h", BootID: "x", ClockOffset: 1_700_000_000e9})
-	for i := range events {
-		ts += 2e3
-		x := format.Event{TS: ts, Probe: fmt.Sprintf("probe_%d", i%20), Netns: format.Netns{Inum: uint32(7 + i%3)}}
-		x.Dev = format.Dev{Name: fmt.Sprintf("veth%d", i%devices), Ifindex: 1, Type: 1}
-		x.Skb.Set(format.SkbAddr, uint64(1+i%clones)<<8)
-		x.Skb.Set(format.SkbHead, 1<<16)
-		x.Skb.Set(format.SkbID, 1)
-		write(&x)
-	}
-	write(&format.End{TS: ts, Events: uint64(events)})
-	if err := e.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+		write(&format.End{TS: ts, Events: uint64(events)})
+	})
 }
 
 // cells returns the cells of a table on the page, by its id.

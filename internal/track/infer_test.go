@@ -175,6 +175,23 @@ func (s *scene) merge(t *testing.T, streams ...[]byte) {
 	}
 }
 
+// inOrder ends the streams of a and b, and puts them into one: "a b", "b a" or "merged".
+func inOrder(t *testing.T, order string, streams map[string]*scene) *scene {
+	t.Helper()
+	both := newScene()
+	for _, s := range streams {
+		s.end()
+		s.enc.Flush()
+	}
+	if order == "merged" {
+		both.merge(t, streams["a"].b.Bytes(), streams["b"].b.Bytes())
+	} else {
+		both.b.Write(streams[order[:1]].b.Bytes())
+		both.b.Write(streams[order[2:]].b.Bytes())
+	}
+	return both
+}
+
 // Packets that two hosts saw are joined, whichever stream comes first and whatever their
 // clocks say, and the clocks' offset is found from both directions.
 func TestInferTwoHosts(t *testing.T) {
@@ -206,18 +223,7 @@ func TestInferTwoHosts(t *testing.T) {
 			to.event("udp_queue_rcv_skb", "eth0", uint64(i+1), 0, h, "hello")
 			to.free(uint64(i + 1))
 		}
-		both := newScene()
-		for _, s := range streams {
-			s.end()
-			s.enc.Flush()
-		}
-		if order == "merged" {
-			both.merge(t, streams["a"].b.Bytes(), streams["b"].b.Bytes())
-		} else {
-			both.b.Write(streams[order[:1]].b.Bytes())
-			both.b.Write(streams[order[2:]].b.Bytes())
-		}
-		tracks, journeys, wires := both.tracked(t, true)
+		tracks, journeys, wires := inOrder(t, order, streams).tracked(t, true)
 		if len(journeys) != 2*packets {
 			t.Errorf("%s: %d journeys, want %d", order, len(journeys), 2*packets)
 		}
@@ -324,18 +330,7 @@ func TestInferEqual(t *testing.T) {
 					send(i, uint64(2*i+3), other, false)
 				}
 			}
-			both := newScene()
-			for _, s := range streams {
-				s.end()
-				s.enc.Flush()
-			}
-			if order == "merged" {
-				both.merge(t, streams["a"].b.Bytes(), streams["b"].b.Bytes())
-			} else {
-				both.b.Write(streams[order[:1]].b.Bytes())
-				both.b.Write(streams[order[2:]].b.Bytes())
-			}
-			tracks, journeys, wires := both.tracked(t, true)
+			tracks, journeys, wires := inOrder(t, order, streams).tracked(t, true)
 			joined := 0
 			for _, x := range tracks {
 				if x.From.How == "wire" {

@@ -9,18 +9,23 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 )
 
-// tracks runs skb-track over records and returns the packet of each event, and the journeys.
-func tracks(t *testing.T, records ...format.Appender) (packets []uint64, journeys []format.Journey) {
-	t.Helper()
+// recorded is a stream of records that begins at 1 s and ends at a time, in ns.
+func recorded(end uint64, records []format.Appender) []byte {
 	var b bytes.Buffer
 	e := format.NewEncoder(&b)
 	e.Write(&format.Start{TS: 1e9, Host: "h", BootID: "b"})
 	for _, r := range records {
 		e.Write(r)
 	}
-	e.Write(&format.End{TS: 2e9, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
+	e.Write(&format.End{TS: end, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
 	e.Flush()
-	each(t, runTrack(t, options(), b.Bytes()), func(r format.Raw) {
+	return b.Bytes()
+}
+
+// tracks runs skb-track over records and returns the packet of each event, and the journeys.
+func tracks(t *testing.T, records ...format.Appender) (packets []uint64, journeys []format.Journey) {
+	t.Helper()
+	each(t, runTrack(t, options(), recorded(2e9, records)), func(r format.Raw) {
 		switch r.Type() {
 		case format.TypeEvent:
 			var track format.Track

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/page"
+	"github.com/skb-tools/skb-tools/test/pagetest"
 )
 
 // heldStream is a whole stream of which some events were counted and not written.
@@ -48,9 +49,7 @@ func pageData(t *testing.T, stream []byte) (d page.Data) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, data, _ := strings.Cut(string(html), `id="data">`)
-	data, _, _ = strings.Cut(data, "</script>")
-	if err := json.Unmarshal([]byte(data), &d); err != nil {
+	if err := json.Unmarshal(pagetest.Data(html), &d); err != nil {
 		t.Fatal(err)
 	}
 	return d

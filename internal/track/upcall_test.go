@@ -1,7 +1,6 @@
 package track
 
 import (
-	"bytes"
 	"slices"
 	"testing"
 
@@ -30,15 +29,7 @@ func cameBackAs(ts uint64, by string, from format.Buffer, addr, id uint64) []for
 // trackSections is what skb-track says of each event.
 func trackSections(t *testing.T, records []format.Appender) (all []format.Track) {
 	t.Helper()
-	var b bytes.Buffer
-	e := format.NewEncoder(&b)
-	e.Write(&format.Start{TS: 1e9, Host: "h", BootID: "b"})
-	for _, r := range records {
-		e.Write(r)
-	}
-	e.Write(&format.End{TS: 100e9, Events: 1 << 32, Links: 1 << 32, Frees: 1 << 32, Lost: 1 << 32})
-	e.Flush()
-	each(t, runTrack(t, options(), b.Bytes()), func(r format.Raw) {
+	each(t, runTrack(t, options(), recorded(100e9, records)), func(r format.Raw) {
 		if r.Type() == format.TypeEvent {
 			var track format.Track
 			track.Decode(r.Get("track"))

@@ -21,6 +21,7 @@ import (
 	"github.com/skb-tools/skb-tools/internal/pipe"
 	"github.com/skb-tools/skb-tools/internal/sort"
 	"github.com/skb-tools/skb-tools/internal/track"
+	"github.com/skb-tools/skb-tools/test/pagetest"
 )
 
 // evil is what a terminal must not get: an escape sequence, a C1 control, controls of
@@ -314,9 +315,7 @@ func TestHostile(t *testing.T) {
 
 // dataOf is what a page has of the stream, with the escapes of JSON and of HTML undone, as the page shows it.
 func dataOf(page []byte) []byte {
-	_, data, _ := bytes.Cut(page, []byte(`id="data">`))
-	data, _, _ = bytes.Cut(data, []byte("</script>"))
-	return stringsOf(data)
+	return stringsOf(pagetest.Data(page))
 }
 
 // stringsOf are the strings in JSON, without its escapes, a line each.
