@@ -63,7 +63,8 @@ func Word(dst []byte, from int) ([]byte, bool) {
 //     and quotes are not taken for every name;
 //   - sysctl writes where there is a = in a word (sysctl(8));
 //   - ovs-vsctl, ovs-ofctl and ovs-appctl connect to what has a : or / (ovs-ofctl(8)). A packet that ofproto/trace is
-//     asked about has addresses, and is no such word.
+//     asked about has addresses, and is no such word. The device of all tunnels of a kind is a port of no bridge under
+//     its own name.
 //
 // ip, tc, bridge, iw, ss and bpftool take a word as it is, unless it begins with a dash, which
 // Word refuses (ip-link(8), tc(8)).
@@ -77,9 +78,16 @@ func Typable(command string, value []byte) bool {
 	case strings.HasPrefix(command, "ovs-appctl ofproto/trace ") && bytes.HasPrefix(value, []byte("in_port=")):
 		return IsPlain(value)
 	case strings.HasPrefix(program, "ovs-"):
-		return IsPlain(value) && !bytes.ContainsAny(value, ":/=,")
+		return IsPlain(value) && !bytes.ContainsAny(value, ":/=,") && !isOVSTunnel(value)
 	}
 	return true
+}
+
+// isOVSTunnel reports whether Open vSwitch gave a device this name, as vxlan_sys_4789 and gre_sys: the kernel's one
+// device for all its ports of tunnels of that kind (netdev_vport_get_dpif_port in lib/netdev-vport.c of Open vSwitch).
+func isOVSTunnel(dev []byte) bool {
+	kind, udpPort, ok := bytes.Cut(dev, []byte("_sys"))
+	return ok && len(kind) > 0 && (len(udpPort) == 0 || udpPort[0] == '_')
 }
 
 // isNFTName reports whether nft can type value: a letter, _ or . and then letters, digits
