@@ -87,6 +87,7 @@ func records() []Appender {
 		&Event{TS: 6, Probe: "ip_rcv", Stack: 1, Held: math.MaxUint32},
 		&Free{TS: 1, CPU: 1, How: "dropped", Skb: Buffer{1, 2, 3}, Drop: Drop{2, "N", "f+0x1", 0}, Held: 3, Counted: true},
 		&End{TS: 3, Events: 1, Lost: 7, Cause: "command", Status: Some(-1), Looked: Some(uint64(2))},
+		&End{TS: 3, Cause: "signal", CPUTime: Some(uint64(1 << 33)), Rate: Some(uint64(70000))},
 		fullJourney(),
 		&Wire{From: "a", To: "b", Packets: 3, Offset: Some(int64(-5)), Error: Some(int64(7)), Min: -1, P50: 1 << 40, P99: 3, Max: 4},
 		&Wire{From: "a", To: "b"},

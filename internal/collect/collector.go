@@ -38,6 +38,7 @@ type collector struct {
 	watch            *host.Watch
 	held             *held           // nil: without --limit
 	counting         *counting       // nil: the kernel's own counters are not read
+	usage            *usage          // nil: nothing is collected yet
 	flows            *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
 	namer            *namer
 	out              output
@@ -118,6 +119,7 @@ func (c *collector) run(ctx context.Context) (err error) {
 	if err := c.ready(); err != nil {
 		return err
 	}
+	c.usage = newUsage()
 	if c.options.FollowPrograms {
 		// It goes on attaching.
 		if err := c.followPrograms(); err != nil {

@@ -98,6 +98,9 @@ func (c *collector) tick(room *stale) error {
 	}
 	c.counting.tick()
 	c.held.tick()
+	if words := c.usage.tick(clock.Monotonic(), c.counts.events); words != "" && c.options.Verbose > 0 {
+		c.say("%s", words)
+	}
 	if err := c.flushHeld(c.write); err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ func (c *collector) start(has func(module, function string) bool) *format.Start 
 func (c *collector) end(why string) *format.End {
 	e := &format.End{TS: clock.Monotonic(), Events: c.counts.events, Links: c.counts.links,
 		Frees: c.counts.frees, Lost: c.losses.sum(), Cause: why, Looked: format.Some(c.watch.Looked())}
+	if c.usage != nil {
+		e.CPUTime = format.Some(uint64(c.usage.cpu()))
+		e.Rate = format.Some(rate(e.Events, c.usage.began, e.TS))
+	}
 	if c.child != nil && c.child.ended() {
 		e.Status = format.Some(c.child.status())
 	}

@@ -4,7 +4,7 @@ import "github.com/skb-tools/skb-tools/internal/text"
 
 // Detail are the flags that say how much text has of each packet, by the letters of tcpdump.
 type Detail struct {
-	Verbose  int  `short:"v" type:"counter" group:"output" help:"Text has more of each packet: TTL, id, options, checksums; and the records that are no packets: start, link, free, end. Nothing is left out on a narrow terminal. -vv: also right checksums of UDP over IPv4. skb-collect also reports which probes were left out, and why."`
+	Verbose  int  `short:"v" type:"counter" group:"output" help:"Text has more of each packet: TTL, id, options, checksums; and the records that are no packets: start, link, free, end. Nothing is left out on a narrow terminal. -vv: also right checksums of UDP over IPv4. skb-collect also reports which probes were left out, and why; and every 10 s how many events a second it writes, and how much of a CPU it takes."`
 	Quiet    bool `short:"q" group:"output" help:"Text has less of each packet: addresses, ports and lengths. skb-collect also prints only errors on stderr."`
 	Link     bool `short:"e" name:"link-level" group:"output" help:"Text has the link-level header of each packet: addresses and EtherType."`
 	Hex      int  `short:"x" type:"counter" group:"output" help:"Text has the bytes of each packet, in hexadecimal, from the network header on. -xx: from the link-level header on."`
