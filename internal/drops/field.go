@@ -44,6 +44,7 @@ const (
 	fieldDport
 	fieldTTL
 	fieldDF
+	fieldFragment
 	fieldIPLen
 	fieldIPOptions
 	fieldIPPayload
@@ -104,7 +105,8 @@ var fieldNames = map[string]fieldID{
 	"reason": fieldReason, "function": fieldFunction, "location": fieldLocation, "where": fieldWhere,
 	"cause": fieldCause, "severity": fieldSeverity, "confidence": fieldConfidence, "flow": fieldFlow,
 	"hook": fieldHook, "proto": fieldProto, "ip.version": fieldIPVersion, "saddr": fieldSaddr, "daddr": fieldDaddr,
-	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "ip.len": fieldIPLen,
+	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "fragment": fieldFragment,
+	"ip.len": fieldIPLen,
 	"ip.options": fieldIPOptions, "ip.payload": fieldIPPayload, "udp.len": fieldUDPLen,
 	"tcp.flags": fieldTCPFlags, "tcp.data": fieldTCPData, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode,
 	"csum": fieldCsum, "ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind,

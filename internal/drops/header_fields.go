@@ -25,6 +25,12 @@ func (f *facts) header(id fieldID, p *packet) value {
 		return f.addr(p.dst)
 	case fieldTTL:
 		return num(int64(p.ttl), p.version != 0)
+	case fieldFragment:
+		n := int64(0)
+		if p.fragment {
+			n = 1
+		}
+		return num(n, p.version != 0)
 	case fieldDF:
 		n := int64(0)
 		if p.dontFragment {

@@ -18,6 +18,7 @@ type packet struct {
 	hasProto     bool
 	hasPorts     bool
 	hasICMP      bool
+	fragment     bool // of a packet that was cut
 	later        bool // a fragment that is not the first
 	length       int  // of the IP packet, as its header says
 	options      int  // bytes of IPv4 options
@@ -92,6 +93,7 @@ func (p *packet) ipv4(b []byte) {
 	p.length = h.Total()
 	p.dontFragment = h.DontFragment()
 	p.later = h.Offset() != 0
+	p.fragment = p.later || h.MoreFragments()
 	p.ttl, p.proto, p.hasProto = h.TTL(), h.Proto(), true
 	p.src = netip.AddrFrom4([4]byte(h.Src()))
 	p.dst = netip.AddrFrom4([4]byte(h.Dst()))
@@ -129,7 +131,8 @@ func (p *packet) ipv6(w *dissect.Walk, b []byte) {
 		w.Step()
 		if f := dissect.FragmentHeader(w.Header); w.Kind == dissect.Fragment && len(f) >= 4 {
 			p.later = f.Offset() != 0
-			whole = !p.later && !f.More()
+			p.fragment = p.later || f.More()
+			whole = !p.fragment
 		}
 		if w.Fault != dissect.Whole {
 			return
