@@ -106,7 +106,7 @@ var fieldNames = map[string]fieldID{
 	"cause": fieldCause, "severity": fieldSeverity, "confidence": fieldConfidence, "flow": fieldFlow,
 	"hook": fieldHook, "proto": fieldProto, "ip.version": fieldIPVersion, "saddr": fieldSaddr, "daddr": fieldDaddr,
 	"sport": fieldSport, "dport": fieldDport, "ttl": fieldTTL, "df": fieldDF, "fragment": fieldFragment,
-	"ip.len": fieldIPLen,
+	"ip.len":     fieldIPLen,
 	"ip.options": fieldIPOptions, "ip.payload": fieldIPPayload, "udp.len": fieldUDPLen,
 	"tcp.flags": fieldTCPFlags, "tcp.data": fieldTCPData, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode,
 	"csum": fieldCsum, "ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind,

@@ -3,6 +3,7 @@
 package kerneltest
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	stdnet "net"
@@ -28,6 +29,8 @@ const (
 	ovsRound   // by rules that resubmit to each other
 	ovsLoop    // by the datapath's own flows
 	ovsGone    // to a port of the datapath that there is not
+	ovsUsedUp  // its TTL is counted down by the datapath
+	ovsBack    // to a port whose device leads back into the switch
 	ovsMissed  // no flow is for it
 )
 
@@ -78,6 +81,10 @@ func TestOpenVSwitchDrops(t *testing.T) {
 	host.dpctl("add-flow", "ovs-system", fmt.Sprintf(match, ovsGone), "88")
 	host.send(ovsLoop, ovsSends, 7)
 	host.send(ovsGone, ovsSends, 7)
+	host.countsDown(ovsUsedUp)
+	host.send(ovsUsedUp, ovsSends, 7)
+	host.leadsBack(ovsBack)
+	host.send(ovsBack, ovsSends, 7)
 	_, _, lostBefore := host.lookups()
 	lost := lostBefore
 	for rounds := 0; lost < lostBefore+20 && rounds < 10; rounds++ {
@@ -130,7 +137,7 @@ func (h *ovsHost) send(port, n, size int) {
 			return err
 		}
 		defer s.Close()
-		if port == ovsExpired {
+		if port == ovsExpired || port == ovsUsedUp {
 			raw, err := s.SyscallConn()
 			if err != nil {
 				return err
@@ -146,6 +153,54 @@ func (h *ovsHost) send(port, n, size int) {
 		}
 		return nil
 	})
+}
+
+// countsDown gives the datapath a flow for the port that counts the TTL down, and sends the packet to p1. No program of
+// Open vSwitch asks for this action. Numbers are those of include/uapi/linux/openvswitch.h.
+func (h *ovsHost) countsDown(port int) {
+	h.t.Helper()
+	const (
+		flowNew                              = 1
+		flowKey, flowActions, flowMask       = 1, 2, 7
+		inPort, ether, etherType, ipv4, udp4 = 3, 4, 6, 7, 10
+		output, decTTL, decTTLAction         = 1, 23, 1
+	)
+	byPort := func(in uint32, typ, proto, dst []byte) []byte {
+		zeros := make([]byte, 12)
+		return slices.Concat(attr32(inPort, in), attr(ether, zeros), attr(etherType, typ),
+			attr(ipv4, slices.Concat(zeros[:8], proto, zeros[:3])), attr(udp4, slices.Concat(zeros[:2], dst)))
+	}
+	key := byPort(uint32(h.datapathPort("p0")), []byte{8, 0}, []byte{unix.IPPROTO_UDP}, []byte{0, byte(port)})
+	mask := byPort(^uint32(0), []byte{0xff, 0xff}, []byte{0xff}, []byte{0xff, 0xff})
+	actions := append(attr(decTTL|nested, attr(decTTLAction|nested, nil)), attr32(output, uint32(h.datapathPort("p1")))...)
+	dp, err := stdnet.InterfaceByName("ovs-system")
+	if err == nil {
+		err = genetlink("ovs_flow", 1, command(flowNew, binary.NativeEndian.AppendUint32(nil, uint32(dp.Index)),
+			attr(flowKey|nested, key), attr(flowMask|nested, mask), attr(flowActions|nested, actions)))
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// leadsBack gives the datapath a port whose device sends all to br0, and flows that send there what is for the port and
+// what comes of it. The recirculation is one level of the switch's own recursion more: without it the devices' limit of
+// 8 (XMIT_RECURSION_LIMIT, include/linux/netdevice.h) comes first, as each round has two.
+func (h *ovsHost) leadsBack(port int) {
+	h.t.Helper()
+	run(h.t, "modprobe", "macvlan")
+	batch(h.t, "", "link set br0 up\nlink add link br0 name back type macvlan mode private\n")
+	h.t.Cleanup(func() { batch(h.t, "", "link del back\n") })
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/back/disable_ipv6", []byte("1"), 0); err != nil {
+		h.t.Fatal(err)
+	}
+	batch(h.t, "", "link set back up\n")
+	h.dpctl("add-if", "ovs-system", "back")
+	match := fmt.Sprintf("in_port(%%d),eth(),eth_type(0x0800),ipv4(proto=17,frag=no),udp(dst=%d)", port)
+	p0, back := h.datapathPort("p0"), fmt.Sprint(h.datapathPort("back"))
+	h.dpctl("add-flow", "ovs-system", "recirc_id(0),"+fmt.Sprintf(match, p0), "recirc(200)")
+	h.dpctl("add-flow", "ovs-system", "recirc_id(200),"+fmt.Sprintf(match, p0), back)
+	h.dpctl("add-flow", "ovs-system", fmt.Sprintf(match, h.datapathPort("br0")), back)
 }
 
 // counted are the packets of each rule of br0, by cookie.
@@ -272,6 +327,8 @@ func ovsDrops(s *format.Start, metered, lost int) []ovsDrop {
 			cause: "no flow of Open vSwitch is for the packet, and it could not be handed to ovs-vswitchd: its socket was full"},
 		{port: ovsLoop, reason: "OVS_DROP_DEFERRED_LIMIT", count: ovsSends, shows: "tp_dst=6\\b",
 			cause: "too many of the packet's actions (recirculation, clone, sample) were waiting"},
+		{port: ovsBack, reason: "OVS_DROP_RECURSION_LIMIT", count: ovsSends, shows: "recursion limit reached",
+			cause: "the packet came back to Open vSwitch while its actions were being carried out, more than 5 levels deep"},
 	}
 	if hasReason(s, "OVS_DROP_EXPLICIT") {
 		return append(drops,
@@ -283,6 +340,8 @@ func ovsDrops(s *format.Start, metered, lost int) []ovsDrop {
 				shows: "(?i)resubmit", cause: "ovs-vswitchd could not follow the OpenFlow rules that the packet met to their end"},
 			ovsDrop{port: ovsMetered, reason: "OVS_DROP_METER", count: metered, ruled: -1,
 				shows: "(?i)meter", cause: "a meter of Open vSwitch dropped the packet: its rate was exceeded"},
+			ovsDrop{port: ovsUsedUp, reason: "OVS_DROP_IP_TTL", count: ovsSends,
+				cause: "the flow of Open vSwitch counts the TTL down, and the packet's TTL was used up"},
 			ovsDrop{port: ovsGone, reason: "DEV_READY", count: ovsSends,
 				shows: "tp_dst=7\\b", cause: "the flow of Open vSwitch sends the packet to a port that is gone, down or has no carrier"})
 	}

@@ -4,9 +4,13 @@ package kerneltest
 
 import (
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // ovsProbes are those that tell where a packet of these tests comes by, besides --with ovs.
@@ -45,6 +49,47 @@ func TestOVSUpcall(t *testing.T) {
 		t.Errorf("%d misses; the datapath counts %d meanwhile, %d before and after; %d were lost", misses, missed-started,
 			after-before, lost-lostBefore)
 	}
+	host.killedAnyTime()
+}
+
+// killedAnyTime: a skb-collect that is killed while it attaches, while it waits for ovs-vswitchd's answer and while it
+// ends leaves nothing behind. TestOpenVSwitchJourneys kills one while packets are in user space.
+func (h *ovsHost) killedAnyTime() {
+	h.t.Helper()
+	kill := func(p *process) {
+		h.t.Helper()
+		p.cmd.Process.Kill()
+		p.wait()
+		nothingLeft(h.t)
+	}
+	args := []string{"--profile", "ovs", "--ovs-flows", "-w", filepath.Join(h.t.TempDir(), "killed.skb")}
+
+	cmd := exec.Command("skb-collect", args...)
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	until(h.t, "skb-collect has begun to attach", func() (bool, string) {
+		out := run(h.t, "bpftool", "prog", "list")
+		return strings.Contains(out, "name on_"), out
+	})
+	cmd.Process.Kill()
+	cmd.Wait()
+	nothingLeft(h.t)
+
+	p := start(h.t, exec.Command("skb-collect", args...), " attached")
+	h.signal(unix.SIGSTOP)
+	h.in(0, "ping -qc 1 -W 20 10.9.0.2") // it has a flow, which nobody can be asked about
+	until(h.t, "skb-collect has asked about the flow", func() (bool, string) {
+		out := run(h.t, "ss", "-xp")
+		return strings.Contains(out, "skb-collect"), out
+	})
+	kill(p)
+	h.signal(unix.SIGCONT)
+
+	p = start(h.t, exec.Command("skb-collect", args...), " attached")
+	h.in(0, "ping -qc 1 -W 20 10.9.0.2")
+	p.cmd.Process.Signal(unix.SIGINT)
+	kill(p)
 }
 
 // steps are what the section says of a packet, in order, and "back" where it comes from user space.
