@@ -29,6 +29,8 @@ type guest struct {
 	threads bool
 	in      []string
 	out     string
+	links   []link
+	clock   time.Duration // how far it is ahead of this machine's, but for the time of the boot
 	timeout time.Duration
 	command []string
 	shell   bool
@@ -170,7 +172,10 @@ func (g *guest) arguments(tmp string) []string {
 	commandLine, statusLine := lines(g.kernel)
 	// norandmaps: the emulator translates a program's code anew for each address that it is at.
 	cmdline := fmt.Sprintf("console=%s quiet panic=-1 norandmaps skb.command=%s skb.status=%s skb.date=%d", console,
-		commandLine, statusLine, time.Now().Unix())
+		commandLine, statusLine, time.Now().Add(g.clock).Unix())
+	if len(g.links) > 0 {
+		cmdline += " skb.net"
+	}
 	if g.shell {
 		columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
 		if err != nil {
@@ -186,6 +191,9 @@ func (g *guest) arguments(tmp string) []string {
 		"-chardev", "stdio,id=command,signal=off", "-chardev", "file,id=status,path="+filepath.Join(tmp, "status"),
 		"-drive", "if=virtio,format=raw,file="+filepath.Join(tmp, "out"),
 	)
+	for i, l := range g.links {
+		args = append(args, l.arguments(i)...)
+	}
 	// Not KVM, even where /dev/kvm exists, no cmpxchg16b, and no thread for each cpu unless
 	// asked: see docs/testing.md.
 	thread := "single"
@@ -195,7 +203,8 @@ func (g *guest) arguments(tmp string) []string {
 	args = append(args, "-accel", "tcg,thread="+thread)
 	if g.kernel.foreign() {
 		return append(args, "-machine", "virt", "-cpu", "max,pauth-impdef=on",
-			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device", "virtconsole,chardev=status")
+			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device",
+			"virtconsole,chardev=status")
 	}
 	return append(args, "-cpu", "max,-cx16",
 		"-serial", "chardev:command", "-serial", "chardev:status")

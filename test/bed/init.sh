@@ -11,6 +11,7 @@ for word in $cmdline; do
 	skb.command=*) command=/dev/${word#*=} ;;
 	skb.status=*) result=/dev/${word#*=} ;;
 	skb.date=*) date -s "@${word#*=}" > /dev/null ;;
+	skb.net) net=yes ;;
 	skb.tty=*) IFS=x read -r rows columns <<< "${word#*=}" ;;
 	esac
 done
@@ -29,6 +30,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo guest > /proc/sys/kernel/hostname
 echo 1 > /proc/sys/kernel/panic_on_oops
 ip link set lo up
+[ -z "$net" ] || { modprobe virtio_pci; modprobe virtio_net; }
 cd /skb/in || exit
 stty -F "$command" raw -echo
 if [ -n "$rows" ]; then

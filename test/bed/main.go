@@ -41,6 +41,8 @@ type runCommand struct {
 	Icount  bool          `help:"One cpu, and time that counts instructions: figures come out the same on a busy machine."`
 	In      []string      `type:"existingpath" help:"Files, or folders of them, to have in /skb/in, which is on PATH."`
 	Out     string        `type:"path" help:"Folder for what the command leaves in /skb/out."`
+	Net     []string      `sep:"none" placeholder:"LOCAL:REMOTE" help:"A network device, eth0 and so on: two sockets' paths, which the guest at its other end has the other way round."`
+	Clock   time.Duration `help:"How far the guest's clock is ahead, before it boots."`
 	Timeout time.Duration `default:"10m"`
 	Command []string      `arg:"" optional:""`
 }
@@ -104,8 +106,13 @@ func dispatch(ctx context.Context, command string) (int, error) {
 			return 1, err
 		}
 		k.lean = c.Lean
-		g := &guest{kernel: k, cpus: c.CPUs, memory: c.Memory, icount: c.Icount, threads: c.Threads, in: c.In, out: c.Out,
-			timeout: c.Timeout, command: c.Command, shell: command == "shell", stdout: os.Stdout}
+		links, err := parseLinks(c.Net)
+		if err != nil {
+			return 1, err
+		}
+		g := &guest{kernel: k, links: links, clock: c.Clock, cpus: c.CPUs, memory: c.Memory, icount: c.Icount,
+			threads: c.Threads, in: c.In, out: c.Out, timeout: c.Timeout, command: c.Command, shell: command == "shell",
+			stdout: os.Stdout}
 		return g.run(ctx)
 	default:
 		return testAll(ctx, &cli.Test)
