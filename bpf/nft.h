@@ -18,6 +18,12 @@ struct nft_layout {
 	__u16 verdict_chain;
 };
 const volatile struct nft_layout nft = {};
+const volatile __u32 nft_verdicts = 0; // the steps that are wanted: NFT_BIT of each verdict; 0: all
+
+// Verdicts are from -5 (return) to 5 (stop): include/uapi/linux/netfilter.h and netfilter/nf_tables.h.
+#define NFT_BIT(code) (1U << ((code) + 5))
+#define NFT_POLICY 1         // enum nft_trace_types
+#define NF_VERDICT_MASK 0xff // a queue's number and an error are above
 
 static __always_inline __u64 pointer_at(__u64 object, __u16 offset)
 {
@@ -100,4 +106,36 @@ static __noinline void fill_nft(struct nft_info *n, struct pt_regs *regs)
 		chain = pointer_at(verdict, nft.verdict_chain);
 		bpf_probe_read_kernel_str(n->jump, NFT_NAME, (void *)pointer_at(chain, nft.chain_name));
 	}
+}
+
+// A step in a chain of --nft-trace, whose tables are called skb-collect-PID, is no part of what the host does.
+// Base chains and what they jump to are of one table.
+static __always_inline bool nft_is_own(__u64 basechain)
+{
+	__u64 table = pointer_at(basechain, nft.basechain_chain + nft.chain_table), words[2] = {};
+
+	bpf_probe_read_kernel(words, 12, (void *)pointer_at(table, nft.table_name));
+	return words[0] == 0x6c6c6f632d626b73 && words[1] == 0x2d746365; // "skb-coll", "ect-"
+}
+
+static __noinline bool nft_wanted(struct pt_regs *regs)
+{
+	__u64 info = nft_info_of(regs), verdict, basechain = pointer_at(info, nft.info_basechain);
+	__s32 code = 0;
+	__u8 type = 0, policy = 0;
+
+	if (nft_verdicts) {
+		verdict = nft.by_args ? loaded(REG_ARG2(regs)) : pointer_at(info, nft.info_verdict);
+		bpf_probe_read_kernel(&code, 4, (void *)verdict);
+		bpf_probe_read_kernel(&type, 1, (void *)info + nft.info_type);
+		if (code > 0)
+			code &= NF_VERDICT_MASK;
+		if (type == NFT_POLICY) {
+			bpf_probe_read_kernel(&policy, 1, (void *)basechain + nft.basechain_policy);
+			code = policy;
+		}
+		if (code < -5 || code > 5 || !(nft_verdicts & NFT_BIT(code)))
+			return false;
+	}
+	return !nft_is_own(basechain);
 }

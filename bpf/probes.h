@@ -344,6 +344,8 @@ int count_only(void *ctx)
 SEC("kprobe/nft_trace")
 int on_nft_trace(struct pt_regs *ctx)
 {
+	if (off || !nft_wanted(ctx))
+		return 0;
 	return on_function((struct sk_buff *)nft_skb(ctx), ctx);
 }
 

@@ -137,6 +137,7 @@ const (
 	ProgramsVarMoreSize                 = "more_size"
 	ProgramsVarNft                      = "nft"
 	ProgramsVarNftAt                    = "nft_at"
+	ProgramsVarNftVerdicts              = "nft_verdicts"
 	ProgramsVarNoNew                    = "no_new"
 	ProgramsVarNoSkb                    = "no_skb"
 	ProgramsVarOff                      = "off"
@@ -352,6 +353,7 @@ type ProgramsVariableSpecs struct {
 	MoreSize       *ebpf.VariableSpec `ebpf:"more_size"`
 	Nft            *ebpf.VariableSpec `ebpf:"nft"`
 	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
+	NftVerdicts    *ebpf.VariableSpec `ebpf:"nft_verdicts"`
 	NoNew          *ebpf.VariableSpec `ebpf:"no_new"`
 	NoSkb          *ebpf.VariableSpec `ebpf:"no_skb"`
 	Off            *ebpf.VariableSpec `ebpf:"off"`
@@ -505,6 +507,7 @@ type ProgramsVariables struct {
 	MoreSize       *ebpf.Variable `ebpf:"more_size"`
 	Nft            *ebpf.Variable `ebpf:"nft"`
 	NftAt          *ebpf.Variable `ebpf:"nft_at"`
+	NftVerdicts    *ebpf.Variable `ebpf:"nft_verdicts"`
 	NoNew          *ebpf.Variable `ebpf:"no_new"`
 	NoSkb          *ebpf.Variable `ebpf:"no_skb"`
 	Off            *ebpf.Variable `ebpf:"off"`

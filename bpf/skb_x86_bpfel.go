@@ -617,6 +617,7 @@ const (
 	SkbVarMoreSize                 = "more_size"
 	SkbVarNft                      = "nft"
 	SkbVarNftAt                    = "nft_at"
+	SkbVarNftVerdicts              = "nft_verdicts"
 	SkbVarNoNew                    = "no_new"
 	SkbVarOff                      = "off"
 	SkbVarOvs                      = "ovs"
@@ -811,6 +812,7 @@ type SkbVariableSpecs struct {
 	MoreSize       *ebpf.VariableSpec `ebpf:"more_size"`
 	Nft            *ebpf.VariableSpec `ebpf:"nft"`
 	NftAt          *ebpf.VariableSpec `ebpf:"nft_at"`
+	NftVerdicts    *ebpf.VariableSpec `ebpf:"nft_verdicts"`
 	NoNew          *ebpf.VariableSpec `ebpf:"no_new"`
 	Off            *ebpf.VariableSpec `ebpf:"off"`
 	Ovs            *ebpf.VariableSpec `ebpf:"ovs"`
@@ -950,6 +952,7 @@ type SkbVariables struct {
 	MoreSize       *ebpf.Variable `ebpf:"more_size"`
 	Nft            *ebpf.Variable `ebpf:"nft"`
 	NftAt          *ebpf.Variable `ebpf:"nft_at"`
+	NftVerdicts    *ebpf.Variable `ebpf:"nft_verdicts"`
 	NoNew          *ebpf.Variable `ebpf:"no_new"`
 	Off            *ebpf.Variable `ebpf:"off"`
 	Ovs            *ebpf.Variable `ebpf:"ovs"`

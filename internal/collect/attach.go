@@ -73,7 +73,7 @@ func (c *collector) attachAll() error {
 	}
 	if f := c.selection.nft; f != nil {
 		c.decoder.nameFunction(*f)
-		if err := c.attachment.NFT(c.options.Backend, *f); err != nil {
+		if err := c.attachment.NFT(c.options.Backend, *f, c.with.verdicts); err != nil {
 			return err
 		}
 	}

@@ -76,6 +76,7 @@ func (o *Options) countDrops() error {
 		// These two first: they have put probes there.
 		{len(o.Profile) > 0, "--profile"}, {o.ProbeStack, "--probe-stack"},
 		{len(o.Probes) > 0, "-p"}, {len(o.Try) > 0, "--try"}, {len(o.With) > 0, "--with"}, {o.NFTTrace, "--nft-trace"},
+		{len(o.NFTVerdicts) > 0, "--nft-verdicts"},
 		{o.OVSFlows, "--ovs-flows"}, {o.Limit != "", "--limit"}, {o.Count > 0, "-c"}, {o.First > 0, "--packets"},
 		{o.List, "--list"},
 	} {
@@ -135,7 +136,8 @@ func (h *held) take() {
 	}
 	for key, drop := range counted.Drops {
 		if grew := drop.Count - h.drops[key]; grew > 0 {
-			h.waiting = append(h.waiting, heldBack{since: since, ts: ts, n: grew, drop: &key, dev: bpf.String(drop.Dev[:])})
+			h.waiting = append(h.waiting,
+				heldBack{since: since, ts: ts, n: grew, drop: &key, dev: bpf.String(drop.Dev[:])})
 			h.drops[key] = drop.Count
 		}
 	}

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	pipe.Options
 
-	Probes   []string      `group:"where" short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), a BPF program (xdp:lb, tc:NAME, xdp:id:42; each gives its entry and its verdict), globs of these ('tcp_v4_*', 'skb:*', 'xdp:*'), or @FILE with one a line. May be repeated. Default: where tcpdump sees packets, received and sent."`
+	Probes   []string      `group:"where" short:"p" name:"probe" placeholder:"PROBE" sep:"," help:"Where to look: a tracepoint (net:netif_receive_skb), a function's entry (ip_rcv) or return (ret:ip_rcv), a BPF program (xdp:lb, tc:NAME, xdp:id:42; each gives its entry and its verdict), globs of these ('tcp_v4_*', 'skb:*', 'xdp:*'), or @FILE with one a line. May be repeated. Default: where tcpdump sees packets, received and sent; nothing but nftables' steps with --with nft."`
 	Try      []string      `group:"where" placeholder:"PROBE" sep:"," help:"Like -p, but it is no error if this kernel does not have the probe."`
 	Profile  []string      `group:"where" placeholder:"NAME" sep:"," help:"A named set of probes and options (generic, ifdump, drop, nft, ...); several can be combined. 'list' shows all of them, also yours in ~/.config/skb-tools/profiles."`
 	List     bool          `group:"where" help:"List all probes of this kernel, or those that match the globs given as arguments, and exit."`
@@ -28,6 +28,8 @@ type Options struct {
 	StackDepth int      `group:"what" placeholder:"N" default:"32" help:"Maximum number of calls in a stack (default 32, up to 121)."`
 	ProbeStack bool     `group:"where" help:"Needs a filter. Also probe each function with an sk_buff that appears in the stack of a matching packet. The first stacks are those of the places where packets end; each new probe brings more."`
 	NFTTrace   bool     `group:"what" name:"nft-trace" help:"Make nftables trace every packet of this network namespace (or those of --netns) while collecting. This adds a table, which is removed when skb-collect ends. Implies --with nft."`
+
+	NFTVerdicts []string `group:"what" name:"nft-verdicts" placeholder:"VERDICT" sep:"," help:"Of the steps through nftables only those with one of these verdicts (drop,accept): accept, drop, queue, stolen, repeat, stop, continue, break, jump, goto or return. Implies --with nft."`
 
 	OVSFlows bool `group:"what" name:"ovs-flows" help:"Ask the running ovs-vswitchd about each flow of Open vSwitch that a packet meets: its match, its actions and its OpenFlow rules. At most 50 flows a second, and each flow once a minute. Implies --with ovs."`
 

@@ -124,7 +124,9 @@ func (c *collector) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.selection, err = c.places.choose(probes); err != nil {
+	if c.with.nftAlone(c.options) {
+		c.selection = &selection{}
+	} else if c.selection, err = c.places.choose(probes); err != nil {
 		return err
 	}
 	f, err := compile(ctx, c.options.Packets, c.kernel)
@@ -139,7 +141,8 @@ func (c *collector) choose(ctx context.Context) error {
 		return err
 	}
 	if c.selection.nft != nil && !c.options.NFTTrace && c.with.named["nft"] {
-		c.say("nftables reports only packets that a rule has marked: add one with `meta nftrace set 1`, or use --nft-trace")
+		c.say("nftables reports only packets that a rule has marked: add one with `meta nftrace set 1`, or use " +
+			"--nft-trace")
 	}
 	if c.options.First > 0 && !c.selection.canBegin() {
 		return errNoStart

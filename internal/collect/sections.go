@@ -38,7 +38,7 @@ var sectionList = []section{
 	{"sock", costSock, "its socket: state, addresses, owner, cgroup, buffers", bpf.SectionSock, nil},
 	{"ct", costCt, "its connection, as connection tracking has it", bpf.SectionCt, nil},
 	{"nft", costNFT, "each step through nftables of packets that are traced (--nft-trace traces all); adds the probe " +
-		"nft_trace_notify", bpf.SectionNFT, nil},
+		"nft_trace_notify, which without -p is the only one", bpf.SectionNFT, nil},
 	{"ovs", costOVS, "what Open vSwitch does: looking the flow up, upcalls, each action; adds its probes when named",
 		bpf.SectionOVS, nil},
 	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller, nil},
@@ -114,7 +114,8 @@ func (d *decoder) csum(e *format.Event, r *bpf.Event) {
 	sum, _ := d.layout.Csum.Read(r.Tail[:])
 	start, _ := d.layout.CsumStart.Read(r.Tail[:])
 	offset, _ := d.layout.CsumOffset.Read(r.Tail[:])
-	e.Csum = format.Csum{Has: true, Summed: uint8(summed), Sum: uint32(sum), Start: uint16(start), Offset: uint16(offset)}
+	e.Csum = format.Csum{Has: true, Summed: uint8(summed), Sum: uint32(sum), Start: uint16(start),
+		Offset: uint16(offset)}
 }
 
 // ret is what a function returned, if anything: the address of an sk_buff where its type
@@ -125,7 +126,8 @@ func (d *decoder) ret(probe string, v uint64) format.Ret {
 			return format.Ret{}
 		}
 		if p, ok := btf.UnderlyingType(proto.Return).(*btf.Pointer); ok {
-			if s, ok := btf.UnderlyingType(p.Target).(*btf.Struct); ok && s.Name == "sk_buff" && v != 0 && v < ^uint64(4095) {
+			s, ok := btf.UnderlyingType(p.Target).(*btf.Struct)
+			if ok && s.Name == "sk_buff" && v != 0 && v < ^uint64(4095) {
 				return format.Ret{Has: true, Skb: v}
 			}
 		}
@@ -208,8 +210,9 @@ func (d *decoder) sock(s *format.Sock, r *bpf.SockInfo) {
 	}
 	*s = format.Sock{Addr: r.Addr, Family: family, State: kernel.NameOf(sockStates[:], int(r.State)),
 		Full: r.Full != 0, Cookie: r.Cookie, Ifindex: r.BoundDevIf,
-		Type: kernel.NameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino, Cgroup: r.Cgroup,
-		Rmem: r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf,
+		Type: kernel.NameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino,
+		Cgroup: r.Cgroup,
+		Rmem:   r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf,
 		Filter: r.Filter != 0, Backlog: r.Backlog, MaxBacklog: r.MaxBacklog}
 	if r.Wmem > 0 {
 		s.Wmem-- // sk_wmem_alloc counts one for the socket itself (net/core/sock.c)
@@ -313,46 +316,4 @@ func tuple(t *format.Tuple, l *kernel.TupleLayout, raw []byte) {
 	sport, _ := l.SrcPort.Read(raw)
 	dport, _ := l.DstPort.Read(raw)
 	t.Sport, t.Dport = uint16(sport), uint16(dport)
-}
-
-// nftTypes are enum nft_trace_types, nftVerdicts NF_* and enum nft_verdicts:
-// include/uapi/linux/netfilter.h and netfilter/nf_tables.h. The words are those of nft(8).
-var (
-	nftTypes    = [...]string{1: "policy", "return", "rule"}
-	nftVerdicts = map[int32]string{0: "drop", 1: "accept", 2: "stolen", 3: "queue", 4: "repeat", 5: "stop",
-		-1: "continue", -2: "break", -3: "jump", -4: "goto", -5: "return"}
-)
-
-func (d *decoder) nft(n *format.NFT, r *bpf.NFTInfo) {
-	code := int32(r.Code)
-	if code > 0 {
-		code &= 0xff // NF_VERDICT_MASK: a queue's number and an error are above
-	}
-	n.Type = kernel.NameOf(nftTypes[:], int(r.Type))
-	if n.Type == "policy" {
-		code = int32(r.Policy)
-	} else if r.HasRule != 0 && (n.Type != "return" || code != -1) {
-		// Return and continue: behind the last rule, which did not match
-		// (nf_trace_fill_rule_info).
-		n.Handle = r.Handle
-	}
-	var ok bool
-	if n.Verdict, ok = nftVerdicts[code]; !ok {
-		n.Verdict = strconv.Itoa(int(code))
-	}
-	if n.Family, ok = kernel.NFTFamilies[r.Family]; !ok {
-		n.Family = strconv.Itoa(int(r.Family))
-	}
-	n.Table, n.Chain, n.Jump = d.nftName(r.Table), d.nftName(r.Chain), d.nftName(r.Jump)
-}
-
-// nftName keeps the names of chains and tables: few, and each in many events.
-func (d *decoder) nftName(raw [bpf.NFTName]int8) string {
-	if raw[0] == 0 {
-		return ""
-	}
-	if s, ok := d.names[raw]; ok {
-		return s
-	}
-	return keep(d.names, 1<<12, raw, bpf.String(raw[:]))
 }

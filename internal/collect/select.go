@@ -29,7 +29,7 @@ type selection struct {
 	tracepoints []kernel.Tracepoint
 	programs    []kernel.Program
 	globs       []*programGlob   // what chose these, for those that are loaded later
-	nft         *kernel.Function // kernel.NFTTraceFunction, for --with nft
+	nft         *kernel.Function // kernel.NFTTraceFunction
 	ovs         ovsSelection
 }
 
@@ -70,7 +70,7 @@ func (p *places) lookUp(args []string) error {
 		name = strings.TrimPrefix(name, "ret:")
 		switch {
 		case strings.Contains(name, ":"): // a tracepoint or a BPF program
-		case name == "":
+		case name == "", isNFTTrace(name):
 		case isGlob(name):
 			return nil
 		default:
@@ -188,6 +188,9 @@ func (p *places) add(s *selection, arg string, seen map[string]bool) error {
 	if g, err := programsWanted(arg); err != nil || g != nil {
 		return p.addByProgram(s, g, seen, sections, err)
 	}
+	if isNFTTrace(arg) {
+		return p.addNFTTrace(s, seen, sections)
+	}
 	name, isReturn := strings.CutPrefix(arg, "ret:")
 	if !isReturn && strings.Contains(arg, ":") {
 		return p.addTracepoints(s, arg, seen, sections)
@@ -269,8 +272,8 @@ func (p *places) wrongFunction(name string, functions []kernel.Function) error {
 		names = append(names, t.String())
 	}
 	if m := p.kernel.UntypedModule(name); m != "" {
-		return fmt.Errorf("%s: of module %s this kernel gives no types (BTF), so which argument is the sk_buff is not known",
-			name, m)
+		return fmt.Errorf("%s: of module %s this kernel gives no types (BTF), so which argument is the sk_buff is not "+
+			"known", name, m)
 	}
 	if p.kernel.HasSymbol(name) {
 		return fmt.Errorf("%s: this function takes no sk_buff%s", name, spell.DidYouMean(name, names))
@@ -332,6 +335,9 @@ func (p *places) names(globs []string) ([]string, error) {
 		out = append(out, t.String())
 	}
 	for _, f := range functions {
+		out = append(out, f.Name)
+	}
+	if f, err := p.kernel.NFTTrace(); err == nil {
 		out = append(out, f.Name)
 	}
 	programs, err := p.listPrograms(globs)

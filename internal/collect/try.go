@@ -38,6 +38,10 @@ func (p *places) wanted(probes, try []string) ([]string, error) {
 // has reports whether a glob or name, as typed after -p, matches any place.
 func (p *places) has(arg string) bool {
 	arg, _, _ = strings.Cut(arg, "/") // and sections
+	if isNFTTrace(arg) {
+		_, err := p.kernel.NFTTrace()
+		return err == nil
+	}
 	name, isReturn := strings.CutPrefix(arg, "ret:")
 	if g, _ := programsWanted(arg); g != nil {
 		if all, _ := p.programs(); slices.ContainsFunc(all, func(p kernel.Program) bool { return g.matches(&p) }) {

@@ -17,9 +17,10 @@ import (
 
 // A wanted is what --with asks for.
 type wanted struct {
-	named map[string]bool
-	all   bool
-	bits  bpf.Sections // of every probe
+	named    map[string]bool
+	all      bool
+	bits     bpf.Sections // of every probe
+	verdicts uint32       // of nftables, the bits of kernel.NFTVerdict; 0: all
 }
 
 func (w *wanted) has(name string) bool { return w.all || w.named[name] }
@@ -43,7 +44,10 @@ func (o *Options) wanted() (*wanted, error) {
 	if o.StackDepth < 1 || o.StackDepth > maxDepth {
 		return nil, fmt.Errorf("--stack-depth %d: from 1 to %d", o.StackDepth, maxDepth)
 	}
-	if o.NFTTrace {
+	if w.verdicts, err = parseVerdicts(o.NFTVerdicts); err != nil {
+		return nil, err
+	}
+	if o.NFTTrace || w.verdicts != 0 {
 		w.named["nft"] = true
 	}
 	if o.OVSFlows {
@@ -59,8 +63,8 @@ func (o *Options) wanted() (*wanted, error) {
 	}
 	if o.ProbeStack {
 		if reflect.ValueOf(o.Packets).IsZero() {
-			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe " +
-				"every function")
+			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come " +
+				"to probe every function")
 		}
 		w.bits |= bpf.SectionStack
 		o.Probes = append(o.Probes, kfunc.TraceKfreeSkb, kfunc.TraceConsumeSkb)
@@ -154,16 +158,8 @@ func (w *wanted) apply(s *selection, p *places, say func(string, ...any)) error 
 			return err
 		}
 	}
-	if w.has("nft") {
-		f, err := p.kernel.NFTTrace()
-		if err != nil {
-			if err := without("nft", err); err != nil {
-				return err
-			}
-		} else {
-			f.Sections = bpf.SectionNFT
-			s.nft = &f
-		}
+	if err := w.applyNFT(s, p, without); err != nil {
+		return err
 	}
 	if err := w.applyOVS(s, p, without); err != nil {
 		return err

@@ -31,14 +31,18 @@ func (k *Kernel) NFTTrace() (Function, error) {
 	return Function{Name: NFTTraceFunction, Module: "nf_tables", Addr: addrs[0]}, nil
 }
 
-// NFT attaches to NFTTraceFunction, f.
-func (a *Attachment) NFT(backend string, f Function) error {
+// NFTVerdict is the bit of a verdict in what NFT takes: of NF_DROP to NF_STOP, or an enum nft_verdicts.
+func NFTVerdict(code int32) uint32 { return 1 << (code + 5) }
+
+// NFT attaches to NFTTraceFunction, f. Of verdicts only the steps with one of these are reported; 0: all are. Never
+// those in a table of --nft-trace.
+func (a *Attachment) NFT(backend string, f Function, verdicts uint32) error {
 	layout, err := a.loader.k.nftLayout()
 	if err != nil {
 		return err
 	}
 	vars := a.loader.sections(f.Sections)
-	vars["nft"] = layout
+	vars["nft"], vars["nft_verdicts"] = layout, verdicts
 	return a.function(backend, target{"on_nft_trace", false, vars}, f)
 }
 
@@ -99,8 +103,8 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 // structs whose sizes depend on the kernel's configuration.
 func (k *Kernel) nftLayoutWithoutBTF() (bpf.NFTLayout, error) {
 	if len(k.types.selected) > 0 {
-		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or this " +
-			"kernel has none for it")
+		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or " +
+			"this kernel has none for it")
 	}
 	table, err := k.structure("rhltable")
 	if err != nil {

@@ -211,10 +211,19 @@ func monitored(out string) []string {
 // number for it come again.
 type ways map[string][][]traceStep
 
+// begin says that a packet comes, by what it is told from others.
+func (w ways) begin(packet string) { w[packet] = append(w[packet], nil) }
+
 func (w ways) add(packet string, s traceStep) {
-	// The table that asks for traces sees each packet first.
-	if strings.HasPrefix(s.table, "skb-collect-") && s.what == "rule" || len(w[packet]) == 0 {
-		w[packet] = append(w[packet], nil)
+	if strings.HasPrefix(s.table, "skb-collect-") {
+		// The table that asks for traces sees each packet first. Its own steps are left out.
+		if s.what == "rule" {
+			w.begin(packet)
+		}
+		return
+	}
+	if len(w[packet]) == 0 {
+		w.begin(packet)
 	}
 	last := &w[packet][len(w[packet])-1]
 	*last = append(*last, s)
@@ -225,7 +234,9 @@ func (w ways) add(packet string, s traceStep) {
 func (w ways) all() (all []string) {
 	for _, packets := range w {
 		for _, p := range packets {
-			all = append(all, fmt.Sprint(p))
+			if len(p) > 0 {
+				all = append(all, fmt.Sprint(p))
+			}
 		}
 	}
 	slices.Sort(all)
@@ -283,8 +294,16 @@ func TestConntrackAndNFT(t *testing.T) {
 		_, _, _, _, ok := tcpPayload(e.Packet)
 		return ok
 	}
-	for _, e := range s.sorted(func(e *format.Event) bool { return e.NFT.Present() && isTCP(e) }) {
+	for _, e := range s.sorted(func(e *format.Event) bool { return (e.NFT.Present() || e.Probe == "ip_rcv") && isTCP(e) }) {
 		n := e.NFT
+		addr, _ := e.Skb.Get(format.SkbAddr)
+		if !n.Present() {
+			packets.begin(fmt.Sprint(addr))
+			continue
+		}
+		if strings.HasPrefix(n.Table, "skb-collect-") {
+			t.Errorf("a step in the table of --nft-trace: %+v", n)
+		}
 		if n.Type == "rule" && n.Handle == 0 || n.Type == "return" && n.Verdict == "continue" {
 			continue
 		}
@@ -292,7 +311,6 @@ func TestConntrackAndNFT(t *testing.T) {
 		if n.Jump != "" {
 			step.verdict += " " + n.Jump
 		}
-		addr, _ := e.Skb.Get(format.SkbAddr)
 		packets.add(fmt.Sprint(addr), step)
 		handles[fmt.Sprintf("%s %s %s %d", n.Family, n.Table, n.Chain, n.Handle)] = true
 	}
