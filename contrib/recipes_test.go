@@ -40,9 +40,31 @@ var (
 	comment  = regexp.MustCompile(`(  +| +)# .*$`)
 )
 
-// recipesOf finds those of a page: the lines of code that name one of the programs, and spans of code that begin with
-// one and have arguments.
+// recipesOf finds those of a page: the lines of code that name one of the programs or are tshark's, and spans of code that
+// begin with one of the programs and have arguments.
 func recipesOf(name, text string) (all []recipe) {
+	for _, r := range linesOfCode(name, text) {
+		first, rest, _ := strings.Cut(r.line, " ")
+		if program.MatchString(r.line) && starters[first] || first == "tshark" && !strings.HasPrefix(rest, "-i ") {
+			all = append(all, r)
+		}
+	}
+	for i, text := range strings.Split(text, "\n") {
+		if strings.HasPrefix(text, "    ") {
+			continue
+		}
+		for _, span := range codeSpan.FindAllString(text, -1) {
+			line := strings.ReplaceAll(strings.Trim(span, "`"), `\|`, "|")
+			if m := program.FindStringIndex(line); m != nil && m[0] == 0 && strings.Contains(line, " ") && !strings.Contains(line, "...") {
+				all = append(all, recipe{fmt.Sprintf("%s:%d", name, i+1), line})
+			}
+		}
+	}
+	return all
+}
+
+// linesOfCode are the lines in a page's blocks of code, without comments; one that goes on in the next is one.
+func linesOfCode(name, text string) (all []recipe) {
 	lines := strings.Split(text, "\n")
 	fenced := false
 	for i := 0; i < len(lines); i++ {
@@ -54,27 +76,18 @@ func recipesOf(name, text string) (all []recipe) {
 		}
 		if strings.HasPrefix(lines[i], "```") {
 			fenced = !fenced
+			continue
 		}
 		line, code := strings.CutPrefix(lines[i], "    ")
 		line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
-		switch {
-		case (code || fenced) && !strings.HasPrefix(strings.TrimSpace(line), "#"):
-			for strings.HasSuffix(line, `\`) && i+1 < len(lines) {
-				i++
-				line = strings.TrimSuffix(line, `\`) + strings.TrimSpace(lines[i])
-			}
-			line = comment.ReplaceAllString(line, "")
-			if first, _, _ := strings.Cut(line, " "); program.MatchString(line) && starters[first] {
-				all = append(all, recipe{where, line})
-			}
-		default:
-			for _, span := range codeSpan.FindAllString(lines[i], -1) {
-				line := strings.ReplaceAll(strings.Trim(span, "`"), `\|`, "|")
-				if m := program.FindStringIndex(line); m != nil && m[0] == 0 && strings.Contains(line, " ") && !strings.Contains(line, "...") {
-					all = append(all, recipe{where, line})
-				}
-			}
+		if !code && !fenced || strings.HasPrefix(line, "#") {
+			continue
 		}
+		for strings.HasSuffix(line, `\`) && i+1 < len(lines) {
+			i++
+			line = strings.TrimSuffix(line, `\`) + strings.TrimSpace(lines[i])
+		}
+		all = append(all, recipe{where, comment.ReplaceAllString(line, "")})
 	}
 	return all
 }
@@ -126,24 +139,34 @@ var capture = slices.Concat(
 	[]byte{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1,
 		0, 0, 0, 0, 0, 0, 10, 0, 0, 2})
 
-// TestRecipes runs each command line of the documentation. skb-collect checks its arguments and then writes a recorded
-// stream; the other programs run on that, or on files that are made of it.
-func TestRecipes(t *testing.T) {
-	pages := []string{"../README.md", "../format/FORMAT.md"}
+// pages are the texts whose recipes are run here, by their paths.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := []string{"../README.md", "../format/FORMAT.md"}
 	for _, pattern := range []string{"../docs/*.md", "manual/text/*.txt"} {
-		found, _ := filepath.Glob(pattern)
-		found = slices.DeleteFunc(found, func(page string) bool {
-			return filepath.Base(page) == "recipes.md" // contrib/python/tests runs these, and looks at what they print
-		})
-		pages = append(pages, found...)
+		more, _ := filepath.Glob(pattern)
+		found = append(found, more...)
 	}
-	all := examples()
-	for _, page := range pages {
+	texts := map[string]string{}
+	for _, page := range found {
+		if filepath.Base(page) == "recipes.md" {
+			continue // contrib/python/tests runs these, and looks at what they print
+		}
 		b, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, recipesOf(strings.TrimPrefix(page, "../"), string(b))...)
+		texts[strings.TrimPrefix(page, "../")] = string(b)
+	}
+	return texts
+}
+
+// TestRecipes runs each command line of the documentation. skb-collect checks its arguments and then writes a recorded
+// stream; the other programs run on that, or on files that are made of it.
+func TestRecipes(t *testing.T) {
+	all := examples()
+	for page, text := range pages(t) {
+		all = append(all, recipesOf(page, text)...)
 	}
 	if len(all) < 120 {
 		t.Fatalf("%d recipes: where are they?", len(all))
@@ -165,6 +188,10 @@ func TestRecipes(t *testing.T) {
 		}
 	}
 	types, err := filepath.Abs("../internal/filter/testdata/types-6.12.btf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin, err := filepath.Abs("wireshark/skb.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +218,10 @@ func TestRecipes(t *testing.T) {
 			}
 			if err := os.WriteFile(filepath.Join(dir, "my-probes"), []byte("ip_rcv\n"), 0o644); err != nil {
 				t.Fatal(err)
+			}
+			if strings.HasPrefix(line, "tshark ") {
+				line = regexp.MustCompile(`-r ([\w.-]+)`).ReplaceAllString(line, "-r <(skb-pcap x.skb)")
+				line = strings.ReplaceAll(line, ":skb.lua", ":"+plugin)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
