@@ -146,3 +146,28 @@ func TestDepsOfManagers(t *testing.T) {
 		}
 	}
 }
+
+// TestDepsOfOldGo: a Go that can't build the programs and can't fetch one that can is told of, with what it is.
+func TestDepsOfOldGo(t *testing.T) {
+	for _, c := range []struct{ version, toolchain, want string }{
+		{"go1.19.8", "", "missing: Go 1.26 or newer, this one is 1.19 (https"},
+		{"go1.24.4", "local", "missing: Go 1.26 or newer, this one is 1.24 and fetches none: set GOTOOLCHAIN=auto and it does (https"},
+		{"go1.24.4", "auto", ""},
+		{"go1.26.0", "local", ""},
+		{"go1.27rc1", "auto", ""},
+	} {
+		dir := t.TempDir()
+		script := "#!/bin/sh\ncase $1 in version) echo go version " + c.version + " linux/amd64 ;; env) echo " + c.toolchain + " ;; esac\n"
+		for name, text := range map[string]string{"go": script, "gcc": "#!/bin/sh\n"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command("./deps", "check", "build")
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "CC=")
+		out, err := cmd.CombinedOutput()
+		if !strings.Contains(string(out), c.want) || c.want == "" && len(out) > 0 || (err != nil) != (c.want != "") {
+			t.Errorf("%s, GOTOOLCHAIN=%s: %v %q, want %q", c.version, c.toolchain, err, out, c.want)
+		}
+	}
+}
