@@ -17,6 +17,7 @@ type headers struct {
 	syn, synack    bool // the innermost layer is a SYN, or a SYN-ACK; with what follows not kept
 	mptcp          bool // it has an option of MPTCP
 	discovery      bool // it is of neighbour discovery; not kept, too
+	repeated       bool // hosts send it again and again, and nothing in it tells which one it is; not kept, too
 	seq, ack       uint32
 	sent           uint32 // bytes behind TCP's header, whether captured or not; not kept
 	tags           uint8
@@ -149,6 +150,9 @@ func (h *headers) ip(w *dissect.Walk) bool {
 	}
 	// Advertisements, solicitations of neighbours, redirects (RFC 4861, 4).
 	h.discovery = l.proto == dissect.ProtoICMPv6 && len(b) > 0 && b[0] >= 134 && b[0] <= 137
+	// And of multicast listeners (RFC 3810, 5; RFC 2710, 3), of groups (RFC 3376, 4).
+	h.repeated = h.discovery || l.proto == dissect.ProtoIGMP ||
+		l.proto == dissect.ProtoICMPv6 && len(b) > 0 && (b[0] >= 130 && b[0] <= 133 || b[0] == 143)
 	h.payload = l.content(b)
 	return true
 }

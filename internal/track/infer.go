@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/dissect"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 	"github.com/skb-tools/skb-tools/internal/recent"
 )
@@ -48,6 +49,7 @@ func newInference() *inference {
 type contentKeys struct {
 	packet  uint64 // addresses, ports, identification, sequence number, payload
 	payload uint64 // only that, in the hands of a process
+	plain   bool   // nothing in it is counted up from packet to packet: what sends the same again makes an equal one
 }
 
 // keyPayload is how much payload counts, in bytes: what a short snaplen has of it.
@@ -59,6 +61,10 @@ func (t *tracker) contentKeys(v *view) (k contentKeys) {
 		return k
 	}
 	l := h.inner(0)
+	if h.repeated {
+		return k
+	}
+	k.plain = l.print>>32 == 0 && l.proto != dissect.ProtoTCP // IPv4 may leave the identification out, IPv6 has none
 	payload := h.payload[:min(len(h.payload), keyPayload)]
 	var m maphash.Hash
 	m.SetSeed(t.infer.seed)
@@ -173,6 +179,12 @@ const maxCrossings = 1 << 18
 
 // wireTimes are the times from one host to another, as the two clocks have them.
 type wireTimes struct {
+	times
+	plain times // of plain packets, before an offset was known
+}
+
+// times are those of some packets.
+type times struct {
 	count uint64
 	least int64 // ns
 	all   []int64
@@ -181,7 +193,10 @@ type wireTimes struct {
 // maxTimes bounds the times of one wire that are kept for its quantiles.
 const maxTimes = 100_000
 
-func (w *wireTimes) add(ns int64) {
+func (w *times) add(ns int64) {
+	if w.count == 0 {
+		w.least = ns
+	}
 	w.least = min(w.least, ns)
 	w.count++
 	if len(w.all) < maxTimes {
@@ -191,15 +206,50 @@ func (w *wireTimes) add(ns int64) {
 	}
 }
 
-// offset is how far the second host's clock is ahead of the first's, so that the quickest packets take as long in both
-// directions, and how far that can be from the truth: no packet arrives before it was sent. It is false without packets
-// of both directions, and if they contradict each other, as when a clock was set in between.
-func (n *inference) offset(a, b uint32) (ns, wrong int64, ok bool) {
-	there, back := n.wires[[2]uint32{a, b}], n.wires[[2]uint32{b, a}]
-	if there == nil || back == nil || there.least+back.least < 0 {
-		return 0, 0, false
+// leastOf is the least time of both directions of a wire: of plain packets only if one of them has no others.
+func leastOf(there, back *wireTimes) (out, in int64, sure bool) {
+	if there.count > 0 && back.count > 0 {
+		return there.least, back.least, true
 	}
-	return (there.least - back.least) / 2, (there.least + back.least + 1) / 2, true
+	least := func(w *wireTimes) int64 {
+		switch {
+		case w.count == 0:
+			return w.plain.least
+		case w.plain.count == 0:
+			return w.least
+		}
+		return min(w.least, w.plain.least)
+	}
+	return least(there), least(back), false
+}
+
+// maxWire is how long a plain packet may have been on the wire.
+const maxWire = time.Second
+
+// fits reports whether a time from a to b can be that of one packet, by what others tell of the clocks. It can be as
+// long as nothing is known of them, and always if the packet is like no other.
+func (n *inference) fits(a, b uint32, ns int64, plain bool) bool {
+	if !plain {
+		return true
+	}
+	offset, wrong, sure, ok := n.offset(a, b)
+	return !ok || !sure || ns-offset >= -wrong && ns-offset <= int64(maxWire)+wrong
+}
+
+// offset is how far the second host's clock is ahead of the first's, so that the quickest packets take as long in both
+// directions, and how far that can be from the truth: no packet arrives before it was sent. It is sure if it is by
+// packets that are not plain. It is not ok without packets of both directions, and if they contradict each other, as
+// when a clock was set in between.
+func (n *inference) offset(a, b uint32) (ns, wrong int64, sure, ok bool) {
+	there, back := n.wires[[2]uint32{a, b}], n.wires[[2]uint32{b, a}]
+	if there == nil || back == nil {
+		return 0, 0, false, false
+	}
+	out, in, sure := leastOf(there, back)
+	if out+in < 0 {
+		return 0, 0, false, false
+	}
+	return (out - in) / 2, (out + in + 1) / 2, sure, true
 }
 
 // hostNumber gives the current host's.
@@ -242,13 +292,14 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, ca
 	} else if class == kfunc.Transmit {
 		was, ok := n.sent.Get(k.packet)
 		x = x.among(was, ok)
-		if r, ok := n.received.Get(k.packet); ok && r.host != h && !r.joined && !r.equal && !x.joined && !x.equal {
+		if r, ok := n.received.Get(k.packet); ok && r.host != h && !r.joined && !r.equal && !x.joined && !x.equal &&
+			n.fits(h, r.host, r.wall-x.wall, k.plain) {
 			// It has come in already, by the clocks or by the order of the streams.
 			r.joined, x.joined = true, true
 			n.received.Set(k.packet, r)
 			b.into = r.packet
 			j.flags |= guessed
-			t.crossed(h, r.host, r.wall-x.wall)
+			t.crossed(h, r.host, r.wall-x.wall, k.plain)
 		}
 		n.sent.Set(k.packet, x)
 		return
@@ -259,30 +310,36 @@ func (t *tracker) overWire(b *branch, j *journey, v *view, class kfunc.Class, ca
 	was, ok := n.received.Get(k.packet)
 	r := x.among(was, ok)
 	s, ok := n.sent.Get(k.packet)
-	if !ok || s.host == h || s.joined || s.equal || r.joined || r.equal {
+	if !ok || s.host == h || s.joined || s.equal || r.joined || r.equal ||
+		!n.fits(s.host, h, x.wall-s.wall, k.plain) {
 		n.received.Set(k.packet, r)
 		return
 	}
 	s.joined, r.joined = true, true
 	n.sent.Set(k.packet, s)
 	n.received.Set(k.packet, r)
-	t.crossed(s.host, h, x.wall-s.wall)
+	t.crossed(s.host, h, x.wall-s.wall, k.plain)
 	track.From = format.From{How: "wire", Branch: s.branch, Packet: s.packet}
 	track.Inferred = true
 	b.flags |= inferredBranch
 	j.flags |= guessed
-	if offset, _, ok := n.offset(s.host, h); ok {
+	if offset, _, _, ok := n.offset(s.host, h); ok {
 		track.Since = uint64(max(0, x.wall-s.wall-offset))
 		track.Wire = true
 	}
 }
 
-func (t *tracker) crossed(from, to uint32, ns int64) {
+func (t *tracker) crossed(from, to uint32, ns int64, plain bool) {
+	n := t.infer
 	key := [2]uint32{from, to}
-	w := t.infer.wires[key]
+	w := n.wires[key]
 	if w == nil {
-		w = &wireTimes{least: ns}
-		t.infer.wires[key] = w
+		w = &wireTimes{}
+		n.wires[key] = w
+	}
+	if _, _, sure, ok := n.offset(from, to); plain && !(ok && sure) {
+		w.plain.add(ns)
+		return
 	}
 	w.add(ns)
 }
@@ -297,10 +354,16 @@ func (t *tracker) reportWires() {
 	slices.SortFunc(keys, func(a, b [2]uint32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
 	for _, key := range keys {
 		w := n.wires[key]
-		slices.Sort(w.all)
-		r := format.Wire{From: n.hosts[key[0]-1].name, To: n.hosts[key[1]-1].name, Packets: w.count,
-			Min: w.least, P50: w.all[(len(w.all)-1)/2], P99: w.all[(len(w.all)-1)*99/100], Max: w.all[len(w.all)-1]}
-		if offset, wrong, ok := n.offset(key[0], key[1]); ok {
+		all := w.all
+		for _, ns := range w.plain.all {
+			if w.count == 0 || n.fits(key[0], key[1], ns, true) {
+				all = append(all, ns)
+			}
+		}
+		slices.Sort(all)
+		r := format.Wire{From: n.hosts[key[0]-1].name, To: n.hosts[key[1]-1].name, Packets: w.count + w.plain.count,
+			Min: all[0], P50: all[(len(all)-1)/2], P99: all[(len(all)-1)*99/100], Max: all[len(all)-1]}
+		if offset, wrong, _, ok := n.offset(key[0], key[1]); ok {
 			r.Offset, r.Error = format.Some(offset), format.Some(wrong)
 			r.Min, r.P50, r.P99, r.Max = r.Min-offset, r.P50-offset, r.P99-offset, r.Max-offset
 		}
