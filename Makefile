@@ -94,6 +94,7 @@ test-unit: build
 
 # test/lint has the rules for Go, and the versions of what checks them; .shellcheckrc and .clang-format the others.
 lint: deps-lint
+	go test -C test/lint -vet=off .
 	go build -C test/lint -o $(CURDIR)/build/lint .
 	build/lint
 	shellcheck $$(git grep -lE '^#!.*(bash|/sh)$$' -- ':!*.txtar')

@@ -3,6 +3,7 @@ package contrib
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -48,5 +49,38 @@ func TestPackageVersions(t *testing.T) {
 		if have, err := in("deb", wrong); err == nil || !strings.Contains(have, "is no version that packages can have") {
 			t.Errorf("%q: %q %v", wrong, have, err)
 		}
+	}
+}
+
+// TestBuildVersion: a build says what git describes, and leaves the version to what Go knows where git describes nothing.
+func TestBuildVersion(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Makefile"), makefile, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	call := func(name string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+		}
+		return string(out)
+	}
+	build := func() string { return call("make", "-n", "-o", "check-build", "build") } // -n: it is printed and not done
+	if lines := build(); strings.Contains(lines, "Version") || !strings.Contains(lines, "go build") {
+		t.Errorf("without git: %s", lines)
+	}
+	call("git", "init", "-q")
+	call("git", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "--allow-empty", "-m", "x")
+	call("git", "tag", "v9.8.7")
+	if lines := build(); strings.Count(lines, "internal/pipe.Version=v9.8.7\"") != 2 {
+		t.Errorf("with git: %s", lines)
 	}
 }
