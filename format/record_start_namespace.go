@@ -24,7 +24,8 @@ var namedSection = Section{"named", []Key{
 			"`nginx/812` (program and process). If several would be called the same, each has `/` and its `inum` behind"},
 	{Name: "by", Form: FormStr,
 		What: "by what that is known: `ip netns`; the path of the cgroup of `pid`: `docker`, `podman`, `containerd`, " +
-			"`cri-o`, `container` (the path does not tell the runtime), `pod`, `lxc`, `nspawn`, `systemd`; `program`"},
+			"`cri-o`, `container` (the path does not tell the runtime), `pod`, `lxc`, `nspawn`, `systemd`; `program`; " +
+			"`capture`: the capture that the stream was read from has the name"},
 	{Name: "container", Form: FormStr, What: "id of the container that `pid` is in; of `lxc` and `nspawn` its name",
 		Absent: "it is in none that is known"},
 	{Name: "pod", Form: FormStr, What: "uid of its pod", Absent: "it is in none that is known"},

@@ -27,7 +27,8 @@ func randomStream(t *testing.T, r *rand.Rand) []byte {
 	var records []format.Appender
 	for range 1 + r.IntN(3) {
 		records = append(records, &format.Start{TS: r.Uint64N(1e9), ClockOffset: int64(r.Uint64N(2e18)), Host: pick("a", "b", "b\\", "c d"),
-			Kernel: pick("6.12", "5.10", ""), Arch: "amd64", Tool: "skb-collect 1", Cmdline: []string{"skb-collect", "-p", name()}})
+			Kernel: pick("6.12", "5.10", ""), Arch: "amd64", Tool: "skb-collect 1", Cmdline: []string{"skb-collect", "-p", name()},
+			Namespaces: map[uint32]format.Namespace{4026531840: {Name: name(), By: "program"}}})
 		for range r.IntN(20) {
 			if r.IntN(8) == 0 {
 				records = append(records, &format.Loss{What: "event", Count: 1 + r.Uint64N(1<<40)})
@@ -49,6 +50,9 @@ func randomStream(t *testing.T, r *rand.Rand) []byte {
 			}
 			if r.IntN(3) > 0 {
 				e.Dev = format.Dev{Name: pick("eth0", "l0", "\\"), Ifindex: r.Uint32N(9), RxIfindex: r.Uint32N(3), Type: uint16(1 + r.IntN(2)*(65534-1))}
+			}
+			if r.IntN(8) == 0 {
+				records = append(records, &format.NamespaceFound{Inum: 4026531840 + r.Uint32N(2), Namespace: format.Namespace{Name: name()}})
 			}
 			if r.IntN(3) > 0 {
 				e.Netns.Inum, e.Netns.Cookie = 4026531840+r.Uint32N(2), r.Uint64N(3)

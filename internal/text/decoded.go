@@ -43,7 +43,7 @@ func (d *Decoded) Append(line []byte, r format.Raw) []byte {
 		}
 		return line
 	case format.TypeNamespace:
-		d.start.found(r)
+		d.start.names.Found(r)
 		return line
 	case format.TypeEvent:
 	default:

@@ -100,7 +100,7 @@ func (p *Printer) changed(v wire.Value) {
 			}
 			if n, ok := x.Uint(); ok && inHex(key) {
 				p.cell = strconv.AppendUint(append(p.cell, "0x"...), n, 16)
-			} else if name := p.of.names[n]; ok && name != "" && string(key) == "netns" {
+			} else if name := p.of.names.Name(n); ok && name != "" && string(key) == "netns" {
 				p.cell = appendEscaped(p.cell, name)
 			} else if s, ok := x.Str(); ok && bare(s) {
 				p.cell = append(p.cell, s...)

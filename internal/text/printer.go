@@ -111,7 +111,7 @@ func (p *Printer) Write(r format.Raw) error {
 	case format.TypeStack:
 		p.stack(r)
 	case format.TypeNamespace:
-		p.of.found(r) // each line says it
+		p.of.names.Found(r) // each line says it
 	case format.TypeFlow:
 		p.ovsFlow(r)
 	case format.TypeJourney:

@@ -33,6 +33,9 @@ func (s *streamer) event(dst []byte, src *source, p *pcapng.Captured) ([]byte, b
 		}
 		e.Stack = packet.Some(id)
 	}
+	if err := s.named(src, e, s.comment.netnsName); err != nil {
+		return dst, false, err
+	}
 	return e.append(dst, &s.comment), true, nil
 }
 

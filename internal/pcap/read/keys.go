@@ -2,6 +2,7 @@ package read
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 	"github.com/skb-tools/skb-tools/internal/pcapng"
@@ -26,6 +27,7 @@ var keys = func() []key {
 		{"dev.rx_ifindex", false, decimal(func(c *comments) *packet.Opt { return &c.e.RX })},
 		{"netns", false, decimal(func(c *comments) *packet.Opt { return &c.e.Netns })},
 		{"netns.cookie", false, decimal(func(c *comments) *packet.Opt { return &c.e.Cookie })},
+		{"netns.name", false, (*comments).takeNetnsName},
 		{"packet", false, decimal(func(c *comments) *packet.Opt { return &c.e.Packet })},
 		{"packet.missing", true, (*comments).takeMissing},
 		{"track.branch", false, tracked(decimal(func(c *comments) *packet.Opt { return &c.e.Branch }))},
@@ -135,6 +137,14 @@ func (c *comments) takeDrop(value []byte) (ok bool) {
 	}
 	c.e.Reason, ok = c.filled(value)
 	c.e.Dropped = ok
+	return ok
+}
+
+// takeNetnsName takes the name of a network namespace, behind its number.
+func (c *comments) takeNetnsName(value []byte) (ok bool) {
+	if c.e.Netns.OK && c.e.Netns.V <= math.MaxUint32 {
+		c.netnsName, ok = c.filled(value)
+	}
 	return ok
 }
 

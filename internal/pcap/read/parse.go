@@ -27,7 +27,7 @@ type comments struct {
 	resent                      packet.Opt
 	where, severity, confidence []byte
 	look                        [][]byte
-	caller                      []byte
+	caller, netnsName           []byte
 	stack                       []byte   // the calls, < between them
 	sections                    []leaves // in the order of sections
 }

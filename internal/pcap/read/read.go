@@ -142,6 +142,7 @@ type source struct {
 	last         uint64            // ns, the time of the last event
 	stacks       map[string]uint64 // numbers of stack records, by their calls
 	lastStack    uint64
+	names        map[uint64]name // of network namespaces
 }
 
 // capture reads to the end of in.

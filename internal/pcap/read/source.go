@@ -196,6 +196,7 @@ func (s *streamer) interfaces() []*pcapng.Interface {
 func (s *streamer) speeds(start *format.Start, host string) {
 	for _, i := range s.interfaces() {
 		namespace, ok := strings.CutPrefix(i.Description, "network namespace ")
+		namespace, _, _ = strings.Cut(namespace, " ") // its name
 		inum, err := strconv.ParseUint(namespace, 10, 32)
 		if !s.ours || i.Speed < 1e6 || !ok || err != nil || s.hostOf(i) != host {
 			continue

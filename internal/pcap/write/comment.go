@@ -28,6 +28,9 @@ func (e *event) comments(dst []byte, o *origin, fr *frame, f *format.Finder, t *
 		dst = appendNumber(dst, "netns=", e.Netns)
 		return appendNumber(dst, "netns.cookie=", e.Cookie)
 	})
+	if e.Netns.OK {
+		dst = appendFilled(dst, "netns.name=", []byte(o.names.Name(e.Netns.V)))
+	}
 	dst = appendNumber(dst, "packet=", e.Packet)
 	if f.Has(findMissing) {
 		dst = appendMissing(dst, f.Cursor(findMissing), fr)

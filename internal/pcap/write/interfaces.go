@@ -62,6 +62,9 @@ func (w *writer) iface(e *event, o *origin) *iface {
 		d.Name, d.Description = string(packet.AppendEscaped(nil, e.Dev)), "no network namespace"
 		if e.Netns.OK {
 			d.Description = "network namespace " + strconv.FormatUint(e.Netns.V, 10)
+			if name := o.names.Name(e.Netns.V); name != "" {
+				d.Description += " " + string(packet.AppendEscaped(nil, []byte(name)))
+			}
 		}
 		if len(e.Dev) == 0 {
 			d.Name = "no device"
@@ -72,6 +75,9 @@ func (w *writer) iface(e *event, o *origin) *iface {
 		d.Name = "no netns"
 		if e.Netns.OK {
 			d.Name = "netns " + strconv.FormatUint(e.Netns.V, 10)
+			if name := o.names.Name(e.Netns.V); name != "" {
+				d.Name, d.Description = string(packet.AppendEscaped(nil, []byte(name))), d.Name
+			}
 		}
 	case "cpu":
 		d.Name = "no cpu"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/flowrules"
+	"github.com/skb-tools/skb-tools/internal/netname"
 	"github.com/skb-tools/skb-tools/internal/pcap/packet"
 )
 
@@ -18,6 +19,7 @@ type origin struct {
 	lost    uint64            // since its last packet
 	stacks  map[uint64][]byte // comments, by the number that events name
 	flows   flowrules.Answers // comments
+	names   *netname.Names
 }
 
 // maxOrigins bounds how many starts are told apart: a merge of streams has each of its
@@ -35,6 +37,7 @@ func (w *writer) originOf(r format.Raw) (*origin, error) {
 	if err := o.start.Decode(o.record); err != nil {
 		return nil, err
 	}
+	o.names = netname.Of(o.record)
 	if len(w.origins) > 0 {
 		o.foreign = o.start.Host != w.origins[0].start.Host
 		for _, other := range w.origins {

@@ -103,6 +103,8 @@ func (w *writer) record(r format.Raw) error {
 	case format.TypeEvent:
 		w.event.decode(w.finder, !w.o.NoComment)
 		return w.take(&w.event, r)
+	case format.TypeNamespace:
+		w.origin.names.Found(r)
 	case format.TypeStack:
 		if !w.o.NoComment {
 			w.origin.stack(r)
@@ -182,6 +184,9 @@ func (w *writer) packet(e *event, o *origin) error {
 		w.stderr = nil
 	}
 	f := &w.frame
+	if e.Netns.OK {
+		o.names.Sees(e.Netns.V, e.Cookie.V)
+	}
 	i := w.iface(e, o)
 	ns := e.TS + uint64(o.start.ClockOffset)
 	if i.packets == 0 || ns < i.first {
