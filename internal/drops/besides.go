@@ -9,6 +9,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/counter"
+	"github.com/skb-tools/skb-tools/internal/netname"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -262,7 +263,7 @@ func (b *beside) amount() string {
 const maxSocks = 4
 
 // look is the command that shows more, for the network namespace that own is not.
-func (b *beside) look(own uint64) string {
+func (b *beside) look(names *netname.Names) string {
 	var look string
 	switch {
 	case len(b.parts) > 0 && b.parts[0].known.Look != "":
@@ -283,8 +284,8 @@ func (b *beside) look(own uint64) string {
 		}
 		look = strings.ReplaceAll(look, "{dev}", string(word))
 	}
-	if b.Netns != 0 && own != 0 && uint64(b.Netns) != own {
-		look = string(terminal.AppendEnter(nil, uint64(b.Netns))) + look
+	if own := names.Own(); b.Netns != 0 && own != 0 && uint64(b.Netns) != own {
+		look = string(names.AppendEnter(nil, uint64(b.Netns))) + look
 	}
 	return look
 }

@@ -2,6 +2,7 @@ package drops
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/internal/counter"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/netname"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -21,7 +23,7 @@ const (
 )
 
 // writeText writes what the kernel counted besides the drops.
-func (c *comparison) writeText(w io.Writer, own uint64, host string) error {
+func (c *comparison) writeText(w io.Writer, names *netname.Names, host string) error {
 	var b bytes.Buffer
 	say := func(format string, args ...any) {
 		if host != "" {
@@ -42,7 +44,7 @@ func (c *comparison) writeText(w io.Writer, own uint64, host string) error {
 			continue
 		}
 		say("%s", text)
-		if look := l.look(own); look != "" {
+		if look := l.look(names); look != "" {
 			b.WriteString("    look: " + escape.Command(look) + "\n")
 		}
 	}
@@ -64,17 +66,17 @@ func (c *comparison) writeText(w io.Writer, own uint64, host string) error {
 		say("counters that could not be read: %s", escape.String(strings.Join(c.unread, "; ")))
 	}
 	if c.whole() {
-		say("no other counter of lost packets that was read grew (in network namespace %s)", c.read())
+		say("no other counter of lost packets that was read grew (in network namespace %s)", c.read(names))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
 // read are the network namespaces that were read.
-func (c *comparison) read() string {
+func (c *comparison) read(names *netname.Names) string {
 	var words []string
 	for _, n := range slices.Sorted(maps.Keys(c.netns)) {
-		words = append(words, strconv.FormatUint(n, 10))
+		words = append(words, cmp.Or(escape.String(names.Name(n)), strconv.FormatUint(n, 10)))
 	}
 	return strings.Join(words, ", ")
 }
@@ -227,13 +229,13 @@ type countersJSON struct {
 }
 
 // writeJSON writes a line for each counter, then one for all.
-func (c *comparison) writeJSON(w io.Writer, own uint64, host string) error {
+func (c *comparison) writeJSON(w io.Writer, names *netname.Names, host string) error {
 	var lines []any
 	add := func(l *beside, of string) {
 		j := counterJSON{Type: "counter", Host: host, Name: l.Name, Source: l.Source, Netns: l.Netns, Dev: l.Dev,
 			Qdisc: l.Qdisc, Sock: l.Sock, Kind: kindWords[l.kind()], Of: of, Grew: l.by, New: l.fresh, Limit: l.limit,
 			Drops: l.drops, Certain: l.certain, Perhaps: l.perhaps, Unseen: l.unseen, Uncounted: l.uncounted,
-			Words: l.words(), Look: l.look(own)}
+			Words: l.words(), Look: l.look(names)}
 		if l.limit != 0 {
 			j.Level = l.level
 		}
@@ -266,15 +268,11 @@ func (r *run) besides(w io.Writer, asJSON bool) error {
 		if len(r.ledgers.order) > 1 {
 			host = h.name
 		}
-		own := uint64(0)
-		if h.inNetns {
-			own = h.netns
-		}
 		write := c.writeText
 		if asJSON {
 			write = c.writeJSON
 		}
-		if err := write(w, own, host); err != nil {
+		if err := write(w, h.spaces, host); err != nil {
 			return err
 		}
 	}

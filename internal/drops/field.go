@@ -99,6 +99,7 @@ const (
 	fieldDaddrOwn
 	fieldThen
 	fieldOpenFlow
+	fieldNetns
 )
 
 var fieldNames = map[string]fieldID{
@@ -121,6 +122,7 @@ var fieldNames = map[string]fieldID{
 	"conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
 	"daddr.onlink": fieldOnLink, "ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates,
 	"xfrm.policies": fieldXfrmPolicies, "then": fieldThen, "openflow": fieldOpenFlow,
+	"netns": fieldNetns,
 }
 
 // prefixes of fields that name one of many after the dot.

@@ -20,6 +20,8 @@ func (f *facts) value(fd *field) value {
 	case fieldFlow:
 		f.headers()
 		return f.made(text.Flow(f.buf, f.frame.data, string(f.frame.at), f.frame.linkType, f.frame.protocol))
+	case fieldNetns:
+		return f.netns()
 	case fieldOpenFlow:
 		return f.openFlow()
 	case fieldHook:

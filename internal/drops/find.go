@@ -24,6 +24,7 @@ const (
 	findDevType
 	findNetns
 	findNetnsInum
+	findNetnsCookie
 	findPacketData
 	findPacketAt
 	findPacketLen
@@ -76,6 +77,7 @@ var paths = [...]string{
 	findDevType:      "dev.type",
 	findNetns:        "netns",
 	findNetnsInum:    "netns.inum",
+	findNetnsCookie:  "netns.cookie",
 	findPacketData:   "packet.data",
 	findPacketAt:     "packet.at",
 	findPacketLen:    "packet.len",

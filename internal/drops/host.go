@@ -8,6 +8,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/drops/census"
+	"github.com/skb-tools/skb-tools/internal/netname"
 )
 
 // A host is what a start record says of the traced machine.
@@ -22,6 +23,7 @@ type host struct {
 	qdiscs  bool              // they are known: a device that is not there has none
 	netns   uint64            // the collector's network namespace, whose sysctls and qdiscs these are
 	inNetns bool              // netns is known
+	spaces  *netname.Names    // names of network namespaces
 	inner   bool              // netns is not the first one: settings of the whole machine are not to be seen in it
 	evidence
 	offset int64 // from the stream's times to Unix time, ns; 0: unknown
@@ -90,7 +92,7 @@ func (s *hosts) clear() {
 const maxEntries = 1 << 16
 
 func readHost(r format.Raw) *host {
-	h := &host{reasons: map[uint32]string{}, names: map[string]bool{}, sysctl: map[string]string{},
+	h := &host{spaces: netname.Of(r), reasons: map[uint32]string{}, names: map[string]bool{}, sysctl: map[string]string{},
 		qdisc: map[string]string{}}
 	h.id = hash(r)
 	name, _ := r.Get("host").Str()
@@ -159,6 +161,27 @@ func (f *facts) elsewhere() bool {
 	}
 	inum, ok := f.find.Uint(findNetnsInum)
 	return ok && inum != f.host.netns
+}
+
+// seesNetns takes the network namespace of an event: with another cookie than before its number is another's.
+func (f *facts) seesNetns() {
+	if f.host.spaces.Any() {
+		inum, _ := f.find.Uint(findNetnsInum)
+		cookie, _ := f.find.Uint(findNetnsCookie)
+		f.host.spaces.Sees(inum, cookie)
+	}
+}
+
+// netns is what the packet's network namespace is called, or its number.
+func (f *facts) netns() value {
+	inum, ok := f.find.Uint(findNetnsInum)
+	if !ok {
+		return value{}
+	}
+	if name := f.host.spaces.Name(inum); name != "" {
+		return f.str(name)
+	}
+	return num(int64(inum), true)
 }
 
 func (f *facts) sysctl(name string) value { return f.sysctlBytes(append(f.buf, name...)) }

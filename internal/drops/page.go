@@ -8,9 +8,9 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/netname"
 	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/pipe"
-	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // A pageOf is what --html gathers beside the summary, whose numbers the page has.
@@ -103,7 +103,7 @@ func (s *summary) pageCause(g *group) page.Cause {
 		c.OneOf[i] = escape.Command(e.OneOf[i])
 	}
 	for _, look := range e.Look {
-		enter, command := terminal.CutEnter(escape.Command(look))
+		enter, command := netname.CutEnter(escape.Command(look))
 		if enter != "" {
 			c.Enter = enter + "bash"
 		}

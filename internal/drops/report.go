@@ -11,6 +11,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
+	"github.com/skb-tools/skb-tools/internal/netname"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -51,7 +52,7 @@ func (g *group) writeExample(b *bytes.Buffer) {
 	}
 	entered := false
 	for _, look := range e.Look {
-		enter, command := terminal.CutEnter(escape.Command(look))
+		enter, command := netname.CutEnter(escape.Command(look))
 		switch {
 		case enter == "":
 			line("look: " + command)

@@ -29,7 +29,7 @@ type Options struct {
 	pipe.Paging
 
 	Summary  bool          `group:"what" help:"Print a summary of the drops, in groups, instead of the drops."`
-	By       []string      `group:"what" help:"Fields to group a summary or --metrics by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, or any path in the event (dev.name)." placeholder:"FIELD"`
+	By       []string      `group:"what" help:"Fields to group a summary or --metrics by (default: reason, location): reason, location, function, flow, proto, saddr, daddr, sport, dport, cause, host, netns, or any path in the event (dev.name)." placeholder:"FIELD"`
 	Interval time.Duration `group:"what" placeholder:"TIME" help:"Print a summary for each period of this length (1s)."`
 	Live     bool          `group:"what" help:"Show a summary on the terminal that is updated while drops come in."`
 	HTML     string        `group:"output" name:"html" placeholder:"FILE" help:"Print the summary, and write it to FILE as a page for a browser, with the drops over time. It needs no network."`
@@ -240,6 +240,7 @@ func (r *run) record(raw format.Raw) error {
 	switch raw.Type() {
 	case format.TypeEvent:
 		f.set(raw, r.host)
+		f.seesNetns()
 		r.seen(f)
 		r.earlier.forget(f)
 		told := f.find.Has(findDrop)
@@ -286,6 +287,8 @@ func (r *run) record(raw format.Raw) error {
 		}
 	case format.TypeChange:
 		r.hosts.change(raw, r.host)
+	case format.TypeNamespace:
+		r.host.spaces.Found(raw)
 	case format.TypeCounters:
 		if r.s != nil {
 			return r.ledgers.read(raw, r.host, r.o.Part)

@@ -3,7 +3,6 @@ package drops
 import (
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
-	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
 // A verdict is what is made of a drop.
@@ -270,7 +269,7 @@ func (f *facts) appendEnter(dst []byte) []byte {
 		return dst
 	}
 	inum, _ := f.find.Uint(findNetnsInum)
-	return terminal.AppendEnter(dst, inum)
+	return f.host.spaces.AppendEnter(dst, inum)
 }
 
 func (f *facts) appendOthers(dst []byte) []byte {

@@ -52,10 +52,13 @@ func (n *Names) Found(r format.Raw) {
 	n.set(inum, found.Namespace)
 }
 
+// Any reports whether a namespace has a name.
+func (n *Names) Any() bool { return n != nil && len(n.spaces) > 0 }
+
 // Sees takes the namespace of an event. The kernel gives the number of a namespace that is gone to another one at once,
 // but a cookie to only one: with another cookie the number is of another namespace, which has no name here.
 func (n *Names) Sees(inum, cookie uint64) {
-	if n == nil || cookie == 0 || len(n.spaces) == 0 {
+	if cookie == 0 || !n.Any() {
 		return
 	}
 	if _, named := n.spaces[inum]; !named {

@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -102,31 +101,4 @@ func isNFTName(value []byte) bool {
 		}
 	}
 	return len(value) > 0
-}
-
-// What a command begins with that is to be run in a network namespace.
-const (
-	enterBegin = `nsenter --net="$(`
-	enterEnd   = `)" `
-)
-
-// AppendEnter appends what a command has to begin with to be run in the network namespace of that
-// inode number. A namespace has a number and no name of its own: a file that stands for it is
-// found by its inode.
-func AppendEnter(dst []byte, inum uint64) []byte {
-	dst = append(dst, enterBegin+`find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum `...)
-	return append(strconv.AppendUint(dst, inum, 10), ` -print -quit 2>/dev/null`+enterEnd...)
-}
-
-// CutEnter parts a command from what AppendEnter put before it; "" if that is nothing.
-func CutEnter[T ~string | ~[]byte](command T) (enter, rest T) {
-	if len(command) < len(enterBegin) || string(command[:len(enterBegin)]) != enterBegin {
-		return enter, command
-	}
-	for i := len(enterBegin); i+len(enterEnd) <= len(command); i++ {
-		if string(command[i:i+len(enterEnd)]) == enterEnd {
-			return command[:i+len(enterEnd)], command[i+len(enterEnd):]
-		}
-	}
-	return enter, command
 }

@@ -59,30 +59,6 @@ func TestTypable(t *testing.T) {
 	}
 }
 
-// TestEnter: what is put before a command is cut off again, and is a command that a shell runs.
-func TestEnter(t *testing.T) {
-	const command = `ip -s link show dev 'a)" b'`
-	whole := AppendEnter([]byte("> "), 4026531840)[2:]
-	if want := `nsenter --net="$(find -L /run/netns/* /proc/[0-9]*/ns/net -maxdepth 0 -inum 4026531840 -print -quit 2>/dev/null)" `; string(whole) != want {
-		t.Errorf("%s\nwant\n%s", whole, want)
-	}
-	enter, rest := CutEnter(string(whole) + command)
-	if enter != string(whole) || rest != command {
-		t.Errorf("cut into %q and %q", enter, rest)
-	}
-	if enter, rest := CutEnter([]byte(command)); enter != nil || string(rest) != command {
-		t.Errorf("a command alone is cut into %q and %q", enter, rest)
-	}
-	for _, s := range []string{"", "nsenter", `nsenter --net="$(`, `nsenter --net="$(find`} {
-		if enter, rest := CutEnter(s); enter != "" || rest != s {
-			t.Errorf("%q is cut into %q and %q", s, enter, rest)
-		}
-	}
-	if out, err := exec.Command("sh", "-n", "-c", string(whole)+command).CombinedOutput(); err != nil {
-		t.Errorf("a shell does not take it: %v, %s", err, out)
-	}
-}
-
 // TestNoTerminal: what is none has no width.
 func TestNoTerminal(t *testing.T) {
 	null, err := os.Open(os.DevNull)

@@ -49,14 +49,11 @@ func Find() map[uint32]format.Namespace {
 	return all
 }
 
-// byFile is how a name of ip-netns(8) is known.
-const byFile = "ip netns"
-
 // called gives a namespace the name of its file. That of a pod or a container says more than one that a program made
 // up.
 func called(n format.Namespace, file string) format.Namespace {
 	if file != "" && (!machineMade(file) || n.Pod == "" && n.Container == "") {
-		n.Name, n.By = file, byFile
+		n.Name, n.By = file, format.ByIPNetns
 	}
 	return n
 }
@@ -79,7 +76,7 @@ func tellApart(all map[uint32]format.Namespace) {
 		having[n.Name]++
 	}
 	for inum, n := range all {
-		if having[n.Name] > 1 && n.By != byFile {
+		if having[n.Name] > 1 && n.By != format.ByIPNetns {
 			n.Name += numbered(inum)
 			all[inum] = n
 		}

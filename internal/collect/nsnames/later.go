@@ -130,7 +130,7 @@ func (l *Later) look() (found []format.NamespaceFound) {
 			})
 		}
 		n = called(n, names[inum])
-		if n.By != byFile && l.taken[n.Name] {
+		if n.By != format.ByIPNetns && l.taken[n.Name] {
 			n.Name += numbered(inum)
 		}
 		if n.Name == "" || m != nil && m.name == n.Name {
@@ -141,7 +141,7 @@ func (l *Later) look() (found []format.NamespaceFound) {
 			l.met[inum] = m
 		}
 		// The file of a container is there before its first process.
-		m.name, m.named, l.taken[n.Name] = n.Name, n.By != byFile || !machineMade(n.Name), true
+		m.name, m.named, l.taken[n.Name] = n.Name, n.By != format.ByIPNetns || !machineMade(n.Name), true
 		found = append(found, format.NamespaceFound{Inum: inum, Namespace: n})
 	}
 	return found

@@ -80,7 +80,7 @@ func TestCalled(t *testing.T) {
 		{program, "cni-" + uuid, "cni-" + uuid}, {program, "", "nginx/7"}, {format.Namespace{}, "netns-" + uuid, "netns-" + uuid},
 		{pod, "cni-blue", "cni-blue"}, {pod, "cni-" + uuid + "0", "cni-" + uuid + "0"},
 	} {
-		if got := called(c.n, c.file); got.Name != c.want || (got.By == byFile) != (c.want == c.file && c.file != "") {
+		if got := called(c.n, c.file); got.Name != c.want || (got.By == format.ByIPNetns) != (c.want == c.file && c.file != "") {
 			t.Errorf("%s in %q is called %+v, want %s", c.n.Name, c.file, got, c.want)
 		}
 	}

@@ -5,9 +5,6 @@ import "github.com/skb-tools/skb-tools/format"
 // maxNames bounds how many names of network namespaces are kept of a source.
 const maxNames = 16 << 10
 
-// byCapture is how a name is known that a capture has (format/record_start_namespace.go).
-const byCapture = "capture"
-
 // A name is what a namespace was called last, and by which cookie that was known; 0: by none.
 type name struct {
 	text   string
@@ -30,6 +27,6 @@ func (s *streamer) named(src *source, e *event, text []byte) error {
 	}
 	src.names[e.Netns.V] = name{string(text), e.Cookie.V}
 	found := format.NamespaceFound{TS: e.TS, Inum: uint32(e.Netns.V),
-		Namespace: format.Namespace{Name: string(text), By: byCapture}}
+		Namespace: format.Namespace{Name: string(text), By: format.ByCapture}}
 	return s.sink.Write(found.AppendMsgpack(nil))
 }
