@@ -7,6 +7,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/dissect"
+	"github.com/skb-tools/skb-tools/internal/netname"
 )
 
 // track prints skb-track's section: the packet and branch as #12.1, times in the unit that
@@ -236,7 +237,10 @@ func AppendFlow(dst []byte, f format.Flow) []byte {
 
 // AppendEnding appends how a journey ended, where, and after how long and how many hops:
 // "dropped NO_SOCKET at udp_rcv+0x1a on eth0 after 84.0µs, 5 hops".
-func AppendEnding(dst []byte, j *format.Journey) []byte { return appendEnding(dst, j, &came{}) }
+// names are those of its stream.
+func AppendEnding(dst []byte, j *format.Journey, names *netname.Names) []byte {
+	return appendEnding(dst, j, &came{own: names.Own(), names: names})
+}
 
 // appendEnding is AppendEnding in a stream with the start of.
 func appendEnding(dst []byte, j *format.Journey, of *came) []byte {
@@ -275,12 +279,12 @@ func appendEnding(dst []byte, j *format.Journey, of *came) []byte {
 func AppendDuration(dst []byte, ns uint64) []byte { return appendDuration(dst, ns) }
 
 // AppendChanges appends what changed at a hop, each with a blank in front:
-// " dst=10.0.0.2>10.0.1.2 ttl=64>63".
-func AppendChanges(dst []byte, changed wire.Value) []byte {
+// " dst=10.0.0.2>10.0.1.2 ttl=64>63". names are those of its stream.
+func AppendChanges(dst []byte, changed wire.Value, names *netname.Names) []byte {
 	if changed.Kind() != wire.Map {
 		return dst
 	}
-	p := Printer{line: dst}
+	p := Printer{line: dst, of: came{names: names}}
 	p.changed(changed)
 	return p.line
 }

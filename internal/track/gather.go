@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/netname"
 	"github.com/skb-tools/skb-tools/internal/page"
 	"github.com/skb-tools/skb-tools/internal/text"
 )
@@ -39,6 +40,7 @@ type origin struct {
 	host   string
 	offset int64 // from its times to Unix time, ns
 	clock  bool  // offset is known; that of a stream which was read from a capture is 0
+	names  *netname.Names
 }
 
 // An origins is the origin of what comes in.
@@ -57,6 +59,7 @@ func (o *origins) see(r format.Raw) {
 	}
 	host, _ := r.Get("host").Str()
 	o.host = page.Short(string(host))
+	o.names = netname.Of(r)
 	o.offset, o.clock = r.Get("clock_offset").Int()
 	o.came.Set(r, o.origin)
 }
@@ -65,6 +68,7 @@ func (o *origins) see(r format.Raw) {
 type drawnHop struct {
 	ts, since, total uint64 // ns
 	probe, dev       string
+	space            string // name of the network namespace; "": it has none
 	netns, cpu       uint32
 	branch, number   uint32
 	from             format.From
@@ -92,6 +96,8 @@ func (g *gatherer) Write(r format.Raw) error {
 	switch r.Type() {
 	case format.TypeStart, format.TypeResume:
 		g.from.see(r)
+	case format.TypeNamespace:
+		g.from.names.Found(r)
 	case format.TypeEvent:
 		g.hop(r)
 	case format.TypeJourney:
@@ -119,12 +125,14 @@ func (g *gatherer) hop(r format.Raw) {
 		j.left++
 		return
 	}
+	g.from.names.Sees(uint64(e.Netns.Inum), e.Netns.Cookie)
 	h := drawnHop{ts: e.TS, since: t.Since, total: t.Total, probe: g.name(e.Probe), dev: g.name(e.Dev.Name),
-		netns: e.Netns.Inum, cpu: e.CPU, branch: t.Branch, number: t.Hop, from: t.From,
+		netns: e.Netns.Inum, space: g.name(g.from.names.Name(uint64(e.Netns.Inum))),
+		cpu: e.CPU, branch: t.Branch, number: t.Hop, from: t.From,
 		timed: t.Hop > 0 || t.Wire, unsure: t.Uncertain || t.Inferred}
 	h.from.How = g.name(t.From.How)
 	if t.Changed != nil {
-		h.changed = clip(string(text.AppendChanges(nil, t.Changed)), maxChanged)
+		h.changed = clip(string(text.AppendChanges(nil, t.Changed, g.from.names)), maxChanged)
 	}
 	if e.Drop.Present() {
 		h.drop = g.name(dropWords(&e.Drop))

@@ -116,13 +116,16 @@ func traceOf(g *gathered) *otlp.Trace {
 		} else if h.branch == j.End.Branch {
 			s.End = end
 		}
-		s.Attributes = []otlp.Attribute{otlp.Number("skb.hop", uint64(h.number)), otlp.Number("skb.branch", uint64(h.branch)),
-			otlp.Number("skb.cpu", uint64(h.cpu))}
+		s.Attributes = []otlp.Attribute{otlp.Number("skb.hop", uint64(h.number)),
+			otlp.Number("skb.branch", uint64(h.branch)), otlp.Number("skb.cpu", uint64(h.cpu))}
 		if h.dev != "" {
 			s.Attributes = append(s.Attributes, otlp.Text("skb.dev", h.dev))
 		}
 		if h.netns != 0 {
 			s.Attributes = append(s.Attributes, otlp.Number("skb.netns", uint64(h.netns)))
+		}
+		if h.space != "" {
+			s.Attributes = append(s.Attributes, otlp.Text("skb.netns.name", h.space))
 		}
 		if h.changed != "" {
 			s.Attributes = append(s.Attributes, otlp.Text("skb.changed", strings.TrimSpace(h.changed)))

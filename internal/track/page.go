@@ -86,8 +86,9 @@ func (g *gathered) page(c *page.Chosen) page.Journey {
 	j := &g.j
 	out := page.Journey{Packet: fmt.Sprint(j.Packet), Flow: string(text.AppendFlow(nil, j.From)),
 		How:    escape.String(j.End.How),
-		Ending: string(text.AppendEnding(nil, j)), At: seconds(int64(j.First) + g.from.offset), Total: atMost(j.Total()),
-		Slowest: atMost(j.Slowest), Left: g.left, Unsure: unsure(j), Host: c.Name(escape.String(g.from.host)),
+		Ending: string(text.AppendEnding(nil, j, g.from.names)), At: seconds(int64(j.First) + g.from.offset),
+		Total: atMost(j.Total()), Slowest: atMost(j.Slowest), Left: g.left, Unsure: unsure(j),
+		Host:     c.Name(escape.String(g.from.host)),
 		Branches: j.Branches, Hops: []page.Hop{}}
 	if j.To != j.From && j.To.Src.IsValid() {
 		out.Flow += ", as " + string(text.AppendFlow(nil, j.To))
@@ -96,19 +97,17 @@ func (g *gathered) page(c *page.Chosen) page.Journey {
 	first := g.first()
 	for i := range g.hops {
 		h := &g.hops[i]
-		since, sure, netns := int64(-1), int64(0), ""
+		since, sure := int64(-1), int64(0)
 		if h.timed {
 			since = int64(atMost(h.since))
 		}
 		if h.unsure {
 			sure = 1
 		}
-		if h.netns != 0 {
-			netns = fmt.Sprint("netns ", h.netns)
-		}
 		changed := int64(c.Name(strings.TrimPrefix(h.changed, " "))) // which is escaped
 		out.Hops = append(out.Hops, page.Hop{int64(atMost(h.ts - min(h.ts, first))), since, name(h.probe), name(h.dev),
-			name(netns), int64(h.cpu), int64(h.branch), name(h.from.How), int64(h.from.Branch), changed, name(h.drop), sure})
+			name(lane{netns: h.netns, space: h.space}.namespace()), int64(h.cpu), int64(h.branch), name(h.from.How),
+			int64(h.from.Branch), changed, name(h.drop), sure})
 	}
 	for _, e := range g.ends {
 		out.Ends = append(out.Ends, page.End{int64(e.branch), int64(atMost(e.ts - min(e.ts, first))), name(e.how),

@@ -2,6 +2,7 @@ package track
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -95,8 +96,8 @@ func (t *tracer) begin(ns int64) {
 		return
 	}
 	t.started, t.zero = true, ns-day
-	fmt.Fprintf(t.w, `{"displayTimeUnit":"ns","otherData":{"tool":"skb-track %s","time 0, ns since 1970":"%d"},"traceEvents":[`,
-		pipe.Version, t.zero)
+	fmt.Fprintf(t.w, `{"displayTimeUnit":"ns","otherData":{"tool":"skb-track %s","time 0, ns since 1970":"%d"},`+
+		`"traceEvents":[`, pipe.Version, t.zero)
 	t.write(&traceEvent{Name: "process_name", Phase: "M", PID: 1, Args: map[string]any{"name": "losses"}}, "\n")
 }
 
@@ -215,10 +216,10 @@ func (t *tracer) take(g *gathered) {
 	flow, phase := string(text.AppendFlow(nil, g.j.From)), "s"
 	for i := range g.hops {
 		h := &g.hops[i]
-		on := lane{h.netns, h.dev}
+		on := lane{h.netns, h.dev, h.space}
 		if h.dev == "" {
 			if on = last[h.branch]; on.name == "" {
-				on = lane{h.netns, "no device yet"}
+				on = lane{h.netns, "no device yet", h.space}
 			}
 		}
 		last[h.branch] = on
@@ -247,14 +248,11 @@ func (t *tracer) hop(g *gathered, h *drawnHop, on lane, until uint64, flow, phas
 		name, args["dropped"] = "dropped: "+name, escape.String(h.drop)
 	}
 	if h == &g.hops[len(g.hops)-1] {
-		args["ended"] = string(text.AppendEnding(nil, &g.j))
+		args["ended"] = string(text.AppendEnding(nil, &g.j, g.from.names))
 	}
 	e := traceEvent{Name: escape.String(name), Category: "hop", Phase: "X", TS: t.at(h.ts, g.from),
 		Duration: micros(until - h.ts), Args: args}
-	process := "no namespace"
-	if on.netns != 0 {
-		process = fmt.Sprint("netns ", on.netns)
-	}
+	process := cmp.Or(on.namespace(), "no namespace")
 	if g.from.host != "" {
 		process += " on " + g.from.host
 	}
@@ -315,8 +313,8 @@ func (t *tracer) Close() error {
 	case err != nil:
 		return fmt.Errorf("--perfetto %s: %w", t.file, err)
 	case t.left > 0:
-		return fmt.Errorf("--perfetto %s: %d events are not in it: it holds %d, those of the journeys that ended first; "+
-			"--ended, --through and --slower-than select", t.file, t.left, t.hops)
+		return fmt.Errorf("--perfetto %s: %d events are not in it: it holds %d, those of the journeys that ended "+
+			"first; --ended, --through and --slower-than select", t.file, t.left, t.hops)
 	}
 	return nil
 }

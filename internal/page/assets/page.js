@@ -369,7 +369,7 @@
 		if (j.l) out.append(el("p", { class: "dim" }, "and " + j.l + " more hops that this page does not have"));
 		return out;
 	}
-	const laneName = ([dev, ns], names) => (names[dev] || "no device yet") + (names[ns] ? " " + names[ns] : "");
+	const laneName = ([dev, ns], names) => (names[dev] || "no device yet") + (names[ns] ? (/^netns \d+$/.test(names[ns]) ? " " : "@") + names[ns] : "");
 	function space(width) {
 		const e = el("div", { class: "graph" });
 		e.style.width = width + "px";
