@@ -92,8 +92,8 @@ func (s *hosts) clear() {
 const maxEntries = 1 << 16
 
 func readHost(r format.Raw) *host {
-	h := &host{spaces: netname.Of(r), reasons: map[uint32]string{}, names: map[string]bool{}, sysctl: map[string]string{},
-		qdisc: map[string]string{}}
+	h := &host{spaces: netname.Of(r), reasons: map[uint32]string{}, names: map[string]bool{},
+		sysctl: map[string]string{}, qdisc: map[string]string{}}
 	h.id = hash(r)
 	name, _ := r.Get("host").Str()
 	h.name = string(name)

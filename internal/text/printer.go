@@ -23,8 +23,8 @@ type Options struct {
 	// Color adds ANSI escape sequences (SGR); nothing else does.
 	Color bool
 	// Width is the terminal's width in columns, 0 if there is none. Each line then fits it: columns go or shrink, then
-	// values that matter less, then the end of the packet's text. An ellipsis marks what is left out. Losses, counts and
-	// explanations go on in further lines instead, and commands are whole. 0: all is there.
+	// values that matter less, then the end of the packet's text. An ellipsis marks what is left out. Losses, counts
+	// and explanations go on in further lines instead, and commands are whole. 0: all is there.
 	Width int
 	Detail
 	// Stacks prints each stack record as a block, a function a line, where one
