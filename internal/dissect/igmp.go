@@ -53,3 +53,23 @@ func (r *GroupRecords) Next() (group []byte, ok bool) {
 	r.rest = b[min(n, len(b)):]
 	return group, true
 }
+
+// A GroupRecord is one of a report, with its sources as far as they were captured.
+type GroupRecord struct {
+	Type    uint8 // RFC 3376, 4.2.12
+	Group   []byte
+	Count   int    // of the sources, as the record says
+	Sources []byte // one behind the other
+}
+
+// Record is Next with what else the record has.
+func (r *GroupRecords) Record() (g GroupRecord, ok bool) {
+	b := r.rest
+	if g.Group, ok = r.Next(); !ok {
+		return g, false
+	}
+	g.Type, g.Count = b[0], int(binary.BigEndian.Uint16(b[2:]))
+	sources := b[4+r.size:]
+	g.Sources = sources[:min(g.Count*r.size, len(sources)/r.size*r.size)]
+	return g, true
+}

@@ -14,7 +14,7 @@ func (d *dissector) dns(b []byte, n int) {
 		return
 	}
 	h := dnsHeader(b)
-	d.dnsHead(h)
+	d.dnsHead(h, b)
 	if d.dnsBody(h, b) {
 		d.str(" (").num(n).str(")")
 	}
@@ -47,7 +47,7 @@ func (h dnsHeader) additionals() int { return int(binary.BigEndian.Uint16(h[10:]
 
 // dnsHead prints the header: id, + for recursion desired, * for authoritative, | for truncated by the
 // server, - for no recursion, then the counts of answers, authorities and additionals.
-func (d *dissector) dnsHead(h dnsHeader) {
+func (d *dissector) dnsHead(h dnsHeader, b []byte) {
 	flags := h.flags()
 	d.num(int(h.id()))
 	if op := int(h.op()); op != 0 {
@@ -76,7 +76,28 @@ func (d *dissector) dnsHead(h dnsHeader) {
 	if flags&dnsTruncated != 0 {
 		d.str("|")
 	}
+	if d.detail.Verbose > 1 && h.questions() > 0 && !d.dnsQuestions(h, b) {
+		return
+	}
 	d.str(" ").num(h.answers()).str("/").num(h.authorities()).str("/").num(h.additionals())
+}
+
+// dnsQuestions prints the questions of the message b, an answer (-vv); false when the bytes end among them.
+func (d *dissector) dnsQuestions(h dnsHeader, b []byte) bool {
+	d.str(" q:")
+	at := dnsHeaderLen
+	for i := range min(h.questions(), maxListed) {
+		start := at
+		if at = skipName(b, at); at < 0 || at+4 > len(b) {
+			return false
+		}
+		if i > 0 {
+			d.str(",")
+		}
+		d.str(" ").dnsType(binary.BigEndian.Uint16(b[at:])).str("? ").dnsName(b, start)
+		at += 4
+	}
+	return true
 }
 
 // dnsBody prints the first question and the answers of the message b; false when the bytes end among the questions.
@@ -89,7 +110,7 @@ func (d *dissector) dnsBody(h dnsHeader, b []byte) bool {
 			return false
 		}
 		// The first question tells what an answer without answers is about.
-		if i == 0 && (!h.response() || h.answers() == 0 || h.rcode() != 0) {
+		if i == 0 && (!h.response() || d.detail.Verbose < 2 && (h.answers() == 0 || h.rcode() != 0)) {
 			d.str(" ").dnsType(binary.BigEndian.Uint16(b[at:])).str("? ").dnsName(b, start)
 		}
 		at += 4
@@ -122,6 +143,9 @@ func (d *dissector) dnsAnswers(b []byte, at, n int) {
 // dnsRecord prints the record at at and returns where the next begins, or -1
 // where the bytes end.
 func (d *dissector) dnsRecord(b []byte, at int) int {
+	if d.detail.Verbose > 0 {
+		d.dnsName(b, at).str(" ")
+	}
 	if at = skipName(b, at); at < 0 || at+10 > len(b) {
 		d.short("domain")
 		return -1

@@ -12,20 +12,14 @@ func (d *dissector) igmp() bool {
 		d.out = d.out[:len(d.out)-1]
 		return false
 	}
+	if d.detail.Verbose > 0 {
+		d.igmpVerbose(dissect.IGMPHeader(d.w.Header))
+		return false
+	}
 	h, n, records := dissect.IGMPHeader(d.w.Header), d.total(), 0
 	switch h.Type() {
 	case dissect.IGMPQuery:
-		switch {
-		case n >= dissect.IGMPv3QueryLen:
-			d.str("query v3")
-		case h.MaxResponse() == 0:
-			d.str("query v1")
-		default:
-			d.str("query v2")
-		}
-		if group := h.Group(); !allZero(group) {
-			d.str(" ").ip(group)
-		}
+		d.igmpQuery(h, n)
 	case dissect.IGMPReport1:
 		d.str("v1 report ").ip(h.Group())
 	case dissect.IGMPReport2:

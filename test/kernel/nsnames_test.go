@@ -5,7 +5,9 @@ package kerneltest
 import (
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,10 +21,31 @@ func TestNamespaceNames(t *testing.T) {
 	t.Run("later", func(t *testing.T) { namespaceNames(t, true) })
 }
 
+// networkContainer is one of crun's with a network namespace of its own and this machine's programs, in a cgroup as a
+// runtime names it.
+func networkContainer(t *testing.T, cgroup string) *container {
+	t.Helper()
+	c := newContainer(t, []string{"cap_net_admin", "cap_net_raw"})
+	root, err := os.MkdirTemp("/tmp", "machine-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, "mount", "--bind", "/", root)
+	t.Cleanup(func() {
+		run(t, "umount", "-l", root)
+		os.Remove(root)
+	})
+	c.config["root"] = map[string]any{"path": root, "readonly": true}
+	c.linux["namespaces"] = append(c.linux["namespaces"].([]any), map[string]any{"type": "network"})
+	c.linux["cgroupsPath"] = cgroup
+	return c
+}
+
 func namespaceNames(t *testing.T, later bool) {
 	const id, uid = "4f1c9bd2a0e3478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566", "3c2f1e0d_9a8b_4c7d_8e6f_5a4b3c2d1e0f"
+	const podman = "9a8b7c6d5e4f478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566"
 	ping := "ping -q -c 1 -W 60 127.0.0.1 >/dev/null"
-	docker, slice := newCgroup(t, "docker-"+id+".scope"), "kubepods-besteffort-pod"+uid+".slice"
+	slice := "kubepods-besteffort-pod" + uid + ".slice"
 	newCgroup(t, slice)
 	pod := newCgroup(t, slice+"/crio-"+id+".scope")
 	batch(t, "", "link set lo up\n")
@@ -36,9 +59,8 @@ func namespaceNames(t *testing.T, later bool) {
 	}
 	net := chain(t, 1)
 	var goOn []func() error // of the processes that wait in their namespaces
-	inside := func(before string) *process {
-		cmd := exec.Command("bash", "-ec", before+"; ip link set lo up; echo ready >&2; read x; "+ping+"; echo done; read x")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS}
+	waiting := "ip link set lo up; echo ready >&2; while read x; do " + ping + "; echo done; done"
+	waits := func(cmd *exec.Cmd) *process {
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -59,8 +81,18 @@ func namespaceNames(t *testing.T, later bool) {
 		})
 		return p
 	}
+	inside := func(before string) *process {
+		cmd := exec.Command("bash", "-ec", before+"; "+waiting)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS}
+		return waits(cmd)
+	}
+	for _, cgroup := range []string{"/docker/" + id, "/libpod_parent/libpod-" + podman} {
+		c := networkContainer(t, cgroup)
+		cmd := c.runs("/bin/bash", "-ec", waiting)
+		t.Cleanup(func() { _ = exec.Command("crun", "delete", "--force", filepath.Base(c.bundle)).Run() })
+		waits(cmd)
+	}
 	alone := inside("true")
-	inside("echo $$ > " + docker + "/cgroup.procs")
 	inside("echo $$ > " + pod + "/cgroup.procs; echo web-7d9f > /proc/sys/kernel/hostname")
 	if !later {
 		collecting()
@@ -75,7 +107,8 @@ func namespaceNames(t *testing.T, later bool) {
 	p.stop()
 	text := pipeline(t, "skb-sort -o text "+file)
 	json := pipeline(t, "skb-sort -o json "+file)
-	for _, name := range []string{"ns0", fmt.Sprint("bash/", alone.cmd.Process.Pid), "docker:4f1c9bd2a0e3", "pod:web-7d9f"} {
+	names := []string{"ns0", fmt.Sprint("bash/", alone.cmd.Process.Pid), "docker:4f1c9bd2a0e3", "podman:9a8b7c6d5e4f", "pod:web-7d9f"}
+	for _, name := range names {
 		if n := strings.Count(text, " lo@"+name+" "); n != 2 {
 			t.Errorf("%d events on lo@%s, want 2", n, name)
 		}
@@ -93,10 +126,37 @@ func namespaceNames(t *testing.T, later bool) {
 		}
 	}
 	// A name that is found later stands in front of the first event that has it.
-	if found := strings.Count(json, `"type":"namespace"`); (found >= 4) != later {
+	if found := strings.Count(json, `"type":"namespace"`); (found >= 5) != later {
 		t.Errorf("%d namespace records", found)
 	}
 	if t.Failed() {
 		t.Log(text, json)
+	}
+	if later {
+		return
+	}
+	// --netns takes these names, a container's id or its beginning, and a pod's uid.
+	for _, asked := range append(names, id, podman[:8], strings.ReplaceAll(uid, "_", "-"), "web-7d9f") {
+		p, file := collect(t, "--netns", asked, "-p", "net:netif_receive_skb", "-f", "icmp and host 127.0.0.1", "--no-follow")
+		net.in(0, ping)
+		for _, on := range goOn {
+			if err := on(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.stop()
+		text := pipeline(t, "skb-sort -o text "+file)
+		want := asked
+		switch asked {
+		case id:
+			want = "docker:4f1c9bd2a0e3"
+		case podman[:8]:
+			want = "podman:9a8b7c6d5e4f"
+		case "web-7d9f", strings.ReplaceAll(uid, "_", "-"):
+			want = "pod:web-7d9f"
+		}
+		if n, all := strings.Count(text, " lo@"+want+" "), strings.Count(text, "netif_receive_skb"); n != 2 || all != 2 {
+			t.Errorf("--netns %s: %d events on lo@%s of %d, want 2 of 2: %s", asked, n, want, all, text)
+		}
 	}
 }

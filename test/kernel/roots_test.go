@@ -301,7 +301,13 @@ func newContainer(t *testing.T, capabilities []string) *container {
 // command is skb-collect in the container. A guest's root can't be left by pivot_root(2): it is the kernel's first.
 func (c *container) command(args ...string) *exec.Cmd {
 	c.t.Helper()
-	c.config["process"].(map[string]any)["args"] = append([]string{"/skb-collect"}, args...)
+	return c.runs(append([]string{"/skb-collect"}, args...)...)
+}
+
+// runs is any program in the container.
+func (c *container) runs(args ...string) *exec.Cmd {
+	c.t.Helper()
+	c.config["process"].(map[string]any)["args"] = args
 	b, err := json.Marshal(c.config)
 	if err != nil {
 		c.t.Fatal(err)
