@@ -31,6 +31,8 @@ func (o *Options) check() error {
 		return pipe.UsageError("--normal is for summaries: add --summary, --interval, --live or --html")
 	case summary && o.Output == "stream":
 		return pipe.UsageError("a summary is text or JSON lines: leave out -o stream, or use -o json")
+	case summary:
+		return o.NoPackets()
 	}
 	return nil
 }

@@ -73,7 +73,9 @@ func netnsInum(ns string) (uint32, error) {
 		return uint32(inum), err
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); errors.Is(err, unix.ENOENT) && !strings.Contains(ns, "/") {
+	// A name that text shows may have a / in it: bash/115.
+	err := unix.Statfs(path, &fs)
+	if none := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR); none && !strings.HasPrefix(ns, "/") {
 		inum, found, other := nsnames.Resolve(ns)
 		if other == nil && !found {
 			other = fmt.Errorf("%s: %w, and no container, pod or service whose processes can be seen is called that", path, err)

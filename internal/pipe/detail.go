@@ -16,13 +16,29 @@ func (d *Detail) ofText() text.Detail { return text.Detail(*d) }
 
 // OnlyText is an error if flags ask for what only text shows, and the output is of another form.
 func (d *Detail) OnlyText(form string) error {
-	for _, f := range [...]struct {
-		set   bool
-		shows string
-	}{{d.Link, "-e"}, {d.Hex > 0, "-x"}, {d.HexASCII > 0, "-X"}} {
-		if f.set {
-			return Usagef("%s changes text, and the output is %s: add -o text", f.shows, form)
-		}
+	if flag := d.bytes(); flag != "" {
+		return Usagef("%s changes text, and the output is %s: add -o text", flag, form)
 	}
 	return nil
+}
+
+// NoPackets is an error if flags ask for what only the text of packets shows, and the output has none of them.
+func (d *Detail) NoPackets() error {
+	if flag := d.bytes(); flag != "" {
+		return Usagef("%s is for the text of packets, and a summary has none: leave out %s", flag, flag)
+	}
+	return nil
+}
+
+// bytes is a flag that asks for what is in a packet's bytes; "": none does.
+func (d *Detail) bytes() string {
+	switch {
+	case d.Link:
+		return "-e"
+	case d.Hex > 0:
+		return "-x"
+	case d.HexASCII > 0:
+		return "-X"
+	}
+	return ""
 }

@@ -63,6 +63,11 @@ func (o *Options) check() error {
 	case o.Window < 0:
 		return pipe.UsageError("--window: must not be negative")
 	}
+	if o.Summary || o.HTML != "" || o.Live {
+		if err := o.NoPackets(); err != nil {
+			return err
+		}
+	}
 	return cmp.Or(o.files(), o.Selection.check())
 }
 
