@@ -39,14 +39,16 @@ func typable(name string) bool {
 }
 
 // CutEnter parts a command from what AppendEnter put before it; "" if that is nothing.
-func CutEnter(command string) (enter, rest string) {
+func CutEnter[T ~string | ~[]byte](command T) (enter, rest T) {
 	for _, e := range enters {
-		if after, ok := strings.CutPrefix(command, e.begin); ok {
-			if i := strings.Index(after, e.end); i > 0 {
-				n := len(e.begin) + i + len(e.end)
-				return command[:n], command[n:]
+		if len(command) < len(e.begin) || string(command[:len(e.begin)]) != e.begin {
+			continue
+		}
+		for i := len(e.begin) + 1; i+len(e.end) <= len(command); i++ {
+			if string(command[i:i+len(e.end)]) == e.end {
+				return command[:i+len(e.end)], command[i+len(e.end):]
 			}
 		}
 	}
-	return "", command
+	return enter, command
 }

@@ -98,7 +98,7 @@ func (p *Printer) why(v wire.Value) {
 func (p *Printer) commands(list wire.Value, head string, entered *bool) {
 	elements(list, func(_ int, v wire.Value) {
 		line, _ := v.Str()
-		enter, command := netname.CutEnter(string(line))
+		enter, command := netname.CutEnter(line)
 		if len(enter) == 0 {
 			p.line = append(append(p.line, head...), ": "...)
 			p.command(command)
@@ -115,4 +115,4 @@ func (p *Printer) commands(list wire.Value, head string, entered *bool) {
 	})
 }
 
-func (p *Printer) command(s string) { p.line = escape.AppendCommand(p.line, s) }
+func (p *Printer) command(s []byte) { p.line = escape.AppendCommand(p.line, s) }
