@@ -10,7 +10,8 @@ import (
 
 // What a command begins with that is to be run in a network namespace, and what comes before the command itself.
 var enters = [...]struct{ begin, end string }{
-	{"ip netns exec ", " "},
+	// ip-netns(8)'s exec would mount another /sys, without cgroups, tracefs and pinned programs.
+	{"nsenter --net=/run/netns/", " "},
 	{"nsenter -t ", " -n "},
 	{`nsenter --net="$(`, `)" `},
 }

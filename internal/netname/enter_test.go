@@ -21,7 +21,7 @@ func TestEnter(t *testing.T) {
 		5: {Name: "-all", By: format.ByIPNetns}, 6: {Name: "../x", By: format.ByIPNetns}, 7: {Name: "..", By: format.ByIPNetns},
 		8: {Name: strings.Repeat("x", 100), By: format.ByIPNetns, PID: 10},
 	}}))
-	for inum, want := range map[uint64]string{1: "ip netns exec web ", 2: "nsenter -t 812 -n ", 3: find, 4: "nsenter -t 9 -n ", 5: find,
+	for inum, want := range map[uint64]string{1: "nsenter --net=/run/netns/web ", 2: "nsenter -t 812 -n ", 3: find, 4: "nsenter -t 9 -n ", 5: find,
 		6: find, 7: find, 8: "nsenter -t 10 -n ", 9: find} {
 		whole := string(n.AppendEnter([]byte("> "), inum)[2:])
 		if !strings.HasPrefix(whole, want) || want != find && whole != want {
@@ -35,7 +35,7 @@ func TestEnter(t *testing.T) {
 			t.Errorf("a shell does not take it: %v, %s", err, out)
 		}
 	}
-	for _, s := range []string{"", command, "nsenter", `nsenter --net="$(`, `nsenter --net="$(find`, "ip netns exec ", "nsenter -t 1 -m"} {
+	for _, s := range []string{"", command, "nsenter", `nsenter --net="$(`, `nsenter --net="$(find`, "nsenter --net=/run/netns/", "nsenter -t 1 -m"} {
 		if enter, rest := CutEnter(s); enter != "" || rest != s {
 			t.Errorf("%q is cut into %q and %q", s, enter, rest)
 		}
