@@ -12,7 +12,7 @@ TESTBED := go run ./test/bed
 # Instructions per event, the same on every machine.
 INSTRUCTIONS := $(TESTBED) run --kernel 6.12 --icount --timeout 40m --in bin --in bench/instructions -- instructions budget
 
-.PHONY: release try-release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release deps-try census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-budget check-budget python check-python fleet check-fleet install-fleet budget bench demo shell clean
+.PHONY: release try-release build-static build install uninstall man completions deps check-build deps-generate deps-test deps-lint deps-release deps-try census generate check-generated test fetch test-all test-unit test-quick lint test-debian13 debian13 test-kernels build-kernel-tests test-arm64 build-arm64 test-hosts test-budget check-budget python check-python fleet check-fleet install-fleet budget bench demo shell clean
 
 # The filters are static; skb-collect needs libpcap for -f.
 build: check-build
@@ -87,7 +87,7 @@ test-quick: test-unit build-kernel-tests
 	$(TEST_KERNELS)
 
 test-unit: build
-	go vet ./... && go vet -tags kernel ./test/kernel
+	go vet ./... && go vet -tags kernel ./test/kernel && go vet -tags hosts ./test/hosts
 	go test -short ./...
 	CGO_ENABLED=0 go test -short ./internal/filter ./cmd/skb-collect
 	go test -C contrib/kubernetes .
@@ -141,6 +141,10 @@ debian13:
 # Real kernels, in virtual machines. SKB_KERNELS=6.1,6.12 picks some.
 test-kernels: build-kernel-tests
 	$(TEST_KERNELS)
+
+# Guests of different kernels on one network: what skb-track makes of their streams together.
+test-hosts: deps-test build
+	go test -tags hosts -count 1 ./test/hosts
 
 TEST_KERNELS := $(TESTBED) test --bin build/kernel.test --in bin --in build/skb-collect.static --in contrib/wireshark
 
