@@ -325,6 +325,14 @@ static __always_inline bool wanted(struct look *l, __u64 *id)
 		l->fresh = true;
 		return *id != 0;
 	}
+	if (sampled) {
+		*id = sample((__u64)l->start, l->linear, l->at, head, l->ts);
+		l->fresh = true;
+		if (!*id || unwanted(*id))
+			return false;
+		*id &= ~NO_IDENTITY;
+		return true;
+	}
 	if (!only_drop)
 		identify(l, id);
 	return true;

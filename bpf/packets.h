@@ -6,6 +6,9 @@
 
 const volatile bool packets = false;
 
+// With `packets`, or with --sample (bpf/sample.h): identities may be UNWANTED.
+const volatile bool picks = false;
+
 // User space writes all of it until it opens the gate, and from then on none of it.
 volatile struct countdown first_packets SEC(".data.packets");
 
@@ -20,18 +23,19 @@ struct {
 } let_in SEC(".maps");
 
 // A packet that is on its way as the gate opens would be seen without its start. What is seen just
-// before gets an identity with this bit, and all that comes from it: it is never reported.
+// before gets an identity with this bit, and all that comes from it: it is never reported. So does
+// what --sample leaves out.
 #define UNWANTED (1ULL << 63)
 
 static __always_inline bool unwanted(__u64 id)
 {
-	return packets && id & UNWANTED;
+	return picks && id & UNWANTED;
 }
 
 // The identity `id` of a buffer that comes from one with the identity `from`.
 static __always_inline __u64 id_from(__u64 id, __u64 from)
 {
-	return packets && id ? id | (from & UNWANTED) : id;
+	return picks && id ? id | (from & UNWANTED) : id;
 }
 
 // A buffer of a followed packet is known from now on (1), or is no more (-1).

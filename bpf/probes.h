@@ -212,12 +212,12 @@ int after_hand_over(void *ctx)
 			h.id = n->id;
 			decided = n->decided;
 			bpf_map_delete_elem(&handing, &key);
-		} else if (filters || packets) {
+		} else if (filters || picks) {
 			// There is another packet at that address by now, whose turn will come.
 			count_loss(LOSS_RETURN, bpf_ktime_get_ns());
 			return 0;
 		}
-	} else if (filters || packets) {
+	} else if (filters || picks) {
 		return 0;
 	}
 	if (h.id)
@@ -255,7 +255,7 @@ static __always_inline bool let_go(struct call *c, struct pt_regs *ctx)
 	if (x)
 		r = &x->was;
 	if (!r || r->head != c->head)
-		return !filters && !packets;
+		return !filters && !packets && (!sampled || drawn());
 	c->id = r->id;
 	c->has = HAS_ID;
 	return !unwanted(r->id);

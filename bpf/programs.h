@@ -244,6 +244,7 @@ int on_program(void *ctx)
 	__u64 arg = address_of((void *)ctx_arg(ctx, 0));
 	struct hit h = {.ctx = ctx, .probe = probe_number};
 	struct look l;
+	bool in;
 
 	if (off)
 		return 0;
@@ -271,13 +272,15 @@ int on_program(void *ctx)
 		if (!seen(&l, (struct sk_buff *)arg))
 			return 0;
 	}
-	if (!wanted(&l, &h.id))
+	in = wanted(&l, &h.id);
+	// What --sample leaves out is followed all the same.
+	if (!in && !(sampled && no_skb && frames_on && unwanted(h.id)))
 		return 0;
 	h.id = unknown(h.id);
 	h.has |= any(h.id) * HAS_ID;
 	if (at_end && (__s32)h.retval == redirects)
 		h.retval |= redirected() << 32;
-	if (!held(&h, l.ts, arg, (__u64)l.head))
+	if (in && !held(&h, l.ts, arg, (__u64)l.head))
 		report(&l, &h);
 	if (no_skb && frames_on && h.id) {
 		if (at_end)

@@ -105,6 +105,7 @@ const (
 	ProgramsVarArgsAt                   = "args_at"
 	ProgramsVarAtEnd                    = "at_end"
 	ProgramsVarAtomicFetch              = "atomic_fetch"
+	ProgramsVarByFlow                   = "by_flow"
 	ProgramsVarCallerAt                 = "caller_at"
 	ProgramsVarCountLeaving             = "count_leaving"
 	ProgramsVarCpuBits                  = "cpu_bits"
@@ -154,6 +155,7 @@ const (
 	ProgramsVarPagedSize                = "paged_size"
 	ProgramsVarPending                  = "pending"
 	ProgramsVarPerCpuOffset             = "per_cpu_offset"
+	ProgramsVarPicks                    = "picks"
 	ProgramsVarProbeNumber              = "probe_number"
 	ProgramsVarPskbCopying              = "pskb_copying"
 	ProgramsVarRcArg                    = "rc_arg"
@@ -163,6 +165,8 @@ const (
 	ProgramsVarRedirects                = "redirects"
 	ProgramsVarRetArg                   = "ret_arg"
 	ProgramsVarRxSkArg                  = "rx_sk_arg"
+	ProgramsVarSampleBelow              = "sample_below"
+	ProgramsVarSampled                  = "sampled"
 	ProgramsVarSecond                   = "second"
 	ProgramsVarSections                 = "sections"
 	ProgramsVarShared                   = "shared"
@@ -321,6 +325,7 @@ type ProgramsVariableSpecs struct {
 	ArgsAt         *ebpf.VariableSpec `ebpf:"args_at"`
 	AtEnd          *ebpf.VariableSpec `ebpf:"at_end"`
 	AtomicFetch    *ebpf.VariableSpec `ebpf:"atomic_fetch"`
+	ByFlow         *ebpf.VariableSpec `ebpf:"by_flow"`
 	CallerAt       *ebpf.VariableSpec `ebpf:"caller_at"`
 	CountLeaving   *ebpf.VariableSpec `ebpf:"count_leaving"`
 	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
@@ -370,6 +375,7 @@ type ProgramsVariableSpecs struct {
 	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
 	Pending        *ebpf.VariableSpec `ebpf:"pending"`
 	PerCpuOffset   *ebpf.VariableSpec `ebpf:"per_cpu_offset"`
+	Picks          *ebpf.VariableSpec `ebpf:"picks"`
 	ProbeNumber    *ebpf.VariableSpec `ebpf:"probe_number"`
 	PskbCopying    *ebpf.VariableSpec `ebpf:"pskb_copying"`
 	RcArg          *ebpf.VariableSpec `ebpf:"rc_arg"`
@@ -379,6 +385,8 @@ type ProgramsVariableSpecs struct {
 	Redirects      *ebpf.VariableSpec `ebpf:"redirects"`
 	RetArg         *ebpf.VariableSpec `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
+	SampleBelow    *ebpf.VariableSpec `ebpf:"sample_below"`
+	Sampled        *ebpf.VariableSpec `ebpf:"sampled"`
 	Second         *ebpf.VariableSpec `ebpf:"second"`
 	Sections       *ebpf.VariableSpec `ebpf:"sections"`
 	Shared         *ebpf.VariableSpec `ebpf:"shared"`
@@ -475,6 +483,7 @@ type ProgramsVariables struct {
 	ArgsAt         *ebpf.Variable `ebpf:"args_at"`
 	AtEnd          *ebpf.Variable `ebpf:"at_end"`
 	AtomicFetch    *ebpf.Variable `ebpf:"atomic_fetch"`
+	ByFlow         *ebpf.Variable `ebpf:"by_flow"`
 	CallerAt       *ebpf.Variable `ebpf:"caller_at"`
 	CountLeaving   *ebpf.Variable `ebpf:"count_leaving"`
 	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
@@ -524,6 +533,7 @@ type ProgramsVariables struct {
 	PagedSize      *ebpf.Variable `ebpf:"paged_size"`
 	Pending        *ebpf.Variable `ebpf:"pending"`
 	PerCpuOffset   *ebpf.Variable `ebpf:"per_cpu_offset"`
+	Picks          *ebpf.Variable `ebpf:"picks"`
 	ProbeNumber    *ebpf.Variable `ebpf:"probe_number"`
 	PskbCopying    *ebpf.Variable `ebpf:"pskb_copying"`
 	RcArg          *ebpf.Variable `ebpf:"rc_arg"`
@@ -533,6 +543,8 @@ type ProgramsVariables struct {
 	Redirects      *ebpf.Variable `ebpf:"redirects"`
 	RetArg         *ebpf.Variable `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
+	SampleBelow    *ebpf.Variable `ebpf:"sample_below"`
+	Sampled        *ebpf.Variable `ebpf:"sampled"`
 	Second         *ebpf.Variable `ebpf:"second"`
 	Sections       *ebpf.Variable `ebpf:"sections"`
 	Shared         *ebpf.Variable `ebpf:"shared"`

@@ -17,6 +17,7 @@
 #include "paged.h"
 #include "sections.h"
 #include "limit.h"
+#include "sample.h"
 #include "event.h"
 #include "probes.h"
 #include "lifetime.h"

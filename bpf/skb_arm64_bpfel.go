@@ -587,6 +587,7 @@ const (
 	SkbVarAnyDrop                  = "any_drop"
 	SkbVarArgsAt                   = "args_at"
 	SkbVarAtomicFetch              = "atomic_fetch"
+	SkbVarByFlow                   = "by_flow"
 	SkbVarCallerAt                 = "caller_at"
 	SkbVarCountLeaving             = "count_leaving"
 	SkbVarCpuBits                  = "cpu_bits"
@@ -632,6 +633,7 @@ const (
 	SkbVarPageShift                = "page_shift"
 	SkbVarPagedSize                = "paged_size"
 	SkbVarPending                  = "pending"
+	SkbVarPicks                    = "picks"
 	SkbVarProbeNumber              = "probe_number"
 	SkbVarPskbCopying              = "pskb_copying"
 	SkbVarRcArg                    = "rc_arg"
@@ -639,6 +641,8 @@ const (
 	SkbVarReceived                 = "received"
 	SkbVarRetArg                   = "ret_arg"
 	SkbVarRxSkArg                  = "rx_sk_arg"
+	SkbVarSampleBelow              = "sample_below"
+	SkbVarSampled                  = "sampled"
 	SkbVarSecond                   = "second"
 	SkbVarSections                 = "sections"
 	SkbVarShared                   = "shared"
@@ -782,6 +786,7 @@ type SkbVariableSpecs struct {
 	AnyDrop        *ebpf.VariableSpec `ebpf:"any_drop"`
 	ArgsAt         *ebpf.VariableSpec `ebpf:"args_at"`
 	AtomicFetch    *ebpf.VariableSpec `ebpf:"atomic_fetch"`
+	ByFlow         *ebpf.VariableSpec `ebpf:"by_flow"`
 	CallerAt       *ebpf.VariableSpec `ebpf:"caller_at"`
 	CountLeaving   *ebpf.VariableSpec `ebpf:"count_leaving"`
 	CpuBits        *ebpf.VariableSpec `ebpf:"cpu_bits"`
@@ -827,6 +832,7 @@ type SkbVariableSpecs struct {
 	PageShift      *ebpf.VariableSpec `ebpf:"page_shift"`
 	PagedSize      *ebpf.VariableSpec `ebpf:"paged_size"`
 	Pending        *ebpf.VariableSpec `ebpf:"pending"`
+	Picks          *ebpf.VariableSpec `ebpf:"picks"`
 	ProbeNumber    *ebpf.VariableSpec `ebpf:"probe_number"`
 	PskbCopying    *ebpf.VariableSpec `ebpf:"pskb_copying"`
 	RcArg          *ebpf.VariableSpec `ebpf:"rc_arg"`
@@ -834,6 +840,8 @@ type SkbVariableSpecs struct {
 	Received       *ebpf.VariableSpec `ebpf:"received"`
 	RetArg         *ebpf.VariableSpec `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.VariableSpec `ebpf:"rx_sk_arg"`
+	SampleBelow    *ebpf.VariableSpec `ebpf:"sample_below"`
+	Sampled        *ebpf.VariableSpec `ebpf:"sampled"`
 	Second         *ebpf.VariableSpec `ebpf:"second"`
 	Sections       *ebpf.VariableSpec `ebpf:"sections"`
 	Shared         *ebpf.VariableSpec `ebpf:"shared"`
@@ -922,6 +930,7 @@ type SkbVariables struct {
 	AnyDrop        *ebpf.Variable `ebpf:"any_drop"`
 	ArgsAt         *ebpf.Variable `ebpf:"args_at"`
 	AtomicFetch    *ebpf.Variable `ebpf:"atomic_fetch"`
+	ByFlow         *ebpf.Variable `ebpf:"by_flow"`
 	CallerAt       *ebpf.Variable `ebpf:"caller_at"`
 	CountLeaving   *ebpf.Variable `ebpf:"count_leaving"`
 	CpuBits        *ebpf.Variable `ebpf:"cpu_bits"`
@@ -967,6 +976,7 @@ type SkbVariables struct {
 	PageShift      *ebpf.Variable `ebpf:"page_shift"`
 	PagedSize      *ebpf.Variable `ebpf:"paged_size"`
 	Pending        *ebpf.Variable `ebpf:"pending"`
+	Picks          *ebpf.Variable `ebpf:"picks"`
 	ProbeNumber    *ebpf.Variable `ebpf:"probe_number"`
 	PskbCopying    *ebpf.Variable `ebpf:"pskb_copying"`
 	RcArg          *ebpf.Variable `ebpf:"rc_arg"`
@@ -974,6 +984,8 @@ type SkbVariables struct {
 	Received       *ebpf.Variable `ebpf:"received"`
 	RetArg         *ebpf.Variable `ebpf:"ret_arg"`
 	RxSkArg        *ebpf.Variable `ebpf:"rx_sk_arg"`
+	SampleBelow    *ebpf.Variable `ebpf:"sample_below"`
+	Sampled        *ebpf.Variable `ebpf:"sampled"`
 	Second         *ebpf.Variable `ebpf:"second"`
 	Sections       *ebpf.Variable `ebpf:"sections"`
 	Shared         *ebpf.Variable `ebpf:"shared"`

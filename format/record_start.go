@@ -25,6 +25,8 @@ type Start struct {
 	CPUs        uint32
 	Snaplen     uint32 // bytes
 	Probes      uint32
+	Sample      uint32            // one packet of so many is reported; 0: all
+	SampleBy    string            // packet, flow
 	DropReasons map[uint32]string // that kernel's names
 	Sysctl      map[string]string // the settings that decide over packets, at the start
 	Netns       Netns             // of the tool: that which Sysctl, Qdisc and Speed are of
@@ -110,9 +112,19 @@ var startSection = Section{"start", []Key{
 			"`netfilter`, `sk_skb`, `sk_reuseport`, `lsm`. A type of which there is none has 0",
 		Absent: "if they are not known"},
 	{Name: "namespaces", Form: FormMapMap, Of: &namedSection,
-		What: "what the other network namespaces of the host were called at the start, by their `inum` in decimal: see " +
-			"below. Only those that have a name in /run/netns, or a process that the tool may look at",
+		What: "what the other network namespaces of the host were called at the start, by their `inum` in decimal: " +
+			"see below. Only those that have a name in /run/netns, or a process that the tool may look at",
 		Absent: "there are none, or they are not known"},
+	{Name: "sample", Form: FormUint,
+		What: "one packet of so many was chosen, where it was seen first, and is in the stream with all its records " +
+			"and with all that came from it; nothing is told of the others. So a count of events, drops or journeys " +
+			"times this number is about how many there were. A reader that does not know this counts too few",
+		Absent: "all packets are in the stream"},
+	{Name: "sample_by", Form: FormStr,
+		What: "how packets were chosen: `packet`, each by chance; `flow`, by a hash of addresses, ports and " +
+			"protocol, which is the same in both directions and on each host. Packets that are not of IP are always " +
+			"chosen by chance",
+		Absent: "as `sample`"},
 	{Name: "capture", Form: FormBool,
 		What: "what follows was read from a capture, which knows less: events may lack `cpu`, and their sections " +
 			"what they else always have",
@@ -137,7 +149,8 @@ func (s *Start) encode(e *msgpack.Encoder) error {
 		namespaces = appendNamespaces(nil, s.Namespaces)
 	}
 	return encodeMap(e, []entry{
-		{"type", true, TypeStart}, {"ts", true, s.TS}, {"version", true, Version}, {"clock_offset", true, s.ClockOffset},
+		{"type", true, TypeStart}, {"ts", true, s.TS}, {"version", true, Version},
+		{"clock_offset", true, s.ClockOffset},
 		{"host", true, s.Host}, {"kernel", true, s.Kernel}, {"arch", true, s.Arch}, {"tool", true, s.Tool},
 		{"boot_id", true, s.BootID}, {"cmdline", true, s.Cmdline},
 		{"cpus", true, s.CPUs}, {"snaplen", true, s.Snaplen}, {"probes", true, s.Probes},
@@ -146,7 +159,8 @@ func (s *Start) encode(e *msgpack.Encoder) error {
 		{"tc_filters", s.Filters != nil, s.Filters}, {"tc_actions", s.FilterActions != nil, s.FilterActions},
 		{"xfrm_spis", s.SPIs != nil, s.SPIs}, {"firewall", s.Firewall != nil, s.Firewall},
 		{"ip_rules", s.Rules != nil, s.Rules}, {"xfrm", s.Xfrm != nil, s.Xfrm}, {"bpf_programs", s.BPF != nil, s.BPF},
-		{"namespaces", namespaces != nil, namespaces}, {"capture", s.Capture, true},
+		{"namespaces", namespaces != nil, namespaces}, {"sample", s.Sample != 0, s.Sample},
+		{"sample_by", s.Sample != 0, s.SampleBy}, {"capture", s.Capture, true},
 	})
 }
 
@@ -190,7 +204,8 @@ func (s *Start) Decode(r Raw) error {
 		s.Cmdline = append(s.Cmdline, string(a))
 		return true
 	})
-	for key, to := range map[string]*uint32{"cpus": &s.CPUs, "snaplen": &s.Snaplen, "probes": &s.Probes} {
+	for key, to := range map[string]*uint32{"cpus": &s.CPUs, "snaplen": &s.Snaplen, "probes": &s.Probes,
+		"sample": &s.Sample} {
 		u, _ := r.Get(key).Uint()
 		*to = uint32(u)
 	}
@@ -211,6 +226,7 @@ func (s *Start) Decode(r Raw) error {
 			*to = decodeStrings(v)
 		}
 	}
+	setString(&s.SampleBy, r.Get("sample_by"))
 	s.Capture, _ = r.Get("capture").Bool()
 	s.Namespaces = r.Namespaces()
 	s.Devices, s.Speed = r.Devices(), decodeNumbers(r.Get("speed"))

@@ -55,6 +55,7 @@ func records() []Appender {
 			Filters: map[string]string{"eth0": "ingress htb"}, FilterActions: map[string]string{"eth0": "htb:police ingress:drop"}, Firewall: map[string]string{"nft inet filter input": "input", "iptables nat": ""},
 			Rules: map[string]uint64{"inet": 1, "inet6": 0}, SPIs: map[string]string{"0x00000100": "10.0.0.2"}, Xfrm: map[string]uint64{"states": 2, "policies": 3}, BPF: map[string]uint64{"cgroup_skb": 4}},
 		&Start{TS: 2},
+		&Start{TS: 4, Sample: 100, SampleBy: "flow"},
 		&Start{TS: 3, Netns: Netns{Inum: 7}, Namespaces: map[uint32]Namespace{4026532166: {Name: "web", By: "ip netns"},
 			9: {Name: "pod:web", By: "pod", Container: "ab", Pod: "cd", Host: "web", PID: 5, Comm: "pause"}}},
 		fullEvent(),

@@ -43,6 +43,10 @@ func (c *collector) attachAll() error {
 		if errors.Is(err, kernel.ErrNoTrampolines) && c.options.First > 0 {
 			return fmt.Errorf("--packets: packets can't be followed on this kernel: %w", err)
 		}
+		if errors.Is(err, kernel.ErrNoTrampolines) && c.options.samples() && c.options.SampleBy != byFlow {
+			return fmt.Errorf("--sample: packets can't be followed on this kernel: %w "+
+				"(--sample-by flow can do without)", err)
+		}
 		if errors.Is(err, kernel.ErrNoTrampolines) {
 			c.say("packets can't be followed on this kernel: %v; going on as with --no-follow", err)
 			err = c.loader.NoFollow()

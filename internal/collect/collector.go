@@ -188,7 +188,7 @@ func (c *collector) startChild(ctx context.Context) (err error) {
 
 func (c *collector) summary() string {
 	of, underWay := c.sayFirst()
-	s := spell.Count(c.counts.events, "event") + of + c.held.words()
+	s := spell.Count(c.counts.events, "event") + of + c.options.sampleWords() + c.held.words()
 	if n := c.losses.sum(); n > 0 {
 		s += fmt.Sprintf(", at least %d lost:", n)
 		for why, n := range c.losses.total {

@@ -54,7 +54,7 @@ func (c *collector) startCounting() error {
 		c.say("the counters of a network namespace can't be read: %v", err)
 	}
 	n := &counting{every: every, held: c.held, next: time.Now().Add(every),
-		whole:  drops && c.options.First == 0 && reflect.ValueOf(c.options.Packets).IsZero(),
+		whole:  drops && c.options.First == 0 && !c.options.samples() && reflect.ValueOf(c.options.Packets).IsZero(),
 		reader: counters.Open(namespaces, c.kernel.HasModule("tcp_diag", "tcp_diag_dump"))}
 	c.counting = n
 	n.read()

@@ -78,6 +78,7 @@ func (o *Options) countDrops() error {
 		{len(o.Probes) > 0, "-p"}, {len(o.Try) > 0, "--try"}, {len(o.With) > 0, "--with"}, {o.NFTTrace, "--nft-trace"},
 		{len(o.NFTVerdicts) > 0, "--nft-verdicts"},
 		{o.OVSFlows, "--ovs-flows"}, {o.Limit != "", "--limit"}, {o.Count > 0, "-c"}, {o.First > 0, "--packets"},
+		{o.Sample > 0, "--sample"},
 		{o.List, "--list"},
 	} {
 		if other.given {

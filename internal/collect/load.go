@@ -37,6 +37,8 @@ func (c *collector) load() error {
 		Limit:     limit,
 		Probes:    c.selection.len(),
 		Counts:    o.CountDrops,
+		Sample:    uint32(o.Sample),
+		ByFlow:    o.SampleBy == byFlow,
 		Variables: c.filter.Variables(),
 		Prepare:   c.filter.Apply,
 	})

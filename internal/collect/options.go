@@ -37,6 +37,9 @@ type Options struct {
 
 	Limit string `group:"limits" placeholder:"N/s" help:"Write at most N events a second of each probe (5000/s; 0: all). The others are counted, drops by where and why, so that counts stay exact. 5000/s with --profile drop and generic."`
 
+	Sample   sampleRate `group:"limits" placeholder:"1/N" help:"Report one packet of N (1/100), from its first event to its end, with its copies, segments and fragments; nothing of the others. skb-drops and skb-track multiply their counts by N."`
+	SampleBy string     `group:"limits" enum:"packet,flow" default:"packet" placeholder:"WHAT" help:"With --sample: choose each packet by chance (packet, the default), or all packets of one flow of N, in both directions (flow): by addresses, ports and protocol, on each host the same."`
+
 	CountDrops bool `group:"what" help:"Write no events: only count drops in the kernel, by location, reason, device, network namespace and protocol. For skb-drops --summary and --live. Costs least."`
 
 	Counters string `group:"what" placeholder:"TIME" help:"Also read the kernel's own counters of loss and trouble every TIME (1s). If skb:kfree_skb is probed, they are read at the start and at the end anyway. none (or 0): never."`

@@ -82,6 +82,9 @@ func (o *Options) complete() (*wanted, error) {
 	if err := o.checkFirst(); err != nil {
 		return nil, err
 	}
+	if err := o.checkSample(); err != nil {
+		return nil, err
+	}
 	if _, err := o.limit(); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ func (c *collector) start(has func(module, function string) bool) *format.Start 
 		Probes:      uint32(c.selection.len()),
 		DropReasons: c.decoder.reasons,
 	}
+	if c.options.samples() {
+		s.Sample, s.SampleBy = uint32(c.options.Sample), c.options.SampleBy
+	}
 	host.Describe(s, has)
 	return s
 }

@@ -20,7 +20,7 @@ func (r *run) held(raw format.Raw) error {
 		r.t.judge(f, false)
 		r.judged(n)
 		if r.s != nil {
-			r.s.held += n
+			r.s.held += n * r.host.stands(f)
 			since, ok := raw.Get("since").Uint()
 			if !ok {
 				since = ts
@@ -28,17 +28,20 @@ func (r *run) held(raw format.Raw) error {
 			r.ledgers.add(f, r.t, r.host, since, ts, n)
 		}
 	case string(probe) == kfunc.TraceKfreeSkb:
+		var noise float64
+		n := estimated(n, r.host.stands(f), &noise)
 		r.count(Suspect, n)
 		if r.meter != nil {
 			r.meter.unknown(n)
 		}
 		if r.s != nil {
-			r.s.addUnknown(n)
+			r.s.sampling.of(r.host)
+			r.s.addUnknown(n, noise)
 			r.page.unknown(r.now, n)
 			r.ledgers.partOf(r.host)
 		}
 	case r.s != nil && r.host.toldByOVS(probe):
-		r.s.heldOVS += n
+		r.s.heldOVS += n * r.host.stands(f)
 	}
 	if r.sink != nil {
 		return r.sink.Write(r.kept.Gives(raw))
@@ -47,8 +50,10 @@ func (r *run) held(raw format.Raw) error {
 }
 
 // addUnknown counts drops of which nothing is known: too many different ones came at once.
-func (s *summary) addUnknown(n uint64) {
+func (s *summary) addUnknown(n uint64, noise float64) {
 	s.total += n
+	s.noise += noise
+	s.foldedNoise[Suspect] += noise
 	s.held += n
 	s.worst = max(s.worst, Suspect)
 	s.folded[Suspect] += n

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -60,7 +59,7 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		now += g.latest()
 	}
 	rate := func(n uint64) string { return perSecond(float64(n) / tick.Seconds()) }
-	line(fmt.Sprintf("%s in %s, now %s; %d no fault; %d lost   (Ctrl-C ends)", drops(s.total), seconds(s.seconds()),
+	line(fmt.Sprintf("%s in %s, now %s; %d no fault; %d lost   (Ctrl-C ends)", s.totalWords(), seconds(s.seconds()),
 		rate(now), s.leftOut, s.lost))
 	if line(s.besides); s.besides != "" {
 		line("")
@@ -75,7 +74,7 @@ func (s *summary) draw(w io.Writer, width, height int, tick time.Duration) error
 		const bars = "RATE OVER TIME"
 		t := s.newTable("SEVERITY", ">COUNT", ">SHARE", ">RATE", bars)
 		for _, g := range groups {
-			t.Row(append([]string{g.severity.String(), strconv.FormatUint(g.count, 10), s.share(g.count), rate(g.latest()),
+			t.Row(append([]string{g.severity.String(), about(g.count, g.noise), s.share(g.count), rate(g.latest()),
 				spark(g.history)}, s.shown(g)...)...)
 		}
 		if t.Over(width) > sparkTicks-minBars {

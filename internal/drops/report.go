@@ -95,7 +95,7 @@ func (e *example) doubt() string {
 }
 
 func (s *summary) writeTotal(b *bytes.Buffer) {
-	fmt.Fprintf(b, "%s in %s", drops(s.total), seconds(s.seconds()))
+	fmt.Fprintf(b, "%s in %s", s.totalWords(), seconds(s.seconds()))
 	if s.leftOut > 0 {
 		fmt.Fprintf(b, "; %d of them no fault and left out (--normal shows them)", s.leftOut)
 	}
@@ -104,6 +104,9 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 			s.held)
 	}
 	b.WriteByte('\n')
+	if words := s.sampling.words(); words != "" {
+		b.WriteString(words + "\n")
+	}
 	if s.groupsFolded > 0 {
 		fmt.Fprintf(b, "more than %d groups: %d of them, those with the fewest drops, are counted as other; a group "+
 			"that came again counts from then on\n", maxGroups, s.groupsFolded)
@@ -131,11 +134,11 @@ func (s *summary) shown(g *group) []string {
 func (s *summary) table(groups []*group) *terminal.Table {
 	t := s.newTable("SEVERITY", ">COUNT", ">SHARE", ">RATE", "FIRST", "LAST")
 	for _, g := range groups {
-		t.Row(append(s.numbers(g.severity, g.count, s.clock(g.first), s.clock(g.last)), s.shown(g)...)...)
+		t.Row(append(s.numbers(g.severity, g.count, g.noise, s.clock(g.first), s.clock(g.last)), s.shown(g)...)...)
 	}
 	for i := len(s.folded) - 1; i >= 0; i-- {
 		if s.folded[i] > 0 {
-			t.Row(append(s.numbers(Severity(i), s.folded[i], "", ""), "other")...)
+			t.Row(append(s.numbers(Severity(i), s.folded[i], s.foldedNoise[i], "", ""), "other")...)
 		}
 	}
 	return t
@@ -151,8 +154,8 @@ func (s *summary) newTable(head ...string) *terminal.Table {
 	return t
 }
 
-func (s *summary) numbers(severity Severity, count uint64, first, last string) []string {
-	return []string{severity.String(), strconv.FormatUint(count, 10), s.share(count), perSecond(s.rate(count)), first,
+func (s *summary) numbers(severity Severity, count uint64, noise float64, first, last string) []string {
+	return []string{severity.String(), about(count, noise), s.share(count), perSecond(s.rate(count)), first,
 		last}
 }
 
@@ -205,8 +208,9 @@ type groupJSON struct {
 	By       map[string]string `json:"by"`
 	Severity string            `json:"severity"`
 	Count    uint64            `json:"count"`
-	Rate     float64           `json:"rate"`  // drops per second
-	Share    float64           `json:"share"` // of all drops, 0 to 1
+	Error    uint64            `json:"error,omitempty"` // the standard error of count, an estimate
+	Rate     float64           `json:"rate"`            // drops per second
+	Share    float64           `json:"share"`           // of all drops, 0 to 1
 	First    uint64            `json:"first,omitempty"`
 	Last     uint64            `json:"last,omitempty"`
 	Example  *example          `json:"example,omitempty"`
@@ -219,6 +223,9 @@ type totalJSON struct {
 	Since        uint64  `json:"since"`
 	Until        uint64  `json:"until"`
 	Count        uint64  `json:"count"`
+	Error        uint64  `json:"error,omitempty"`   // as of a group
+	Sample       uint64  `json:"sample,omitempty"`  // one packet in so many was looked at, or in fewer
+	ByFlow       bool    `json:"by_flow,omitempty"` // errors are at least as told
 	Rate         float64 `json:"rate"`
 	LeftOut      uint64  `json:"left_out"`
 	GroupsFolded uint64  `json:"groups_folded"`
@@ -231,12 +238,13 @@ type totalJSON struct {
 // Times are nanoseconds, Unix time where the stream's start says how to get it.
 func (s *summary) writeJSON(w io.Writer) error {
 	var all []any
-	line := func(severity Severity, count uint64) groupJSON {
+	line := func(severity Severity, count uint64, noise float64) groupJSON {
 		return groupJSON{Type: "summary", Since: s.first, Until: s.last, Severity: severity.String(), Count: count,
-			Rate: s.rate(count), Share: float64(count) / float64(s.total), By: map[string]string{}}
+			Error: errorOf(noise),
+			Rate:  s.rate(count), Share: float64(count) / float64(s.total), By: map[string]string{}}
 	}
 	for _, g := range s.sorted() {
-		l := line(g.severity, g.count)
+		l := line(g.severity, g.count, g.noise)
 		l.First, l.Last, l.Example, l.Differ = g.first, g.last, &g.example, g.differ
 		for i, fd := range s.by {
 			if g.values[i] != "" {
@@ -247,7 +255,7 @@ func (s *summary) writeJSON(w io.Writer) error {
 	}
 	for i := len(s.folded) - 1; i >= 0; i-- {
 		if s.folded[i] > 0 {
-			l := line(Severity(i), s.folded[i])
+			l := line(Severity(i), s.folded[i], s.foldedNoise[i])
 			l.Other = true
 			all = append(all, l)
 		}
@@ -256,8 +264,8 @@ func (s *summary) writeJSON(w io.Writer) error {
 }
 
 func (s *summary) totals() totalJSON {
-	return totalJSON{"total", s.first, s.last, s.total, s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held,
-		s.heldOVS}
+	return totalJSON{"total", s.first, s.last, s.total, errorOf(s.noise), s.sampling.most, s.sampling.byFlow,
+		s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held, s.heldOVS}
 }
 
 // writeLines writes each value as a line of JSON.

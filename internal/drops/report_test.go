@@ -26,7 +26,7 @@ func someDrops(tb testing.TB, n int) *summary {
 	for i := range n {
 		t := uint64(i+1) * 1e9
 		s.seen(t)
-		s.add(&f, t, 1)
+		s.add(&f, t, 1, 0)
 	}
 	return s
 }

@@ -398,6 +398,8 @@ func (r *run) drop() error {
 // judged counts n drops that are as in r.facts.
 func (r *run) judged(n uint64) {
 	f := &r.facts
+	var noise float64
+	n = estimated(n, r.host.stands(f), &noise)
 	r.count(f.verdict.severity, n)
 	if r.page != nil {
 		r.page.drop(f, r.now, n)
@@ -406,7 +408,8 @@ func (r *run) judged(n uint64) {
 		r.meter.drop(f, n)
 	}
 	if r.s != nil {
-		r.s.add(f, r.now, n)
+		r.s.sampling.of(r.host)
+		r.s.add(f, r.now, n, noise)
 	}
 }
 

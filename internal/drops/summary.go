@@ -30,6 +30,9 @@ type summary struct {
 	held, // drops that were counted in the place of an event
 	heldOVS, // events that may have told of drops of Open vSwitch, and were only counted
 	lost uint64 // events that the stream says were lost
+	noise       float64                  // variance of total
+	foldedNoise [len(severities)]float64 // of folded
+	sampling    sampling
 	first, last uint64 // ns, of any record, or of the interval
 	interval    bool   // one of several
 	bounded     bool   // that is how long was looked, not only from the first drop to the last
@@ -45,7 +48,8 @@ type group struct {
 	values   []string
 	severity Severity
 	count    uint64
-	first    uint64 // ns
+	noise    float64 // variance of count
+	first    uint64  // ns
 	last     uint64
 	example  example
 	differ   bool     // not all have the example's cause
@@ -77,10 +81,11 @@ func (s *summary) seen(t uint64) {
 	s.last = max(s.last, t)
 }
 
-// add counts n drops that are alike, of a time.
-func (s *summary) add(f *facts, t, n uint64) {
+// add counts n drops that are alike, of a time. noise is the variance of n.
+func (s *summary) add(f *facts, t, n uint64, noise float64) {
 	v := &f.verdict
 	s.total += n
+	s.noise += noise
 	s.worst = max(s.worst, v.severity)
 	if v.severity == Normal && !s.normal {
 		s.leftOut += n
@@ -96,6 +101,7 @@ func (s *summary) add(f *facts, t, n uint64) {
 		s.groups[string(s.key)] = g
 	}
 	g.count += n
+	g.noise += noise
 	g.differ = g.differ || string(v.cause) != g.example.Cause
 	g.first, g.last = min(g.first, t), max(g.last, t)
 }
@@ -157,6 +163,7 @@ func (s *summary) fold() {
 	for _, key := range keys[:len(keys)/2] {
 		g := s.groups[key]
 		s.folded[g.severity] += g.count
+		s.foldedNoise[g.severity] += g.noise
 		s.groupsFolded++
 		delete(s.groups, key)
 	}

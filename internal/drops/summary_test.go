@@ -39,11 +39,11 @@ func TestSummaryIsBounded(t *testing.T) {
 	most := 0
 	for i := range n {
 		f.packet.dport, f.packet.sport = uint16(i), uint16(i>>16)
-		s.add(&f, uint64(i), 1)
+		s.add(&f, uint64(i), 1, 0)
 		if i > n/2 { // begins when all places are taken
 			f.packet.dport, f.packet.sport = 7, 65535
 			for range heavy {
-				s.add(&f, uint64(i), 1)
+				s.add(&f, uint64(i), 1, 0)
 			}
 		}
 		most = max(most, len(s.groups))
@@ -73,7 +73,7 @@ func TestLongValuesAreCut(t *testing.T) {
 	}
 	f.set(r, &host{})
 	f.setDrop()
-	s.add(&f, 1, 1)
+	s.add(&f, 1, 1, 0)
 	if v := s.sorted()[0].values[0]; v != long[:maxValue] {
 		t.Errorf("%q", v)
 	}
@@ -105,7 +105,7 @@ func TestDrawFits(t *testing.T) {
 	for i := range 500 {
 		f.packet.dport = uint16(i % 50)
 		s.seen(uint64(i+1) * 1e9)
-		s.add(&f, uint64(i+1)*1e9, 1)
+		s.add(&f, uint64(i+1)*1e9, 1, 0)
 	}
 	s.tick()
 	var b bytes.Buffer

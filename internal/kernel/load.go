@@ -34,6 +34,8 @@ type Settings struct {
 	Limit     uint64 // events a second of each probe; 0: all
 	Probes    int    // how many probes there will be, about
 	Counts    bool   // drops are only counted
+	Sample    uint32 // report one packet of so many; 0, 1: all
+	ByFlow    bool   // with Sample: all packets of one flow of so many
 	// Variables are more of the BPF side's variables to set, and Prepare changes a
 	// program before it is loaded: filters put their instructions in.
 	Variables map[string]any
@@ -83,8 +85,8 @@ func missedBy(name string) string {
 		name == "on_nft_trace", name == "before_hand_over", name == "after_hand_over", name == "on_ovs_process_packet",
 		name == "on_ovs_lookup", name == "on_ovs_lookup_return":
 		return "event"
-	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial", name == "on_napi_skb_free_stolen_head",
-		name == "on_napi_reuse_skb":
+	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial",
+		name == "on_napi_skb_free_stolen_head", name == "on_napi_reuse_skb":
 		return "free"
 	}
 	return "link"
@@ -126,7 +128,7 @@ func (k *Kernel) NewLoader(s Settings) (*Loader, error) {
 			spec.Maps[name].MaxEntries = 1
 		}
 	}
-	if err := s.applyLimit(spec); err != nil {
+	if err := errors.Join(s.applyLimit(spec), s.applySample(spec)); err != nil {
 		return nil, err
 	}
 	cpus, err := ebpf.PossibleCPU()

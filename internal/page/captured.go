@@ -25,6 +25,7 @@ type Captured struct {
 	came   format.Starts[captured]
 	losses []loss
 	late   int    // losses that are not among them
+	sample uint32 // one packet in so many was captured, or in fewer; 0: all
 	held   uint64 // events that were counted and not written
 	fault  string
 }
@@ -98,6 +99,7 @@ func (c *Captured) start(r format.Raw) {
 		return
 	}
 	c.offset = s.ClockOffset
+	c.sample = max(c.sample, s.Sample)
 	if len(c.starts) >= maxStarts {
 		c.more++
 		c.now = 0
@@ -116,8 +118,8 @@ func (c *Captured) start(r format.Raw) {
 		}
 		c.starts = append(c.starts, Start{Host: escape.String(Short(s.Host)), Kernel: escape.String(Short(s.Kernel)),
 			Arch: escape.String(Short(s.Arch)),
-			Tool: escape.String(Short(s.Tool)), Command: strings.Join(command, " "), At: at, CPUs: s.CPUs, Probes: s.Probes,
-			Snaplen: s.Snaplen, Capture: s.Capture})
+			Tool: escape.String(Short(s.Tool)), Command: strings.Join(command, " "), At: at, CPUs: s.CPUs,
+			Probes: s.Probes, Snaplen: s.Snaplen, Capture: s.Capture})
 		c.ended = append(c.ended, false)
 		c.now = len(c.starts)
 	}
@@ -169,6 +171,11 @@ func (c *Captured) Finish(d *Data) {
 		d.Sure = slices.Insert(d.Sure, at, fmt.Sprintf(
 			"No journey has the %s that skb-collect counted and did not write (--limit, --count-drops).",
 			spell.Count(c.held, "event")))
+		d.Whole = false
+	}
+	if c.sample > 1 {
+		d.Sure = slices.Insert(d.Sure, 0, fmt.Sprintf(
+			"Only one packet in %d was captured (skb-collect --sample): counts are estimates.", c.sample))
 		d.Whole = false
 	}
 	if c.more > 0 {

@@ -42,6 +42,7 @@ type summary struct {
 	dropsHeld map[string]uint64 // by reason or place
 	more      uint64            // pairs of probes beyond maxPairs, in hops
 	others    flowCount
+	sampling  sampling
 	j         format.Journey // that of the record at hand
 
 	heat   *page.Heat // the same over time, for a page; nil: not asked for
@@ -85,9 +86,10 @@ const longest = 3600e9
 
 func newLatencies() *latencies { return &latencies{Histogram: hdrhistogram.New(1, longest, 2)} }
 
-func (l *latencies) add(ns uint64) {
+// add takes a time that stands for n.
+func (l *latencies) add(ns, n uint64) {
 	l.max = max(l.max, ns)
-	_ = l.RecordValue(int64(min(ns, longest)))
+	_ = l.RecordValues(int64(min(ns, longest)), int64(n))
 }
 
 // sum is all of the times together, ns.
@@ -108,6 +110,8 @@ func (s *summary) Write(r format.Raw) error {
 		s.event(r)
 	case format.TypeJourney:
 		return s.journey(r)
+	case format.TypeStart, format.TypeResume:
+		s.sampling.under(r)
 	case format.TypeHeld:
 		s.heldBack(r)
 	case format.TypeLoss:
@@ -123,6 +127,7 @@ func (s *summary) Write(r format.Raw) error {
 // heldBack counts events that were held back.
 func (s *summary) heldBack(r format.Raw) {
 	n, _ := r.Get("count").Uint()
+	n *= s.sampling.stands()
 	probe, _ := r.Get("probe").Str()
 	add(s.held, cmp.Or(string(probe), "several"), n)
 	if r.Get("drop") == nil {
@@ -208,7 +213,7 @@ func (at *spot) read(c *wire.Cursor) {
 
 // event counts the time from the hop before.
 func (s *summary) event(r format.Raw) {
-	s.events++
+	s.events += s.sampling.stands()
 	var e timedEvent
 	e.read(r)
 	if e.here.packet == 0 {
@@ -227,7 +232,7 @@ func (s *summary) event(r format.Raw) {
 	}
 	switch {
 	case e.timed && before.resent < now.resent && (known || e.linked):
-		s.again.add(e.since) // no probe's doing: TCP waited, or was told
+		s.again.add(e.since, s.sampling.stands()) // no probe's doing: TCP waited, or was told
 	case e.timed && known:
 		s.hop([2]uint32{before.probe, now.probe}, e.since, e.ts)
 	}
@@ -249,10 +254,10 @@ func (s *summary) hop(pair [2]uint32, since, ts uint64) {
 		s.pairs[pair] = l
 	}
 	if l == nil {
-		s.more++
+		s.more += s.sampling.stands()
 		return
 	}
-	l.add(since)
+	l.add(since, s.sampling.stands())
 	if s.heat != nil {
 		s.heat.Add(uint64(int64(ts)+s.offset), l.number, since)
 	}
@@ -271,33 +276,35 @@ func (s *summary) journey(r format.Raw) error {
 		return err
 	}
 	s.forget(j)
-	s.journeys++
-	s.branches += uint64(j.Branches)
-	s.totals.add(j.Total())
-	s.bars[bar(j.Total())]++
+	n := s.sampling.stands()
+	s.journeys += n
+	s.sampling.journey(j.End.How)
+	s.branches += n * uint64(j.Branches)
+	s.totals.add(j.Total(), n)
+	s.bars[bar(j.Total())] += n
 	end := slices.Index(format.EndNames[:], j.End.How)
 	if end < 0 {
 		return nil
 	}
-	s.endings[j.End.How]++
+	s.endings[j.End.How] += n
 	if j.End.How == "dropped" {
-		add(s.reasons, reasonOf(&j.End), 1)
+		add(s.reasons, reasonOf(&j.End), n)
 	}
 	if j.Resent > 0 {
-		s.resent[0]++
-		s.resent[1] += uint64(j.Resent)
+		s.resent[0] += n
+		s.resent[1] += n * uint64(j.Resent)
 	}
 	if what := j.End.Unclear; what != "" {
-		add(s.unclear, what, 1)
+		add(s.unclear, what, n)
 	}
 	if len(j.Uncertain) > 0 {
-		s.uncertain++
+		s.uncertain += n
 	}
 	if j.Inferred {
-		s.inferred++
+		s.inferred += n
 	}
 	if j.By != "" {
-		s.byAddr++
+		s.byAddr += n
 	}
 	f := s.flows[j.From]
 	if f == nil {
@@ -307,9 +314,12 @@ func (s *summary) journey(r format.Raw) error {
 			s.flows[j.From] = f
 		}
 	}
-	f.journeys++
+	if s.sampling.byFlow() {
+		n = 1 // all packets of a flow are there, or none
+	}
+	f.journeys += n
 	f.longest = max(f.longest, j.Total())
-	f.endings[end]++
+	f.endings[end] += n
 	return nil
 }
 
@@ -362,6 +372,11 @@ type report struct {
 	MoreHops  uint64            `json:"more_hops,omitempty"`
 	Flows     []reportFlow      `json:"flows"`
 	MoreFlows uint64            `json:"more_flows,omitempty"`
+	Sample    uint64            `json:"sample,omitempty"`  // one packet in so many was looked at, or in fewer
+	ByFlow    bool              `json:"by_flow,omitempty"` // errors are at least as told, and counts of flows are no estimates
+	Error     uint64            `json:"error,omitempty"`   // the standard error of journeys, an estimate
+	Errors    map[string]uint64 `json:"errors,omitempty"`  // of endings
+	several   bool              // samples
 }
 
 // reportResent is what TCP sent again: journeys, how often in all, and how long behind the
@@ -402,7 +417,9 @@ func (s *summary) report() *report {
 		Inferred: s.inferred, ByAddr: s.byAddr, Lost: s.lost, Held: s.held, DropsHeld: s.dropsHeld, Endings: s.endings,
 		Reasons: s.reasons, Unclear: s.unclear,
 		Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
-		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
+		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more,
+		MoreFlows: s.others.journeys}
+	s.sampling.report(r)
 	if ends := slices.Sorted(maps.Keys(s.bars)); len(ends) > 0 {
 		last := ends[len(ends)-1]
 		for end := ends[0]; end < last; end = bar(end + 1) { // those in between with no journey, too: a gap tells

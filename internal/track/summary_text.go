@@ -43,12 +43,20 @@ func (r *report) counts(b *bytes.Buffer) {
 	if r.Branches != 1 {
 		branches = fmt.Sprintf("%d branches", r.Branches)
 	}
-	fmt.Fprintf(b, "%s of %s, %s\n", spell.Count(r.Journeys, "journey"), branches, spell.Count(r.Events, "event"))
+	journeys := spell.Count(r.Journeys, "journey")
+	if r.Error > 0 {
+		journeys = fmt.Sprintf("about %d ±%d journeys", r.Journeys, r.Error)
+	}
+	fmt.Fprintf(b, "%s of %s, %s\n", journeys, branches, spell.Count(r.Events, "event"))
+	if words := r.sampleWords(); words != "" {
+		b.WriteString(words + "\n")
+	}
 	for _, d := range r.doubts() {
 		fmt.Fprintf(b, "%d of them %s\n", d.n, d.why)
 	}
 	if len(r.Held) > 0 {
-		fmt.Fprintf(b, "counted and not written (skb-collect --limit), so in no journey: events at %s\n", counts(r.Held))
+		fmt.Fprintf(b, "counted and not written (skb-collect --limit), so in no journey: events at %s\n",
+			counts(r.Held))
 	}
 	if len(r.DropsHeld) > 0 {
 		fmt.Fprintf(b, "drops among them: %s\n", counts(r.DropsHeld))
@@ -81,7 +89,11 @@ func (r *report) endings(b *bytes.Buffer, width int) {
 			if how == "dropped" {
 				why = counts(r.Reasons)
 			}
-			t.Row(how, fmt.Sprint(n), why)
+			number := fmt.Sprint(n)
+			if e := r.Errors[how]; e > 0 {
+				number += fmt.Sprint(" ±", e)
+			}
+			t.Row(how, number, why)
 		}
 	}
 	t.Wrap()
@@ -89,8 +101,8 @@ func (r *report) endings(b *bytes.Buffer, width int) {
 	if n := r.Resent; n.Journeys > 0 {
 		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
 		if q := n.After; q.Count > 0 {
-			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them",
-				duration(q.P50), duration(q.Max))
+			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in "+
+				"them", duration(q.P50), duration(q.Max))
 		}
 		b.WriteByte('\n')
 	}
