@@ -43,11 +43,12 @@ func networkContainer(t *testing.T, cgroup string) *container {
 
 func namespaceNames(t *testing.T, later bool) {
 	const id, uid = "4f1c9bd2a0e3478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566", "3c2f1e0d_9a8b_4c7d_8e6f_5a4b3c2d1e0f"
+	const crio = "11aa22bb33cc478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566"
 	const podman = "9a8b7c6d5e4f478c9d55b1c2d3e4f5061728394a5b6c7d8e9f00112233445566"
 	ping := "ping -q -c 1 -W 60 127.0.0.1 >/dev/null"
 	slice := "kubepods-besteffort-pod" + uid + ".slice"
 	newCgroup(t, slice)
-	pod := newCgroup(t, slice+"/crio-"+id+".scope")
+	pod := newCgroup(t, slice+"/crio-"+crio+".scope")
 	batch(t, "", "link set lo up\n")
 	var p *process
 	var file string
@@ -120,7 +121,7 @@ func namespaceNames(t *testing.T, later bool) {
 	if n := strings.Count(text, " lo IP ") + strings.Count(text, " lo   "); n != 2 || strings.Contains(text, "netns=") {
 		t.Errorf("%d events on lo alone, want 2", n)
 	}
-	for _, want := range []string{`"by":"pod","container":"` + id + `","pod":"` + strings.ReplaceAll(uid, "_", "-") + `","host":"web-7d9f"`, `"by":"ip netns"`, `"by":"program"`} {
+	for _, want := range []string{`"by":"pod","container":"` + crio + `","pod":"` + strings.ReplaceAll(uid, "_", "-") + `","host":"web-7d9f"`, `"by":"ip netns"`, `"by":"program"`} {
 		if !strings.Contains(json, want) {
 			t.Errorf("%s is not in the stream", want)
 		}
