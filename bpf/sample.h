@@ -94,8 +94,8 @@ static __always_inline bool drawn(void)
 // The packet is in the sample, but has no identity.
 #define NO_IDENTITY (1ULL << 62)
 
-// For a packet that passes and is not known: its identity, UNWANTED if it is left out; 0: it is left out here, and nothing
-// keeps that.
+// For a packet that passes and is not known: its identity, UNWANTED if it is left out; 0: it is left out here,
+// and nothing keeps that.
 static __noinline __u64 sample(__u64 start, __u64 linear, __u64 at, __u64 head, __u64 ts)
 {
 	__u64 flow = by_flow ? flow_of(start, linear, at) : FLOW_NONE, id;

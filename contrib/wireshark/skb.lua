@@ -89,7 +89,8 @@ end
 
 add(unescape, text, {
 	["packet.missing"] = "Could not be read: offset and bytes",
-	["netns.name"] = "Name of the network namespace", ["track.by"] = "Packet known by", ["track.from.how"] = "Came by", ["journey.end"] = "The journey ended",
+	["netns.name"] = "Name of the network namespace",
+	["track.by"] = "Packet known by", ["track.from.how"] = "Came by", ["journey.end"] = "The journey ended",
 	["journey.unclear"] = "What its end does not tell",
 	["why.meaning"] = "Meaning of the reason", ["why.where"] = "Place", ["why.look"] = "Command that shows more",
 	["why.rule"] = "OpenFlow rule", ["why.rules_by"] = "Rules told by",
