@@ -170,12 +170,15 @@ const (
 	ProgramsVarSecond                   = "second"
 	ProgramsVarSections                 = "sections"
 	ProgramsVarShared                   = "shared"
+	ProgramsVarShowAt                   = "show_at"
+	ProgramsVarShowCode                 = "show_code"
 	ProgramsVarSkbArg                   = "skb_arg"
 	ProgramsVarSnaplen                  = "snaplen"
 	ProgramsVarSockArg                  = "sock_arg"
 	ProgramsVarSockAt                   = "sock_at"
 	ProgramsVarStackAt                  = "stack_at"
 	ProgramsVarStackSize                = "stack_size"
+	ProgramsVarTraceArgs                = "trace_args"
 	ProgramsVarTrack                    = "track"
 	ProgramsVarTxqArg                   = "txq_arg"
 	ProgramsVarVmemmap                  = "vmemmap"
@@ -390,12 +393,15 @@ type ProgramsVariableSpecs struct {
 	Second         *ebpf.VariableSpec `ebpf:"second"`
 	Sections       *ebpf.VariableSpec `ebpf:"sections"`
 	Shared         *ebpf.VariableSpec `ebpf:"shared"`
+	ShowAt         *ebpf.VariableSpec `ebpf:"show_at"`
+	ShowCode       *ebpf.VariableSpec `ebpf:"show_code"`
 	SkbArg         *ebpf.VariableSpec `ebpf:"skb_arg"`
 	Snaplen        *ebpf.VariableSpec `ebpf:"snaplen"`
 	SockArg        *ebpf.VariableSpec `ebpf:"sock_arg"`
 	SockAt         *ebpf.VariableSpec `ebpf:"sock_at"`
 	StackAt        *ebpf.VariableSpec `ebpf:"stack_at"`
 	StackSize      *ebpf.VariableSpec `ebpf:"stack_size"`
+	TraceArgs      *ebpf.VariableSpec `ebpf:"trace_args"`
 	Track          *ebpf.VariableSpec `ebpf:"track"`
 	TxqArg         *ebpf.VariableSpec `ebpf:"txq_arg"`
 	Vmemmap        *ebpf.VariableSpec `ebpf:"vmemmap"`
@@ -548,12 +554,15 @@ type ProgramsVariables struct {
 	Second         *ebpf.Variable `ebpf:"second"`
 	Sections       *ebpf.Variable `ebpf:"sections"`
 	Shared         *ebpf.Variable `ebpf:"shared"`
+	ShowAt         *ebpf.Variable `ebpf:"show_at"`
+	ShowCode       *ebpf.Variable `ebpf:"show_code"`
 	SkbArg         *ebpf.Variable `ebpf:"skb_arg"`
 	Snaplen        *ebpf.Variable `ebpf:"snaplen"`
 	SockArg        *ebpf.Variable `ebpf:"sock_arg"`
 	SockAt         *ebpf.Variable `ebpf:"sock_at"`
 	StackAt        *ebpf.Variable `ebpf:"stack_at"`
 	StackSize      *ebpf.Variable `ebpf:"stack_size"`
+	TraceArgs      *ebpf.Variable `ebpf:"trace_args"`
 	Track          *ebpf.Variable `ebpf:"track"`
 	TxqArg         *ebpf.Variable `ebpf:"txq_arg"`
 	Vmemmap        *ebpf.Variable `ebpf:"vmemmap"`

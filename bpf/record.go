@@ -25,6 +25,7 @@ type (
 	CtInfo   = SkbCtInfo
 	NFTInfo  = SkbNftInfo
 	OVSInfo  = SkbOvsInfo
+	ShowInfo = SkbShowInfo
 	XDPInfo  = SkbXdpInfo
 
 	Countdown = SkbCountdown
@@ -159,9 +160,9 @@ func String(raw []int8) string {
 var ErrRecord = errors.New("malformed record in the ring buffer")
 
 // AsEvent views a record as an event, its sections, and its packet bytes. All alias b,
-// which must be aligned to 8 bytes as the ring buffer's records are. stackSize is the one
+// which must be aligned to 8 bytes as the ring buffer's records are. sizes are those
 // that the programs were loaded with.
-func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err error) {
+func AsEvent(b []byte, sizes Sizes) (e *Event, m More, data []byte, err error) {
 	// Not Sizeof: Go pads a struct that ends with an empty array.
 	const head = unsafe.Offsetof(Event{}.Data)
 	if len(b) < int(head) {
@@ -169,7 +170,7 @@ func AsEvent(b []byte, stackSize uint32) (e *Event, m More, data []byte, err err
 	}
 	e = (*Event)(unsafe.Pointer(&b[0]))
 	s := Sections(e.Sections)
-	at, size := s.At(stackSize)
+	at, size := s.At(sizes)
 	data = b[head:]
 	if uint64(size)+uint64(e.Caplen) > uint64(len(data)) || s&^allSections != 0 || e.At > AtData {
 		return nil, m, nil, ErrRecord

@@ -50,6 +50,7 @@ enum section {
 	SECTION_ARGS = 1 << 4,   // __u64[ARGS]: the arguments in registers
 	SECTION_STACK = 1 << 5,  // __s64: bytes or an error; then return addresses
 	SECTION_OVS = 1 << 6,    // struct ovs_info
+	SECTION_SHOW = 1 << 7,   // struct show_info
 };
 
 enum record_number {
@@ -114,6 +115,12 @@ enum ovs_kind {
 	OVS_ACTIONS = 2, // the whole list of them, on kernels without a tracepoint for each
 	OVS_UPCALL = 3,  // a packet that goes to user space
 	OVS_LOOKUP = 4,  // what the flow table has for it
+};
+
+// What --show asks for. The values are behind it, as internal/filter lays them out.
+struct show_info {
+	__u32 code; // the number of the code that has filled it
+	__u32 has;  // a bit for each expression: its value is there
 };
 
 #define OVS_NAME 16 // IFNAMSIZ

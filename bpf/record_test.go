@@ -167,14 +167,14 @@ func TestSections(t *testing.T) {
 	}
 	const stack = 8 * 5
 	each := map[string]uint32{"SECTION_SOCK": sizes["sock_info"], "SECTION_CT": sizes["ct_info"], "SECTION_NFT": sizes["nft_info"],
-		"SECTION_CALLER": 8, "SECTION_ARGS": 8 * 6, "SECTION_STACK": 8 + stack, "SECTION_OVS": sizes["ovs_info"]}
+		"SECTION_CALLER": 8, "SECTION_ARGS": 8 * 6, "SECTION_STACK": 8 + stack, "SECTION_OVS": sizes["ovs_info"], "SECTION_SHOW": 40}
 	values := enum(t, "section")
 	if len(values) != len(each) {
 		t.Fatalf("%d sections in C", len(values))
 	}
 	for set := range 1 << len(values) {
 		var s Sections
-		var want [7]uint32
+		var want [8]uint32
 		sum := uint32(0)
 		for i, v := range values {
 			if set>>i&1 != 0 {
@@ -183,7 +183,7 @@ func TestSections(t *testing.T) {
 				sum += each[v.Name]
 			}
 		}
-		if at, size := s.At(stack); at != want || size != sum {
+		if at, size := s.At(Sizes{Stack: stack, Show: 40}); at != want || size != sum {
 			t.Errorf("sections %#x are at %v and have %d bytes, not at %v and %d", s, at, size, want, sum)
 		}
 	}
@@ -237,11 +237,17 @@ func TestAsEvent(t *testing.T) {
 		if s&SectionOVS != 0 {
 			parts = append(parts, ovs)
 		}
+		if s&SectionShow != 0 {
+			parts = append(parts, ShowInfo{Code: 3, Has: 1}, uint64(31))
+		}
 		// What is reserved for a packet is more than it has.
 		b := record(append(parts, packet, make([]byte, 24))...)
-		e, m, data, err := AsEvent(b, stackSize)
+		e, m, data, err := AsEvent(b, Sizes{Stack: stackSize, Show: 16})
 		if err != nil {
 			t.Fatalf("sections %#x: %v", s, err)
+		}
+		if s&SectionShow != 0 && (len(m.Show) != 16 || m.Show[0] != 3 || m.Show[8] != 31) {
+			t.Errorf("sections %#x: values %v", s, m.Show)
 		}
 		if e.Kind != KindEvent || e.At != AtMAC || e.Len != 100 || e.Retval != 7 || string(data) != string(packet) {
 			t.Errorf("sections %#x: %+v, packet %q", s, e, data)
@@ -262,7 +268,7 @@ func TestAsEvent(t *testing.T) {
 			}
 		}
 		// One byte less than what it says it has.
-		if _, _, _, err := AsEvent(b[:len(b)-25], stackSize); !errors.Is(err, ErrRecord) {
+		if _, _, _, err := AsEvent(b[:len(b)-25], Sizes{Stack: stackSize, Show: 16}); !errors.Is(err, ErrRecord) {
 			t.Errorf("sections %#x: cut off, the record is read: %v", s, err)
 		}
 	}
@@ -271,12 +277,12 @@ func TestAsEvent(t *testing.T) {
 // TestAliases: nothing of a record is copied.
 func TestAliases(t *testing.T) {
 	b := record(Event{Kind: KindEvent, Caplen: 4, Sections: uint16(SectionCaller)}, uint64(1), []byte("data"))
-	e, m, data, err := AsEvent(b, 0)
+	e, m, data, err := AsEvent(b, Sizes{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.Cpu, *m.Caller, data[0] = 9, 8, 'D'
-	if again, more, d, err := AsEvent(b, 0); err != nil || again.Cpu != 9 || *more.Caller != 8 || string(d) != "Data" {
+	if again, more, d, err := AsEvent(b, Sizes{}); err != nil || again.Cpu != 9 || *more.Caller != 8 || string(d) != "Data" {
 		t.Errorf("%v %v %q %v", again, more, d, err)
 	}
 }
@@ -294,7 +300,7 @@ func TestStack(t *testing.T) {
 		{8, 0, 0}, {0, 0, 0}, {8, 12, 1}, // room for one and a half
 	} {
 		b := record(Event{Kind: KindEvent, Sections: uint16(SectionStack)}, c.bytes, make([]byte, c.stackSize))
-		_, m, _, err := AsEvent(b, c.stackSize)
+		_, m, _, err := AsEvent(b, Sizes{Stack: c.stackSize})
 		if err != nil || len(m.Stack) != c.frames {
 			t.Errorf("%d bytes of %d: %d frames, not %d; %v", c.bytes, c.stackSize, len(m.Stack), c.frames, err)
 		}
@@ -309,7 +315,7 @@ func TestMalformed(t *testing.T) {
 		return record(e, make([]byte, 8))
 	}
 	link, free := Link{Kind: KindLink, How: 1}, Free{Kind: KindFree, How: 1}
-	asEvent := func(b []byte) error { _, _, _, err := AsEvent(b, 64); return err }
+	asEvent := func(b []byte) error { _, _, _, err := AsEvent(b, Sizes{Stack: 64}); return err }
 	asLink := func(b []byte) error { _, err := AsLink(b); return err }
 	asFree := func(b []byte) error { _, err := AsFree(b); return err }
 	for _, c := range []struct {
@@ -384,7 +390,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte, stackSize uint32) {
 		b := aligned(raw)
 		stackSize %= 1 << 12
-		if e, m, data, err := AsEvent(b, stackSize); err == nil {
+		if e, m, data, err := AsEvent(b, Sizes{Stack: stackSize}); err == nil {
 			if uint64(len(data)) != uint64(e.Caplen) || len(data) > len(b) {
 				t.Errorf("%d bytes of %d in %d", len(data), e.Caplen, len(b))
 			}

@@ -16,16 +16,24 @@ const (
 	SectionArgs   = Sections(SkbSectionSECTION_ARGS)
 	SectionStack  = Sections(SkbSectionSECTION_STACK)
 	SectionOVS    = Sections(SkbSectionSECTION_OVS)
+	SectionShow   = Sections(SkbSectionSECTION_SHOW)
 )
 
-const allSections = SectionSock | SectionCt | SectionNFT | SectionCaller | SectionArgs | SectionStack | SectionOVS
+const allSections = SectionSock | SectionCt | SectionNFT | SectionCaller | SectionArgs | SectionStack | SectionOVS |
+	SectionShow
+
+// Sizes are those of sections that depend on what was asked for, in bytes.
+type Sizes struct {
+	Stack uint32 // what a stack may have
+	Show  uint32 // the values of --show, with ShowInfo; a multiple of 8
+}
 
 // Args is how many arguments of a function SectionArgs holds: those in registers.
 const Args = int(SkbRecordNumberARGS)
 
 // At returns where in an event's data each section begins, in the order of the constants above,
-// and how many bytes they have together. stackSize is what a stack may have, in bytes.
-func (s Sections) At(stackSize uint32) (at [7]uint32, size uint32) {
+// and how many bytes they have together.
+func (s Sections) At(sizes Sizes) (at [8]uint32, size uint32) {
 	if s == 0 {
 		return at, 0
 	}
@@ -38,8 +46,9 @@ func (s Sections) At(stackSize uint32) (at [7]uint32, size uint32) {
 		{SectionNFT, uint32(unsafe.Sizeof(NFTInfo{}))},
 		{SectionCaller, 8},
 		{SectionArgs, uint32(8 * Args)},
-		{SectionStack, 8 + stackSize},
+		{SectionStack, 8 + sizes.Stack},
 		{SectionOVS, uint32(unsafe.Sizeof(OVSInfo{}))},
+		{SectionShow, max(sizes.Show, uint32(unsafe.Sizeof(ShowInfo{})))},
 	} {
 		if s&section.bit != 0 {
 			at[i] = size
@@ -59,10 +68,11 @@ type More struct {
 	Args   *[Args]uint64
 	Stack  []uint64 // return addresses, the innermost first; empty: it could not be read
 	OVS    *OVSInfo
+	Show   []byte // ShowInfo and the values
 }
 
 // more finds the sections s in b, which has the size that s.At says.
-func (s Sections) more(b []byte, at *[7]uint32) (m More) {
+func (s Sections) more(b []byte, at *[8]uint32) (m More) {
 	if s == 0 {
 		return m
 	}
@@ -90,6 +100,9 @@ func (s Sections) more(b []byte, at *[7]uint32) (m More) {
 	}
 	if s&SectionOVS != 0 {
 		m.OVS = (*OVSInfo)(unsafe.Pointer(&b[at[6]]))
+	}
+	if s&SectionShow != 0 {
+		m.Show = b[at[7]:]
 	}
 	return m
 }

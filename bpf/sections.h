@@ -199,6 +199,14 @@ static __always_inline void fill_registers(struct event *e, struct hit *h)
 	if (sections & SECTION_ARGS) {
 		__u64 *to = (__u64 *)(e->data + args_at);
 
+		if (trace_args) {
+			__u32 i;
+
+#pragma unroll
+			for (i = 0; i < ARGS; i++)
+				to[i] = i < trace_args ? ctx_arg(regs, i) : 0;
+			return;
+		}
 		to[0] = REG_ARG1(regs);
 		to[1] = REG_ARG2(regs);
 		to[2] = REG_ARG3(regs);
@@ -210,6 +218,7 @@ static __always_inline void fill_registers(struct event *e, struct hit *h)
 
 #include "nft.h"
 #include "ovs.h"
+#include "show.h"
 
 static __noinline void fill_more(struct event *e, struct hit *h)
 {
@@ -219,6 +228,8 @@ static __noinline void fill_more(struct event *e, struct hit *h)
 		fill_ct((struct ct_info *)(e->data + ct_at), (struct sk_buff *)e->skb);
 	if (sections & SECTION_NFT)
 		fill_nft((struct nft_info *)(e->data + nft_at), h->ctx);
+	if (sections & SECTION_SHOW)
+		fill_show((struct show_info *)(e->data + show_at), e->skb, h->ctx);
 	fill_registers(e, h);
 	if (sections & SECTION_STACK)
 		fill_stack(e, h);

@@ -43,6 +43,7 @@ union shared {
 	struct ct_info ct;
 	struct nft_info nft;
 	struct ovs_info ovs;
+	struct show_info show;
 	struct countdown countdown;
 	struct task_netns task_netns;
 	enum gate gate;

@@ -434,7 +434,14 @@ const (
 	SkbSectionSECTION_ARGS   SkbSection = 16
 	SkbSectionSECTION_STACK  SkbSection = 32
 	SkbSectionSECTION_OVS    SkbSection = 64
+	SkbSectionSECTION_SHOW   SkbSection = 128
 )
+
+type SkbShowInfo struct {
+	_    structs.HostLayout
+	Code uint32
+	Has  uint32
+}
 
 type SkbSockInfo struct {
 	_          structs.HostLayout
@@ -646,12 +653,15 @@ const (
 	SkbVarSecond                   = "second"
 	SkbVarSections                 = "sections"
 	SkbVarShared                   = "shared"
+	SkbVarShowAt                   = "show_at"
+	SkbVarShowCode                 = "show_code"
 	SkbVarSkbArg                   = "skb_arg"
 	SkbVarSnaplen                  = "snaplen"
 	SkbVarSockArg                  = "sock_arg"
 	SkbVarSockAt                   = "sock_at"
 	SkbVarStackAt                  = "stack_at"
 	SkbVarStackSize                = "stack_size"
+	SkbVarTraceArgs                = "trace_args"
 	SkbVarTrack                    = "track"
 	SkbVarTxqArg                   = "txq_arg"
 	SkbVarVmemmap                  = "vmemmap"
@@ -845,12 +855,15 @@ type SkbVariableSpecs struct {
 	Second         *ebpf.VariableSpec `ebpf:"second"`
 	Sections       *ebpf.VariableSpec `ebpf:"sections"`
 	Shared         *ebpf.VariableSpec `ebpf:"shared"`
+	ShowAt         *ebpf.VariableSpec `ebpf:"show_at"`
+	ShowCode       *ebpf.VariableSpec `ebpf:"show_code"`
 	SkbArg         *ebpf.VariableSpec `ebpf:"skb_arg"`
 	Snaplen        *ebpf.VariableSpec `ebpf:"snaplen"`
 	SockArg        *ebpf.VariableSpec `ebpf:"sock_arg"`
 	SockAt         *ebpf.VariableSpec `ebpf:"sock_at"`
 	StackAt        *ebpf.VariableSpec `ebpf:"stack_at"`
 	StackSize      *ebpf.VariableSpec `ebpf:"stack_size"`
+	TraceArgs      *ebpf.VariableSpec `ebpf:"trace_args"`
 	Track          *ebpf.VariableSpec `ebpf:"track"`
 	TxqArg         *ebpf.VariableSpec `ebpf:"txq_arg"`
 	Vmemmap        *ebpf.VariableSpec `ebpf:"vmemmap"`
@@ -989,12 +1002,15 @@ type SkbVariables struct {
 	Second         *ebpf.Variable `ebpf:"second"`
 	Sections       *ebpf.Variable `ebpf:"sections"`
 	Shared         *ebpf.Variable `ebpf:"shared"`
+	ShowAt         *ebpf.Variable `ebpf:"show_at"`
+	ShowCode       *ebpf.Variable `ebpf:"show_code"`
 	SkbArg         *ebpf.Variable `ebpf:"skb_arg"`
 	Snaplen        *ebpf.Variable `ebpf:"snaplen"`
 	SockArg        *ebpf.Variable `ebpf:"sock_arg"`
 	SockAt         *ebpf.Variable `ebpf:"sock_at"`
 	StackAt        *ebpf.Variable `ebpf:"stack_at"`
 	StackSize      *ebpf.Variable `ebpf:"stack_size"`
+	TraceArgs      *ebpf.Variable `ebpf:"trace_args"`
 	Track          *ebpf.Variable `ebpf:"track"`
 	TxqArg         *ebpf.Variable `ebpf:"txq_arg"`
 	Vmemmap        *ebpf.Variable `ebpf:"vmemmap"`

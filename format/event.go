@@ -23,6 +23,7 @@ type Event struct {
 	NFT     NFT
 	OVS     OVS
 	Args    Args
+	Fields  Args
 	BPF     BPF
 
 	Caller string // who called the probed function: function+0xoffset; "" makes it absent
@@ -37,7 +38,8 @@ var eventSection = Section{"event", []Key{
 	{Name: "probe", Form: FormStr,
 		What: "a tracepoint `net:netif_receive_skb`, a function at its entry `ip_rcv`, at its return `ret:ip_rcv`, " +
 			"a BPF program at its entry `xdp:lb`, at its exit `ret:xdp:lb`"},
-	{Name: "process", Form: FormMap, Of: &processSection, What: "what ran on the CPU", Absent: "the kernel gave no name"},
+	{Name: "process", Form: FormMap, Of: &processSection, What: "what ran on the CPU",
+		Absent: "the kernel gave no name"},
 	{Name: "skb", Form: FormMap, Of: &skbSection, What: "the sk_buff", Absent: "nothing of it is known"},
 	{Name: "dev", Form: FormMap, Of: &devSection, What: "the device", Absent: "the packet is on none"},
 	{Name: "netns", Form: FormMap, Of: &netnsSection,
@@ -59,6 +61,8 @@ var eventSection = Section{"event", []Key{
 		What: "what Open vSwitch does with it", Absent: "not asked for, or the probe is not one of Open vSwitch"},
 	{Name: "args", Form: FormArgs,
 		What: "the function's arguments", Absent: "not asked for, there are none, or the probe is not at an entry"},
+	{Name: "fields", Form: FormArgs,
+		What: "the values of --show, by the expression", Absent: "not asked for, or there is none there"},
 	{Name: "bpf", Form: FormMap, Of: &bpfSection,
 		What: "the BPF program, and what it returned", Absent: "the probe is not at a BPF program"},
 	{Name: "caller", Form: FormStr,
@@ -90,11 +94,11 @@ type section interface {
 
 // sectionKeys name the sections, in the order of sections.
 var sectionKeys = [...]string{"process", "skb", "dev", "netns", "packet", "drop", "gso", "csum", "ret",
-	"sock", "ct", "nft", "ovs", "args", "bpf"}
+	"sock", "ct", "nft", "ovs", "args", "fields", "bpf"}
 
 func (e *Event) sections() [len(sectionKeys)]section {
 	return [...]section{&e.Process, &e.Skb, &e.Dev, &e.Netns, &e.Packet, &e.Drop, &e.GSO, &e.Csum, &e.Ret,
-		&e.Sock, &e.Ct, &e.NFT, &e.OVS, &e.Args, &e.BPF}
+		&e.Sock, &e.Ct, &e.NFT, &e.OVS, &e.Args, &e.Fields, &e.BPF}
 }
 
 // Reset makes e an event without sections.

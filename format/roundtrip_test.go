@@ -29,9 +29,10 @@ func fullEvent() *Event {
 			Orig:  Tuple{Src: addr("10.0.0.1"), Dst: addr("10.0.0.2"), Sport: 1, Dport: 2, Proto: 6},
 			Reply: Tuple{Src: addr("::1"), Dst: addr("::"), ICMP: true, ID: 3, Type: 129, Code: 4, Proto: 58},
 			Zone:  5, Mark: 6, Labels: [16]byte{1: 0x81, 15: 0x80}, Helper: "ftp", Parent: Tuple{Src: addr("10.0.0.1"), Dst: addr("10.0.0.2"), Dport: 21, Proto: 6}},
-		NFT:  NFT{"rule", "jump", "inet", "filter", "input", 7, "other"},
-		OVS:  OVS{Type: "action", Datapath: "ovs-system", RecircID: math.MaxUint32, InPort: 1, Action: "output", Args: "2", OutPort: 2, OutDev: "p1"},
-		Args: Args{{"n", -1, false}, {"flags", 5, false}, {"big", -1, true}},
+		NFT:    NFT{"rule", "jump", "inet", "filter", "input", 7, "other"},
+		OVS:    OVS{Type: "action", Datapath: "ovs-system", RecircID: math.MaxUint32, InPort: 1, Action: "output", Args: "2", OutPort: 2, OutDev: "p1"},
+		Args:   Args{{Name: "n", Value: -1}, {Name: "flags", Value: 5}, {Name: "big", Value: -1, Big: true}, {Name: "reason", Text: "NO_SOCKET", IsText: true}},
+		Fields: Args{{Name: "skb->dev->mtu", Value: 1500}, {Name: "skb->dev->name", IsText: true}},
 		BPF: BPF{Kind: "xdp", ID: 42, Name: "lb", Tag: "3b185187f1855c4c", Verdict: "XDP_REDIRECT", Code: Some[int64](4), RxQueue: Some[uint64](0),
 			Ifindex: 7, Map: 9, Key: Some[uint64](0), Errno: "ENETDOWN", Sent: 3, Dropped: 5},
 		Caller: "ip_rcv+0x1a", Stack: 9}

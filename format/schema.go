@@ -43,7 +43,7 @@ const (
 	FormMaps                // an array of maps
 	FormStrMap              // a map of strings
 	FormUintMap             // a map of integers of 0 or more
-	FormArgs                // a map of integers and booleans
+	FormArgs                // a map of integers, booleans and strings
 	FormArrMap              // a map of arrays
 	FormMapMap              // a map of maps
 )
@@ -62,7 +62,7 @@ var forms = [...]struct{ word, says string }{
 	FormMaps:    {"array of maps", "an array of maps"},
 	FormStrMap:  {"map of strings", "a map of strings"},
 	FormUintMap: {"map of integers", "a map of integers of 0 or more"},
-	FormArgs:    {"map of integers", "a map of integers"},
+	FormArgs:    {"map of integers and strings", "a map of integers and strings"},
 	FormArrMap:  {"map of arrays", "a map of arrays"},
 	FormMapMap:  {"map of maps", "a map of maps"},
 }

@@ -140,7 +140,7 @@ func valueSchema(s *Section, k *Key) object {
 	case FormUintMap:
 		return mapOf(def("integer"))
 	case FormArgs:
-		return mapOf(property{"anyOf", []object{{def("signed")}, {def("boolean")}}})
+		return mapOf(property{"anyOf", []object{{def("signed")}, {def("boolean")}, {def("string")}}})
 	case FormArrMap:
 		return mapOf(property{"type", "array"})
 	case FormMapMap:

@@ -225,7 +225,7 @@ func (k *shapeCheck) values(c *wire.Cursor, m *member) *shapeError {
 		case FormUintMap:
 			ok = k.scalar(v, FormUint)
 		case FormArgs:
-			ok = v.Kind() == wire.Int || v.Kind() == wire.Bool
+			ok = v.Kind() == wire.Int || v.Kind() == wire.Bool || v.Kind() == wire.Str
 		default:
 			ok = k.scalar(v, FormStr)
 		}

@@ -78,6 +78,7 @@ local keys = {
 	["ret.value"] = {ProtoField.int64("skb.ret.value", "Returned"), signed},
 	["bpf.code"] = {ProtoField.int64("skb.bpf.code", "BPF program returned"), signed},
 	args = {text("skb.args", "Argument")},
+	fields = {text("skb.fields", "Field")},
 }
 
 -- The others are called as their keys are, with skb. in front.
@@ -161,7 +162,10 @@ function skb.dissector(_, pinfo, root)
 	local tree, summary
 	for _, info in ipairs({comments()}) do
 		local name, value = tostring(info.value):match("^(%l[%w_.]*)=(.*)$")
-		if name and name:match("^args%.") then -- of any name
+		local shown = tostring(info.value):match("^fields%.(.+)$")
+		if shown then -- an expression and its value
+			name, value = "fields", shown
+		elseif name and name:match("^args%.") then -- of any name
 			name, value = "args", name:sub(6) .. "=" .. value
 		end
 		local key = keys[name]

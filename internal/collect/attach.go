@@ -63,7 +63,7 @@ func (c *collector) attachAll() error {
 	for i, t := range c.selection.tracepoints {
 		// Numbers of tracepoints are small, addresses of functions are not.
 		number := uint64(i) + 1
-		c.decoder.name(number, t.String())
+		c.decoder.nameTracepoint(t, number)
 		attach := c.attachment.Tracepoint
 		if c.options.CountDrops {
 			attach = c.attachment.CountDrops

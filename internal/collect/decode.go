@@ -10,6 +10,7 @@ import (
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/kfunc"
 )
@@ -26,7 +27,8 @@ type decoder struct {
 	texts     map[[16]int8]string
 
 	fills     []fill // of the sections wanted
-	stackSize uint32
+	sizes     bpf.Sizes
+	show      *filter.Show
 	gsoBits   [32]uint32
 	ct        *kernel.CtLayout           // once it is needed
 	functions map[string]kernel.Function // by the names in probes and returns
@@ -48,8 +50,9 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 	d := &decoder{kernel: k, layout: layout, reasons: k.DropReasons(),
 		probes: map[uint64]string{}, returns: map[uint64]string{},
 		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
-		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{},
-		odps: map[string]string{}, ufids: map[[4]uint32]string{},
+		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{},
+		names: map[[bpf.NFTName]int8]string{},
+		odps:  map[string]string{}, ufids: map[[4]uint32]string{},
 		datapaths: map[uint64]string{}, programs: map[uint64]format.BPF{}, stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
@@ -58,6 +61,14 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 }
 
 func (d *decoder) name(probe uint64, name string) { d.probes[probe], d.returns[probe] = name, name }
+
+// nameTracepoint names t, whose events have its number as their probe.
+func (d *decoder) nameTracepoint(t kernel.Tracepoint, number uint64) {
+	d.name(number, t.String())
+	if t.Args > 0 {
+		d.protos[t.String()] = d.kernel.TraceProto(t)
+	}
+}
 
 // nameFunction names f by every address that a probe on its entry can report.
 func (d *decoder) nameFunction(f kernel.Function) {
@@ -100,7 +111,7 @@ func (d *decoder) decode(b []byte, n *counts) (format.Appender, error) {
 }
 
 func (d *decoder) decodeEvent(b []byte) (format.Appender, error) {
-	r, more, data, err := bpf.AsEvent(b, d.stackSize)
+	r, more, data, err := bpf.AsEvent(b, d.sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +263,8 @@ func (d *decoder) vlan(s *format.Skb, tail []byte) {
 func (d *decoder) dev(e *format.Event, r *bpf.Event) {
 	if r.Has&bpf.HasDev != 0 {
 		name := d.text(r.Dev)
-		if name == "" || int32(r.Ifindex) <= 0 || r.Has&bpf.HasNetns == 0 || !plausibleNetns(r.Netns) || !printable(name) {
+		if name == "" || int32(r.Ifindex) <= 0 || r.Has&bpf.HasNetns == 0 || !plausibleNetns(r.Netns) ||
+			!printable(name) {
 			return
 		}
 		e.Dev = format.Dev{Name: name, Ifindex: r.Ifindex, Type: r.DevType}

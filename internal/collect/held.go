@@ -76,7 +76,7 @@ func (o *Options) countDrops() error {
 		// These two first: they have put probes there.
 		{len(o.Profile) > 0, "--profile"}, {o.ProbeStack, "--probe-stack"},
 		{len(o.Probes) > 0, "-p"}, {len(o.Try) > 0, "--try"}, {len(o.With) > 0, "--with"}, {o.NFTTrace, "--nft-trace"},
-		{len(o.NFTVerdicts) > 0, "--nft-verdicts"},
+		{len(o.NFTVerdicts) > 0, "--nft-verdicts"}, {len(o.Show) > 0, "--show"},
 		{o.OVSFlows, "--ovs-flows"}, {o.Limit != "", "--limit"}, {o.Count > 0, "-c"}, {o.First > 0, "--packets"},
 		{o.Sample > 0, "--sample"},
 		{o.List, "--list"},

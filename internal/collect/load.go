@@ -41,6 +41,9 @@ func (c *collector) load() error {
 		ByFlow:    o.SampleBy == byFlow,
 		Variables: c.filter.Variables(),
 		Prepare:   c.filter.Apply,
+		ShowSize:  c.show.Size(),
+		ShowBare:  c.showBare,
+		ShowFrame: c.showFrame,
 	})
 	if err != nil {
 		return err
@@ -54,7 +57,8 @@ func (c *collector) load() error {
 		return err
 	}
 	c.decoder = newDecoder(c.kernel, layout)
-	c.decoder.stackSize, c.decoder.stacks.depth = stackSize(o.StackDepth), o.StackDepth
+	c.decoder.sizes = bpf.Sizes{Stack: stackSize(o.StackDepth), Show: c.show.Size()}
+	c.decoder.show, c.decoder.stacks.depth = c.show, o.StackDepth
 	c.decoder.fills = c.with.fills()
 	return nil
 }

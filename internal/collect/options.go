@@ -25,6 +25,7 @@ type Options struct {
 	First    firstPackets  `group:"limits" name:"packets" placeholder:"N" help:"Follow the first N packets that match to their end, report nothing else, and stop when they have ended."`
 
 	With       []string `group:"what" placeholder:"SECTION" help:"What to add to each event: sock, ct, nft, ovs, drop, stack, caller, args, gso, csum, or all. 'list' explains each. To add a section at one probe only: -p tcp_drop/stack."`
+	Show       []string `group:"what" sep:"none" placeholder:"EXPR" help:"Add the value of this C expression over kernel fields to each event ('skb->dev->mtu', 'skb->sk->sk_rcvbuf', or with the name of an argument of the probed function 'neigh->nud_state'), as --where has them. May be repeated."`
 	StackDepth int      `group:"what" placeholder:"N" default:"32" help:"Maximum number of calls in a stack (default 32, up to 121)."`
 	ProbeStack bool     `group:"where" help:"Needs a filter. Also probe each function with an sk_buff that appears in the stack of a matching packet. The first stacks are those of the places where packets end; each new probe brings more."`
 	NFTTrace   bool     `group:"what" name:"nft-trace" help:"Make nftables trace every packet of this network namespace (or those of --netns) while collecting. This adds a table, which is removed when skb-collect ends. Implies --with nft."`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 
+	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 )
@@ -36,7 +37,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		}
 		defer tables.Close()
 	}
-	settled := frugal(o.Packets.NeedsTypes())
+	settled := frugal(o.needsTypes())
 	k, err := kernel.Open(o.modules(), o.mayProbePrograms())
 	if err != nil {
 		return err
@@ -141,6 +142,16 @@ func (c *collector) choose(ctx context.Context) error {
 		return err
 	}
 	if err := c.with.apply(c.selection, c.places, c.say); err != nil {
+		return err
+	}
+	if w := c.with; w.bits&bpf.SectionArgs != 0 {
+		for i, t := range c.selection.tracepoints {
+			if proto := c.kernel.TraceProto(t); proto != nil && t.HasPacket() {
+				c.selection.tracepoints[i].Args = uint8(min(len(proto.Params), bpf.Args))
+			}
+		}
+	}
+	if err := c.compileShow(); err != nil {
 		return err
 	}
 	if c.selection.nft != nil && !c.options.NFTTrace && c.with.named["nft"] {

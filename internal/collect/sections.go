@@ -42,7 +42,8 @@ var sectionList = []section{
 	{"ovs", costOVS, "what Open vSwitch does: looking the flow up, upcalls, each action; adds its probes when named",
 		bpf.SectionOVS, nil},
 	{"caller", costCaller, "who called the probed function; at entries of functions", bpf.SectionCaller, nil},
-	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions", bpf.SectionArgs, nil},
+	{"args", costArgs, "the other arguments that are numbers, by name; at entries of functions and at tracepoints",
+		bpf.SectionArgs, nil},
 	{"stack", costStack, "the stack of calls (--stack-depth); each stack is written once", bpf.SectionStack, nil},
 }
 
@@ -79,7 +80,10 @@ func (d *decoder) more(e *format.Event, m *bpf.More) {
 		}
 	}
 	if m.Args != nil {
-		e.Args = arguments(e.Args, d.proto(e.Probe), m.Args)
+		e.Args = d.arguments(e.Args, d.proto(e.Probe), m.Args)
+	}
+	if len(m.Show) > 0 {
+		e.Fields = d.fields(e.Fields, m.Show)
 	}
 	if len(m.Stack) > 0 {
 		if s := d.stacks.of(m.Stack, d.location, d.caller); len(s.Frames) > 0 {
@@ -157,8 +161,8 @@ func signed(t btf.Type, v uint64) int64 {
 	return int64(v & (1<<(8*size) - 1))
 }
 
-// arguments are those that are numbers, as far as registers hold them.
-func arguments(args format.Args, f *btf.FuncProto, regs *[bpf.Args]uint64) format.Args {
+// arguments are those that are numbers, as far as registers hold them; of enums the names.
+func (d *decoder) arguments(args format.Args, f *btf.FuncProto, regs *[bpf.Args]uint64) format.Args {
 	args = args[:0]
 	if f == nil {
 		return args
@@ -169,6 +173,7 @@ func arguments(args format.Args, f *btf.FuncProto, regs *[bpf.Args]uint64) forma
 		case *btf.Int:
 			a.Big = t.Size == 8 && t.Encoding != btf.Signed && a.Value < 0
 		case *btf.Enum:
+			a.Text, a.IsText = d.enumerator(t, uint64(a.Value))
 		case *btf.Struct, *btf.Union:
 			// One in registers takes one or two of them: what follows is not where
 			// it would be.
@@ -181,6 +186,22 @@ func arguments(args format.Args, f *btf.FuncProto, regs *[bpf.Args]uint64) forma
 		}
 	}
 	return args
+}
+
+// enumerator is the name of a constant. Drop reasons of all subsystems are in the core's enum; what returned one before
+// there was that enum is in one of its own.
+func (d *decoder) enumerator(t *btf.Enum, v uint64) (name string, ok bool) {
+	if strings.HasSuffix(t.Name, "drop_reason") {
+		if name, ok := d.reasons[uint32(v)]; ok && (t.Name == "skb_drop_reason" || v>>16 != 0) {
+			return name, true
+		}
+	}
+	for _, e := range t.Values {
+		if e.Value == v || t.Size == 4 && uint32(e.Value) == uint32(v) {
+			return e.Name, true
+		}
+	}
+	return "", false
 }
 
 // families are the AF_* of include/linux/socket.h that sockets on the way of packets have.

@@ -32,15 +32,15 @@ func TestArguments(t *testing.T) {
 		{Name: "on_the_stack", Type: cInt}}}
 	want := format.Args{{Name: "delta", Value: -1}, {Name: "n", Value: 255}, {Name: "flags", Value: -1, Big: true},
 		{Name: "yes", Value: 1}, {Name: "reason", Value: 7}}
-	if got := arguments(nil, f, &regs); !slices.Equal(got, want) {
+	if got := (&decoder{}).arguments(nil, f, &regs); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	// A struct in registers takes one or two: what follows is anywhere.
 	f.Params[2].Type = &btf.Struct{Name: "s", Size: 16}
-	if got := arguments(nil, f, &regs); !slices.Equal(got, want[:1]) {
+	if got := (&decoder{}).arguments(nil, f, &regs); !slices.Equal(got, want[:1]) {
 		t.Errorf("behind a struct: %+v", got)
 	}
-	if got := arguments(nil, nil, &regs); len(got) != 0 {
+	if got := (&decoder{}).arguments(nil, nil, &regs); len(got) != 0 {
 		t.Errorf("of a function without types: %+v", got)
 	}
 }

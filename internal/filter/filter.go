@@ -21,6 +21,7 @@ type Filter struct {
 	inUse  uint32
 	bodies map[string]asm.Instructions // by the functions of bpf/filter.h
 	notes  []string
+	show   *Show
 }
 
 // New compiles what o asks for. types are those of the running kernel's vmlinux. Errors are
@@ -87,8 +88,8 @@ func (f *Filter) packet(flag, expr, l2, l3 string) error {
 		return fmt.Errorf("%s %s: %w", flag, quote(expr), err2)
 	case err3 != nil:
 		f.bodies[l3] = verdict(0)
-		f.notes = append(f.notes, fmt.Sprintf("%s %s can only match a packet while it has an Ethernet header, not before "+
-			"it is sent through a device (%v)", flag, quote(expr), err3))
+		f.notes = append(f.notes, fmt.Sprintf("%s %s can only match a packet while it has an Ethernet header, not "+
+			"before it is sent through a device (%v)", flag, quote(expr), err3))
 	}
 	return nil
 }
@@ -101,8 +102,8 @@ func (f *Filter) form(b body, expr string) (err error) {
 		return err
 	}
 	if asksFor(b.plain, packetType) {
-		return errors.New("inbound and outbound are known where a packet socket looks only: choose a probe where packets " +
-			"come in (net:netif_receive_skb) or go out (net:net_dev_start_xmit) instead")
+		return errors.New("inbound and outbound are known where a packet socket looks only: choose a probe where " +
+			"packets come in (net:netif_receive_skb) or go out (net:net_dev_start_xmit) instead")
 	}
 	if untagged, ok := untag(expr); ok && b.symbol == "filter_l2" {
 		if b.tagged, err = compileClassic(b.link, untagged); err != nil {
@@ -156,11 +157,14 @@ func (f *Filter) Notes() []string {
 	return f.notes
 }
 
-// Apply puts the filter into a program of bpf/. A program without filter calls stays as
-// it is.
-func (f *Filter) Apply(spec *ebpf.ProgramSpec) error {
+// SetShow has Apply put the code of --show in, too.
+func (f *Filter) SetShow(s *Show) { f.show = s }
+
+// Apply puts the filter into a program of bpf/, and the code of --show that has this number, if it is not 0. A program
+// without filter calls stays as it is.
+func (f *Filter) Apply(spec *ebpf.ProgramSpec, show uint32) error {
 	unused := map[string]int32{"filter_l2": 1, "filter_l3": 1, "filter_inner_l2": 1, "filter_inner_l3": 1,
-		"filter_where": 1}
+		"filter_where": 1, "fill_show": 0}
 	if f == nil || f.inUse&inUseInner == 0 {
 		unused["inner_packet"] = 0
 	}
@@ -172,6 +176,9 @@ func (f *Filter) Apply(spec *ebpf.ProgramSpec) error {
 			continue
 		}
 		body := verdict(v)
+		if symbol == "fill_show" && f != nil && f.show != nil && show != 0 {
+			body = f.show.codes[show-1].ins
+		}
 		if f != nil && f.bodies[symbol] != nil {
 			body = f.bodies[symbol]
 		}

@@ -18,7 +18,7 @@ type (
 		typ   integer
 	}
 	str   struct{ s string }
-	ident struct{ name string } // skb or current
+	ident struct{ name string } // skb, current or an argument
 	unary struct {
 		op string // - ~ ! + * &
 		x  node
@@ -219,8 +219,14 @@ func (p *parser) primary() (node, error) {
 			}
 			return call{t.s, x}, p.expect(")")
 		}
+		if _, ok := p.types.args[t.s]; ok {
+			return ident{t.s}, nil
+		}
 		switch t.s {
 		case "skb", "current":
+			if t.s == "skb" && p.types.noSkb {
+				return nil, noArgument(t.s)
+			}
 			return ident{t.s}, nil
 		case "NULL", "false":
 			return constant{0, integer{4, true}}, nil

@@ -18,6 +18,9 @@ import (
 type types struct {
 	spec        *btf.Spec
 	enumerators map[string]constant
+	show        bool                // for --show, which can name arguments:
+	args        map[string]Argument // those that there are
+	noSkb       bool                // there is no sk_buff
 }
 
 // An integer is an arithmetic type: size in bytes.
@@ -101,7 +104,7 @@ func (t *types) parseType(tokens []token) (typ btf.Type, n int, err error) {
 				break
 			}
 			var td *btf.Typedef
-			if s == "skb" || s == "current" || t.spec.TypeByName(s, &td) != nil {
+			if _, ok := t.args[s]; ok || s == "skb" || s == "current" || t.spec.TypeByName(s, &td) != nil {
 				return nil, 0, nil
 			}
 			typ = td
@@ -180,6 +183,23 @@ func wordsType(words []string) (btf.Type, error) {
 
 // enumerator looks up an enum's constant.
 func (t *types) enumerator(name string) (node, error) {
+	t.findEnumerators()
+	if c, ok := t.enumerators[name]; ok {
+		return c, nil
+	}
+	if t.show {
+		return nil, noArgument(name)
+	}
+	var names []string
+	for n := range t.enumerators {
+		names = append(names, n)
+	}
+	names = append(names, "skb", "current")
+	return nil, fmt.Errorf("%q is neither skb, current nor an enum's constant of this kernel (macros are not known to "+
+		"it)%s", name, suggest(name, names))
+}
+
+func (t *types) findEnumerators() {
 	if t.enumerators == nil {
 		t.enumerators = map[string]constant{}
 		for typ, err := range t.spec.All() {
@@ -197,16 +217,6 @@ func (t *types) enumerator(name string) (node, error) {
 			}
 		}
 	}
-	if c, ok := t.enumerators[name]; ok {
-		return c, nil
-	}
-	var names []string
-	for n := range t.enumerators {
-		names = append(names, n)
-	}
-	names = append(names, "skb", "current")
-	return nil, fmt.Errorf("%q is neither skb, current nor an enum's constant of this kernel (macros are not known to "+
-		"it)%s", name, suggest(name, names))
 }
 
 // structOf returns the members of a struct or union.

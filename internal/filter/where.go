@@ -42,11 +42,14 @@ type where struct {
 	same    map[string]string // and other names for it
 	waiting int               // slots in use
 	fault   string            // where to go when a pointer leads nowhere
+	prefix  string            // of the labels
+	most    int               // slots that may be in use
 }
 
 // compileWhere compiles the expressions, all of which a packet must meet.
 func compileWhere(exprs []string, spec *btf.Spec, direct bool) (asm.Instructions, error) {
-	w := &where{direct: direct, types: &types{spec: spec}, same: map[string]string{}, fault: "filter_where.no"}
+	w := &where{direct: direct, types: &types{spec: spec}, same: map[string]string{}, fault: "filter_where.no",
+		prefix: "filter_where", most: maxWaiting}
 	w.emit(asm.Mov.Reg(regSkb, asm.R1))
 	for _, expr := range exprs {
 		n, err := w.types.parse(expr)
@@ -62,12 +65,17 @@ func compileWhere(exprs []string, spec *btf.Spec, direct bool) (asm.Instructions
 	w.emit(asm.Mov.Imm(asm.R0, 1), asm.Return())
 	w.mark("filter_where.no")
 	w.emit(asm.Mov.Imm(asm.R0, 0), asm.Return())
+	return w.resolved(), checkSize(w.ins)
+}
+
+// resolved are the instructions, each place with one label.
+func (w *where) resolved() asm.Instructions {
 	for i := range w.ins {
 		if s, ok := w.same[w.ins[i].Reference()]; ok {
 			w.ins[i] = w.ins[i].WithReference(s)
 		}
 	}
-	return w.ins, checkSize(w.ins)
+	return w.ins
 }
 
 func (w *where) emit(ins ...asm.Instruction) {
@@ -80,7 +88,7 @@ func (w *where) emit(ins ...asm.Instruction) {
 
 func (w *where) newLabel() string {
 	w.labels++
-	return fmt.Sprintf("filter_where.%d", w.labels)
+	return fmt.Sprintf("%s.%d", w.prefix, w.labels)
 }
 
 // mark gives the next instruction a label.
@@ -197,7 +205,7 @@ func (w *where) operands(n binary) (integer, error) {
 
 // save puts acc aside.
 func (w *where) save() (slot int16, err error) {
-	if w.waiting == maxWaiting {
+	if w.waiting == w.most {
 		return 0, fmt.Errorf("it is nested too deeply: put what is in parentheses on the left")
 	}
 	slot = int16(slotFirst - 8*w.waiting)
@@ -269,6 +277,14 @@ var errString = errors.New("a string can only be compared with a char array or p
 var word64 = integer{8, false}
 
 func (w *where) ident(n ident) (value, error) {
+	if a, ok := w.types.args[n.name]; ok {
+		v, err := scalar(a.Type)
+		if err == nil {
+			w.emit(asm.LoadMem(regAcc, regCtx, a.At, asm.DWord))
+			w.convert(regAcc, word64, v.integer)
+		}
+		return v, err
+	}
 	structure := "sk_buff"
 	if n.name == "current" {
 		structure = "task_struct"
@@ -524,7 +540,8 @@ func (w *where) field(n field) (place, error) {
 			return p, fmt.Errorf("->%s: what is left of it is no pointer", n.name)
 		}
 		p.typ = v.target
-		_, p.sure = n.x.(ident)
+		i, ok := n.x.(ident)
+		p.sure = ok && (i.name == "skb" || i.name == "current")
 	} else {
 		var err error
 		if i, ok := n.x.(ident); ok {

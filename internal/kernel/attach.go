@@ -93,7 +93,12 @@ func (a *Attachment) Tracepoint(t Tracepoint, number uint64) error {
 		a.add(k, 1)
 		return nil
 	}
-	vars := a.loader.sections(t.Sections & (anywhere | bpf.SectionOVS))
+	s := t.Sections & (anywhere | bpf.SectionOVS | bpf.SectionArgs)
+	if t.Args == 0 {
+		s &^= bpf.SectionArgs
+	}
+	vars := a.loader.sections(s, t.Show)
+	vars["trace_args"] = t.Args
 	vars["probe_number"], vars["skb_arg"] = number, uint8(t.Arg)
 	if t.Sections&bpf.SectionOVS != 0 {
 		vars["ovs_event"], vars["ovs_traced"] = t.ovsEvent(), true
@@ -153,7 +158,7 @@ func (a *Attachment) Functions(backend string, functions []Function) (refused ma
 		if k.fate == released {
 			return a.functions(backend, target{"function_released", false, nil}, fs, refused)
 		}
-		vars := a.loader.sections(k.sections &^ bpf.SectionNFT)
+		vars := a.loader.sections(k.sections&^bpf.SectionNFT, k.show)
 		if k.fate == dying {
 			vars["no_new"] = true
 		}
@@ -174,8 +179,8 @@ func (a *Attachment) Returns(backend string, functions []Function) (refused map[
 	refused = map[string]error{}
 	err = eachKind(functions, func(k kind, fs []Function) error {
 		// The returns first: an entry without one would keep calls for nothing.
-		if err := a.functions(backend, target{"function_return", true, a.loader.sections(k.sections & anywhere)}, fs,
-			refused); err != nil {
+		vars := a.loader.sections(k.sections&anywhere, a.loader.settings.ShowBare)
+		if err := a.functions(backend, target{"function_return", true, vars}, fs, refused); err != nil {
 			return err
 		}
 		var returning []Function
@@ -201,13 +206,14 @@ type kind struct {
 	arg, sockArg int
 	sections     bpf.Sections
 	fate         fate
-	ovs          uint8 // what its events tell of Open vSwitch; 0: nothing
+	ovs          uint8  // what its events tell of Open vSwitch; 0: nothing
+	show         uint32 // the number of its code of --show
 }
 
 func eachKind(functions []Function, attach func(k kind, fs []Function) error) error {
 	byKind := map[kind][]Function{}
 	for _, f := range functions {
-		k := kind{arg: f.Arg, sections: f.Sections, fate: f.fate}
+		k := kind{arg: f.Arg, sections: f.Sections, fate: f.fate, show: f.Show}
 		if f.Sections&bpf.SectionSock != 0 {
 			k.sockArg = f.sockArg()
 		}

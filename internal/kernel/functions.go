@@ -29,6 +29,7 @@ type Function struct {
 	proto  *btf.FuncProto // where it is not to be looked up
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
+	Show     uint32 // the number of its code of --show; 0: none
 }
 
 // Proto is its type; nil: not known.
@@ -77,6 +78,8 @@ type Tracepoint struct {
 	told   uint8 // as xdpTold has it; 0: it has an sk_buff
 	// Sections are what its events have besides what all have.
 	Sections bpf.Sections
+	Args     uint8  // how many arguments are reported, with bpf.SectionArgs
+	Show     uint32 // the number of its code of --show; 0: none
 }
 
 // HasPacket reports whether there is a packet to look at.

@@ -39,7 +39,10 @@ type Settings struct {
 	// Variables are more of the BPF side's variables to set, and Prepare changes a
 	// program before it is loaded: filters put their instructions in.
 	Variables map[string]any
-	Prepare   func(*ebpf.ProgramSpec) error
+	Prepare   func(spec *ebpf.ProgramSpec, show uint32) error
+	// ShowSize is how many bytes of an event --show takes, and these are the numbers of its code where no arguments
+	// are known, and where there is no sk_buff either; 0: none.
+	ShowSize, ShowBare, ShowFrame uint32
 }
 
 // A Loader loads programs that share their maps.
@@ -290,7 +293,7 @@ func (l *Loader) loadOwn(prog *ebpf.ProgramSpec, vars map[string]any) (*ebpf.Pro
 }
 
 // fit makes a program one that this kernel and these settings can have.
-func (l *Loader) fit(prog *ebpf.ProgramSpec) error {
+func (l *Loader) fit(prog *ebpf.ProgramSpec, vars map[string]any) error {
 	if !l.loop {
 		dropCallbacks(prog.Instructions)
 	}
@@ -301,7 +304,8 @@ func (l *Loader) fit(prog *ebpf.ProgramSpec) error {
 		dropFetches(prog.Instructions)
 	}
 	if l.settings.Prepare != nil {
-		return l.settings.Prepare(prog)
+		show, _ := vars["show_code"].(uint32)
+		return l.settings.Prepare(prog, show)
 	}
 	return nil
 }
@@ -324,7 +328,7 @@ func (l *Loader) loadByLibrary(prog *ebpf.ProgramSpec, vars map[string]any) (*eb
 			return nil, fmt.Errorf("setting %s: %w", v, err)
 		}
 	}
-	if err := l.fit(spec.Programs[name]); err != nil {
+	if err := l.fit(spec.Programs[name], vars); err != nil {
 		return nil, err
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{

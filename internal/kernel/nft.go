@@ -41,7 +41,7 @@ func (a *Attachment) NFT(backend string, f Function, verdicts uint32) error {
 	if err != nil {
 		return err
 	}
-	vars := a.loader.sections(f.Sections)
+	vars := a.loader.sections(f.Sections, a.loader.settings.ShowBare)
 	vars["nft"], vars["nft_verdicts"] = layout, verdicts
 	return a.function(backend, target{"on_nft_trace", false, vars}, f)
 }

@@ -145,7 +145,7 @@ func (l *Loader) prepare(spec *ebpf.ProgramSpec, vars map[string]any) (*ready, e
 	if s, ok := vars["sections"].(uint32); ok && bpf.Sections(s)&(bpf.SectionCt|bpf.SectionNFT) != 0 {
 		return nil, errUnusual // they look at types of modules
 	}
-	if err := l.fit(spec); err != nil {
+	if err := l.fit(spec, vars); err != nil {
 		return nil, err
 	}
 	r := &ready{spec: spec}
@@ -257,8 +257,9 @@ func (l *Loader) load(r *ready) (*ebpf.Program, error) {
 	license := append([]byte(r.spec.License), 0)
 	a := programLoad{
 		kind: uint32(r.spec.Type), attachType: uint32(r.spec.AttachType), flags: r.spec.Flags, attachTo: r.attachTo,
-		instructionCount: uint32(len(r.code) / asm.InstructionSize), instructions: address(r.code), license: address(license),
-		info: uint32(l.common.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
+		instructionCount: uint32(len(r.code) / asm.InstructionSize), instructions: address(r.code),
+		license: address(license),
+		info:    uint32(l.common.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
 	}
 	copy(a.name[:15], r.spec.Name)
 	if r.spec.AttachTarget != nil {

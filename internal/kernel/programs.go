@@ -143,10 +143,11 @@ func (a *Attachment) Program(p Program, entry, exit uint64) error {
 		return explainPrograms(err)
 	}
 	defer target.Close()
-	vars := a.loader.sections(p.Sections & anywhere)
+	vars := a.loader.sections(p.Sections&anywhere, a.loader.settings.ShowBare)
 	switch p.Kind {
 	case "xdp":
-		vars = map[string]any{"no_skb": true}
+		vars = a.loader.sections(0, a.loader.settings.ShowFrame)
+		vars["no_skb"] = true
 	case "netfilter":
 		vars["in_nf_ctx"] = true
 	}

@@ -25,6 +25,8 @@ func (p *Printer) section(key []byte, v wire.Value) {
 		p.sock(v)
 	case "track":
 		p.track(v)
+	case "fields":
+		p.rest("", v)
 	default:
 		p.pairs(key, v)
 	}
@@ -80,13 +82,16 @@ func pick(v wire.Value, names ...string) (values [6]wire.Value) {
 	return values
 }
 
-// pair prints " section.key=value", or " section=value" without a key.
+// pair prints " section.key=value", " section=value" without a key, or " key=value" without a section's name.
 func (p *Printer) pair(section, key []byte, v wire.Value, color string) {
 	p.line = append(p.line, ' ')
 	p.colored(color)
 	p.line = appendEscaped(p.line, section)
 	if key != nil {
-		p.line = appendEscaped(append(p.line, '.'), key)
+		if len(section) > 0 {
+			p.line = append(p.line, '.')
+		}
+		p.line = appendEscaped(p.line, key)
 	}
 	p.line = append(p.line, '=')
 	if n, ok := v.Uint(); ok && inHex(key) {

@@ -554,7 +554,7 @@ func (w *watcher) take(t *testing.T) {
 		if err != nil {
 			return // the buffer is empty
 		}
-		e, _, data, err := bpf.AsEvent(record.RawSample, 0)
+		e, _, data, err := bpf.AsEvent(record.RawSample, bpf.Sizes{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -174,7 +174,7 @@ func TestUnreadableFragments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, _, data, err := bpf.AsEvent(record.RawSample, 0)
+		e, _, data, err := bpf.AsEvent(record.RawSample, bpf.Sizes{})
 		if err != nil {
 			t.Fatal(err)
 		}
