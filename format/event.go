@@ -38,8 +38,7 @@ var eventSection = Section{"event", []Key{
 	{Name: "probe", Form: FormStr,
 		What: "a tracepoint `net:netif_receive_skb`, a function at its entry `ip_rcv`, at its return `ret:ip_rcv`, " +
 			"a BPF program at its entry `xdp:lb`, at its exit `ret:xdp:lb`"},
-	{Name: "process", Form: FormMap, Of: &processSection, What: "what ran on the CPU",
-		Absent: "the kernel gave no name"},
+	{Name: "process", Form: FormMap, Of: &processSection, What: "what ran on the CPU", Absent: "the kernel gave no name"},
 	{Name: "skb", Form: FormMap, Of: &skbSection, What: "the sk_buff", Absent: "nothing of it is known"},
 	{Name: "dev", Form: FormMap, Of: &devSection, What: "the device", Absent: "the packet is on none"},
 	{Name: "netns", Form: FormMap, Of: &netnsSection,

@@ -21,8 +21,8 @@ var endSection = Section{"end", []Key{
 	{Name: "frees", Form: FormUint, What: "how many frees belong to it, likewise"},
 	{Name: "lost", Form: FormUint, What: "the sum of `count` of its losses, likewise"},
 	{Name: "cause", Form: FormStr,
-		What: "`signal`, `count`, `duration`, `command`, `packets`, `rotate`; `file` at the end of a capture that " +
-			"was read. In older streams the key is `why`"},
+		What: "`signal`, `count`, `duration`, `command`, `packets`, `rotate`; `file` at the end of a capture that was " +
+			"read. In older streams the key is `why`"},
 	{Name: "status", Form: FormInt,
 		What: "exit status of the command that was run", Absent: "none was run, or it still runs"},
 	{Name: "looked", Form: FormUint, Unit: UnitNS,

@@ -112,8 +112,8 @@ var startSection = Section{"start", []Key{
 			"`netfilter`, `sk_skb`, `sk_reuseport`, `lsm`. A type of which there is none has 0",
 		Absent: "if they are not known"},
 	{Name: "namespaces", Form: FormMapMap, Of: &namedSection,
-		What: "what the other network namespaces of the host were called at the start, by their `inum` in decimal: " +
-			"see below. Only those that have a name in /run/netns, or a process that the tool may look at",
+		What: "what the other network namespaces of the host were called at the start, by their `inum` in decimal: see " +
+			"below. Only those that have a name in /run/netns, or a process that the tool may look at",
 		Absent: "there are none, or they are not known"},
 	{Name: "sample", Form: FormUint,
 		What: "one packet of so many was chosen, where it was seen first, and is in the stream with all its records " +
@@ -149,8 +149,7 @@ func (s *Start) encode(e *msgpack.Encoder) error {
 		namespaces = appendNamespaces(nil, s.Namespaces)
 	}
 	return encodeMap(e, []entry{
-		{"type", true, TypeStart}, {"ts", true, s.TS}, {"version", true, Version},
-		{"clock_offset", true, s.ClockOffset},
+		{"type", true, TypeStart}, {"ts", true, s.TS}, {"version", true, Version}, {"clock_offset", true, s.ClockOffset},
 		{"host", true, s.Host}, {"kernel", true, s.Kernel}, {"arch", true, s.Arch}, {"tool", true, s.Tool},
 		{"boot_id", true, s.BootID}, {"cmdline", true, s.Cmdline},
 		{"cpus", true, s.CPUs}, {"snaplen", true, s.Snaplen}, {"probes", true, s.Probes},

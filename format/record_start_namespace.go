@@ -25,10 +25,9 @@ const (
 
 var namedSection = Section{"named", []Key{
 	{Name: "name", Form: FormStr,
-		What: "what it is called: `web` (of ip-netns(8)), `docker:4f1c9bd2a0e3` (the runtime and the first 12 digits " +
-			"of the container's id), `pod:web-7d9f` (the host name in the pod, or its uid), `nginx.service`, or " +
-			"`nginx/812` (program and process). If several would be called the same, each has `/` and its `inum` " +
-			"behind"},
+		What: "what it is called: `web` (of ip-netns(8)), `docker:4f1c9bd2a0e3` (the runtime and the first 12 digits of " +
+			"the container's id), `pod:web-7d9f` (the host name in the pod, or its uid), `nginx.service`, or " +
+			"`nginx/812` (program and process). If several would be called the same, each has `/` and its `inum` behind"},
 	{Name: "by", Form: FormStr,
 		What: "by what that is known: `ip netns`; the path of the cgroup of `pid`: `docker`, `podman`, `containerd`, " +
 			"`cri-o`, `container` (the path does not tell the runtime), `pod`, `lxc`, `nspawn`, `systemd`; " +
@@ -42,8 +41,8 @@ var namedSection = Section{"named", []Key{
 }}
 
 func (n *Namespace) append(dst []byte) []byte {
-	texts := [...]struct{ key, value string }{{"name", n.Name}, {"by", n.By}, {"container", n.Container},
-		{"pod", n.Pod}, {"host", n.Host}, {"comm", n.Comm}}
+	texts := [...]struct{ key, value string }{{"name", n.Name}, {"by", n.By}, {"container", n.Container}, {"pod", n.Pod},
+		{"host", n.Host}, {"comm", n.Comm}}
 	pairs := 0
 	if n.PID != 0 {
 		pairs++

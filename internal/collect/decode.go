@@ -50,9 +50,8 @@ func newDecoder(k *kernel.Kernel, layout *kernel.SkbLayout) *decoder {
 	d := &decoder{kernel: k, layout: layout, reasons: k.DropReasons(),
 		probes: map[uint64]string{}, returns: map[uint64]string{},
 		locations: map[uint64]string{}, callers: map[uint64]string{}, texts: map[[16]int8]string{},
-		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{},
-		names: map[[bpf.NFTName]int8]string{},
-		odps:  map[string]string{}, ufids: map[[4]uint32]string{},
+		functions: map[string]kernel.Function{}, protos: map[string]*btf.FuncProto{}, names: map[[bpf.NFTName]int8]string{},
+		odps: map[string]string{}, ufids: map[[4]uint32]string{},
 		datapaths: map[uint64]string{}, programs: map[uint64]format.BPF{}, stacks: stacks{known: map[string]*stack{}}}
 	for i, name := range k.GSOTypes() {
 		d.gsoBits[i] = format.GSOType(name)
@@ -263,8 +262,7 @@ func (d *decoder) vlan(s *format.Skb, tail []byte) {
 func (d *decoder) dev(e *format.Event, r *bpf.Event) {
 	if r.Has&bpf.HasDev != 0 {
 		name := d.text(r.Dev)
-		if name == "" || int32(r.Ifindex) <= 0 || r.Has&bpf.HasNetns == 0 || !plausibleNetns(r.Netns) ||
-			!printable(name) {
+		if name == "" || int32(r.Ifindex) <= 0 || r.Has&bpf.HasNetns == 0 || !plausibleNetns(r.Netns) || !printable(name) {
 			return
 		}
 		e.Dev = format.Dev{Name: name, Ifindex: r.Ifindex, Type: r.DevType}

@@ -137,8 +137,7 @@ func (h *held) take() {
 	}
 	for key, drop := range counted.Drops {
 		if grew := drop.Count - h.drops[key]; grew > 0 {
-			h.waiting = append(h.waiting,
-				heldBack{since: since, ts: ts, n: grew, drop: &key, dev: bpf.String(drop.Dev[:])})
+			h.waiting = append(h.waiting, heldBack{since: since, ts: ts, n: grew, drop: &key, dev: bpf.String(drop.Dev[:])})
 			h.drops[key] = drop.Count
 		}
 	}

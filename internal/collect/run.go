@@ -155,8 +155,7 @@ func (c *collector) choose(ctx context.Context) error {
 		return err
 	}
 	if c.selection.nft != nil && !c.options.NFTTrace && c.with.named["nft"] {
-		c.say("nftables reports only packets that a rule has marked: add one with `meta nftrace set 1`, or use " +
-			"--nft-trace")
+		c.say("nftables reports only packets that a rule has marked: add one with `meta nftrace set 1`, or use --nft-trace")
 	}
 	if c.options.First > 0 && !c.selection.canBegin() {
 		return errNoStart

@@ -118,8 +118,7 @@ func (d *decoder) csum(e *format.Event, r *bpf.Event) {
 	sum, _ := d.layout.Csum.Read(r.Tail[:])
 	start, _ := d.layout.CsumStart.Read(r.Tail[:])
 	offset, _ := d.layout.CsumOffset.Read(r.Tail[:])
-	e.Csum = format.Csum{Has: true, Summed: uint8(summed), Sum: uint32(sum), Start: uint16(start),
-		Offset: uint16(offset)}
+	e.Csum = format.Csum{Has: true, Summed: uint8(summed), Sum: uint32(sum), Start: uint16(start), Offset: uint16(offset)}
 }
 
 // ret is what a function returned, if anything: the address of an sk_buff where its type
@@ -231,9 +230,8 @@ func (d *decoder) sock(s *format.Sock, r *bpf.SockInfo) {
 	}
 	*s = format.Sock{Addr: r.Addr, Family: family, State: kernel.NameOf(sockStates[:], int(r.State)),
 		Full: r.Full != 0, Cookie: r.Cookie, Ifindex: r.BoundDevIf,
-		Type: kernel.NameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino,
-		Cgroup: r.Cgroup,
-		Rmem:   r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf,
+		Type: kernel.NameOf(sockTypes[:], int(r.Type)), Protocol: r.Protocol, UID: r.Uid, Inode: r.Ino, Cgroup: r.Cgroup,
+		Rmem: r.Rmem, Rcvbuf: r.Rcvbuf, Wmem: r.Wmem, Sndbuf: r.Sndbuf,
 		Filter: r.Filter != 0, Backlog: r.Backlog, MaxBacklog: r.MaxBacklog}
 	if r.Wmem > 0 {
 		s.Wmem-- // sk_wmem_alloc counts one for the socket itself (net/core/sock.c)

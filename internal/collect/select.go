@@ -272,8 +272,8 @@ func (p *places) wrongFunction(name string, functions []kernel.Function) error {
 		names = append(names, t.String())
 	}
 	if m := p.kernel.UntypedModule(name); m != "" {
-		return fmt.Errorf("%s: of module %s this kernel gives no types (BTF), so which argument is the sk_buff is not "+
-			"known", name, m)
+		return fmt.Errorf("%s: of module %s this kernel gives no types (BTF), so which argument is the sk_buff is not known",
+			name, m)
 	}
 	if p.kernel.HasSymbol(name) {
 		return fmt.Errorf("%s: this function takes no sk_buff%s", name, spell.DidYouMean(name, names))

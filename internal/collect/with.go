@@ -63,8 +63,8 @@ func (o *Options) wanted() (*wanted, error) {
 	}
 	if o.ProbeStack {
 		if reflect.ValueOf(o.Packets).IsZero() {
-			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come " +
-				"to probe every function")
+			return nil, errors.New("--probe-stack needs a filter (-f, --inner-filter or --where), or it would come to probe " +
+				"every function")
 		}
 		w.bits |= bpf.SectionStack
 		o.Probes = append(o.Probes, kfunc.TraceKfreeSkb, kfunc.TraceConsumeSkb)

@@ -111,8 +111,7 @@ func (c *comparison) line(b *beside) string {
 		}
 		return fmt.Sprintf("besides: %s +%d (%s)", name, b.unseen, words)
 	case b.by > b.drops:
-		return fmt.Sprintf("counted: %s +%d (%s; whether these are among the drops above is not known)",
-			name, b.by, words)
+		return fmt.Sprintf("counted: %s +%d (%s; whether these are among the drops above is not known)", name, b.by, words)
 	}
 	return ""
 }
@@ -130,8 +129,8 @@ func (c *comparison) writeDrops(say func(string, ...any)) {
 		}
 		for _, b := range append([]*beside{l}, l.parts...) {
 			if b.uncounted > 0 {
-				say("not counted: %s of the kind that %s counts, and it grew by %d",
-					are(b.uncounted+b.by), escape.String(b.name()), b.by)
+				say("not counted: %s of the kind that %s counts, and it grew by %d", are(b.uncounted+b.by), escape.String(b.name()),
+					b.by)
 			}
 		}
 	}

@@ -111,17 +111,15 @@ var fieldNames = map[string]fieldID{
 	"ip.options": fieldIPOptions, "ip.payload": fieldIPPayload, "udp.len": fieldUDPLen,
 	"tcp.flags": fieldTCPFlags, "tcp.data": fieldTCPData, "icmp.type": fieldICMPType, "icmp.code": fieldICMPCode,
 	"csum": fieldCsum, "ip.csum": fieldIPCsum, "saddr.kind": fieldSaddrKind, "daddr.kind": fieldDaddrKind,
-	"ethertype": fieldEtherType, "dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter,
-	"forwarding":        fieldForwarding,
+	"ethertype": fieldEtherType, "dev.sysctl": fieldDevSysctl, "rp_filter": fieldRPFilter, "forwarding": fieldForwarding,
 	"forwarding.sysctl": fieldForwardingSysctl, "ipv6.disabled": fieldIPv6Disabled, "qdisc": fieldQdisc,
 	"clsact": fieldClsact, "noqueue": fieldNoqueue, "reset": fieldReset, "host": fieldHost, "frame.for": fieldFrameFor,
 	"frame.dst": fieldFrameDst, "frame.owner": fieldFrameOwner, "dev.carrier": fieldDevCarrier,
 	"dev.locked": fieldDevLocked, "dev.kind": fieldDevKind, "dev.master": fieldDevMaster, "dev.port": fieldDevPort,
 	"master.kind": fieldMasterKind, "tc.filters": fieldTCFilters, "qdisc.filters": fieldQdiscFilters,
 	"firewall": fieldFirewall, "conntrack.used": fieldConntrackUsed, "spi": fieldSPI, "spi.known": fieldSPIKnown,
-	"daddr.scope": fieldScope, "sock.roomy": fieldRoomy, "daddr.many": fieldMany,
-	"conntrack.count": fieldConntrackCount,
-	"conntrack.max":   fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
+	"daddr.scope": fieldScope, "sock.roomy": fieldRoomy, "daddr.many": fieldMany, "conntrack.count": fieldConntrackCount,
+	"conntrack.max": fieldConntrackMax, "saddr.own": fieldSaddrOwn, "daddr.own": fieldDaddrOwn,
 	"daddr.onlink": fieldOnLink, "ip.rules": fieldIPRules, "xfrm.states": fieldXfrmStates,
 	"xfrm.policies": fieldXfrmPolicies, "then": fieldThen, "openflow": fieldOpenFlow,
 	"netns": fieldNetns,
@@ -152,8 +150,8 @@ func parseField(name string) (*field, error) {
 		if key == "" || strings.ContainsAny(key, " \t{}'\"") || strings.ContainsFunc(key, func(r rune) bool {
 			return !escape.Printable(r)
 		}) {
-			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, "+
-				"location, flow, saddr, daddr, sport, dport, proto", name)
+			return nil, fmt.Errorf("%q is no field: give a path into the event, as dev.name, or one of reason, location, "+
+				"flow, saddr, daddr, sport, dport, proto", name)
 		}
 	}
 	return f, nil

@@ -30,8 +30,8 @@ func (f *facts) value(fd *field) value {
 		return f.roomy()
 	case fieldMany:
 		return f.toMany()
-	case fieldDevSysctl, fieldRPFilter, fieldForwarding, fieldForwardingSysctl, fieldIPv6Disabled, fieldQdisc,
-		fieldClsact, fieldNoqueue, fieldHost:
+	case fieldDevSysctl, fieldRPFilter, fieldForwarding, fieldForwardingSysctl, fieldIPv6Disabled, fieldQdisc, fieldClsact,
+		fieldNoqueue, fieldHost:
 		return f.settings(fd.id)
 	}
 	if fd.id > fieldHost {

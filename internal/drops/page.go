@@ -72,14 +72,13 @@ func (r *run) writePage(err error) error {
 			"(--limit, --count-drops): the numbers have them, and no packet is known of them.", s.held))
 	}
 	if s.heldOVS > 0 {
-		d.Sure = slices.Insert(d.Sure, 0, fmt.Sprintf("%d events by which Open vSwitch's drops are known were held "+
-			"back (--limit): there may be more drops than this.", s.heldOVS)) // the page's head says the first
+		d.Sure = slices.Insert(d.Sure, 0, fmt.Sprintf("%d events by which Open vSwitch's drops are known were held back "+
+			"(--limit): there may be more drops than this.", s.heldOVS)) // the page's head says the first
 		d.Whole = false
 	}
 	if n := len(groups) - pageCauses; n > 0 {
 		d.Sure = append(d.Sure, fmt.Sprintf(
-			"%d more causes are not on this page: the %d with the worst severity and the most drops are.",
-			n, pageCauses))
+			"%d more causes are not on this page: the %d with the worst severity and the most drops are.", n, pageCauses))
 	}
 	if s.groupsFolded > 0 {
 		d.Sure = append(d.Sure,

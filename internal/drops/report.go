@@ -100,16 +100,15 @@ func (s *summary) writeTotal(b *bytes.Buffer) {
 		fmt.Fprintf(b, "; %d of them no fault and left out (--normal shows them)", s.leftOut)
 	}
 	if s.held > 0 {
-		fmt.Fprintf(b, "; %d of them counted in the kernel, without an event (skb-collect --limit, --count-drops)",
-			s.held)
+		fmt.Fprintf(b, "; %d of them counted in the kernel, without an event (skb-collect --limit, --count-drops)", s.held)
 	}
 	b.WriteByte('\n')
 	if words := s.sampling.words(); words != "" {
 		b.WriteString(words + "\n")
 	}
 	if s.groupsFolded > 0 {
-		fmt.Fprintf(b, "more than %d groups: %d of them, those with the fewest drops, are counted as other; a group "+
-			"that came again counts from then on\n", maxGroups, s.groupsFolded)
+		fmt.Fprintf(b, "more than %d groups: %d of them, those with the fewest drops, are counted as other; a group that "+
+			"came again counts from then on\n", maxGroups, s.groupsFolded)
 	}
 	if s.lost > 0 {
 		fmt.Fprintf(b, "%d events were lost before they could be counted: there were more drops than this\n", s.lost)

@@ -12,8 +12,7 @@ func (o *Options) check() error {
 	case o.Explain != nil && len(o.Files) > 0:
 		return pipe.Usagef("--explain reads nothing: leave out %s", o.Files[0])
 	case o.Explain != nil && o.HTML == "" && (summary || o.FailIf != nil || o.Frees):
-		return pipe.UsageError("--explain reads nothing: leave out --summary, --live, --interval, --frees and " +
-			"--fail-if")
+		return pipe.UsageError("--explain reads nothing: leave out --summary, --live, --interval, --frees and --fail-if")
 	case o.Explain != nil && o.HTML != "":
 		return pipe.UsageError("--explain reads nothing: leave out --html")
 	case o.HTML != "" && (o.Live || o.Interval != 0):
@@ -27,8 +26,7 @@ func (o *Options) check() error {
 	case o.Explain != nil && o.Metrics != "":
 		return pipe.UsageError("--explain reads nothing: leave out --metrics")
 	case !summary && o.Metrics == "" && len(o.By) > 0:
-		return pipe.UsageError("--by is for summaries and --metrics: add --summary, --interval, --live, --html or " +
-			"--metrics")
+		return pipe.UsageError("--by is for summaries and --metrics: add --summary, --interval, --live, --html or --metrics")
 	case !summary && o.Normal:
 		return pipe.UsageError("--normal is for summaries: add --summary, --interval, --live or --html")
 	case summary && o.Output == "stream":

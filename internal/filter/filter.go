@@ -88,8 +88,8 @@ func (f *Filter) packet(flag, expr, l2, l3 string) error {
 		return fmt.Errorf("%s %s: %w", flag, quote(expr), err2)
 	case err3 != nil:
 		f.bodies[l3] = verdict(0)
-		f.notes = append(f.notes, fmt.Sprintf("%s %s can only match a packet while it has an Ethernet header, not "+
-			"before it is sent through a device (%v)", flag, quote(expr), err3))
+		f.notes = append(f.notes, fmt.Sprintf("%s %s can only match a packet while it has an Ethernet header, not before "+
+			"it is sent through a device (%v)", flag, quote(expr), err3))
 	}
 	return nil
 }
@@ -102,8 +102,8 @@ func (f *Filter) form(b body, expr string) (err error) {
 		return err
 	}
 	if asksFor(b.plain, packetType) {
-		return errors.New("inbound and outbound are known where a packet socket looks only: choose a probe where " +
-			"packets come in (net:netif_receive_skb) or go out (net:net_dev_start_xmit) instead")
+		return errors.New("inbound and outbound are known where a packet socket looks only: choose a probe where packets " +
+			"come in (net:netif_receive_skb) or go out (net:net_dev_start_xmit) instead")
 	}
 	if untagged, ok := untag(expr); ok && b.symbol == "filter_l2" {
 		if b.tagged, err = compileClassic(b.link, untagged); err != nil {

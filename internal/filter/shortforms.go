@@ -60,8 +60,8 @@ func (o *Options) netns() (any []string, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("--netns %s: %w", quote(ns), err)
 		}
-		any = append(any, fmt.Sprintf(
-			"(skb->dev ? skb->dev->nd_net.net : skb->sk->__sk_common.skc_net.net)->ns.inum == %d", inum))
+		any = append(any, fmt.Sprintf("(skb->dev ? skb->dev->nd_net.net : skb->sk->__sk_common.skc_net.net)->ns.inum == %d",
+			inum))
 	}
 	return any, nil
 }
@@ -78,8 +78,7 @@ func netnsInum(ns string) (uint32, error) {
 	if none := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR); none && !strings.HasPrefix(ns, "/") {
 		inum, found, other := nsnames.Resolve(ns)
 		if other == nil && !found {
-			other = fmt.Errorf("%s: %w, and no container, pod or service whose processes can be seen is called that",
-				path, err)
+			other = fmt.Errorf("%s: %w, and no container, pod or service whose processes can be seen is called that", path, err)
 		}
 		return inum, other
 	} else if err != nil {

@@ -88,8 +88,8 @@ func missedBy(name string) string {
 		name == "on_nft_trace", name == "before_hand_over", name == "after_hand_over", name == "on_ovs_process_packet",
 		name == "on_ovs_lookup", name == "on_ovs_lookup_return":
 		return "event"
-	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial",
-		name == "on_napi_skb_free_stolen_head", name == "on_napi_reuse_skb":
+	case name == "on_drop", name == "on_free_head", name == "on_kfree_skb_partial", name == "on_napi_skb_free_stolen_head",
+		name == "on_napi_reuse_skb":
 		return "free"
 	}
 	return "link"

@@ -103,8 +103,8 @@ func (k *Kernel) nftLayout() (bpf.NFTLayout, error) {
 // structs whose sizes depend on the kernel's configuration.
 func (k *Kernel) nftLayoutWithoutBTF() (bpf.NFTLayout, error) {
 	if len(k.types.selected) > 0 {
-		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or " +
-			"this kernel has none for it")
+		return bpf.NFTLayout{}, errors.New("the types of module nf_tables are not known: --modules leaves it out, or this " +
+			"kernel has none for it")
 	}
 	table, err := k.structure("rhltable")
 	if err != nil {

@@ -171,8 +171,7 @@ func (k *Kernel) findOVSLayout() (bpf.OVSLayout, error) {
 	offset := find.offset
 	l := bpf.OVSLayout{
 		DpTable: offset("datapath", "table"), DpPorts: offset("datapath", "ports"),
-		VportDev: offset("vport", "dev"), VportPort: offset("vport", "port_no"),
-		VportNode:   offset("vport", "dp_hash_node"),
+		VportDev: offset("vport", "dev"), VportPort: offset("vport", "port_no"), VportNode: offset("vport", "dp_hash_node"),
 		KeyRecircId: offset("sw_flow_key", "recirc_id"), KeyInPort: offset("sw_flow_key", "phy.in_port"),
 		InfoUserdata: offset("dp_upcall_info", "userdata"), InfoPortid: offset("dp_upcall_info", "portid"),
 		InfoCmd: offset("dp_upcall_info", "cmd"), InfoMru: offset("dp_upcall_info", "mru"),
@@ -196,8 +195,8 @@ func (k *Kernel) hasOVSReasons(module *btf.Spec) bool {
 // were a port or a flow.
 func (k *Kernel) ovsLayoutWithoutBTF() (bpf.OVSLayout, error) {
 	if len(k.types.selected) > 0 {
-		return bpf.OVSLayout{}, errors.New("the types of module openvswitch are not known: --modules leaves it out, " +
-			"or this kernel has none for it")
+		return bpf.OVSLayout{}, errors.New("the types of module openvswitch are not known: --modules leaves it out, or " +
+			"this kernel has none for it")
 	}
 	taint, err := os.ReadFile("/sys/module/" + ovsModule + "/taint")
 	if err != nil {
@@ -221,12 +220,12 @@ func (k *Kernel) ovsLayoutWithoutBTF() (bpf.OVSLayout, error) {
 // configured.
 func hasLayoutOf510(release, taint string) error {
 	if strings.Contains(taint, "O") {
-		return errors.New("module openvswitch has no BTF and was built outside of the kernel's source: what Open " +
-			"vSwitch does can't be read")
+		return errors.New("module openvswitch has no BTF and was built outside of the kernel's source: what Open vSwitch " +
+			"does can't be read")
 	}
 	if !strings.HasPrefix(release, "5.10.") {
-		return fmt.Errorf("module openvswitch of kernel %s has no BTF (CONFIG_DEBUG_INFO_BTF_MODULES): what Open "+
-			"vSwitch does can't be read", release)
+		return fmt.Errorf("module openvswitch of kernel %s has no BTF (CONFIG_DEBUG_INFO_BTF_MODULES): what Open vSwitch "+
+			"does can't be read", release)
 	}
 	return nil
 }

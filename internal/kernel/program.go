@@ -257,9 +257,8 @@ func (l *Loader) load(r *ready) (*ebpf.Program, error) {
 	license := append([]byte(r.spec.License), 0)
 	a := programLoad{
 		kind: uint32(r.spec.Type), attachType: uint32(r.spec.AttachType), flags: r.spec.Flags, attachTo: r.attachTo,
-		instructionCount: uint32(len(r.code) / asm.InstructionSize), instructions: address(r.code),
-		license: address(license),
-		info:    uint32(l.common.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
+		instructionCount: uint32(len(r.code) / asm.InstructionSize), instructions: address(r.code), license: address(license),
+		info: uint32(l.common.info.FD()), funcSize: 8, funcs: address(r.funcs), funcCount: uint32(len(r.funcs) / 8),
 	}
 	copy(a.name[:15], r.spec.Name)
 	if r.spec.AttachTarget != nil {

@@ -118,8 +118,8 @@ func (c *Captured) start(r format.Raw) {
 		}
 		c.starts = append(c.starts, Start{Host: escape.String(Short(s.Host)), Kernel: escape.String(Short(s.Kernel)),
 			Arch: escape.String(Short(s.Arch)),
-			Tool: escape.String(Short(s.Tool)), Command: strings.Join(command, " "), At: at, CPUs: s.CPUs,
-			Probes: s.Probes, Snaplen: s.Snaplen, Capture: s.Capture})
+			Tool: escape.String(Short(s.Tool)), Command: strings.Join(command, " "), At: at, CPUs: s.CPUs, Probes: s.Probes,
+			Snaplen: s.Snaplen, Capture: s.Capture})
 		c.ended = append(c.ended, false)
 		c.now = len(c.starts)
 	}

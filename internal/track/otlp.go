@@ -116,8 +116,8 @@ func traceOf(g *gathered) *otlp.Trace {
 		} else if h.branch == j.End.Branch {
 			s.End = end
 		}
-		s.Attributes = []otlp.Attribute{otlp.Number("skb.hop", uint64(h.number)),
-			otlp.Number("skb.branch", uint64(h.branch)), otlp.Number("skb.cpu", uint64(h.cpu))}
+		s.Attributes = []otlp.Attribute{otlp.Number("skb.hop", uint64(h.number)), otlp.Number("skb.branch", uint64(h.branch)),
+			otlp.Number("skb.cpu", uint64(h.cpu))}
 		if h.dev != "" {
 			s.Attributes = append(s.Attributes, otlp.Text("skb.dev", h.dev))
 		}

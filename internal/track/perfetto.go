@@ -313,8 +313,8 @@ func (t *tracer) Close() error {
 	case err != nil:
 		return fmt.Errorf("--perfetto %s: %w", t.file, err)
 	case t.left > 0:
-		return fmt.Errorf("--perfetto %s: %d events are not in it: it holds %d, those of the journeys that ended "+
-			"first; --ended, --through and --slower-than select", t.file, t.left, t.hops)
+		return fmt.Errorf("--perfetto %s: %d events are not in it: it holds %d, those of the journeys that ended first; "+
+			"--ended, --through and --slower-than select", t.file, t.left, t.hops)
 	}
 	return nil
 }

@@ -417,8 +417,7 @@ func (s *summary) report() *report {
 		Inferred: s.inferred, ByAddr: s.byAddr, Lost: s.lost, Held: s.held, DropsHeld: s.dropsHeld, Endings: s.endings,
 		Reasons: s.reasons, Unclear: s.unclear,
 		Resent: reportResent{s.resent[0], s.resent[1], s.again.quantiles()}, Total: s.totals.quantiles(),
-		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more,
-		MoreFlows: s.others.journeys}
+		Histogram: []reportBar{}, Hops: []reportHop{}, Flows: []reportFlow{}, MoreHops: s.more, MoreFlows: s.others.journeys}
 	s.sampling.report(r)
 	if ends := slices.Sorted(maps.Keys(s.bars)); len(ends) > 0 {
 		last := ends[len(ends)-1]

@@ -55,8 +55,7 @@ func (r *report) counts(b *bytes.Buffer) {
 		fmt.Fprintf(b, "%d of them %s\n", d.n, d.why)
 	}
 	if len(r.Held) > 0 {
-		fmt.Fprintf(b, "counted and not written (skb-collect --limit), so in no journey: events at %s\n",
-			counts(r.Held))
+		fmt.Fprintf(b, "counted and not written (skb-collect --limit), so in no journey: events at %s\n", counts(r.Held))
 	}
 	if len(r.DropsHeld) > 0 {
 		fmt.Fprintf(b, "drops among them: %s\n", counts(r.DropsHeld))
@@ -101,8 +100,8 @@ func (r *report) endings(b *bytes.Buffer, width int) {
 	if n := r.Resent; n.Journeys > 0 {
 		fmt.Fprintf(b, "sent again by TCP: %d, %s", n.Journeys, spell.Count(n.Times, "time"))
 		if q := n.After; q.Count > 0 {
-			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in "+
-				"them", duration(q.P50), duration(q.Max))
+			fmt.Fprintf(b, ", half within %s, longest %s behind the last event before; the times below have that in them",
+				duration(q.P50), duration(q.Max))
 		}
 		b.WriteByte('\n')
 	}

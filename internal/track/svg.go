@@ -116,8 +116,7 @@ func (p *drawing) framed() []byte {
 	height := p.y + drawEdge
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" `+
-		`font-family="'DejaVu Sans Mono','Liberation Mono',monospace" font-size="12">`+"\n",
-		p.width, height, p.width, height)
+		`font-family="'DejaVu Sans Mono','Liberation Mono',monospace" font-size="12">`+"\n", p.width, height, p.width, height)
 	b.WriteString(svgStyle)
 	b.WriteString(`<rect width="100%" height="100%" class="paper"/>` + "\n")
 	b.Write(p.b.Bytes())
@@ -200,9 +199,7 @@ func (p *drawing) lanes() {
 	}
 	// Devices in order of namespaces, as they were first seen; cpus by number.
 	p.devs.sort(func(a, b lane) int {
-		first := func(l lane) int {
-			return slices.IndexFunc(p.devs.all, func(o lane) bool { return o.netns == l.netns })
-		}
+		first := func(l lane) int { return slices.IndexFunc(p.devs.all, func(o lane) bool { return o.netns == l.netns }) }
 		return first(a) - first(b)
 	})
 	p.cpus.sort(func(a, b lane) int {
@@ -251,16 +248,14 @@ func (l lane) namespace() string {
 const svgStyle = `<style>
 svg{--paper:#fff;--ink:#222;--dim:#666;--line:#ccc;--band:#0000000d;--bad:#c01c28;--good:#1a7f37}
 .b0{--c:#1f5fa8}.b1{--c:#a8471f}.b2{--c:#2f7d3b}.b3{--c:#7a4aa0}.b4{--c:#8a6100}.b5{--c:#00707f}
-@media(prefers-color-scheme:dark){
-svg{--paper:#16181d;--ink:#e6e6e6;--dim:#a0a4ab;--line:#3a3f48;--band:#ffffff14;--bad:#f2555f;--good:#4cc26b}
+@media(prefers-color-scheme:dark){svg{--paper:#16181d;--ink:#e6e6e6;--dim:#a0a4ab;--line:#3a3f48;--band:#ffffff14;--bad:#f2555f;--good:#4cc26b}
 .b0{--c:#6aa9f0}.b1{--c:#f0936a}.b2{--c:#6fc97e}.b3{--c:#c39be6}.b4{--c:#e0b44a}.b5{--c:#4fc4d4}}
 text{fill:var(--ink);white-space:pre}
 .paper{fill:var(--paper)}.dim{fill:var(--dim)}.lane{stroke:var(--line)}.tick{stroke:var(--line);stroke-dasharray:2 3}
 .crowd{fill:var(--band)}.cut{stroke:var(--ink);stroke-width:1.5}
 .way{stroke:var(--c);stroke-width:1.5;fill:none}.dot{fill:var(--c)}.hop{fill:var(--c)}
 .in{fill:var(--paper);font-size:9px;font-weight:bold}.fold{fill:var(--paper);stroke:var(--c);stroke-dasharray:3 2}
-.freed{fill:var(--c)}.drop{fill:var(--bad)}.cross{stroke:var(--bad);stroke-width:3;stroke-linecap:round}
-.good{fill:var(--good)}
+.freed{fill:var(--c)}.drop{fill:var(--bad)}.cross{stroke:var(--bad);stroke-width:3;stroke-linecap:round}.good{fill:var(--good)}
 </style>
 `
 
@@ -290,8 +285,7 @@ func (p *drawing) head() {
 // drawLanes draws the lanes, their names beside them.
 func (p *drawing) drawLanes() {
 	one := func(y float64, name string) {
-		fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="lane"/>`+"\n",
-			p.left, y, p.width-drawEdge, y)
+		fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="lane"/>`+"\n", p.left, y, p.width-drawEdge, y)
 		shown := name
 		if most := int((p.left - drawEdge - 12) / drawChar); utf8.RuneCountInString(name) > most {
 			runes := []rune(name)
@@ -316,8 +310,7 @@ func (p *drawing) drawScale() {
 		label := duration(c.ns)
 		half := drawChar * float64(utf8.RuneCountInString(label)) / 2
 		if c.x-half > free && c.x-half > 0 && c.x+half < p.width {
-			fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="tick"/>`+"\n",
-				c.x, p.top, c.x, p.bottom)
+			fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="tick"/>`+"\n", c.x, p.top, c.x, p.bottom)
 			p.text(c.x, p.bottom+14, `text-anchor="middle" class="dim"`, label)
 			free = c.x + half + drawChar
 		}
@@ -339,8 +332,7 @@ func (p *drawing) drawScale() {
 			middle := (from + to) / 2
 			for _, x := range [...]float64{middle - 5, middle + 1} {
 				for _, y := range [...]float64{p.top, p.bottom - 8} {
-					fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="cut"/>`+"\n",
-						x, y+8, x+4, y)
+					fmt.Fprintf(&p.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="cut"/>`+"\n", x, y+8, x+4, y)
 				}
 			}
 			label = "cut: " + label
@@ -487,9 +479,7 @@ func (p *drawing) legends() []string {
 	if slices.ContainsFunc(p.points, func(at point) bool { return at.end != nil && at.end.good() }) {
 		all = append(all, "triangle: delivered or transmitted")
 	}
-	if slices.ContainsFunc(p.points, func(at point) bool {
-		return at.end != nil && at.end.drop == "" && !at.end.good()
-	}) {
+	if slices.ContainsFunc(p.points, func(at point) bool { return at.end != nil && at.end.drop == "" && !at.end.good() }) {
 		all = append(all, "bar: freed")
 	}
 	if slices.Contains(p.stretches, crowded) {
@@ -533,8 +523,7 @@ func (p *drawing) row(n int) string {
 		if h.timed {
 			since = "+" + duration(h.since)
 		}
-		line = fmt.Sprintf("%4d  %9s  %-9s %-28s cpu %d",
-			at.number, duration(at.ns), since, escape.String(h.probe), h.cpu)
+		line = fmt.Sprintf("%4d  %9s  %-9s %-28s cpu %d", at.number, duration(at.ns), since, escape.String(h.probe), h.cpu)
 	} else {
 		how := at.end.how
 		if how == "consumed" {

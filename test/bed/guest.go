@@ -204,8 +204,7 @@ func (g *guest) arguments(tmp string) []string {
 	args = append(args, "-accel", "tcg,thread="+thread)
 	if g.kernel.foreign() {
 		return append(args, "-machine", "virt", "-cpu", "max,pauth-impdef=on",
-			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device",
-			"virtconsole,chardev=status")
+			"-device", "virtio-serial", "-device", "virtconsole,chardev=command", "-device", "virtconsole,chardev=status")
 	}
 	return append(args, "-cpu", "max,-cx16",
 		"-serial", "chardev:command", "-serial", "chardev:status")

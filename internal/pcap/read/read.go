@@ -27,8 +27,7 @@ func Run(in io.Reader, name, host string, part bool, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	s := &streamer{sink: sink, leftOut: map[uint16]uint64{}, part: part, host: host,
-		notes: map[*pcapng.Section]*notes{}}
+	s := &streamer{sink: sink, leftOut: map[uint16]uint64{}, part: part, host: host, notes: map[*pcapng.Section]*notes{}}
 	err = s.capture(in, name)
 	if err == nil && s.halves > 0 {
 		err = &HalfError{name}
@@ -46,8 +45,8 @@ func Run(in io.Reader, name, host string, part bool, stdout, stderr io.Writer) e
 type HalfError struct{ name string }
 
 func (e *HalfError) Error() string {
-	return e.name + ": is not of a whole stream, as skb-pcap wrote into it, or was killed before its end: no end " +
-		"record is written (--part writes one)"
+	return e.name + ": is not of a whole stream, as skb-pcap wrote into it, or was killed before its end: no end record " +
+		"is written (--part writes one)"
 }
 
 // modifiedPcap begins a pcap file whose packets have longer headers, of an old patch for

@@ -179,8 +179,8 @@ func (w *writer) packet(e *event, o *origin) error {
 		}
 	}
 	if o.record == nil && w.stderr != nil {
-		fmt.Fprintln(w.stderr, "skb-pcap: no start record came before the events, so times count from 1970 and not "+
-			"from the host's start (jq's select drops it, too: keep .type == \"start\")")
+		fmt.Fprintln(w.stderr, "skb-pcap: no start record came before the events, so times count from 1970 and not from "+
+			"the host's start (jq's select drops it, too: keep .type == \"start\")")
 		w.stderr = nil
 	}
 	f := &w.frame
@@ -379,8 +379,8 @@ func (w *writer) lateLosses() {
 // left says what is not in the capture, one line each.
 func (w *writer) left() (lines []string) {
 	if w.lostLate > 0 {
-		lines = append(lines, spell.Count(w.lostLate, "event")+" lost after the last packet: only the interface "+
-			"statistics count them")
+		lines = append(lines, spell.Count(w.lostLate, "event")+" lost after the last packet: only the interface statistics "+
+			"count them")
 	}
 	if len(w.without) == 0 {
 		return lines
