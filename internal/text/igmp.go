@@ -12,11 +12,7 @@ func (d *dissector) igmp() bool {
 		d.out = d.out[:len(d.out)-1]
 		return false
 	}
-	if d.detail.Verbose > 0 {
-		d.igmpVerbose(dissect.IGMPHeader(d.w.Header))
-		return false
-	}
-	h, n, records := dissect.IGMPHeader(d.w.Header), d.total(), 0
+	h, n, listed := dissect.IGMPHeader(d.w.Header), d.total(), 0
 	switch h.Type() {
 	case dissect.IGMPQuery:
 		d.igmpQuery(h, n)
@@ -27,12 +23,19 @@ func (d *dissector) igmp() bool {
 	case dissect.IGMPLeave:
 		d.str("leave ").ip(h.Group())
 	case dissect.IGMPReport3:
-		records = h.Records()
-		d.str("v3 report, ").num(records).str(" group record(s)")
+		d.str("v3 report, ").num(h.Records()).str(" group record(s)")
+		if d.detail.Verbose > 0 {
+			d.groupRecords(h.Records())
+		} else {
+			listed = h.Records()
+		}
 	default:
 		d.str("type 0x").hex8(h.Type())
 	}
-	d.str(", length ").num(n).groups(dissect.IGMPRecords(d.w.Rest), records)
+	if d.detail.Verbose > 0 {
+		d.igmpChecksum(h, n)
+	}
+	d.str(", length ").num(n).groups(dissect.IGMPRecords(d.w.Rest), listed)
 	return false
 }
 

@@ -6,43 +6,32 @@ import (
 	"github.com/skb-tools/skb-tools/internal/dissect"
 )
 
-// igmpVerbose prints an IGMP message as tcpdump does with -v, and its length behind that.
-func (d *dissector) igmpVerbose(h dissect.IGMPHeader) {
-	n := d.total()
-	switch h.Type() {
-	case dissect.IGMPQuery:
-		d.igmpQuery(h, n)
-	case dissect.IGMPReport1:
-		d.str("v1 report ").ip(h.Group())
-	case dissect.IGMPReport2:
-		d.str("v2 report ").ip(h.Group())
-	case dissect.IGMPLeave:
-		d.str("leave ").ip(h.Group())
-	case dissect.IGMPReport3:
-		d.str("v3 report, ").num(h.Records()).str(" group record(s)")
-		records := dissect.IGMPRecords(d.w.Rest)
-		for range min(h.Records(), maxListed) {
-			r, ok := records.Record()
-			if !ok {
-				break
-			}
-			d.str(" [gaddr ").ip(r.Group).str(" ")
-			if r.Type > 0 && int(r.Type) < len(groupChanges) {
-				d.str(groupChanges[r.Type])
-			} else {
-				d.str(" [v3-report-#").num(int(r.Type)).str("]")
-			}
-			d.sources(", ", r.Count, r.Sources).str("]")
+// groupRecords prints the n records of a report as tcpdump does with -v.
+func (d *dissector) groupRecords(n int) {
+	records := dissect.IGMPRecords(d.w.Rest)
+	for range min(n, maxListed) {
+		r, ok := records.Record()
+		if !ok {
+			break
 		}
-	default:
-		d.str("type 0x").hex8(h.Type())
-	}
-	if !d.fragmented && !d.w.Quoted && len(d.w.Header)+len(d.w.Rest) == n {
-		if sum := dissect.Sum(dissect.Sum(0, h), d.w.Rest); sum != 0xffff {
-			d.str(" bad igmp cksum ").hexDigits(uint64(word(h, 2))).str("!")
+		d.str(" [gaddr ").ip(r.Group).str(" ")
+		if r.Type > 0 && int(r.Type) < len(groupChanges) {
+			d.str(groupChanges[r.Type])
+		} else {
+			d.str(" [v3-report-#").num(int(r.Type)).str("]")
 		}
+		d.sources(", ", r.Count, r.Sources).str("]")
 	}
-	d.str(", length ").num(n)
+}
+
+// igmpChecksum tells of a wrong checksum, where all n bytes of the message are there.
+func (d *dissector) igmpChecksum(h dissect.IGMPHeader, n int) {
+	if d.fragmented || d.w.Quoted || len(d.w.Header)+len(d.w.Rest) != n {
+		return
+	}
+	if sum := dissect.Sum(dissect.Sum(0, h), d.w.Rest); sum != 0xffff {
+		d.str(" bad igmp cksum ").hexDigits(uint64(word(h, 2))).str("!")
+	}
 }
 
 // groupChanges are what a record of a report says of the group's sources (RFC 3376, 4.2.12).
