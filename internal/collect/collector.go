@@ -32,31 +32,30 @@ type collector struct {
 	stdout    io.Writer
 	stderr    io.Writer
 
-	loader              *kernel.Loader
-	attachment          *kernel.Attachment
-	decoder             *decoder
-	losses              *losses
-	watch               *host.Watch
-	held                *held           // nil: without --limit
-	counting            *counting       // nil: the kernel's own counters are not read
-	usage               *usage          // nil: nothing is collected yet
-	flows               *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
-	namer               *namer
-	out                 output
-	close               func() error // of out, once
-	snaplen             uint32
-	scratch             []byte
-	counts              counts
-	refused             int        // probes that the kernel would not have
-	discovery           *discovery // with --probe-stack, while it goes on
-	settled             func()     // once all probes are attached
-	why                 string     // why it ended, as the `end` record says
-	child               *child
-	attaching           chan struct{} // closed when attachAll has ended
-	progress            handed
-	newestProgram       uint32 // the id of the last BPF program that was seen
-	showBare, showFrame uint32 // the numbers of its code where no arguments are known, and no sk_buff
-	attachedPrograms    int    // BPF programs that were, or were tried
+	loader           *kernel.Loader
+	attachment       *kernel.Attachment
+	decoder          *decoder
+	losses           *losses
+	watch            *host.Watch
+	held             *held           // nil: without --limit
+	counting         *counting       // nil: the kernel's own counters are not read
+	usage            *usage          // nil: nothing is collected yet
+	flows            *ovsflows.Asker // with --ovs-flows, where ovs-vswitchd can be asked
+	namer            *namer
+	out              output
+	close            func() error // of out, once
+	snaplen          uint32
+	scratch          []byte
+	counts           counts
+	refused          int        // probes that the kernel would not have
+	discovery        *discovery // with --probe-stack, while it goes on
+	settled          func()     // once all probes are attached
+	why              string     // why it ended, as the `end` record says
+	child            *child
+	attaching        chan struct{} // closed when attachAll has ended
+	progress         handed
+	newestProgram    uint32 // the id of the last BPF program that was seen
+	attachedPrograms int    // BPF programs that were, or were tried
 }
 
 type counts struct{ events, links, frees uint64 }

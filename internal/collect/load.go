@@ -4,6 +4,7 @@ package collect
 
 import (
 	"github.com/skb-tools/skb-tools/bpf"
+	"github.com/skb-tools/skb-tools/internal/filter"
 	"github.com/skb-tools/skb-tools/internal/kernel"
 	"github.com/skb-tools/skb-tools/internal/pipe"
 )
@@ -42,8 +43,8 @@ func (c *collector) load() error {
 		Variables: c.filter.Variables(),
 		Prepare:   c.filter.Apply,
 		ShowSize:  c.show.Size(),
-		ShowBare:  c.showBare,
-		ShowFrame: c.showFrame,
+		ShowBare:  c.show.At(filter.Place{}),
+		ShowFrame: c.show.At(filter.Place{NoSkb: true}),
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 
 	"github.com/skb-tools/skb-tools/bpf"
 	"github.com/skb-tools/skb-tools/format"
@@ -53,7 +54,9 @@ func (c *collector) compileShow() error {
 			t.Show = c.show.At(place)
 		}
 	}
-	c.showBare, c.showFrame = c.show.At(filter.Place{}), c.show.At(filter.Place{NoSkb: true})
+	// Places without arguments that are known, and those without an sk_buff: load asks for their numbers.
+	c.show.At(filter.Place{})
+	c.show.At(filter.Place{NoSkb: true})
 	c.filter.SetShow(c.show)
 	return c.show.Err()
 }
@@ -113,14 +116,7 @@ func shown(f *filter.Shown, b []byte) format.Arg {
 			number()
 		}
 	case filter.ShownText:
-		b = b[:f.Size]
-		for i, c := range b {
-			if c == 0 {
-				b = b[:i]
-				break
-			}
-		}
-		text(string(b))
+		text(unix.ByteSliceToString(b[:f.Size]))
 	case filter.ShownIP:
 		addr, _ := netip.AddrFromSlice(b[:f.Size])
 		text(addr.String())
