@@ -331,17 +331,7 @@ func TestInferEqual(t *testing.T) {
 				}
 			}
 			tracks, journeys, wires := inOrder(t, order, streams).tracked(t, true)
-			joined := 0
-			for _, x := range tracks {
-				if x.From.How == "wire" {
-					joined++
-				}
-			}
-			for _, j := range journeys {
-				if j.End.Into != 0 {
-					joined++
-				}
-			}
+			joined := joinedByWire(tracks, journeys)
 			if len(journeys) != packets+packets*9/10+2*others || joined != others || len(wires) != 1 || wires[0].Packets != others {
 				t.Errorf("%s, clocks %d s apart: %d journeys, %d joined, want %d; %+v", order, offset/1e9, len(journeys), joined, others, wires)
 			}
@@ -397,17 +387,7 @@ func TestInferSentAgain(t *testing.T) {
 				again(3e9)
 			}
 			tracks, journeys, wires := inOrder(t, order, streams).tracked(t, true)
-			joined := 0
-			for _, x := range tracks {
-				if x.From.How == "wire" {
-					joined++
-				}
-			}
-			for _, j := range journeys {
-				if j.End.Into != 0 {
-					joined++
-				}
-			}
+			joined := joinedByWire(tracks, journeys)
 			if joined < 6 || joined > 6 && !last {
 				t.Errorf("%s: %d joined, want 6", order, joined)
 			}
@@ -453,3 +433,18 @@ func TestInferClockSet(t *testing.T) {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
+
+// joinedByWire is how many packets were joined with one of another host, from either side.
+func joinedByWire(tracks []format.Track, journeys []format.Journey) (n int) {
+	for _, x := range tracks {
+		if x.From.How == "wire" {
+			n++
+		}
+	}
+	for _, j := range journeys {
+		if j.End.Into != 0 {
+			n++
+		}
+	}
+	return n
+}
