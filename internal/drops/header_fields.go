@@ -26,17 +26,9 @@ func (f *facts) header(id fieldID, p *packet) value {
 	case fieldTTL:
 		return num(int64(p.ttl), p.version != 0)
 	case fieldFragment:
-		n := int64(0)
-		if p.fragment {
-			n = 1
-		}
-		return num(n, p.version != 0)
+		return bit(p.fragment, p.version != 0)
 	case fieldDF:
-		n := int64(0)
-		if p.dontFragment {
-			n = 1
-		}
-		return num(n, p.version == 4)
+		return bit(p.dontFragment, p.version == 4)
 	case fieldIPLen:
 		return num(int64(p.length), p.version != 0)
 	case fieldIPOptions:

@@ -9,6 +9,7 @@ import (
 	"github.com/skb-tools/skb-tools/format/wire"
 	"github.com/skb-tools/skb-tools/internal/drops/census"
 	"github.com/skb-tools/skb-tools/internal/netname"
+	"github.com/skb-tools/skb-tools/internal/sampled"
 )
 
 // A host is what a start record says of the traced machine.
@@ -26,10 +27,9 @@ type host struct {
 	spaces  *netname.Names    // names of network namespaces
 	inner   bool              // netns is not the first one: settings of the whole machine are not to be seen in it
 	evidence
-	sample uint64 // one packet in so many is in the stream; 0: all
-	byFlow bool   // with sample: the packets of a flow are there together
-	offset int64  // from the stream's times to Unix time, ns; 0: unknown
-	clock  bool   // the start has it: 0 of a stream that was read from a capture is no lack
+	sample sampled.Rate
+	offset int64 // from the stream's times to Unix time, ns; 0: unknown
+	clock  bool  // the start has it: 0 of a stream that was read from a capture is no lack
 
 	since  since                      // from when on all this is known
 	last   since                      // ts of the latest change records that said how it is
@@ -103,10 +103,7 @@ func readHost(r format.Raw) *host {
 	h.netns, h.inNetns = r.Get("netns", "inum").Uint()
 	h.qdiscs = r.Get("qdisc") != nil
 	h.evidence = readEvidence(r)
-	h.sample, _ = r.Get("sample").Uint()
-	h.sample = min(h.sample, maxSample)
-	by, _ := r.Get("sample_by").Str()
-	h.byFlow = string(by) == "flow"
+	h.sample = sampled.Of(r)
 	h.offset, h.clock = r.Get("clock_offset").Int()
 	eachString(r.Get("drop_reasons"), func(key, value []byte) {
 		n, err := strconv.ParseUint(string(key), 10, 32)

@@ -12,6 +12,7 @@ import (
 	"github.com/skb-tools/skb-tools/format"
 	"github.com/skb-tools/skb-tools/internal/escape"
 	"github.com/skb-tools/skb-tools/internal/netname"
+	"github.com/skb-tools/skb-tools/internal/sampled"
 	"github.com/skb-tools/skb-tools/internal/terminal"
 )
 
@@ -239,7 +240,7 @@ func (s *summary) writeJSON(w io.Writer) error {
 	var all []any
 	line := func(severity Severity, count uint64, noise float64) groupJSON {
 		return groupJSON{Type: "summary", Since: s.first, Until: s.last, Severity: severity.String(), Count: count,
-			Error: errorOf(noise),
+			Error: sampled.Error(noise),
 			Rate:  s.rate(count), Share: float64(count) / float64(s.total), By: map[string]string{}}
 	}
 	for _, g := range s.sorted() {
@@ -263,7 +264,7 @@ func (s *summary) writeJSON(w io.Writer) error {
 }
 
 func (s *summary) totals() totalJSON {
-	return totalJSON{"total", s.first, s.last, s.total, errorOf(s.noise), s.sampling.most, s.sampling.byFlow,
+	return totalJSON{"total", s.first, s.last, s.total, sampled.Error(s.noise), s.sampling.most, s.sampling.byFlow,
 		s.rate(s.total), s.leftOut, s.groupsFolded, s.lost, s.held, s.heldOVS}
 }
 

@@ -2,8 +2,9 @@ package drops
 
 import (
 	"fmt"
-	"math"
 	"strconv"
+
+	"github.com/skb-tools/skb-tools/internal/sampled"
 )
 
 // A sampling is what a summary knows of `skb-collect --sample`: each drop that the stream has stands for as many as its
@@ -14,44 +15,37 @@ type sampling struct {
 	byFlow  bool   // packets of one flow stand together in the sample or are left out together
 }
 
-// maxSample bounds how many packets one stands for, whatever a stream says.
-const maxSample = 1 << 20
-
 // stands is how many drops the one in f stands for. What the tracepoints of group xdp count is not sampled.
 func (h *host) stands(f *facts) uint64 {
-	if h.sample < 2 || f.dropped > 0 {
+	if f.dropped > 0 {
 		return 1
 	}
-	return h.sample
+	return h.sample.Stands()
 }
 
-// estimated returns n drops times what each stands for, and adds to *noise, the variance of that estimate: of each that
-// is chosen with the chance 1/w, w stand for one, with the variance w² - w.
+// estimated returns n drops times what each stands for, and adds to *noise, the variance of that estimate.
 func estimated(n, w uint64, noise *float64) uint64 {
-	*noise += float64(n) * float64(w) * float64(w-1)
+	*noise += float64(n) * sampled.Variance(w)
 	return n * w
 }
 
 // of takes a host whose drops are counted.
 func (s *sampling) of(h *host) {
-	if h.sample < 2 {
+	if h.sample.N < 2 {
 		s.several = s.several || s.most > 0
 		return
 	}
-	s.several = s.several || s.most > 0 && s.most != h.sample
-	s.most = max(s.most, h.sample)
-	s.byFlow = s.byFlow || h.byFlow
+	s.several = s.several || s.most > 0 && s.most != h.sample.N
+	s.most = max(s.most, h.sample.N)
+	s.byFlow = s.byFlow || h.sample.ByFlow
 }
-
-// errorOf is the standard error of an estimate of this variance.
-func errorOf(noise float64) uint64 { return uint64(math.Ceil(math.Sqrt(noise))) }
 
 // about writes a count with its error, if it is an estimate.
 func about(n uint64, noise float64) string {
 	if noise == 0 {
 		return strconv.FormatUint(n, 10)
 	}
-	return fmt.Sprintf("%d ±%d", n, errorOf(noise))
+	return fmt.Sprintf("%d ±%d", n, sampled.Error(noise))
 }
 
 // totalWords tells how many drops there were.
@@ -67,13 +61,5 @@ func (s *sampling) words() string {
 	if s.most == 0 {
 		return ""
 	}
-	words := fmt.Sprintf("one packet in %d", s.most)
-	if s.several {
-		words += " or fewer"
-	}
-	words += " was looked at (skb-collect --sample): counts are estimates, ± their standard error"
-	if s.byFlow {
-		words += ", at least: the packets of a flow were chosen together"
-	}
-	return words
+	return sampled.Words(s.most, s.several, s.byFlow)
 }

@@ -39,6 +39,14 @@ func num(n int64, ok bool) value {
 	return value{s: isNumber, n: n}
 }
 
+// bit is 1 if set, else 0.
+func bit(set, ok bool) value {
+	if set {
+		return num(1, ok)
+	}
+	return num(0, ok)
+}
+
 // made gives the bytes appended to f.buf since it had the length from.
 func (f *facts) made(s []byte) value {
 	f.buf = s[len(s):]

@@ -1,30 +1,20 @@
 package track
 
 import (
-	"fmt"
-	"math"
-
 	"github.com/skb-tools/skb-tools/format"
+	"github.com/skb-tools/skb-tools/internal/sampled"
 )
 
 // A sampling is what a summary knows of `skb-collect --sample`: each journey stands for as many as the start
 // says to which it belongs. Counts are estimates then.
 type sampling struct {
-	now     sampleOf // of the start in force
-	came    format.Starts[sampleOf]
+	now     sampled.Rate // of the start in force
+	came    format.Starts[sampled.Rate]
 	most    uint64 // one packet in so many was looked at, at least; 0: all
 	several bool   // not in each stream the same
 	flows   bool   // packets of a flow were chosen together
 	noise   map[string]float64
 }
-
-type sampleOf struct {
-	n      uint64 // one packet in so many; 0: all
-	byFlow bool
-}
-
-// maxSample bounds how many packets one stands for, whatever a stream says.
-const maxSample = 1 << 20
 
 // under takes a record that says what the next ones belong to.
 func (s *sampling) under(r format.Raw) {
@@ -32,20 +22,17 @@ func (s *sampling) under(r format.Raw) {
 		s.now, _ = s.came.Resume(r)
 		return
 	}
-	n, _ := r.Get("sample").Uint()
-	by, _ := r.Get("sample_by").Str()
-	s.now = sampleOf{min(n, maxSample), string(by) == "flow"}
+	s.now = sampled.Of(r)
 	s.came.Set(r, s.now)
 }
 
 // stands is how many there were for each that the stream has.
-func (s *sampling) stands() uint64 { return max(1, s.now.n) }
+func (s *sampling) stands() uint64 { return s.now.Stands() }
 
 // byFlow tells that all packets of a flow are there, or none.
-func (s *sampling) byFlow() bool { return s.now.n > 1 && s.now.byFlow }
+func (s *sampling) byFlow() bool { return s.now.N > 1 && s.now.ByFlow }
 
-// journey takes how a journey ended. Of journeys that are chosen with the chance 1/n, n stand for one, with the
-// variance n² - n.
+// journey takes how a journey ended.
 func (s *sampling) journey(how string) {
 	n := s.stands()
 	s.several = s.several || s.most > 0 && s.most != n
@@ -59,7 +46,7 @@ func (s *sampling) journey(how string) {
 	}
 	for _, of := range [...]string{"", how} {
 		if _, known := s.noise[of]; known || len(s.noise) < maxWhat {
-			s.noise[of] += float64(n) * float64(n-1)
+			s.noise[of] += sampled.Variance(n)
 		}
 	}
 }
@@ -72,7 +59,7 @@ func (s *sampling) report(r *report) {
 	r.Sample, r.ByFlow, r.several = s.most, s.flows, s.several
 	r.Errors = map[string]uint64{}
 	for how, noise := range s.noise {
-		if n := uint64(math.Ceil(math.Sqrt(noise))); how == "" {
+		if n := sampled.Error(noise); how == "" {
 			r.Error = n
 		} else {
 			r.Errors[how] = n
@@ -85,14 +72,9 @@ func (r *report) sampleWords() string {
 	if r.Sample == 0 {
 		return ""
 	}
-	words := fmt.Sprintf("one packet in %d", r.Sample)
-	if r.several {
-		words += " or fewer"
-	}
-	words += " was looked at (skb-collect --sample): counts are estimates, ± their standard error"
+	words := sampled.Words(r.Sample, r.several, r.ByFlow)
 	if r.ByFlow {
-		words += ", at least: the packets of a flow were chosen together; the flows below are those chosen, " +
-			"with all of theirs"
+		words += "; the flows below are those chosen, with all of theirs"
 	}
 	return words
 }
